@@ -1,0 +1,213 @@
+"""Fixed-point formats and the one requantisation (NUMERICS.md sections 1 to 3).
+
+Meaning is that of ``ap_fixed<W, I, Q, O>`` (AMD UG1399, "Arbitrary Precision
+Fixed-Point Data Types"), restricted to the modes that Spikeline uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fxp_model.errors import InputError
+
+MAX_WIDTH = 32
+"""Widest format, in bits; exact sums stay below 2**62 and fit an int64."""
+MAX_FRAC_BITS = 48
+"""Largest magnitude of `QFormat.frac_bits`."""
+
+
+class Rounding(StrEnum):
+    """What happens to the bits below the new lsb (``AP_TRN``, ``AP_RND``, ``AP_RND_CONV``)."""
+
+    TRN = "TRN"
+    """Towards minus infinity (truncate the two's complement)."""
+    RND = "RND"
+    """To nearest, halves towards plus infinity."""
+    RND_CONV = "RND_CONV"
+    """To nearest, halves to the even code."""
+
+
+class Overflow(StrEnum):
+    """What happens to a code outside the format (``AP_WRAP``, ``AP_SAT``)."""
+
+    WRAP = "WRAP"
+    """Keep the low bits (modulo 2**width)."""
+    SAT = "SAT"
+    """Clamp to the nearest code of the format."""
+
+
+@dataclass(frozen=True)
+class QFormat:
+    """A fixed-point format: real = raw * 2**-frac_bits, raw an integer of `width` bits.
+
+    Parameters
+    ----------
+    signed : bool
+        Two's complement when true.
+    int_bits : int
+        Bits left of the binary point, the sign included (``I`` of ``ap_fixed<W, I>``).
+        May be negative or exceed the width, as there.
+    frac_bits : int
+        Bits right of the binary point; the lsb is worth 2**-frac_bits.
+
+    Raises
+    ------
+    InputError
+        If the width is not in 1..32 or the fraction not in -48..48.
+    """
+
+    signed: bool
+    int_bits: int
+    frac_bits: int
+
+    def __post_init__(self) -> None:
+        for field in ("int_bits", "frac_bits"):
+            value = getattr(self, field)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise InputError(f"{field} of a format must be an integer, not {value!r}")
+        if not isinstance(self.signed, bool):
+            raise InputError(f"signed of a format must be true or false, not {self.signed!r}")
+        if not 1 <= self.width <= MAX_WIDTH:
+            raise InputError(f"width of {self} must be 1..{MAX_WIDTH} bits, not {self.width}")
+        if abs(self.frac_bits) > MAX_FRAC_BITS:
+            raise InputError(
+                f"frac_bits of {self} must be -{MAX_FRAC_BITS}..{MAX_FRAC_BITS}, not {self.frac_bits}"
+            )
+
+    @property
+    def width(self) -> int:
+        """Bits of a code."""
+        return self.int_bits + self.frac_bits
+
+    @property
+    def min_raw(self) -> int:
+        """Lowest code."""
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def max_raw(self) -> int:
+        """Highest code."""
+        return (1 << (self.width - int(self.signed))) - 1
+
+    @property
+    def lsb(self) -> float:
+        """Real value of one code step, 2**-frac_bits."""
+        return 2.0**-self.frac_bits
+
+    def to_real(self, raw: ArrayLike) -> NDArray[np.float64]:
+        """Real values of the codes `raw`, exact (a code has at most 32 bits)."""
+        return np.ldexp(np.asarray(raw, dtype=np.float64), -self.frac_bits)
+
+    def from_real(
+        self,
+        real: ArrayLike,
+        rounding: Rounding = Rounding.RND,
+        overflow: Overflow = Overflow.SAT,
+    ) -> NDArray[np.int64]:
+        """Codes of the finite reals `real`, rounded and brought into range as asked.
+
+        Raises
+        ------
+        InputError
+            If a value is not finite, or its scaled magnitude is 2**53 or more.
+        """
+        scaled = np.ldexp(np.asarray(real, dtype=np.float64), self.frac_bits)
+        if not np.all(np.abs(scaled) < 2.0**53):
+            worst = scaled.ravel()[np.argmax(~(np.abs(scaled.ravel()) < 2.0**53))]
+            raise InputError(f"value for {self} must be finite and below 2**53 lsb, not {worst} lsb")
+        floor = np.floor(scaled)
+        rest = scaled - floor
+        raw = floor.astype(np.int64)
+        if rounding is Rounding.RND:
+            raw += rest >= 0.5
+        elif rounding is Rounding.RND_CONV:
+            raw += (rest > 0.5) | ((rest == 0.5) & (raw & 1 == 1))
+        return self._fit(raw, overflow)
+
+    def check(self, name: str, raw: NDArray[np.int64]) -> None:
+        """Raise `InputError`, naming `name`, unless every code of `raw` is in range."""
+        wrong = (raw < self.min_raw) | (raw > self.max_raw)
+        if np.any(wrong):
+            where = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise InputError(
+                f"{name}{list(where) if where else ''} must be {self.min_raw}..{self.max_raw} ({self}), "
+                f"not {int(raw[where])}"
+            )
+
+    def _fit(self, raw: NDArray[np.int64], overflow: Overflow) -> NDArray[np.int64]:
+        if overflow is Overflow.SAT:
+            return np.clip(raw, self.min_raw, self.max_raw)
+        low = raw & ((1 << self.width) - 1)
+        return low - ((low > self.max_raw).astype(np.int64) << self.width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"signed": self.signed, "int_bits": self.int_bits, "frac_bits": self.frac_bits}
+
+    def __str__(self) -> str:
+        return f"{'' if self.signed else 'u'}fixed<{self.width},{self.int_bits}>"
+
+
+def requantize(
+    raw: ArrayLike, frac_bits: int, target: QFormat, rounding: Rounding, overflow: Overflow
+) -> NDArray[np.int64]:
+    """Bring exact codes of fraction `frac_bits` into `target`: round first, then fit.
+
+    ``out = fit(round(raw * 2**(target.frac_bits - frac_bits)))`` (NUMERICS.md section 3).
+
+    Parameters
+    ----------
+    raw : array_like of int64
+        Exact codes, real = raw * 2**-frac_bits.
+    frac_bits : int
+        Fraction of `raw`.
+    target : QFormat
+        Format of the result.
+    rounding, overflow
+        Modes, as ``ap_fixed`` has them.
+
+    Returns
+    -------
+    ndarray of int64
+        Codes of `target`.
+
+    Raises
+    ------
+    InputError
+        If `raw` is not of an integer type, or a shift to the left leaves the int64.
+    """
+    codes = np.asarray(raw)
+    if codes.dtype.kind not in "iu":
+        raise InputError(f"requantize takes integer codes, not {codes.dtype}")
+    codes = codes.astype(np.int64)
+    shift = frac_bits - target.frac_bits
+    if shift > 62:
+        raise InputError(f"requantize shifts by at most 62 bits, not {shift}")
+    if shift <= 0:
+        limit = (1 << 62) >> min(-shift, 62)
+        if np.any(np.abs(codes) > limit):
+            raise InputError(f"requantize to {target}: code must be within +-{limit}, not {codes.flat[0]}")
+        rounded = codes << -shift
+    else:
+        rounded = codes >> shift
+        if rounding is not Rounding.TRN:
+            half = codes >> (shift - 1) & 1
+            if rounding is Rounding.RND_CONV:
+                below = codes & ((1 << (shift - 1)) - 1)
+                half &= ((below != 0) | (rounded & 1 == 1)).astype(np.int64)
+            rounded += half
+    return target._fit(rounded, overflow)
+
+
+def signed_width(low: int, high: int) -> int:
+    """Bits of the narrowest two's complement word that holds every integer of low..high.
+
+    >>> signed_width(-128, 127), signed_width(-129, 0), signed_width(0, 0)
+    (8, 9, 1)
+    """
+    return max((low if low >= 0 else ~low).bit_length(), (high if high >= 0 else ~high).bit_length()) + 1

@@ -1,0 +1,227 @@
+"""The golden model: integers only, numpy, the reference every other form must equal.
+
+Written to be read beside NUMERICS.md sections 4 to 8, not to be fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.errors import InputError
+from fxp_model.fixed import requantize
+from fxp_model.spec import (
+    SCORE,
+    IntegratorSpec,
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    ResetMode,
+)
+from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class StageParams:
+    """Integer codes of one stage; every array is read-only int64.
+
+    weight : (N_out, N_in)
+    bias : (N_out,)
+    recurrent : (K,) of ``conv``, (N, N) of ``dense``, else None
+    delay_steps : (N,) axonal delay of each source neuron, None without recurrence
+    """
+
+    weight: Ints
+    bias: Ints
+    recurrent: Ints | None = None
+    delay_steps: Ints | None = None
+
+    def __post_init__(self) -> None:
+        for name, array in self.arrays():
+            if array.dtype.kind not in "iu":
+                raise InputError(f"{name} must hold integers, not {array.dtype}")
+            fixed = np.ascontiguousarray(array, dtype=np.int64)
+            fixed = fixed.copy() if fixed is array else fixed
+            fixed.flags.writeable = False
+            object.__setattr__(self, name, fixed)
+
+    def arrays(self) -> Iterator[tuple[str, Ints]]:
+        """The arrays that are there, by name."""
+        for name in ("weight", "bias", "recurrent", "delay_steps"):
+            array = getattr(self, name)
+            if array is not None:
+                yield name, np.asarray(array)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A spec with its integers, checked against each other.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    params : tuple of StageParams
+        One per stage of `spec.stages`.
+
+    Raises
+    ------
+    InputError
+        Naming the array, the limit and the value, when a shape or a code does not fit.
+    """
+
+    spec: NetworkSpec
+    params: tuple[StageParams, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.params) != len(self.spec.stages):
+            raise InputError(f"parameters must be of {len(self.spec.stages)} stages, not {len(self.params)}")
+        for name, spec, params in zip(self.spec.stage_names, self.spec.stages, self.params, strict=True):
+            _check_stage(name, spec, params)
+
+
+def _check_stage(name: str, spec: IntegratorSpec, params: StageParams) -> None:
+    shapes = {"weight": (spec.n_out, spec.n_in), "bias": (spec.n_out,)}
+    recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+    if recurrence is not None:
+        conv = recurrence.kind is RecurrenceKind.CONV
+        shapes["recurrent"] = (recurrence.kernel_size,) if conv else (spec.n_out, spec.n_out)
+        shapes["delay_steps"] = (spec.n_out,)
+    present = dict(params.arrays())
+    for key in present.keys() - shapes.keys():
+        raise InputError(f"{name}.{key} must be absent: the stage has no recurrence")
+    for key, shape in shapes.items():
+        if key not in present:
+            raise InputError(f"{name}.{key} is missing")
+        if present[key].shape != shape:
+            raise InputError(f"{name}.{key} must have shape {shape}, not {present[key].shape}")
+    spec.weight.check(f"{name}.weight", params.weight)
+    spec.bias.check(f"{name}.bias", params.bias)
+    if recurrence is not None:
+        recurrence.weight.check(f"{name}.recurrent", present["recurrent"])
+        delays = present["delay_steps"]
+        if delays.min() < 0 or delays.max() > recurrence.max_delay:
+            worst = delays.max() if delays.max() > recurrence.max_delay else delays.min()
+            raise InputError(f"{name}.delay_steps must be 0..{recurrence.max_delay}, not {worst}")
+
+
+def check_counts(spec: NetworkSpec, counts: NDArray[np.integer]) -> Ints:
+    """`counts` as int64 (T, B, n_in), or `InputError` naming what does not fit `spec`."""
+    counts = np.asarray(counts)
+    if counts.dtype.kind not in "iu":
+        raise InputError(f"input must hold integer counts, not {counts.dtype}")
+    if counts.ndim != 3 or counts.shape[2] != spec.n_in or counts.shape[0] < 1:
+        raise InputError(
+            f"input must have shape (T >= 1, B, {spec.n_in}), steps x samples x channels, not {counts.shape}"
+        )
+    limit = spec.layers[0].max_input
+    if counts.size and (counts.min() < 0 or counts.max() > limit):
+        worst = counts.max() if counts.max() > limit else counts.min()
+        raise InputError(f"input count must be 0..{limit}, not {worst}")
+    return counts.astype(np.int64)
+
+
+def run(network: Network, counts: NDArray[np.integer]) -> Trace:
+    """Run whole sequences from the zero state.
+
+    Parameters
+    ----------
+    network : Network
+    counts : (T, B, n_in) integers
+        Input counts, 0 .. 2**input_bits - 1.
+
+    Returns
+    -------
+    Trace
+        Every current, membrane, spike and score.
+    """
+    x = check_counts(network.spec, counts)
+    layers = []
+    for spec, params in zip(network.spec.layers, network.params[:-1], strict=True):
+        layers.append(run_layer(spec, params, x))
+        x = layers[-1].spikes.astype(np.int64)
+    return Trace(tuple(layers), run_readout(network.spec.readout, network.params[-1], x))
+
+
+def run_layer(spec: LayerSpec, params: StageParams, x: Ints) -> LayerTrace:
+    """One hidden layer over inputs `x` (T, B, n_in): NUMERICS.md section 4."""
+    steps, samples, _ = x.shape
+    i_syn = synaptic_current(spec, params, x)
+    i_rec = np.zeros_like(i_syn)
+    v_mem = np.zeros_like(i_syn)
+    spikes = np.zeros(i_syn.shape, dtype=np.uint8)
+    v = np.zeros((samples, spec.n_out), dtype=np.int64)
+    for t in range(steps):
+        i_rec[t] = recurrent_current(spec, params, spikes, t)
+        v_mem[t] = leak(spec, v, i_syn[t] + i_rec[t])
+        spikes[t], v = fire(v_mem[t], spec.v_th, spec.reset_mode)
+    return LayerTrace(i_syn=i_syn, i_rec=i_rec, v_mem=v_mem, spikes=spikes)
+
+
+def run_readout(spec: ReadoutSpec, params: StageParams, x: Ints) -> ReadoutTrace:
+    """The readout over spikes `x` (T, B, n_in): NUMERICS.md section 7."""
+    steps, samples, _ = x.shape
+    i_syn = synaptic_current(spec, params, x)
+    v_mem = np.zeros_like(i_syn)
+    v = np.zeros((samples, spec.n_out), dtype=np.int64)
+    score = np.full_like(v, SCORE.min_raw if spec.mode is ReadoutMode.MAX else 0)
+    for t in range(steps):
+        v_mem[t] = v = leak(spec, v, i_syn[t])
+        match spec.mode:
+            case ReadoutMode.SUM:
+                score = np.clip(score + v, SCORE.min_raw, SCORE.max_raw)
+            case ReadoutMode.LAST:
+                score = v
+            case ReadoutMode.MAX:
+                score = np.maximum(score, v)
+            case ReadoutMode.SPIKE_COUNT:
+                y, v = fire(v, spec.v_th, spec.reset_mode)
+                score = np.minimum(score + y, SCORE.max_raw)
+    return ReadoutTrace(i_syn=i_syn, v_mem=v_mem, scores=score)
+
+
+def synaptic_current(spec: IntegratorSpec, params: StageParams, x: Ints) -> Ints:
+    """i_syn = bias + W x, exact, codes of fraction `spec.sum_frac_bits`; (T, B, n_out)."""
+    feed_forward = x @ params.weight.T << (spec.sum_frac_bits - spec.weight.frac_bits)
+    return feed_forward + (params.bias << (spec.sum_frac_bits - spec.bias.frac_bits))
+
+
+def recurrent_current(spec: LayerSpec, params: StageParams, spikes: NDArray[np.uint8], t: int) -> Ints:
+    """i_rec of step `t`, exact, codes of fraction `spec.sum_frac_bits`; (B, n_out).
+
+    `spikes` (T, B, N) holds the layer's own spikes of the steps before `t`.
+    """
+    _, samples, n = spikes.shape
+    if spec.recurrence is None:
+        return np.zeros((samples, n), dtype=np.int64)
+    assert params.delay_steps is not None and params.recurrent is not None
+    source_step = t - 1 - params.delay_steps
+    delayed = np.where(source_step >= 0, spikes[source_step, :, np.arange(n)].T, 0).astype(np.int64)
+    if spec.recurrence.kind is RecurrenceKind.DENSE:
+        current = delayed @ params.recurrent.T
+    else:
+        p = (spec.recurrence.kernel_size - 1) // 2
+        padded = np.pad(delayed, ((0, 0), (p, p)))
+        current = np.zeros_like(delayed)
+        for k, weight in enumerate(params.recurrent):
+            current += weight * padded[:, k : k + n]
+    return current << (spec.sum_frac_bits - spec.recurrence.weight.frac_bits)
+
+
+def leak(spec: IntegratorSpec, v: Ints, current: Ints) -> Ints:
+    """v = Q(beta * v + i): one exact sum, one requantisation; (B, n_out)."""
+    kept = spec.beta * v << (spec.sum_frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits)
+    return requantize(kept + current, spec.sum_frac_bits, spec.membrane, spec.rounding, spec.overflow)
+
+
+def fire(v: Ints, v_th: int, reset_mode: ResetMode) -> tuple[NDArray[np.uint8], Ints]:
+    """Spikes y = (v >= v_th) and the membrane after the reset."""
+    y = v >= v_th
+    after = np.where(y, 0 if reset_mode is ResetMode.ZERO else v - v_th, v)
+    return y.astype(np.uint8), after

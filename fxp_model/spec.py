@@ -1,0 +1,374 @@
+"""The network as one frozen, self-validating object that holds no tensors.
+
+`NetworkSpec` drives the golden model, QAT, the RTL, the HLS project and every
+estimate. Equations and formats: NUMERICS.md sections 2 to 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from fxp_model.errors import InputError
+from fxp_model.fixed import Overflow, QFormat, Rounding, signed_width
+
+SCORE = QFormat(signed=True, int_bits=32, frac_bits=0)
+"""Format of a class score: 32 bits, in lsb of the readout's membrane (or spikes); sums saturate."""
+
+MAX_NEURONS = 1 << 16
+"""Widest layer: an event carries a 16-bit address."""
+MAX_INPUT_BITS = 8
+"""Widest input count: an event carries an 8-bit count."""
+MAX_KERNEL_SIZE = 31
+MAX_DELAY_STEPS = 1023
+MAX_SUM_BITS = 62
+"""Widest exact sum; the golden model holds it in an int64."""
+
+
+class ResetMode(StrEnum):
+    """What a spike does to the membrane potential, in the same step."""
+
+    ZERO = "zero"
+    SUBTRACT = "subtract"
+
+
+class RecurrenceKind(StrEnum):
+    """How the delayed spikes of a layer reach its own neurons."""
+
+    CONV = "conv"
+    DENSE = "dense"
+
+
+class ReadoutMode(StrEnum):
+    """How the readout's membrane becomes a score."""
+
+    SUM = "sum"
+    LAST = "last"
+    MAX = "max"
+    SPIKE_COUNT = "spike_count"
+
+
+@dataclass(frozen=True)
+class RecurrenceSpec:
+    """Recurrence of a layer over its axonal delays.
+
+    ``conv``: i_rec[n] = sum_k w[k] * s[n + k - (K-1)/2], zero beyond the edges.
+    ``dense``: i_rec[n] = sum_m R[n, m] * s[m].
+    In both, s[m](t) = y[m](t - 1 - delay_steps[m]), zero before step 0.
+
+    Parameters
+    ----------
+    kind : RecurrenceKind
+    weight : QFormat
+        Format of the kernel or of the recurrent weights.
+    max_delay : int
+        Largest `delay_steps` of a neuron, 0..1023 steps.
+    kernel_size : int
+        Taps K of a ``conv`` recurrence, odd, 1..31; 0 for ``dense``.
+    """
+
+    kind: RecurrenceKind
+    weight: QFormat
+    max_delay: int
+    kernel_size: int = 0
+
+    def __post_init__(self) -> None:
+        _range("max_delay", self.max_delay, 0, MAX_DELAY_STEPS)
+        _signed("recurrence weight", self.weight)
+        if self.kind is RecurrenceKind.CONV:
+            _range("kernel_size", self.kernel_size, 1, MAX_KERNEL_SIZE)
+            if self.kernel_size % 2 == 0:
+                raise InputError(f"kernel_size must be odd, not {self.kernel_size}")
+        elif self.kernel_size != 0:
+            raise InputError(f"kernel_size of a dense recurrence must be 0, not {self.kernel_size}")
+
+    def fan_in(self, n_out: int) -> int:
+        """Most delayed spikes that reach one neuron in one step."""
+        return min(self.kernel_size, n_out) if self.kind is RecurrenceKind.CONV else n_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegratorSpec:
+    """What hidden layers and the readout share: v = Q(beta * v + i), i exact.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Inputs and neurons, 1..65536.
+    input_bits : int
+        Bits of an input: 1 for spikes, up to 8 for counts.
+    weight, bias, membrane : QFormat
+        Signed formats of W (N_out, N_in), of the bias and of the membrane potential.
+    beta : int
+        Raw share of the membrane that is kept per step, a code of `beta_format`.
+    beta_format : QFormat
+        Unsigned.
+    rounding, overflow
+        Modes of the one requantisation Q.
+    """
+
+    n_in: int
+    n_out: int
+    input_bits: int = 1
+    weight: QFormat
+    bias: QFormat
+    membrane: QFormat
+    beta: int
+    beta_format: QFormat = QFormat(signed=False, int_bits=0, frac_bits=8)
+    rounding: Rounding = Rounding.RND
+    overflow: Overflow = Overflow.SAT
+
+    def __post_init__(self) -> None:
+        _range("n_in", self.n_in, 1, MAX_NEURONS)
+        _range("n_out", self.n_out, 1, MAX_NEURONS)
+        _range("input_bits", self.input_bits, 1, MAX_INPUT_BITS)
+        for name in ("weight", "bias", "membrane"):
+            _signed(name, getattr(self, name))
+        if self.beta_format.signed:
+            raise InputError(f"beta_format must be unsigned, not {self.beta_format}")
+        _range("beta", self.beta, self.beta_format.min_raw, self.beta_format.max_raw)
+        if self.sum_bits > MAX_SUM_BITS:
+            raise InputError(f"exact sum must fit {MAX_SUM_BITS} bits, not {self.sum_bits}")
+
+    @property
+    def max_input(self) -> int:
+        """Largest input of one neuron in one step."""
+        return (1 << self.input_bits) - 1
+
+    @property
+    def sum_frac_bits(self) -> int:
+        """Fraction of the exact sum: that of its finest term."""
+        return max(
+            self.beta_format.frac_bits + self.membrane.frac_bits, self.weight.frac_bits, self.bias.frac_bits
+        )
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Width of sum_j W[n, j] * x[j] in the worst case, lsb that of the weights."""
+        reach = self.n_in * self.max_input
+        return signed_width(reach * self.weight.min_raw, reach * self.weight.max_raw)
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of the exact sum beta * v + i in the worst case, fraction `sum_frac_bits`."""
+        low = high = 0
+        for term_low, term_high, frac_bits in self._terms():
+            shift = self.sum_frac_bits - frac_bits
+            low += term_low << shift
+            high += term_high << shift
+        return signed_width(low, high)
+
+    def _terms(self) -> list[tuple[int, int, int]]:
+        """Lowest and highest code and fraction of each term of the exact sum."""
+        reach = self.n_in * self.max_input
+        v, w, b = self.membrane, self.weight, self.bias
+        return [
+            (self.beta * v.min_raw, self.beta * v.max_raw, self.beta_format.frac_bits + v.frac_bits),
+            (reach * w.min_raw, reach * w.max_raw, w.frac_bits),
+            (b.min_raw, b.max_raw, b.frac_bits),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec(IntegratorSpec):
+    """A hidden layer of leaky integrate-and-fire neurons.
+
+    Adds to `IntegratorSpec`:
+
+    v_th : int
+        Raw threshold, a positive code of `membrane`; a neuron fires when v >= v_th.
+    reset_mode : ResetMode
+        ``zero``: v = 0 after a spike; ``subtract``: v = v - v_th, exact.
+    recurrence : RecurrenceSpec or None
+        None: no recurrence.
+    """
+
+    v_th: int
+    reset_mode: ResetMode = ResetMode.ZERO
+    recurrence: RecurrenceSpec | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _range("v_th", self.v_th, 1, self.membrane.max_raw)
+
+    @property
+    def sum_frac_bits(self) -> int:
+        """Fraction of the exact sum: that of its finest term."""
+        own = super().sum_frac_bits
+        return own if self.recurrence is None else max(own, self.recurrence.weight.frac_bits)
+
+    def _terms(self) -> list[tuple[int, int, int]]:
+        terms = super()._terms()
+        if self.recurrence is not None:
+            w, reach = self.recurrence.weight, self.recurrence.fan_in(self.n_out)
+            terms.append((reach * w.min_raw, reach * w.max_raw, w.frac_bits))
+        return terms
+
+    @property
+    def recurrent_parameters(self) -> int:
+        """Trained numbers of the recurrence: K + N for ``conv``, N**2 + N for ``dense``."""
+        if self.recurrence is None:
+            return 0
+        if self.recurrence.kind is RecurrenceKind.CONV:
+            return self.recurrence.kernel_size + self.n_out
+        return self.n_out**2 + self.n_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadoutSpec(IntegratorSpec):
+    """Leaky readout: u = Q(beta * u + i), score z by `mode`.
+
+    ``sum``: z += u; ``last``: z = u of the last step; ``max``: z = largest u;
+    ``spike_count``: the neuron fires and resets as a hidden one does, z += y.
+
+    v_th, reset_mode
+        Of ``spike_count`` only; `v_th` is 0 in the other modes.
+    """
+
+    mode: ReadoutMode = ReadoutMode.SUM
+    v_th: int = 0
+    reset_mode: ResetMode = ResetMode.ZERO
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mode is ReadoutMode.SPIKE_COUNT:
+            _range("v_th of a spike_count readout", self.v_th, 1, self.membrane.max_raw)
+        elif self.v_th != 0:
+            raise InputError(f"v_th of a {self.mode} readout must be 0, not {self.v_th}")
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Hidden layers in order, then the readout.
+
+    Parameters
+    ----------
+    layers : tuple of LayerSpec
+        One or more; only the first may take counts (``input_bits > 1``).
+    readout : ReadoutSpec
+    """
+
+    layers: tuple[LayerSpec, ...]
+    readout: ReadoutSpec
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise InputError("a network must have at least 1 hidden layer, not 0")
+        stages: list[IntegratorSpec] = [*self.layers, self.readout]
+        for index, (before, after) in enumerate(zip(self.layers, stages[1:], strict=True), start=1):
+            name = self.stage_names[index]
+            if after.n_in != before.n_out:
+                raise InputError(
+                    f"n_in of {name} must be {before.n_out} (n_out before it), not {after.n_in}"
+                )
+            if after.input_bits != 1:
+                raise InputError(f"input_bits of {name} must be 1 (spikes), not {after.input_bits}")
+
+    @property
+    def stages(self) -> tuple[IntegratorSpec, ...]:
+        """Hidden layers and readout, in the order of the data flow."""
+        return (*self.layers, self.readout)
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """``layer0``, ``layer1``, ..., ``readout``: the names used in files, messages and RTL."""
+        return (*(f"layer{i}" for i in range(len(self.layers))), "readout")
+
+    @property
+    def n_in(self) -> int:
+        """Input channels."""
+        return self.layers[0].n_in
+
+    @property
+    def n_out(self) -> int:
+        """Classes."""
+        return self.readout.n_out
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Any) -> NetworkSpec:
+        """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name."""
+        table = _fields("network", value, cls)
+        if not isinstance(table["layers"], list | tuple):
+            raise InputError(f"network.layers must be a list, not {table['layers']!r}")
+        layers = tuple(_layer(f"network.layers[{i}]", v) for i, v in enumerate(table["layers"]))
+        readout = _integrator("network.readout", table["readout"], ReadoutSpec)
+        return cls(layers, ReadoutSpec(**readout))
+
+
+def _layer(name: str, value: Any) -> LayerSpec:
+    table = _integrator(name, value, LayerSpec)
+    if table["recurrence"] is not None:
+        name = f"{name}.recurrence"
+        rec = _fields(name, table["recurrence"], RecurrenceSpec)
+        rec["kind"] = _choice(f"{name}.kind", rec["kind"], RecurrenceKind)
+        rec["weight"] = _format(f"{name}.weight", rec["weight"])
+        table["recurrence"] = _named(name, RecurrenceSpec, rec)
+    return _named(name, LayerSpec, table)
+
+
+def _integrator(name: str, value: Any, cls: type) -> dict[str, Any]:
+    table = _fields(name, value, cls)
+    for key, item in table.items():
+        path = f"{name}.{key}"
+        if key in ("weight", "bias", "membrane", "beta_format"):
+            table[key] = _format(path, item)
+        elif key in _CHOICES:
+            table[key] = _choice(path, item, _CHOICES[key])
+    return table
+
+
+_CHOICES: dict[str, type[StrEnum]] = {
+    "rounding": Rounding,
+    "overflow": Overflow,
+    "reset_mode": ResetMode,
+    "mode": ReadoutMode,
+}
+
+
+def _format(name: str, value: Any) -> QFormat:
+    fmt: QFormat = _named(name, QFormat, _fields(name, value, QFormat))
+    return fmt
+
+
+def _named(name: str, cls: type, table: dict[str, Any]) -> Any:
+    """Build `cls`, putting the field's path before the message of an error."""
+    try:
+        return cls(**table)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def _fields(name: str, value: Any, cls: type) -> dict[str, Any]:
+    """`value` as a table of exactly the fields of the dataclass `cls`."""
+    if not isinstance(value, dict):
+        raise InputError(f"{name} must be an object, not {value!r}")
+    expected = {f.name for f in fields(cls)}
+    for key in sorted(expected - value.keys()):
+        raise InputError(f"{name}.{key} is missing")
+    for key in sorted(value.keys() - expected):
+        raise InputError(f"{name}.{key} is unknown")
+    return dict(value)
+
+
+def _choice(name: str, value: Any, kind: type[StrEnum]) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise InputError(f"{name} must be one of {', '.join(kind)}, not {value!r}") from None
+
+
+def _range(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{name} must be an integer of {low}..{high}, not {value!r}")
+
+
+def _signed(name: str, fmt: QFormat) -> None:
+    if not isinstance(fmt, QFormat):
+        raise InputError(f"{name} must be a QFormat, not {fmt!r}")
+    if not fmt.signed:
+        raise InputError(f"{name} must be a signed format, not {fmt}")

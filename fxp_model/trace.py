@@ -1,0 +1,105 @@
+"""Everything a run computed, and the first place where two runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One hidden layer; arrays (T, B, N).
+
+    i_syn, i_rec : exact currents, codes of fraction `LayerSpec.sum_frac_bits`
+    v_mem : membrane that the threshold sees: after Q, before the reset
+    spikes : 0 or 1
+    """
+
+    i_syn: NDArray[np.int64]
+    i_rec: NDArray[np.int64]
+    v_mem: NDArray[np.int64]
+    spikes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ReadoutTrace:
+    """The readout; `i_syn` and `v_mem` (T, B, classes) as in `LayerTrace`, `scores` (B, classes)."""
+
+    i_syn: NDArray[np.int64]
+    v_mem: NDArray[np.int64]
+    scores: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first integer that differs; `step` is None for a score."""
+
+    stage: str
+    field: str
+    step: int | None
+    sample: int
+    neuron: int
+    expected: int
+    actual: int
+
+    def __str__(self) -> str:
+        step = "" if self.step is None else f" step {self.step}"
+        return (
+            f"{self.stage}.{self.field}: sample {self.sample}{step} neuron {self.neuron}: "
+            f"expected {self.expected}, got {self.actual}"
+        )
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A whole run, stage by stage."""
+
+    layers: tuple[LayerTrace, ...]
+    readout: ReadoutTrace
+
+    @property
+    def scores(self) -> NDArray[np.int64]:
+        """Class scores (B, classes)."""
+        return self.readout.scores
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Winning class (B,): the highest score, the lowest index when several tie."""
+        return np.argmax(self.scores, axis=1)
+
+    def arrays(self) -> Iterator[tuple[str, str, NDArray[np.integer]]]:
+        """(stage, field, array) in the order of the data flow."""
+        for index, layer in enumerate(self.layers):
+            for f in fields(layer):
+                yield f"layer{index}", f.name, getattr(layer, f.name)
+        for f in fields(self.readout):
+            yield "readout", f.name, getattr(self.readout, f.name)
+
+    def first_mismatch(self, actual: Trace) -> Mismatch | None:
+        """The earliest integer of `actual` that differs from this trace, or None when all are equal.
+
+        Earliest in time, then in the order of the data flow, so that it names a cause
+        and not a consequence. Shapes must agree.
+
+        Raises
+        ------
+        ValueError
+            If the traces are of different networks or inputs.
+        """
+        found: list[tuple[float, int, Mismatch]] = []
+        pairs = zip(self.arrays(), actual.arrays(), strict=True)
+        for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):
+            if mine.shape != other.shape:
+                raise ValueError(f"{stage}.{field}: expected shape {mine.shape}, got {other.shape}")
+            where = np.argwhere(mine != other)
+            if len(where):
+                index = tuple(int(i) for i in where[0])
+                step = index[0] if len(index) == 3 else None
+                mismatch = Mismatch(
+                    stage, field, step, index[-2], index[-1], int(mine[index]), int(other[index])
+                )
+                found.append((np.inf if step is None else step, order, mismatch))
+        return min(found, key=lambda item: item[:2])[2] if found else None
