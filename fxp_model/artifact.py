@@ -190,9 +190,10 @@ def _verified(path: Path) -> tuple[dict[str, bytes], str]:
     """Contents of the files, equal to their digests, and the digest of the sums."""
     listing = _read(path / SUMS)
     lines = listing.decode(errors="replace").splitlines()
-    sums = dict(reversed(line.split("  ", 1)) for line in lines if "  " in line)
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if set(sums) != set(FILES) or len(lines) != len(FILES):
-        raise InputError(f"{path / SUMS}: must list {', '.join(FILES)}, not {', '.join(sorted(sums)) or 'nothing'}")
+        listed = ", ".join(sorted(sums)) or "nothing"
+        raise InputError(f"{path / SUMS}: must list {', '.join(FILES)}, not {listed}")
     contents = {name: _read(path / name) for name in FILES}
     for name, data in contents.items():
         digest = hashlib.sha256(data).hexdigest()

@@ -16,6 +16,9 @@ from fxp_model.fixed import Overflow, QFormat, Rounding, signed_width
 SCORE = QFormat(signed=True, int_bits=32, frac_bits=0)
 """Format of a class score: 32 bits, in lsb of the readout's membrane (or spikes); sums saturate."""
 
+BETA = QFormat(signed=False, int_bits=0, frac_bits=8)
+"""Default format of beta: 0 .. 255/256."""
+
 MAX_NEURONS = 1 << 16
 """Widest layer: an event carries a 16-bit address."""
 MAX_INPUT_BITS = 8
@@ -115,7 +118,7 @@ class IntegratorSpec:
     bias: QFormat
     membrane: QFormat
     beta: int
-    beta_format: QFormat = QFormat(signed=False, int_bits=0, frac_bits=8)
+    beta_format: QFormat = BETA
     rounding: Rounding = Rounding.RND
     overflow: Overflow = Overflow.SAT
 

@@ -1,0 +1,38 @@
+# make         venv, install, Verilog and report of the bundled trained network in build/
+# make test    everything in tests/ and tb/, and lint
+# make clean   remove what make made
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: all test lint clean debian
+all: $(VENV)/core
+	$(BIN)/python scripts/gen_hw.py
+
+test: debian $(VENV)/dev
+	$(MAKE) lint
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spikeline needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+# a stamp per set of extras, remade when the dependencies change
+$(VENV)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e .
+	touch $@
+$(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[dev]'
+	touch $@ $(VENV)/core
+
+debian:
+	@scripts/install_debian.sh
+
+clean:
+	rm -rf build $(VENV) *.egg-info

@@ -1,0 +1,76 @@
+"""Accuracy and fingerprints of a network on labelled frames, by any engine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.network import Network
+from fxp_model.trace import Trace
+
+Engine = Callable[[Network, NDArray[np.integer]], Trace]
+"""`engine(network, counts (T, B, n_in))`: the golden model's `run`, or an equal of it."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores (B, classes) and predicted classes (B,) of a split, and the share that is right."""
+
+    scores: NDArray[np.int64]
+    predictions: NDArray[np.int64]
+    accuracy: float
+
+    @property
+    def scores_sha256(self) -> str:
+        """Digest of the scores as little-endian int64, sample by sample."""
+        return _digest(self.scores)
+
+    @property
+    def predictions_sha256(self) -> str:
+        """Digest of the predictions as little-endian int64."""
+        return _digest(self.predictions)
+
+
+def evaluate(
+    engine: Engine,
+    network: Network,
+    counts: NDArray[np.integer],
+    labels: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    batch: int = 64,
+    progress: Callable[[int], object] = lambda done: None,
+) -> Evaluation:
+    """Run every sample over its own length and compare with its label.
+
+    Samples of equal length run together, so that padding cannot reach a result.
+
+    Parameters
+    ----------
+    engine : callable
+        Golden model or an equal of it.
+    counts : (T, B, n_in)
+        Frames, samples shorter than T padded at the end.
+    labels, lengths : (B,)
+        Class index and number of frames of each sample.
+    batch : int
+        Samples that run together; bounds the memory of their trace.
+    progress : callable
+        Called with the number of samples done since its last call.
+    """
+    samples = counts.shape[1]
+    scores = np.zeros((samples, network.spec.n_out), dtype=np.int64)
+    for length in np.unique(lengths):
+        group = np.flatnonzero(lengths == length)
+        for part in np.split(group, range(batch, len(group), batch)):
+            scores[part] = engine(network, counts[:length, part]).scores
+            progress(len(part))
+    predictions = np.argmax(scores, axis=1)
+    return Evaluation(scores, predictions, float(np.mean(predictions == labels)))
+
+
+def _digest(array: NDArray[np.int64]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array, dtype="<i8").tobytes()).hexdigest()
