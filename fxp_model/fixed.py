@@ -19,6 +19,8 @@ MAX_WIDTH = 32
 """Widest format, in bits; exact sums stay below 2**62 and fit an int64."""
 MAX_FRAC_BITS = 48
 """Largest magnitude of `QFormat.frac_bits`."""
+MAX_SHIFT = 62
+"""Largest shift of `requantize`, and log2 of the largest magnitude of a code in it."""
 
 
 class Rounding(StrEnum):
@@ -116,7 +118,9 @@ class QFormat:
         InputError
             If a value is not finite, or its scaled magnitude is 2**53 or more.
         """
-        scaled = np.ldexp(np.asarray(real, dtype=np.float64), self.frac_bits)
+        rounding, overflow = Rounding(rounding), Overflow(overflow)
+        with np.errstate(over="ignore"):
+            scaled = np.ldexp(np.asarray(real, dtype=np.float64), self.frac_bits)
         if not np.all(np.abs(scaled) < 2.0**53):
             worst = scaled.ravel()[np.argmax(~(np.abs(scaled.ravel()) < 2.0**53))]
             raise InputError(f"value for {self} must be finite and below 2**53 lsb, not {worst} lsb")
@@ -162,8 +166,8 @@ def requantize(
 
     Parameters
     ----------
-    raw : array_like of int64
-        Exact codes, real = raw * 2**-frac_bits.
+    raw : array_like of integers
+        Exact codes, real = raw * 2**-frac_bits, of magnitude 2**62 at most.
     frac_bits : int
         Fraction of `raw`.
     target : QFormat
@@ -179,19 +183,22 @@ def requantize(
     Raises
     ------
     InputError
-        If `raw` is not of an integer type, or a shift to the left leaves the int64.
+        If `raw` is not of an integer type, the fractions are more than 62 bits apart, or
+        the magnitude of a code, shifted to the left if it must be, exceeds 2**62.
     """
     codes = np.asarray(raw)
     if codes.dtype.kind not in "iu":
         raise InputError(f"requantize takes integer codes, not {codes.dtype}")
-    codes = codes.astype(np.int64)
+    rounding, overflow = Rounding(rounding), Overflow(overflow)
     shift = frac_bits - target.frac_bits
-    if shift > 62:
-        raise InputError(f"requantize shifts by at most 62 bits, not {shift}")
+    if abs(shift) > MAX_SHIFT:
+        raise InputError(f"requantize to {target} must shift by at most {MAX_SHIFT} bits, not {shift}")
+    limit = (1 << MAX_SHIFT) >> max(-shift, 0)
+    wrong = (codes < -limit) | (codes > limit)
+    if np.any(wrong):
+        raise InputError(f"code to requantize to {target} must be within +-{limit}, not {codes[wrong][0]}")
+    codes = codes.astype(np.int64)
     if shift <= 0:
-        limit = (1 << 62) >> min(-shift, 62)
-        if np.any(np.abs(codes) > limit):
-            raise InputError(f"requantize to {target}: code must be within +-{limit}, not {codes.flat[0]}")
         rounded = codes << -shift
     else:
         rounded = codes >> shift

@@ -47,8 +47,7 @@ class StageParams:
         for name, array in self.arrays():
             if array.dtype.kind not in "iu":
                 raise InputError(f"{name} must hold integers, not {array.dtype}")
-            fixed = np.ascontiguousarray(array, dtype=np.int64)
-            fixed = fixed.copy() if fixed is array else fixed
+            fixed = np.array(array, dtype=np.int64, order="C")
             fixed.flags.writeable = False
             object.__setattr__(self, name, fixed)
 
@@ -200,9 +199,11 @@ def recurrent_current(spec: LayerSpec, params: StageParams, spikes: NDArray[np.u
     _, samples, n = spikes.shape
     if spec.recurrence is None:
         return np.zeros((samples, n), dtype=np.int64)
-    assert params.delay_steps is not None and params.recurrent is not None
+    assert params.delay_steps is not None
+    assert params.recurrent is not None
     source_step = t - 1 - params.delay_steps
-    delayed = np.where(source_step >= 0, spikes[source_step, :, np.arange(n)].T, 0).astype(np.int64)
+    sent = spikes[np.maximum(source_step, 0), :, np.arange(n)].T
+    delayed = np.where(source_step >= 0, sent, 0).astype(np.int64)
     if spec.recurrence.kind is RecurrenceKind.DENSE:
         current = delayed @ params.recurrent.T
     else:

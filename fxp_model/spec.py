@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fxp_model.errors import InputError
-from fxp_model.fixed import Overflow, QFormat, Rounding, signed_width
+from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, signed_width
 
 SCORE = QFormat(signed=True, int_bits=32, frac_bits=0)
 """Format of a class score: 32 bits, in lsb of the readout's membrane (or spikes); sums saturate."""
@@ -77,6 +77,7 @@ class RecurrenceSpec:
     kernel_size: int = 0
 
     def __post_init__(self) -> None:
+        _instance("kind", self.kind, RecurrenceKind)
         _range("max_delay", self.max_delay, 0, MAX_DELAY_STEPS)
         _signed("recurrence weight", self.weight)
         if self.kind is RecurrenceKind.CONV:
@@ -128,9 +129,13 @@ class IntegratorSpec:
         _range("input_bits", self.input_bits, 1, MAX_INPUT_BITS)
         for name in ("weight", "bias", "membrane"):
             _signed(name, getattr(self, name))
+        _instance("rounding", self.rounding, Rounding)
+        _instance("overflow", self.overflow, Overflow)
+        _instance("beta_format", self.beta_format, QFormat)
         if self.beta_format.signed:
             raise InputError(f"beta_format must be unsigned, not {self.beta_format}")
         _range("beta", self.beta, self.beta_format.min_raw, self.beta_format.max_raw)
+        _range("fraction bits of the exact sum below the membrane's lsb", self.rounded_bits, 0, MAX_SHIFT)
         if self.sum_bits > MAX_SUM_BITS:
             raise InputError(f"exact sum must fit {MAX_SUM_BITS} bits, not {self.sum_bits}")
 
@@ -145,6 +150,11 @@ class IntegratorSpec:
         return max(
             self.beta_format.frac_bits + self.membrane.frac_bits, self.weight.frac_bits, self.bias.frac_bits
         )
+
+    @property
+    def rounded_bits(self) -> int:
+        """Fraction bits of the exact sum that the requantisation rounds off."""
+        return self.sum_frac_bits - self.membrane.frac_bits
 
     @property
     def accumulator_bits(self) -> int:
@@ -192,8 +202,11 @@ class LayerSpec(IntegratorSpec):
     recurrence: RecurrenceSpec | None = None
 
     def __post_init__(self) -> None:
+        if self.recurrence is not None:
+            _instance("recurrence", self.recurrence, RecurrenceSpec)
         super().__post_init__()
         _range("v_th", self.v_th, 1, self.membrane.max_raw)
+        _instance("reset_mode", self.reset_mode, ResetMode)
 
     @property
     def sum_frac_bits(self) -> int:
@@ -235,6 +248,8 @@ class ReadoutSpec(IntegratorSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _instance("mode", self.mode, ReadoutMode)
+        _instance("reset_mode", self.reset_mode, ResetMode)
         if self.mode is ReadoutMode.SPIKE_COUNT:
             _range("v_th of a spike_count readout", self.v_th, 1, self.membrane.max_raw)
         elif self.v_th != 0:
@@ -256,15 +271,17 @@ class NetworkSpec:
     readout: ReadoutSpec
 
     def __post_init__(self) -> None:
+        _instance("layers", self.layers, tuple)
         if not self.layers:
             raise InputError("a network must have at least 1 hidden layer, not 0")
+        for name, layer in zip(self.stage_names, self.layers, strict=False):
+            _instance(name, layer, LayerSpec)
+        _instance("readout", self.readout, ReadoutSpec)
         stages: list[IntegratorSpec] = [*self.layers, self.readout]
         for index, (before, after) in enumerate(zip(self.layers, stages[1:], strict=True), start=1):
             name = self.stage_names[index]
             if after.n_in != before.n_out:
-                raise InputError(
-                    f"n_in of {name} must be {before.n_out} (n_out before it), not {after.n_in}"
-                )
+                raise InputError(f"n_in of {name} must be {before.n_out} (n_out before it), not {after.n_in}")
             if after.input_bits != 1:
                 raise InputError(f"input_bits of {name} must be 1 (spikes), not {after.input_bits}")
 
@@ -300,7 +317,7 @@ class NetworkSpec:
             raise InputError(f"network.layers must be a list, not {table['layers']!r}")
         layers = tuple(_layer(f"network.layers[{i}]", v) for i, v in enumerate(table["layers"]))
         readout = _integrator("network.readout", table["readout"], ReadoutSpec)
-        return cls(layers, ReadoutSpec(**readout))
+        return cls(layers, _named("network.readout", ReadoutSpec, readout))
 
 
 def _layer(name: str, value: Any) -> LayerSpec:
@@ -370,8 +387,12 @@ def _range(name: str, value: Any, low: int, high: int) -> None:
         raise InputError(f"{name} must be an integer of {low}..{high}, not {value!r}")
 
 
+def _instance(name: str, value: Any, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise InputError(f"{name} must be a {kind.__name__}, not {value!r}")
+
+
 def _signed(name: str, fmt: QFormat) -> None:
-    if not isinstance(fmt, QFormat):
-        raise InputError(f"{name} must be a QFormat, not {fmt!r}")
+    _instance(name, fmt, QFormat)
     if not fmt.signed:
         raise InputError(f"{name} must be a signed format, not {fmt}")
