@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def save_artifact(
     `extra_files` are texts kept beside, such as the model card; they are not part of the digest.
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and ((path / SUMS).is_file() or not any(path.iterdir()))):
+    if path.exists() and not (path.is_dir() and (_is_artifact(path) or not any(path.iterdir()))):
         raise InputError(f"{path} exists and is not an artifact; name another folder")
     description = {
         "format": FORMAT,
@@ -101,7 +102,7 @@ def save_artifact(
     }
     contents = {
         "spec.json": (json.dumps(description, indent=2) + "\n").encode(),
-        "stimulus.npz": _npz({"counts": np.asarray(stimulus, dtype=np.uint8)}),
+        "stimulus.npz": _npz({"counts": check_counts(network.spec, stimulus).astype(np.uint8)}),
         "weights.npz": _npz(weights),
     }
     sums = "".join(f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in FILES)
@@ -155,8 +156,11 @@ def load_artifact(path: Path | str) -> Artifact:
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
     labels = tuple(fields["labels"])
-    if len(labels) != spec.n_out or not all(isinstance(label, str) for label in labels):
-        raise InputError(f"{file}: labels must be {spec.n_out} texts (n_out), not {len(labels)}")
+    if len(labels) != spec.n_out:
+        raise InputError(f"{file}: labels must be {spec.n_out} (n_out), not {len(labels)}")
+    for label in labels:
+        if not isinstance(label, str):
+            raise InputError(f"{file}: labels must be texts, not {label!r}")
     stimulus = _arrays(path / "stimulus.npz", contents["stimulus.npz"])
     if set(stimulus) != {"counts"} or stimulus["counts"].dtype != np.uint8:
         raise InputError(f"{path / 'stimulus.npz'}: must hold one array 'counts' of uint8")
@@ -184,6 +188,10 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "metrics": (dict,),
 }
 _JSON = {(dict,): "object", (list,): "array", (dict, type(None)): "object or null"}
+
+
+def _is_artifact(path: Path) -> bool:
+    return all((path / name).is_file() for name in (*FILES, SUMS))
 
 
 def _verified(path: Path) -> tuple[dict[str, bytes], str]:
@@ -234,9 +242,27 @@ def _network(file: Path, data: bytes, spec: NetworkSpec) -> Network:
 def _arrays(file: Path, data: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, AttributeError) as error:
+            arrays = {name: archive[name] for name in archive.files}
+    except _UNREADABLE as error:
         raise InputError(f"{file}: not a readable npz archive: {error}") from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{file}: member {name!r} is not an array")
+    return arrays
+
+
+# What numpy and zipfile raise on bytes that are no npz archive, or on one with a broken member.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

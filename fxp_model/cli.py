@@ -16,12 +16,20 @@ from fxp_model.files import replacing
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Call `main` and exit with its status; an `InputError` becomes one line and status 2."""
+    """Call `main` and exit with its status.
+
+    An `InputError`, or an `OSError` of a named file, becomes one line and status 2.
+    """
     program = Path(sys.argv[0]).name
     try:
         status = main()
     except InputError as error:
         print(f"{program}: {error}", file=sys.stderr)
+        status = 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{program}: {error.filename}: {error.strerror}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -26,10 +25,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
         if temporary.is_dir() and path.is_dir():
             retired = temporary.with_suffix(".old")
             path.rename(retired)
-            temporary.rename(path)
+            try:
+                temporary.rename(path)
+            except BaseException:
+                retired.rename(path)
+                raise
             shutil.rmtree(retired)
         else:
-            os.replace(temporary, path)
+            temporary.replace(path)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
