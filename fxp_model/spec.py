@@ -1,7 +1,7 @@
 """The network as one frozen, self-validating object that holds no tensors.
 
 `NetworkSpec` drives the golden model, QAT, the RTL, the HLS project and every
-estimate. Equations and formats: NUMERICS.md sections 2 to 8.
+estimate. Equations: NUMERICS.md sections 4 to 8; limits: section 10.
 """
 
 from __future__ import annotations
