@@ -1,0 +1,1 @@
+"""Spikeline's hardware: Amaranth RTL, its generation and its estimates (see ARCHITECTURE.md)."""

@@ -1,0 +1,142 @@
+"""How wide the hardware is: every choice that changes cycles and area, never a result."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fxp_model.errors import InputError
+from fxp_model.spec import NetworkSpec, RecurrenceKind
+
+DEFAULT_LANES = 128
+"""Weights added per cycle: two words per event at 256 neurons, and a word that fills 512-deep block RAMs."""
+DEFAULT_UPDATE_LANES = 16
+"""Neurons updated per cycle."""
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """Widths of one stage (a hidden layer or the readout) of `n_out` neurons.
+
+    Parameters
+    ----------
+    lanes : int
+        Weights read and added per cycle, 1..n_out; an event costs ceil(n_out / lanes) cycles.
+    update_lanes : int
+        Neurons updated per cycle, 1..n_out; a step costs ceil(n_out / update_lanes) cycles of update.
+        Where an event needs more than one word, `update_lanes` divides `lanes`, so that a
+        group of neurons lies in one word.
+    """
+
+    lanes: int
+    update_lanes: int
+
+    def __post_init__(self) -> None:
+        for name in ("lanes", "update_lanes"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InputError(f"{name} must be a positive integer, not {value!r}")
+
+    def words(self, n_out: int) -> int:
+        """Weight words per event."""
+        return -(-n_out // self.lanes)
+
+    def groups(self, n_out: int) -> int:
+        """Groups of neurons per update sweep."""
+        return -(-n_out // self.update_lanes)
+
+    def check(self, stage: str, n_out: int) -> None:
+        """Raise `InputError`, naming `stage`, unless these widths fit `n_out` neurons."""
+        for name in ("lanes", "update_lanes"):
+            value = getattr(self, name)
+            if value > n_out:
+                raise InputError(f"{stage}: {name} must be 1..{n_out} (its neurons), not {value}")
+        if self.words(n_out) > 1 and self.lanes % self.update_lanes:
+            raise InputError(
+                f"{stage}: update_lanes must divide lanes ({self.lanes}) where lanes are fewer than the "
+                f"{n_out} neurons, not {self.update_lanes}"
+            )
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """Widths of every stage of a core.
+
+    Parameters
+    ----------
+    stages : tuple of StageConfig
+        One per stage of `NetworkSpec.stages`: hidden layers in order, then the readout.
+    """
+
+    stages: tuple[StageConfig, ...]
+
+    def __post_init__(self) -> None:
+        for index, stage in enumerate(self.stages):
+            if not isinstance(stage, StageConfig):
+                raise InputError(f"hardware.stages[{index}] must be a StageConfig, not {stage!r}")
+
+    @classmethod
+    def uniform(
+        cls, spec: NetworkSpec, lanes: int = DEFAULT_LANES, update_lanes: int | None = None
+    ) -> HardwareConfig:
+        """The same widths for every stage, clipped to its neurons.
+
+        Without `update_lanes`, each stage takes the largest width up to 16 that its
+        lanes allow.
+
+        Raises
+        ------
+        InputError
+            If a width is not positive, or a given `update_lanes` does not fit a stage.
+        """
+        wanted = StageConfig(lanes, DEFAULT_UPDATE_LANES if update_lanes is None else update_lanes)
+        stages = []
+        for stage in spec.stages:
+            clipped = min(wanted.lanes, stage.n_out)
+            width = min(wanted.update_lanes, stage.n_out)
+            if update_lanes is None and clipped < stage.n_out:
+                width = max(w for w in range(1, min(width, clipped) + 1) if clipped % w == 0)
+            stages.append(StageConfig(clipped, width))
+        config = cls(tuple(stages))
+        config.check(spec)
+        return config
+
+    def check(self, spec: NetworkSpec) -> None:
+        """Raise `InputError` unless a core of these widths can be generated for `spec`."""
+        if len(self.stages) != len(spec.stages):
+            raise InputError(f"hardware must be of {len(spec.stages)} stages, not {len(self.stages)}")
+        for name, stage, config in zip(spec.stage_names, spec.stages, self.stages, strict=True):
+            config.check(name, stage.n_out)
+        for name, layer in zip(spec.stage_names, spec.layers, strict=False):
+            if layer.recurrence is not None and layer.recurrence.kind is not RecurrenceKind.CONV:
+                raise InputError(
+                    f"{name}: hardware supports recurrence conv or none, not {layer.recurrence.kind}"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Any) -> HardwareConfig:
+        """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name."""
+        stages = _table("hardware", value, {"stages"})["stages"]
+        if not isinstance(stages, list | tuple):
+            raise InputError(f"hardware.stages must be a list, not {stages!r}")
+        return cls(
+            tuple(
+                StageConfig(**_table(f"hardware.stages[{i}]", stage, {"lanes", "update_lanes"}))
+                for i, stage in enumerate(stages)
+            )
+        )
+
+
+def _table(name: str, value: Any, fields: set[str]) -> dict[str, Any]:
+    """`value` as a table of exactly `fields`."""
+    if not isinstance(value, dict):
+        raise InputError(f"{name} must be an object, not {value!r}")
+    for key in sorted(fields - value.keys()):
+        raise InputError(f"{name}.{key} is missing")
+    for key in sorted(value.keys() - fields):
+        raise InputError(f"{name}.{key} is unknown")
+    return value

@@ -1,0 +1,1 @@
+"""What a core costs, computed before it is built."""

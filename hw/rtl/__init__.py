@@ -1,0 +1,1 @@
+"""The core, one Component per file; `core.Core` is the top level."""
