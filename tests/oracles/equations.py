@@ -1,0 +1,137 @@
+"""The equations of NUMERICS.md sections 4, 5 and 7, letter by letter, in exact fractions.
+
+One sample, scalar loops, real values; nothing of `fxp_model.network` or `fxp_model.fixed`
+is called: the spec is only read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from fxp_model.network import Network, StageParams
+from fxp_model.spec import IntegratorSpec
+
+Table = list[list[Fraction]]
+"""[t][n], real values."""
+
+
+@dataclass
+class Stage:
+    """Real values of one stage; `y` is empty for a readout that does not fire."""
+
+    i_syn: Table
+    i_rec: Table
+    v: Table
+    y: list[list[int]]
+
+
+def evaluate(network: Network, counts: list[list[int]]) -> tuple[list[Stage], list[int]]:
+    """Stages and scores (codes) of one sample, `counts` [t][j]."""
+    stages = []
+    x = counts
+    for spec, params in zip(network.spec.layers, network.params, strict=False):
+        stages.append(_stage(spec, params, x, spec.recurrence, spec.v_th, spec.reset_mode))
+        x = stages[-1].y
+    out = network.spec.readout
+    v_th = out.v_th if out.mode == "spike_count" else None
+    stages.append(_stage(out, network.params[-1], x, None, v_th, out.reset_mode))
+    return stages, [_score(out.mode, out.membrane, stages[-1], c) for c in range(out.n_out)]
+
+
+def _stage(
+    spec: IntegratorSpec,
+    params: StageParams,
+    x: list[list[int]],
+    recurrence: Any,
+    v_th: int | None,
+    reset: str,
+) -> Stage:
+    n_out, n_in = spec.n_out, spec.n_in
+    w_in = [[_real(params.weight[n, j], spec.weight) for j in range(n_in)] for n in range(n_out)]
+    bias = [_real(params.bias[n], spec.bias) for n in range(n_out)]
+    beta = _real(spec.beta, spec.beta_format)
+    out = Stage([], [], [], [])
+    v = [Fraction(0)] * n_out
+    for t in range(len(x)):
+        i_syn, i_rec, v_mem, y = [], [], [], []
+        for n in range(n_out):
+            current = bias[n]
+            for j in range(n_in):
+                current += w_in[n][j] * x[t][j]
+            i_syn.append(current)
+        for n in range(n_out):
+            i_rec.append(_recurrent(recurrence, params, out.y, t, n, n_out))
+        for n in range(n_out):
+            v[n] = _quantise(beta * v[n] + i_syn[n] + i_rec[n], spec)
+            v_mem.append(v[n])
+            if v_th is not None:
+                threshold = _real(v_th, spec.membrane)
+                y.append(1 if v[n] >= threshold else 0)
+                if y[n] == 1 and reset == "zero":
+                    v[n] = Fraction(0)
+                elif y[n] == 1 and reset == "subtract":
+                    v[n] = v[n] - threshold
+        out.i_syn.append(i_syn)
+        out.i_rec.append(i_rec)
+        out.v.append(v_mem)
+        out.y.append(y)
+    return out
+
+
+def _recurrent(recurrence: Any, params: Any, y: list[list[int]], t: int, n: int, n_out: int) -> Fraction:
+    if recurrence is None:
+        return Fraction(0)
+
+    def s(m: int) -> int:
+        """Delayed spike of neuron m at step t; 0 outside the layer and before step 0."""
+        if not 0 <= m < n_out:
+            return 0
+        source = t - 1 - int(params.delay_steps[m])
+        return y[source][m] if source >= 0 else 0
+
+    total = Fraction(0)
+    if recurrence.kind == "conv":
+        p = (recurrence.kernel_size - 1) // 2
+        for k in range(recurrence.kernel_size):
+            total += _real(params.recurrent[k], recurrence.weight) * s(n + k - p)
+    else:
+        for m in range(n_out):
+            total += _real(params.recurrent[n, m], recurrence.weight) * s(m)
+    return total
+
+
+def _score(mode: str, membrane: Any, readout: Stage, c: int) -> int:
+    u = [int(step[c] * Fraction(2) ** membrane.frac_bits) for step in readout.v]
+    if mode == "last":
+        return u[-1]
+    if mode == "max":
+        return max(u)
+    z = 0
+    for t in range(len(u)):
+        z += readout.y[t][c] if mode == "spike_count" else u[t]
+        z = min(max(z, -(2**31)), 2**31 - 1)
+    return z
+
+
+def _real(raw: int, fmt: Any) -> Fraction:
+    return Fraction(int(raw)) / Fraction(2) ** fmt.frac_bits
+
+
+def _quantise(value: Fraction, spec: IntegratorSpec) -> Fraction:
+    """Q: round to the membrane's lsb, then wrap or clamp; real in, real out."""
+    fmt = spec.membrane
+    lsb = Fraction(1) / Fraction(2) ** fmt.frac_bits
+    width = fmt.int_bits + fmt.frac_bits
+    steps = value / lsb
+    if spec.rounding == "TRN":
+        code = math.floor(steps)
+    elif spec.rounding == "RND":
+        code = math.floor(steps + Fraction(1, 2))
+    else:
+        code = round(steps)  # halves to even
+    low, high = -(2 ** (width - 1)), 2 ** (width - 1) - 1
+    code = min(max(code, low), high) if spec.overflow == "SAT" else (code - low) % 2**width + low
+    return code * lsb

@@ -1,0 +1,122 @@
+"""The golden model equals a literal evaluation of its equations in fractions, on random networks."""
+
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from fxp_model.network import run
+from fxp_model.spec import LayerSpec
+from tests.oracles.equations import evaluate
+from tests.oracles.random_networks import random_counts, random_network
+
+SEEDS = range(600)
+BLOCK = 60
+
+
+def draw(seed):
+    rng = np.random.default_rng(seed)
+    network = random_network(rng)
+    return network, random_counts(rng, network.spec, steps=int(rng.integers(1, 13)), samples=2)
+
+
+def codes(table, frac_bits):
+    """Real values [t][n] as codes; a value off the grid fails."""
+    scaled = [[value * Fraction(2) ** frac_bits for value in row] for row in table]
+    assert all(value.denominator == 1 for row in scaled for value in row)
+    return [[int(value) for value in row] for row in scaled]
+
+
+def assert_equal_to_the_equations(network, counts):
+    trace = run(network, counts)
+    for b in range(counts.shape[1]):
+        stages, scores = evaluate(network, counts[:, b].tolist())
+        traced = (*trace.layers, trace.readout)
+        for name, spec, ours, theirs in zip(
+            network.spec.stage_names, network.spec.stages, traced, stages, strict=True
+        ):
+            assert ours.i_syn[:, b].tolist() == codes(theirs.i_syn, spec.sum_frac_bits), name
+            assert ours.v_mem[:, b].tolist() == codes(theirs.v, spec.membrane.frac_bits), name
+            if isinstance(spec, LayerSpec):
+                assert ours.i_rec[:, b].tolist() == codes(theirs.i_rec, spec.sum_frac_bits), name
+                assert ours.spikes[:, b].tolist() == theirs.y, name
+        assert trace.scores[b].tolist() == scores
+        assert trace.classes[b] == scores.index(max(scores))
+
+
+@pytest.mark.parametrize("first", range(SEEDS.start, SEEDS.stop, BLOCK))
+def test_every_membrane_spike_and_score_is_that_of_the_equations(first):
+    for seed in range(first, first + BLOCK):
+        network, counts = draw(seed)
+        try:
+            assert_equal_to_the_equations(network, counts)
+        except AssertionError as error:
+            error.add_note(f"seed {seed}: {network.spec}")
+            raise
+
+
+def features(network, counts):
+    """What one drawn case exercises."""
+    trace = run(network, counts)
+    steps = len(counts)
+    yield f"depth {len(network.spec.layers)}"
+    yield f"readout {network.spec.readout.mode}"
+    yield "T = 1" if steps == 1 else "T > 1"
+    yield f"ties {np.unique(trace.scores[0]).size < trace.scores[0].size}"
+    for spec, params, traced in zip(
+        network.spec.stages, network.params, (*trace.layers, trace.readout), strict=True
+    ):
+        yield from (f"{spec.rounding}", f"{spec.overflow}", f"membrane of {spec.membrane.width} bits")
+        if spec.membrane.frac_bits < 0:
+            yield "negative fraction"
+        if spec.membrane.int_bits < 0:
+            yield "negative integer part"
+        if spec.weight.width == 2:
+            yield "2-bit weights"
+        if spec.beta > 1 << max(spec.beta_format.frac_bits, 0):
+            yield "beta above 1"
+        if np.isin(traced.v_mem, [spec.membrane.min_raw, spec.membrane.max_raw]).any():
+            yield f"membrane at its end, {spec.overflow}"
+        if not isinstance(spec, LayerSpec):
+            continue
+        yield f"reset {spec.reset_mode}"
+        if (traced.v_mem == spec.v_th).any():
+            yield "v = v_th"
+        if traced.spikes.any():
+            yield f"spikes, reset {spec.reset_mode}"
+        if spec.recurrence is None:
+            yield "no recurrence"
+            continue
+        yield f"{spec.recurrence.kind}"
+        if traced.i_rec.any():
+            yield f"current of {spec.recurrence.kind}"
+        if spec.recurrence.kernel_size > spec.n_out and traced.i_rec.any():
+            yield "current of K > N"
+        if params.delay_steps.max() >= steps:
+            yield "delay beyond T"
+        if params.delay_steps.min() == 0:
+            yield "delay 0"
+
+
+def test_the_draw_reaches_every_kind_of_network():
+    """So that the comparison above means something."""
+    count = Counter(feature for seed in SEEDS for feature in features(*draw(seed)))
+    rare = {
+        name: count[name]
+        for name in (
+            *("depth 1", "depth 2", "depth 3", "T = 1", "ties True", "TRN", "RND", "RND_CONV", "WRAP", "SAT"),
+            *("readout sum", "readout last", "readout max", "readout spike_count"),
+            *("spikes, reset zero", "spikes, reset subtract", "v = v_th", "beta above 1"),
+            *("no recurrence", "current of conv", "current of dense", "current of K > N"),
+            *("delay 0", "delay beyond T", "2-bit weights", "negative fraction", "negative integer part"),
+            *(
+                "membrane of 2 bits",
+                "membrane of 32 bits",
+                "membrane at its end, SAT",
+                "membrane at its end, WRAP",
+            ),
+        )
+        if count[name] < 20
+    }
+    assert rare == {}
