@@ -323,11 +323,11 @@ class NetworkSpec:
 def _layer(name: str, value: Any) -> LayerSpec:
     table = _integrator(name, value, LayerSpec)
     if table["recurrence"] is not None:
-        name = f"{name}.recurrence"
-        rec = _fields(name, table["recurrence"], RecurrenceSpec)
-        rec["kind"] = _choice(f"{name}.kind", rec["kind"], RecurrenceKind)
-        rec["weight"] = _format(f"{name}.weight", rec["weight"])
-        table["recurrence"] = _named(name, RecurrenceSpec, rec)
+        path = f"{name}.recurrence"
+        rec = _fields(path, table["recurrence"], RecurrenceSpec)
+        rec["kind"] = _choice(f"{path}.kind", rec["kind"], RecurrenceKind)
+        rec["weight"] = _format(f"{path}.weight", rec["weight"])
+        table["recurrence"] = _named(path, RecurrenceSpec, rec)
     return _named(name, LayerSpec, table)
 
 
@@ -389,7 +389,7 @@ def _range(name: str, value: Any, low: int, high: int) -> None:
 
 def _instance(name: str, value: Any, kind: type) -> None:
     if not isinstance(value, kind):
-        raise InputError(f"{name} must be a {kind.__name__}, not {value!r}")
+        raise InputError(f"{name} must be of type {kind.__name__}, not {value!r}")
 
 
 def _signed(name: str, fmt: QFormat) -> None:
