@@ -197,7 +197,7 @@ def _is_artifact(path: Path) -> bool:
 def _verified(path: Path) -> tuple[dict[str, bytes], str]:
     """Contents of the files, equal to their digests, and the digest of the sums."""
     listing = _read(path / SUMS)
-    lines = listing.decode(errors="replace").splitlines()
+    lines = listing.decode(errors="replace").removesuffix("\n").split("\n")
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if set(sums) != set(FILES) or len(lines) != len(FILES):
         listed = ", ".join(sorted(sums)) or "nothing"
