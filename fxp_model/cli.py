@@ -29,7 +29,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"{program}: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"{program}: {error.filename2 or error.filename}: {error.strerror}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)

@@ -89,6 +89,8 @@ class Trace:
         ValueError
             If the traces are of different networks or inputs.
         """
+        if len(self.layers) != len(actual.layers):
+            raise ValueError(f"traces must be of {len(self.layers)} hidden layers, not {len(actual.layers)}")
         found: list[tuple[float, int, Mismatch]] = []
         pairs = zip(self.arrays(), actual.arrays(), strict=True)
         for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):
