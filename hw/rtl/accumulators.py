@@ -1,0 +1,179 @@
+"""Double-buffered sums of a time step: in registers, or in LUT RAM where an event has several words."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from fxp_model.spec import IntegratorSpec
+from hw.config import StageConfig
+from hw.rtl.arithmetic import lanes_of
+from hw.rtl.events import currents_layout, index_shape
+
+
+def word_layout(words: int) -> data.StructLayout:
+    """What the accumulators are to do in a cycle.
+
+    ``add``    add the terms to the sums of `word`
+    ``word``   index of the word of `lanes` neurons
+    ``final``  the word is the last one of its event
+    ``close``  the step is complete: hand its sums over; never together with `add`
+    ``last``   of `close`: the sample is complete
+    """
+    return data.StructLayout({"add": 1, "word": index_shape(words), "final": 1, "close": 1, "last": 1})
+
+
+class Accumulators(wiring.Component):
+    """Base of the two forms: ports only.
+
+    `close` comes only when the sums of the step before are drained. The first event of a step is
+    stored and not added, so nothing is ever cleared.
+
+    Latency: currents are offered in the cycle after `close`. Throughput: one word per cycle.
+
+    Members
+    -------
+    control : In(word_layout)
+    terms : In(lanes * term_bits)
+        Two's complement terms of the word, lowest neuron in the low bits.
+    o : Out stream of `currents_layout`
+        All groups of a closed step, without a gap.
+    drained : Out(1)
+        The last group of a step is taken.
+    """
+
+    def __init__(self, spec: IntegratorSpec, config: StageConfig, term_bits: int) -> None:
+        self._spec, self._config, self._term_bits = spec, config, term_bits
+        super().__init__(
+            {
+                "control": In(word_layout(config.words(spec.n_out))),
+                "terms": In(config.lanes * term_bits),
+                "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
+                "drained": Out(1),
+            }
+        )
+
+    def _drain(self, m: Module) -> Signal:
+        """Offer every group of a closed step; gives the signal of a transfer."""
+        groups = self._config.groups(self._spec.n_out)
+        valid = Signal()
+        last = Signal()
+        transfer = Signal()
+        group = Signal(index_shape(groups))
+        m.d.comb += [
+            self.o.valid.eq(valid),
+            self.o.payload.last.eq(last),
+            transfer.eq(valid & self.o.ready),
+            self.drained.eq(transfer & (group == groups - 1)),
+        ]
+        with m.If(self.control.close):
+            m.d.sync += [valid.eq(1), last.eq(self.control.last), group.eq(0)]
+        with m.Elif(self.drained):
+            m.d.sync += valid.eq(0)
+        with m.Elif(transfer):
+            m.d.sync += group.eq(group + 1)
+        return transfer
+
+
+class RegisterAccumulators(Accumulators):
+    """One adder and two registers per neuron, for events of one word.
+
+    The second register is loaded by `close` and shifts the sums out, `update_lanes` at a
+    time. Needs no memory and no multiplexer, but two flip-flops per bit of every sum.
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        spec, config, control = self._spec, self._config, self.control
+
+        # `empty` says that the step has no event yet: what the sums hold is of an earlier step.
+        transfer = self._drain(m)
+        empty = Signal(init=1)
+        with m.If(control.close):
+            m.d.sync += empty.eq(1)
+        with m.Elif(control.add):
+            m.d.sync += empty.eq(0)
+
+        bits = spec.accumulator_bits
+        n, width = spec.n_out, config.update_lanes
+        shape = signed(bits)
+        sums = [Signal(shape, name=f"sum_{i}", reset_less=True) for i in range(n)]
+        drain = [Signal(shape, name=f"drain_{i}", reset_less=True) for i in range(n)]
+        for total, term in zip(sums, lanes_of(self.terms, self._term_bits), strict=True):
+            with m.If(control.add):
+                m.d.sync += total.eq(Mux(empty, 0, total) + term)
+        for index, (total, out) in enumerate(zip(sums, drain, strict=True)):
+            with m.If(control.close):
+                m.d.sync += out.eq(Mux(empty, 0, total))
+            if index + width < n:
+                with m.Elif(transfer):
+                    m.d.sync += out.eq(drain[index + width])
+        m.d.comb += self.o.payload.sums.eq(Cat(drain[:width]))
+        return m
+
+
+class RamAccumulators(Accumulators):
+    """One adder per lane over two banks of LUT RAM, for events of several words.
+
+    A word is read, added and written back in one cycle, so words may follow each other in
+    any order. `close` swaps the banks.
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        spec, config, control = self._spec, self._config, self.control
+        words = config.words(spec.n_out)
+        bits = spec.accumulator_bits
+        per_word = config.lanes // config.update_lanes
+
+        # Every event touches every word, so one bit per bank tells whether its content is of this
+        # step (an event was added) or of an earlier one (then it stands for zeros).
+        transfer = self._drain(m)
+        bank = Signal()
+        empty = Signal(init=1)
+        zero = Signal()
+        with m.If(control.close):
+            m.d.sync += [bank.eq(~bank), zero.eq(empty), empty.eq(1)]
+        with m.Elif(control.add & control.final):
+            m.d.sync += empty.eq(0)
+
+        index = index_shape(words)
+        m.submodules.ram = ram = memory.Memory(
+            shape=unsigned(config.lanes * bits), depth=2 << index.width, init=[]
+        )
+        old = ram.read_port(domain="comb")
+        drain = ram.read_port()
+        write = ram.write_port()
+        sums = [
+            (Mux(empty, 0, total) + term)[:bits]
+            for total, term in zip(
+                lanes_of(old.data, bits), lanes_of(self.terms, self._term_bits), strict=True
+            )
+        ]
+        m.d.comb += [
+            old.addr.eq(Cat(control.word, bank)),
+            write.addr.eq(old.addr),
+            write.en.eq(control.add),
+            write.data.eq(Cat(sums)),
+        ]
+
+        # The drain port is read one transfer ahead: the word of the group that is offered next.
+        word = Signal(index)
+        part = Signal(index_shape(per_word))
+        row_done = Signal()
+        next_word = (word + 1)[: index.width]
+        m.d.comb += [
+            row_done.eq(transfer & (part == per_word - 1)),
+            drain.en.eq(control.close | row_done),
+            drain.addr.eq(Mux(control.close, Cat(Const(0, index), bank), Cat(next_word, ~bank))),
+        ]
+        with m.If(control.close):
+            m.d.sync += [word.eq(0), part.eq(0)]
+        with m.Elif(row_done):
+            m.d.sync += [word.eq(next_word), part.eq(0)]
+        with m.Elif(transfer):
+            m.d.sync += part.eq(part + 1)
+        chosen = drain.data.word_select(part, config.update_lanes * bits)
+        m.d.comb += self.o.payload.sums.eq(Mux(zero, 0, chosen))
+        return m

@@ -1,0 +1,57 @@
+"""Combinational arithmetic on two's complement words (NUMERICS.md sections 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Mux, Value, signed
+
+from fxp_model.fixed import Overflow, QFormat, Rounding
+
+
+def lanes_of(word: Value, width: int) -> list[Value]:
+    """The signed lanes of `width` bits that make up `word`, lowest first."""
+    return [word[low : low + width].as_signed() for low in range(0, len(word), width)]
+
+
+def pack(codes: Sequence[int], width: int) -> int:
+    """One memory word of `codes`, each in `width` bits of two's complement, the first in the low bits."""
+    mask = (1 << width) - 1
+    return sum((int(code) & mask) << (width * lane) for lane, code in enumerate(codes))
+
+
+def scaled(value: Value, shift: int) -> Value:
+    """`value` * 2**shift, exact, for a `shift` of 0 or more."""
+    return Cat(Const(0, shift), value).as_signed() if shift else value
+
+
+def sign_extended(value: Value, width: int) -> Value:
+    """`value` in at least `width` bits."""
+    return value if len(value) >= width else Cat(value, value[-1].replicate(width - len(value))).as_signed()
+
+
+def requantized(raw: Value, frac_bits: int, target: QFormat, rounding: Rounding, overflow: Overflow) -> Value:
+    """`fxp_model.fixed.requantize` as logic: an increment and a saturation at most."""
+    shift = frac_bits - target.frac_bits
+    if shift <= 0:
+        return fitted(scaled(raw, -shift), target, overflow)
+    raw = sign_extended(raw, shift + 1)
+    rounded = raw[shift:].as_signed()
+    if rounding is not Rounding.TRN:
+        half = raw[shift - 1]
+        if rounding is Rounding.RND_CONV:
+            half &= raw[: shift - 1].any() | raw[shift] if shift > 1 else raw[shift]
+        rounded = rounded + half
+    return fitted(rounded, target, overflow)
+
+
+def fitted(value: Value, target: QFormat, overflow: Overflow) -> Value:
+    """The code of `target` that stands for the integer `value`: clamped, or its low bits."""
+    value = sign_extended(value, target.width)
+    low = value[: target.width].as_signed()
+    above = value[target.width - 1 :]
+    if overflow is Overflow.WRAP or len(above) == 1:
+        return low
+    shape = signed(target.width)
+    clamped = Mux(value[-1], Const(target.min_raw, shape), Const(target.max_raw, shape))
+    return Mux(above.all() | ~above.any(), low, clamped)

@@ -1,0 +1,100 @@
+"""The recurrence: a K-tap convolution of the delayed spikes along the neuron axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from fxp_model.fixed import signed_width
+from hw.rtl.arithmetic import pack
+
+TABLE_TAPS = 6
+"""Taps per table: 2**6 entries, one LUT6 per result bit."""
+
+
+class ConvEngine(wiring.Component):
+    """i_rec of `lanes` neurons per cycle, in step with the update sweep.
+
+    Spikes are bits, so the sum of K taps is a table with 2**K entries: a LUT per result bit and no
+    multiplier. A kernel of more than 6 taps is cut into tables whose results are added.
+    The window slides by shifting a copy of all delayed spikes: one LUT and flip-flop per
+    neuron, where a multiplexer would need one LUT per two groups.
+
+    Latency: `current` is that of the group named by `load` or `slide` two cycles earlier.
+    Throughput: one group per cycle.
+
+    Parameters
+    ----------
+    kernel : sequence of int
+        Raw taps, an odd number K.
+    n : int
+        Neurons.
+    lanes : int
+        Neurons per group.
+
+    Members
+    -------
+    delayed : In(n)
+        Delayed spikes, stable from `load` on for one cycle.
+    load : In(1)
+        The first group of a sweep is fetched.
+    slide : In(1)
+        The next group is fetched.
+    current : Out(lanes * current_bits)
+        Two's complement sums, lowest neuron in the low bits.
+    """
+
+    def __init__(self, kernel: Sequence[int], n: int, lanes: int) -> None:
+        if len(kernel) % 2 == 0:
+            raise ValueError(f"kernel must have an odd number of taps, not {len(kernel)}")
+        self._kernel = [int(tap) for tap in kernel]
+        self._n, self._lanes = n, lanes
+        super().__init__(
+            {
+                "delayed": In(n),
+                "load": In(1),
+                "slide": In(1),
+                "current": Out(lanes * self.current_bits(self._kernel)),
+            }
+        )
+
+    @staticmethod
+    def current_bits(kernel: Sequence[int]) -> int:
+        """Width of the sum over any set of taps."""
+        return signed_width(sum(min(int(w), 0) for w in kernel), sum(max(int(w), 0) for w in kernel))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        taps, lanes = len(self._kernel), self._lanes
+
+        # Neuron n sits at bit n + (K-1)/2 of the window, so that lane i of the group in front sees
+        # its taps at bits i .. i+K-1; bits beyond both edges are the zero padding.
+        groups = -(-self._n // lanes)
+        window = Signal(groups * lanes + taps - 1, reset_less=True)
+        with m.If(self.load):
+            m.d.sync += window.eq(Cat(Const(0, (taps - 1) // 2), self.delayed))
+        with m.Elif(self.slide):
+            m.d.sync += window.eq(window >> lanes)
+
+        bits = self.current_bits(self._kernel)
+        for lane in range(lanes):
+            terms = [
+                self._looked_up(self._kernel[low : low + TABLE_TAPS], window[lane + low :])
+                for low in range(0, taps, TABLE_TAPS)
+            ]
+            current = Signal(signed(bits), name=f"current_{lane}", reset_less=True)
+            m.d.sync += current.eq(sum(terms[1:], terms[0]))
+            m.d.comb += self.current[lane * bits : (lane + 1) * bits].eq(current)
+        return m
+
+    def _looked_up(self, kernel: list[int], window: Value) -> Value:
+        """Sum of the taps of `kernel` whose bit of `window` is set, one table per result bit."""
+        sums = [
+            sum(tap for k, tap in enumerate(kernel) if chosen >> k & 1) for chosen in range(1 << len(kernel))
+        ]
+        tables = [pack([total >> bit & 1 for total in sums], 1) for bit in range(self.current_bits(kernel))]
+        chosen = window[: len(kernel)]
+        return Cat(Const(table, len(sums)).bit_select(chosen, 1) for table in tables).as_signed()

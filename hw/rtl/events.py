@@ -1,0 +1,64 @@
+"""What travels between stages: events and step markers."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Shape, unsigned
+from amaranth.lib import data
+
+
+def index_shape(n: int) -> Shape:
+    """Shape of an index below `n`, at least one bit wide."""
+    return unsigned(max(1, (n - 1).bit_length()))
+
+
+def event_layout(n_in: int, input_bits: int) -> data.StructLayout:
+    """Payload of an event stream into a stage of `n_in` inputs.
+
+    ``marker``  0: an event; 1: the time step is complete, and `address` and `count` mean nothing
+    ``last``    of a marker: the sample is complete
+    ``address`` input that was active
+    ``count``   how often, 1 .. 2**input_bits - 1; only where `input_bits` > 1
+    """
+    fields = {"marker": unsigned(1), "last": unsigned(1), "address": index_shape(n_in)}
+    if input_bits > 1:
+        fields["count"] = unsigned(input_bits)
+    return data.StructLayout(fields)
+
+
+def currents_layout(lanes: int, accumulator_bits: int) -> data.StructLayout:
+    """Payload of a stream of accumulated currents, one group of neurons per transfer, lowest first.
+
+    ``sums``  `lanes` two's complement sums, the group's lowest neuron in the low bits
+    ``last``  the step ends its sample; the same in every group of a step
+    """
+    return data.StructLayout({"sums": unsigned(lanes * accumulator_bits), "last": unsigned(1)})
+
+
+def spikes_layout(n: int) -> data.StructLayout:
+    """Payload of a stream of whole time steps: `spikes`, a bit per neuron, and `last` of the sample."""
+    return data.StructLayout({"spikes": unsigned(n), "last": unsigned(1)})
+
+
+def tag_layout(groups: int) -> data.StructLayout:
+    """What a group of neurons is, beside its numbers.
+
+    ``valid``   there is a group in this cycle
+    ``group``   its index; a sweep goes from 0 to `groups` - 1
+    ``final``   it is the last group of the step
+    ``first``   the step is the first of its sample
+    ``last``    the step is the last of its sample
+    """
+    return data.StructLayout({"valid": 1, "group": index_shape(groups), "final": 1, "first": 1, "last": 1})
+
+
+def results_layout(lanes: int, membrane_bits: int, groups: int, spiking: bool) -> data.StructLayout:
+    """Results of one group of neurons.
+
+    ``tag``     which group, if any
+    ``v_mem``   `lanes` membranes, after the requantisation and before the reset
+    ``spikes``  a bit per lane; only where `spiking`
+    """
+    fields = {"tag": tag_layout(groups), "v_mem": unsigned(lanes * membrane_bits)}
+    if spiking:
+        fields["spikes"] = unsigned(lanes)
+    return data.StructLayout(fields)

@@ -1,0 +1,77 @@
+"""A hidden layer: events in, events out."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from fxp_model.network import StageParams
+from fxp_model.spec import LayerSpec
+from hw.config import StageConfig
+from hw.rtl.conv_engine import ConvEngine
+from hw.rtl.delay_lines import DelayLines
+from hw.rtl.event_encoder import EventEncoder
+from hw.rtl.events import event_layout
+from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.spike_register import SpikeRegister
+from hw.rtl.synapse_array import SynapseArray
+
+
+class HiddenLayer(wiring.Component):
+    """Synapses, neuron update, delayed recurrence and event encoder, all working at once.
+
+    Three steps are in the layer at a time: one is accumulated, one updated, one sent. Each part
+    waits for the next one only between steps.
+
+    Parameters
+    ----------
+    spec : LayerSpec
+        With recurrence ``conv`` or without.
+    params : StageParams
+    config : StageConfig
+
+    Members
+    -------
+    i : In stream of `event_layout`
+    o : Out stream of `event_layout`
+    """
+
+    def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig) -> None:
+        self._spec, self._params, self._config = spec, params, config
+        super().__init__(
+            {
+                "i": In(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
+                "o": Out(stream.Signature(event_layout(spec.n_out, 1))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        spec, params, config = self._spec, self._params, self._config
+        n, lanes = spec.n_out, config.update_lanes
+
+        # Streams all along; beside them the recurrence, fed by whole steps and read by the sweep.
+        m.submodules.synapses = synapses = SynapseArray(spec, params, config)
+        m.submodules.update = update = NeuronUpdate(spec, params, config)
+        m.submodules.spikes = spikes = SpikeRegister(n, lanes, config.groups(n), spec.membrane.width)
+        m.submodules.encoder = encoder = EventEncoder(n)
+        wiring.connect(m, wiring.flipped(self.i), synapses.i)
+        wiring.connect(m, synapses.o, update.i)
+        m.d.comb += [spikes.results.eq(update.results), update.hold.eq(spikes.full)]
+        wiring.connect(m, spikes.o, encoder.i)
+        wiring.connect(m, encoder.o, wiring.flipped(self.o))
+
+        if params.recurrent is not None and params.delay_steps is not None:
+            m.submodules.delays = delays = DelayLines(params.delay_steps.tolist())
+            m.submodules.conv = conv = ConvEngine(params.recurrent.tolist(), n, lanes)
+            m.d.comb += [
+                delays.spikes.eq(spikes.o.payload.spikes),
+                delays.shift.eq(spikes.complete),
+                delays.clear.eq(spikes.o.payload.last),
+                conv.delayed.eq(delays.delayed),
+                conv.load.eq(update.load),
+                conv.slide.eq(update.slide),
+                update.recurrent.eq(conv.current),
+            ]
+        return m

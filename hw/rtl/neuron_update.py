@@ -1,0 +1,196 @@
+"""Leak, recurrence, threshold and reset of all neurons of a stage, once per time step."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from fxp_model.network import StageParams
+from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, ResetMode
+from hw.config import StageConfig
+from hw.rtl.arithmetic import lanes_of, pack, requantized, scaled
+from hw.rtl.conv_engine import ConvEngine
+from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
+
+
+def fires(spec: IntegratorSpec) -> bool:
+    """Whether the neurons of a stage have a threshold."""
+    return isinstance(spec, LayerSpec) or (
+        isinstance(spec, ReadoutSpec) and spec.mode is ReadoutMode.SPIKE_COUNT
+    )
+
+
+class NeuronUpdate(wiring.Component):
+    """Sweeps the neurons of a stage: v = Q(beta * v + i_syn + i_rec), spikes, reset.
+
+    `update_lanes` neurons per cycle share the arithmetic of the whole stage. A sweep starts when
+    the currents of a step are offered, the sweep before has left the pipeline, and `hold` is low;
+    then it runs without a stop. So no stall reaches the pipeline, and the price is that a
+    sweep does not start under the tail of the one before.
+
+    Latency: the results of a group follow its transfer by `LATENCY` cycles.
+    Throughput: one group per cycle within a sweep; sweeps at least G + `LATENCY` cycles apart.
+
+    Parameters
+    ----------
+    spec : IntegratorSpec
+        A hidden layer or the readout.
+    params : StageParams
+    config : StageConfig
+
+    Members
+    -------
+    i : In stream of `currents_layout`
+        All groups of a step without a gap, as `SynapseArray` offers them.
+    hold : In(1)
+        While high, no sweep starts.
+    load, slide : Out(1), only with a recurrence
+        The first group, another group of a sweep is fetched.
+    recurrent : In(update_lanes * current_bits), only with a recurrence
+        i_rec of the group fetched two cycles earlier.
+    results : Out(results_layout)
+        Results of one group.
+
+    For benches, plain nets of the same content: `probe_valid`, `probe_group`, `probe_v_mem` and, where
+    neurons fire, `probe_spikes`.
+    """
+
+    LATENCY = 4
+
+    def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
+        config.check("stage", spec.n_out)
+        self._spec, self._params, self._config = spec, params, config
+        self._current_bits = None if params.recurrent is None else ConvEngine.current_bits(params.recurrent)
+        lanes, groups = config.update_lanes, config.groups(spec.n_out)
+        ports = {
+            "i": In(stream.Signature(currents_layout(lanes, spec.accumulator_bits))),
+            "hold": In(1),
+            "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
+        }
+        if self._current_bits is not None:
+            ports |= {"load": Out(1), "slide": Out(1), "recurrent": In(lanes * self._current_bits)}
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        spec, params = self._spec, self._params
+        lanes, groups = self._config.update_lanes, self._config.groups(spec.n_out)
+        v_bits = spec.membrane.width
+
+        # Fetch | leak, scale | sum | requantise | compare, reset, write back. The membranes of the step
+        # before a sample are not cleared but ignored: `first` makes them zeros.
+        group = Signal(index_shape(groups))
+        busy = Signal()
+        first = Signal(init=1)
+        start = Signal()
+        fetch = Signal()
+        m.d.comb += [
+            start.eq(group == 0),
+            self.i.ready.eq(~start | ~(busy | self.hold)),
+            fetch.eq(self.i.valid & self.i.ready),
+        ]
+
+        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(self.LATENCY + 1)]
+        m.d.comb += [
+            tags[0].valid.eq(fetch),
+            tags[0].group.eq(group),
+            tags[0].final.eq(group == groups - 1),
+            tags[0].first.eq(first),
+            tags[0].last.eq(self.i.payload.last),
+        ]
+        for before, after in pairwise(tags):
+            m.d.sync += after.eq(before)
+        done = tags[-1]
+
+        with m.If(fetch):
+            m.d.sync += group.eq(Mux(tags[0].final, 0, group + 1))
+            with m.If(tags[0].final):
+                m.d.sync += first.eq(self.i.payload.last)
+        with m.If(fetch):
+            m.d.sync += busy.eq(1)
+        with m.Elif(done.valid & done.final):
+            m.d.sync += busy.eq(0)
+
+        # Fetch.
+        depth = max(2, groups)
+        m.submodules.v_mem = v_mem = memory.Memory(shape=unsigned(lanes * v_bits), depth=depth, init=[])
+        read = v_mem.read_port()
+        write = v_mem.write_port()
+        b_bits = spec.bias.width
+        m.submodules.bias = bias = memory.Memory(
+            shape=unsigned(lanes * b_bits),
+            depth=depth,
+            init=[
+                pack(params.bias[low : low + lanes].tolist(), b_bits) for low in range(0, spec.n_out, lanes)
+            ],
+        )
+        bias_read = bias.read_port()
+        sums = Signal(self.i.payload.sums.shape(), reset_less=True)
+        m.d.sync += sums.eq(self.i.payload.sums)
+        for port in (read, bias_read):
+            m.d.comb += [port.addr.eq(group), port.en.eq(fetch)]
+        if self._current_bits is not None:
+            m.d.comb += [self.load.eq(fetch & start), self.slide.eq(fetch & ~start)]
+
+        # Leak, scale, sum, requantise; each lane for itself.
+        frac_bits = spec.sum_frac_bits
+        v_new = []
+        for lane, (v, current, offset) in enumerate(
+            zip(
+                lanes_of(read.data, v_bits),
+                lanes_of(sums, spec.accumulator_bits),
+                lanes_of(bias_read.data, b_bits),
+                strict=True,
+            )
+        ):
+            kept_value = Mux(tags[1].first, 0, v) * Const(spec.beta)
+            fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + scaled(
+                offset, frac_bits - spec.bias.frac_bits
+            )
+            kept = Signal(signed(len(kept_value)), name=f"kept_{lane}", reset_less=True)
+            fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
+            m.d.sync += [kept.eq(kept_value), fed.eq(fed_value)]
+
+            terms = [scaled(kept, frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits), fed]
+            if self._current_bits is not None:
+                recurrent = lanes_of(self.recurrent, self._current_bits)[lane]
+                terms.append(scaled(recurrent, frac_bits - spec.recurrence.weight.frac_bits))
+            total = Signal(signed(spec.sum_bits), name=f"total_{lane}", reset_less=True)
+            m.d.sync += total.eq(sum(terms[1:], terms[0]))
+
+            v_lane = Signal(signed(v_bits), name=f"v_new_{lane}", reset_less=True)
+            m.d.sync += v_lane.eq(requantized(total, frac_bits, spec.membrane, spec.rounding, spec.overflow))
+            v_new.append(v_lane)
+
+        # Compare, reset, write back.
+        v_kept = v_new
+        if fires(spec):
+            spikes = Signal(lanes)
+            m.d.comb += spikes.eq(Cat(v >= spec.v_th for v in v_new))
+            zero = spec.reset_mode is ResetMode.ZERO
+            v_kept = [
+                Mux(spikes[lane], 0 if zero else (v - spec.v_th)[:v_bits].as_signed(), v)
+                for lane, v in enumerate(v_new)
+            ]
+        m.d.comb += [
+            write.en.eq(done.valid),
+            write.addr.eq(done.group),
+            write.data.eq(Cat(v[:v_bits] for v in v_kept)),
+        ]
+
+        probe_valid = Signal()
+        probe_group = Signal(index_shape(groups))
+        probe_v_mem = Signal(lanes * v_bits)
+        m.d.comb += [
+            probe_valid.eq(done.valid),
+            probe_group.eq(done.group),
+            probe_v_mem.eq(Cat(v_new)),
+        ]
+        m.d.comb += [self.results.tag.eq(done), self.results.v_mem.eq(probe_v_mem)]
+        if fires(spec):
+            probe_spikes = Signal(lanes)
+            m.d.comb += [probe_spikes.eq(spikes), self.results.spikes.eq(spikes)]
+        return m

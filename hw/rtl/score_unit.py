@@ -1,0 +1,169 @@
+"""Class scores of a sample, and the class that wins."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from fxp_model.fixed import Overflow
+from fxp_model.spec import SCORE, ReadoutMode, ReadoutSpec
+from hw.config import StageConfig
+from hw.rtl.arithmetic import fitted, lanes_of
+from hw.rtl.events import index_shape, results_layout, tag_layout
+from hw.rtl.input_decoder import BEAT
+from hw.rtl.neuron_update import fires
+from hw.rtl.skid_buffer import SkidBuffer
+
+
+class ScoreUnit(wiring.Component):
+    """Adds up scores during the sample, then sends them, lowest class first, and the winner.
+
+    Scores of the last step go into a memory of their own, so the next sample is
+    accumulated while they are sent; only its last step may have to wait (`occupied`). The
+    winner is found while the scores pass, one comparison per cycle, so it costs no time of
+    its own.
+
+    Latency: the first score is offered `LATENCY` cycles after the results of the first group of
+    a sample's last step, the class `n_out` cycles later.
+    Throughput: one score per cycle.
+
+    Parameters
+    ----------
+    spec : ReadoutSpec
+    config : StageConfig
+
+    Members
+    -------
+    results : In(results_layout)
+    occupied : Out(1)
+        Scores wait to be sent: no last step of a sample may be updated.
+    o : Out stream of `BEAT`
+        Scores, 32 bits of two's complement; then, with `last`, the index of the winner.
+    """
+
+    LATENCY = 6
+
+    def __init__(self, spec: ReadoutSpec, config: StageConfig) -> None:
+        self._spec, self._config = spec, config
+        lanes, groups = config.update_lanes, config.groups(spec.n_out)
+        super().__init__(
+            {
+                "results": In(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
+                "occupied": Out(1),
+                "o": Out(stream.Signature(BEAT)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self._send(m, *self._accumulate(m))
+        return m
+
+    def _accumulate(self, m: Module) -> tuple[memory.ReadPort, Signal]:
+        """Scores step by step; gives a port on the final ones and the write of their first group."""
+        spec, results = self._spec, self.results
+        lanes, groups = self._config.update_lanes, self._config.groups(spec.n_out)
+        depth = max(2, groups)
+        width = lanes * SCORE.width
+
+        # Read | add | write. The first step of a sample ignores what the memory holds.
+        m.submodules.scores = scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
+        read = scores.read_port()
+        write = scores.write_port()
+        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(2)]
+        for before, after in zip([results.tag, *tags], tags, strict=False):
+            m.d.sync += after.eq(before)
+        m.d.comb += [read.addr.eq(results.tag.group), read.en.eq(results.tag.valid)]
+
+        if spec.mode is ReadoutMode.SPIKE_COUNT:
+            values = [Cat(spike, Const(0, 1)).as_signed() for spike in results.spikes]
+        else:
+            values = lanes_of(results.v_mem, spec.membrane.width)
+        new_scores = []
+        for lane, (value, old) in enumerate(zip(values, lanes_of(read.data, SCORE.width), strict=True)):
+            term = Signal(signed(len(value)), name=f"term_{lane}", reset_less=True)
+            m.d.sync += term.eq(value)
+            match spec.mode:
+                case ReadoutMode.SUM | ReadoutMode.SPIKE_COUNT:
+                    later = fitted(old + term, SCORE, Overflow.SAT)
+                case ReadoutMode.MAX:
+                    later = Mux(term > old, term, old)
+                case ReadoutMode.LAST:
+                    later = term
+            score = Signal(signed(SCORE.width), name=f"score_{lane}", reset_less=True)
+            m.d.sync += score.eq(Mux(tags[0].first, term, later))
+            new_scores.append(score)
+        m.d.comb += [
+            write.en.eq(tags[1].valid),
+            write.addr.eq(tags[1].group),
+            write.data.eq(Cat(new_scores)),
+        ]
+
+        m.submodules.final_scores = final_scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
+        final_write = final_scores.write_port()
+        m.d.comb += [
+            final_write.en.eq(tags[1].valid & tags[1].last),
+            final_write.addr.eq(write.addr),
+            final_write.data.eq(write.data),
+        ]
+        begin = Signal()
+        m.d.comb += begin.eq(final_write.en & (tags[1].group == 0))
+        return final_scores.read_port(), begin
+
+    def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
+        """Send the scores from `begin` on: groups are written faster than their scores are sent."""
+        n, tag = self._spec.n_out, self.results.tag
+        lanes, groups = self._config.update_lanes, self._config.groups(n)
+
+        m.submodules.buffer = buffer = SkidBuffer(BEAT)
+        wiring.connect(m, buffer.o, wiring.flipped(self.o))
+        out = buffer.i
+
+        # Read | choose the lane | compare and send. `index` n_out stands for the winner.
+        opening = Signal()
+        choosing = Signal()
+        sending = Signal()
+        sends_class = Signal()
+        group = Signal(index_shape(groups))
+        lane = Signal(index_shape(lanes))
+        index = Signal(range(n + 1))
+        score = Signal(signed(SCORE.width), reset_less=True)
+        best = Signal(signed(SCORE.width), reset_less=True)
+        winner = Signal(index_shape(n), reset_less=True)
+        candidate = Signal(range(n + 1), reset_less=True)
+
+        proceed = Signal()
+        row_done = Signal()
+        m.d.comb += [
+            proceed.eq(choosing & (~sending | out.ready)),
+            row_done.eq(lane == lanes - 1),
+            read.en.eq(opening | proceed & row_done),
+            read.addr.eq(Mux(opening, 0, group + 1)),
+        ]
+        m.d.sync += opening.eq(begin)
+        with m.If(tag.valid & tag.last & (tag.group == 0)):
+            m.d.sync += self.occupied.eq(1)
+        with m.If(opening):
+            m.d.sync += [choosing.eq(1), group.eq(0), lane.eq(0), index.eq(0)]
+        with m.Elif(proceed):
+            m.d.sync += [index.eq(index + 1), lane.eq(lane + 1)]
+            with m.If(row_done):
+                m.d.sync += [lane.eq(0), group.eq(group + 1)]
+            with m.If(index == n):
+                m.d.sync += [choosing.eq(0), self.occupied.eq(0)]
+
+        with m.If(~sending | out.ready):
+            m.d.sync += [
+                sending.eq(choosing),
+                sends_class.eq(index == n),
+                candidate.eq(index),
+                score.eq(read.data.word_select(lane, SCORE.width)),
+            ]
+        with m.If(sending & out.ready & ((candidate == 0) | (score > best)) & ~sends_class):
+            m.d.sync += [best.eq(score), winner.eq(candidate)]
+        m.d.comb += [
+            out.valid.eq(sending),
+            out.payload.last.eq(sends_class),
+            out.payload.data.eq(Mux(sends_class, winner, score)),
+        ]
