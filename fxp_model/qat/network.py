@@ -1,0 +1,191 @@
+"""A whole network as a module: trained, exported to integers, and evaluated exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fxp_model.network import Network, check_counts
+from fxp_model.qat import neuron
+from fxp_model.qat.layer import HiddenLayer, Readout, Stage, simulate
+from fxp_model.qat.quantize import codes
+from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec
+from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
+
+
+@dataclass(frozen=True)
+class Regularization:
+    """Noise of training only.
+
+    dropout : share of spikes lost on the way to the next stage
+    recurrent_dropout : share of recurrent currents lost, for a whole clip
+    """
+
+    dropout: float = 0.4
+    recurrent_dropout: float = 0.2
+
+
+@dataclass(frozen=True)
+class Output:
+    """Of a training step: `logits` (B, classes) and the spikes (T, B, N) of each hidden layer."""
+
+    logits: Tensor
+    spikes: tuple[Tensor, ...]
+
+
+class SpikingNetwork(nn.Module):
+    """Hidden layers and a readout that train with the numbers they will run on.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Shape and formats. While `fitted`, the scales of weights and kernels follow
+        their values, and `beta` is the value at the start.
+    normalized : bool
+        Batch norm in the hidden layers.
+    fitted : bool
+        False for integers that are fixed already.
+    """
+
+    def __init__(self, spec: NetworkSpec, *, normalized: bool = True, fitted: bool = True) -> None:
+        super().__init__()
+        layers = [HiddenLayer(s, normalized=normalized, fitted=fitted) for s in spec.layers]
+        self.layers: Iterable[HiddenLayer] = nn.ModuleList(layers)
+        self.readout = Readout(spec.readout, normalized=False, fitted=fitted)
+
+    def forward(self, counts: Tensor, lengths: Tensor, sigma: float | None, noise: Regularization) -> Output:
+        """One training step's outputs of `counts` (T, B, n_in), of which `lengths` (B,) steps count."""
+        x, spikes = counts, []
+        for layer in self.layers:
+            gate = None
+            if noise.recurrent_dropout > 0:
+                gate = _gate((x.shape[1], layer.spec.n_out), noise.recurrent_dropout, x)
+            x = layer(x, sigma, gate)
+            spikes.append(x)
+            if noise.dropout > 0:
+                x = x * _gate(x.shape, noise.dropout, x)
+        return Output(self.readout(x, lengths), tuple(spikes))
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Bring delays and leaks back into the ranges of their formats; after each optimiser step."""
+        for stage in self.stages:
+            stage.constrain()
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Hidden layers and readout, in the order of the data flow."""
+        return [*self.layers, self.readout]
+
+    @torch.no_grad()
+    def trace(self, counts: NDArray[np.integer]) -> Trace:
+        """Evaluate `counts` (T, B, n_in): torch arithmetic that equals the golden model bit for bit.
+
+        Every value is a multiple of its lsb held in a dtype in which the stage's exact
+        sums fit, so no operation rounds except the requantisation.
+
+        Raises
+        ------
+        InputError
+            If the counts do not fit, or a sum needs more than 53 bits.
+        """
+        x = self._checked(counts)
+        layers = []
+        for layer in self.layers:
+            exact = layer.exact()
+            i_syn = exact.current(x)
+            course = neuron.simulate(i_syn, *exact.dynamics(i_syn.dtype))
+            layers.append(
+                LayerTrace(
+                    i_syn=_array(codes(i_syn, exact.spec.sum_frac_bits)),
+                    i_rec=_array(codes(course.i_rec, exact.spec.sum_frac_bits)),
+                    v_mem=_array(codes(course.v_mem, exact.spec.membrane.frac_bits)),
+                    spikes=_array(codes(course.spikes, 0)).astype(np.uint8),
+                )
+            )
+            x = course.spikes
+        exact = self.readout.exact()
+        i_syn = exact.current(x)
+        course = neuron.simulate(i_syn, *exact.dynamics(i_syn.dtype))
+        v_mem = codes(course.v_mem, exact.spec.membrane.frac_bits)
+        return Trace(
+            tuple(layers),
+            ReadoutTrace(
+                i_syn=_array(codes(i_syn, exact.spec.sum_frac_bits)),
+                v_mem=_array(v_mem),
+                scores=_array(_scores(self.readout.spec.mode, v_mem, codes(course.spikes, 0))),
+            ),
+        )
+
+    @torch.no_grad()
+    def scores(self, counts: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The scores of `trace` (B, classes), by the fused kernels where they apply: for validation."""
+        x = self._checked(counts)
+        for stage in self.stages:
+            exact = stage.exact()
+            i_syn = exact.current(x).double()
+            v_mem, x = simulate(i_syn, *exact.dynamics(i_syn.dtype))
+        spec = self.readout.spec
+        return _array(_scores(spec.mode, codes(v_mem, spec.membrane.frac_bits), codes(x, 0)))
+
+    def _checked(self, counts: NDArray[np.integer]) -> Tensor:
+        checked = check_counts(self.export().spec, counts)
+        return torch.from_numpy(checked).to(self.readout.weight.device)
+
+    @torch.no_grad()
+    def export(self) -> Network:
+        """The network in integers: what eval mode computes with."""
+        stages = [stage.exact() for stage in self.stages]
+        specs = [stage.spec for stage in stages]
+        spec = NetworkSpec(
+            tuple(s for s in specs if isinstance(s, LayerSpec)),
+            next(s for s in specs if isinstance(s, ReadoutSpec)),
+        )
+        return Network(spec, tuple(stage.params() for stage in stages))
+
+
+def from_network(network: Network) -> SpikingNetwork:
+    """A module with exactly the integers of `network`, in eval mode."""
+    module = SpikingNetwork(network.spec, normalized=False, fitted=False).double().eval()
+    with torch.no_grad():
+        for stage, spec, params in zip(module.stages, network.spec.stages, network.params, strict=True):
+            stage.weight.copy_(torch.from_numpy(spec.weight.to_real(params.weight)))
+            stage.bias.copy_(torch.from_numpy(spec.bias.to_real(params.bias)))
+            stage.beta.fill_(float(spec.beta_format.to_real(spec.beta)))
+            if isinstance(spec, LayerSpec) and spec.recurrence is not None:
+                assert params.recurrent is not None
+                assert params.delay_steps is not None
+                recurrent = spec.recurrence.weight.to_real(params.recurrent)
+                stage.get_parameter("recurrent").copy_(torch.from_numpy(recurrent))
+                stage.get_parameter("delay").copy_(torch.from_numpy(params.delay_steps.copy()))
+    return module
+
+
+def _scores(mode: ReadoutMode, v_mem: Tensor, spikes: Tensor) -> Tensor:
+    """Class scores (B, classes) of the readout's codes (T, B, classes); sums saturate at every step."""
+    match mode:
+        case ReadoutMode.LAST:
+            return v_mem[-1]
+        case ReadoutMode.MAX:
+            return v_mem.amax(0)
+        case ReadoutMode.SUM | ReadoutMode.SPIKE_COUNT:
+            total = torch.zeros_like(v_mem[0])
+            for term in v_mem if mode is ReadoutMode.SUM else spikes:
+                total = (total + term).clamp(SCORE.min_raw, SCORE.max_raw)
+            return total
+
+
+def _array(codes_: Tensor) -> NDArray[np.int64]:
+    array: NDArray[np.int64] = codes_.cpu().numpy()
+    return array
+
+
+def _gate(shape: tuple[int, ...], share: float, like: Tensor) -> Tensor:
+    """Factors 0 with probability `share`, else 1 / (1 - share)."""
+    keep = torch.rand(shape, dtype=like.dtype, device=like.device) >= share
+    return keep.to(like.dtype) / (1 - share)

@@ -1,0 +1,91 @@
+"""Network specs to start a training from, with the default formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fxp_model.fixed import QFormat
+from fxp_model.spec import (
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    RecurrenceSpec,
+    ResetMode,
+)
+
+HIDDEN_MEMBRANE = QFormat(signed=True, int_bits=6, frac_bits=10)
+"""Membrane and bias of hidden layers: +-32 thresholds, lsb 1/1024 of one."""
+READOUT_MEMBRANE = QFormat(signed=True, int_bits=8, frac_bits=8)
+BETA = QFormat(signed=False, int_bits=0, frac_bits=8)
+HIDDEN_BETA = 0.75
+READOUT_BETA = 0.9
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a user chooses of a network that is still to be trained.
+
+    hidden : neurons of each hidden layer
+    recurrence : kind, or None for no recurrence
+    kernel_size : taps of a ``conv`` kernel
+    input_bits, weight_bits, kernel_bits : widths
+    max_delay : largest axonal delay in steps
+    """
+
+    hidden: tuple[int, ...] = (256, 256)
+    recurrence: RecurrenceKind | None = RecurrenceKind.CONV
+    kernel_size: int = 5
+    max_delay: int = 63
+    input_bits: int = 4
+    weight_bits: int = 8
+    kernel_bits: int = 8
+    reset_mode: ResetMode = ResetMode.ZERO
+    readout: ReadoutMode = ReadoutMode.SUM
+
+
+def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
+    """The spec of an untrained network; the scales of its weights are fitted in training."""
+    recurrence = None
+    if shape.recurrence is not None:
+        conv = shape.recurrence is RecurrenceKind.CONV
+        recurrence = RecurrenceSpec(
+            kind=shape.recurrence,
+            weight=_weight(shape.kernel_bits if conv else shape.weight_bits),
+            max_delay=shape.max_delay,
+            kernel_size=shape.kernel_size if conv else 0,
+        )
+    layers = tuple(
+        LayerSpec(
+            n_in=before,
+            n_out=after,
+            input_bits=shape.input_bits if index == 0 else 1,
+            weight=_weight(shape.weight_bits),
+            bias=HIDDEN_MEMBRANE,
+            membrane=HIDDEN_MEMBRANE,
+            beta=int(BETA.from_real(HIDDEN_BETA)),
+            beta_format=BETA,
+            v_th=int(HIDDEN_MEMBRANE.from_real(1.0)),
+            reset_mode=shape.reset_mode,
+            recurrence=recurrence,
+        )
+        for index, (before, after) in enumerate(zip((n_in, *shape.hidden), shape.hidden, strict=False))
+    )
+    readout = ReadoutSpec(
+        n_in=shape.hidden[-1],
+        n_out=n_out,
+        weight=_weight(shape.weight_bits),
+        bias=READOUT_MEMBRANE,
+        membrane=READOUT_MEMBRANE,
+        beta=int(BETA.from_real(READOUT_BETA)),
+        beta_format=BETA,
+        mode=shape.readout,
+        v_th=int(READOUT_MEMBRANE.from_real(1.0)) if shape.readout is ReadoutMode.SPIKE_COUNT else 0,
+        reset_mode=shape.reset_mode,
+    )
+    return NetworkSpec(layers, readout)
+
+
+def _weight(width: int) -> QFormat:
+    return QFormat(signed=True, int_bits=1, frac_bits=width - 1)

@@ -1,0 +1,269 @@
+"""The training loop: reproducible, resumable, selected on validation clips."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from fxp_model.errors import InputError
+from fxp_model.files import replacing
+from fxp_model.qat import checkpoint
+from fxp_model.qat.augment import Augmentation, augment
+from fxp_model.qat.delays import sigma_at
+from fxp_model.qat.network import Regularization, SpikingNetwork
+from fxp_model.spec import NetworkSpec
+
+CHECKPOINT = "checkpoint.npz"
+LOG = "log.csv"
+MAX_GRADIENT_NORM = 5.0
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Labelled clips of equal or different length.
+
+    counts : (T, B, channels) uint8, shorter clips padded with zeros at the end
+    labels, lengths : (B,) int64
+    """
+
+    counts: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    epochs, batch, seed
+    learning_rate : peak of the schedule, for all but the delays
+    delay_rate : factor of it for the delays, which count steps
+    warmup : share of the training in which the rate rises
+    weight_decay, label_smoothing
+    spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
+    sigma : width of the delay's triangle at the start
+    rounds_at : share of the training after which delays are integers
+    """
+
+    epochs: int = 30
+    batch: int = 64
+    seed: int = 0
+    learning_rate: float = 4e-3
+    delay_rate: float = 15.0
+    warmup: float = 0.3
+    weight_decay: float = 1e-5
+    label_smoothing: float = 0.0
+    spike_cost: float = 0.0
+    sigma: float = 10.0
+    rounds_at: float = 0.8
+    noise: Regularization = field(default_factory=Regularization)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A row of the log; `rate` is spikes per neuron and step, mean over hidden layers, in training."""
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    val_accuracy: float
+    rate: float
+    sigma: float | None
+    learning_rate: float
+
+
+class Training:
+    """A training that can stop after any epoch and go on as if it had not.
+
+    Every random number of an epoch comes from the seed and the number of the epoch.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        What to train; scales of weights follow their values.
+    recipe : Recipe
+    folder : Path
+        Where the checkpoint and the log go.
+    """
+
+    def __init__(self, spec: NetworkSpec, recipe: Recipe, folder: Path) -> None:
+        self.spec = spec
+        self.recipe = recipe
+        self.folder = folder
+        torch.manual_seed(recipe.seed)
+        self.module = SpikingNetwork(spec)
+        self.optimizer = _optimizer(self.module, recipe)
+        self.rows: list[Epoch] = []
+        self.best: checkpoint.Arrays = {}
+
+    @property
+    def best_row(self) -> Epoch:
+        """The epoch of the highest validation accuracy, the last of several; after one epoch or more."""
+        return max(self.rows, key=lambda row: (row.val_accuracy, row.epoch))
+
+    def save(self) -> None:
+        """Write checkpoint and log, each whole or not at all."""
+        now = checkpoint.state_of(self.module, self.optimizer)
+        arrays = {f"now/{name}": array for name, array in now.items()}
+        arrays |= {f"best/{name}": array for name, array in self.best.items()}
+        rows = [asdict(row) for row in self.rows]
+        checkpoint.save(self.folder / CHECKPOINT, arrays, {**self._identity(), "rows": rows})
+        with replacing(self.folder / LOG) as path, path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def resume(self) -> None:
+        """Take up the checkpoint in the folder.
+
+        Raises
+        ------
+        InputError
+            If it is missing, damaged, or of another network or recipe.
+        """
+        path = self.folder / CHECKPOINT
+        arrays, description = checkpoint.load(path)
+        for name, value in self._identity().items():
+            if description.get(name) != value:
+                raise InputError(f"{path}: {_difference(name, description.get(name), value)}")
+        try:
+            self.rows = [Epoch(**row) for row in description["rows"]]
+            checkpoint.restore(_under("now/", arrays), self.module, self.optimizer)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: not a checkpoint of this network: {error}") from None
+        self.best = _under("best/", arrays)
+
+    def run(
+        self,
+        train: Frames,
+        val: Frames,
+        progress: Callable[[Epoch | None], object] = lambda epoch: None,
+    ) -> SpikingNetwork:
+        """Train the epochs that are left and return the best network.
+
+        Parameters
+        ----------
+        train, val : Frames
+            `val` selects the epoch and does nothing else.
+        progress : callable
+            Called with None after each batch and with the log's row after each epoch.
+        """
+        for epoch in range(len(self.rows), self.recipe.epochs):
+            row = self._epoch(epoch, train, val, progress)
+            self.rows.append(row)
+            if self.best_row is row:
+                self.best = _under("module/", checkpoint.state_of(self.module, self.optimizer))
+            self.save()
+            progress(row)
+        best = SpikingNetwork(self.spec)
+        best.load_state_dict(self.best)
+        return best.eval()
+
+    def _epoch(
+        self, epoch: int, train: Frames, val: Frames, progress: Callable[[Epoch | None], object]
+    ) -> Epoch:
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, epoch])
+        torch.manual_seed(int(rng.integers(2**63)))
+        sigma = sigma_at(epoch / recipe.epochs, recipe.sigma, recipe.rounds_at)
+        order = rng.permutation(len(train))
+        batches = np.split(order, range(recipe.batch, len(order), recipe.batch))
+        loss_sum = rate_sum = 0.0
+        right = 0
+        self.module.train()
+        for index, batch in enumerate(batches):
+            rate = learning_rate(recipe, epoch + index / len(batches))
+            counts = augment(train.counts[:, batch], recipe.augmentation, rng)
+            labels = torch.from_numpy(train.labels[batch])
+            output = self.module(
+                torch.from_numpy(counts), torch.from_numpy(train.lengths[batch]), sigma, recipe.noise
+            )
+            loss = F.cross_entropy(output.logits, labels, label_smoothing=recipe.label_smoothing)
+            rates = torch.stack([spikes.mean() for spikes in output.spikes])
+            self._step(loss + recipe.spike_cost * rates.sum(), rate)
+            loss_sum += loss.item() * len(batch)
+            rate_sum += rates.mean().item() * len(batch)
+            right += int((output.logits.argmax(1) == labels).sum())
+            progress(None)
+        self.module.eval()
+        return Epoch(
+            epoch=epoch,
+            loss=loss_sum / len(train),
+            train_accuracy=right / len(train),
+            val_accuracy=accuracy(self.module, val),
+            rate=rate_sum / len(train),
+            sigma=sigma,
+            learning_rate=rate,
+        )
+
+    def _step(self, loss: torch.Tensor, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM)
+        self.optimizer.step()
+        self.module.constrain()
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree on with the training that resumes it."""
+        identity = {"network": self.spec.to_dict(), "recipe": asdict(self.recipe)}
+        plain: dict[str, Any] = json.loads(json.dumps(identity))
+        return plain
+
+
+def learning_rate(recipe: Recipe, epoch: float) -> float:
+    """Rate at the fractional `epoch`: up from 1/25 along a cosine, then down to 0 along another."""
+    peak = recipe.learning_rate
+    progress, top = epoch / recipe.epochs, recipe.warmup
+    if progress < top:
+        return peak / 25 + (peak - peak / 25) * (1 - math.cos(math.pi * progress / top)) / 2
+    return peak * (1 + math.cos(math.pi * (progress - top) / (1 - top))) / 2
+
+
+def accuracy(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float:
+    """Share of the clips, each over its own length, that the eval-mode integers get right."""
+    right = 0
+    for length in np.unique(frames.lengths):
+        group = np.flatnonzero(frames.lengths == length)
+        for part in np.split(group, range(batch, len(group), batch)):
+            scores = module.scores(frames.counts[:length, part])
+            right += int(np.sum(scores.argmax(axis=1) == frames.labels[part]))
+    return right / len(frames)
+
+
+def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+    delays = [p for name, p in module.named_parameters() if name.endswith(".delay")]
+    others = [p for name, p in module.named_parameters() if not name.endswith(".delay")]
+    groups: list[dict[str, Any]] = [
+        {"params": others, "factor": 1.0, "weight_decay": recipe.weight_decay},
+        {"params": delays, "factor": recipe.delay_rate, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]])
+
+
+def _under(prefix: str, arrays: checkpoint.Arrays) -> checkpoint.Arrays:
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def _difference(name: str, stored: Any, asked: Any) -> str:
+    """The first field in which two JSON values differ, in words."""
+    if isinstance(stored, dict) and isinstance(asked, dict):
+        for key in asked:
+            if stored.get(key) != asked[key]:
+                return _difference(f"{name}.{key}", stored.get(key), asked[key])
+    return f"{name} of the checkpoint is {stored!r}, not {asked!r} as asked"
