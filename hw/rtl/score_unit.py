@@ -43,6 +43,8 @@ class ScoreUnit(wiring.Component):
     """
 
     LATENCY = 6
+    RELEASE = 1
+    """Cycles from the fall of `occupied` to the offer of the class."""
 
     def __init__(self, spec: ReadoutSpec, config: StageConfig) -> None:
         self._spec, self._config = spec, config
