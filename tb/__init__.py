@@ -1,0 +1,1 @@
+"""Benches: the RTL, under two simulators, against the golden model with ``==``."""

@@ -1,0 +1,110 @@
+"""What the benches watch: streams, with their protocol, and the probes of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from cocotb.triggers import RisingEdge
+from numpy.typing import NDArray
+
+from hw.emit import Probe
+from hw.protocol import END_OF_STEP, Beat
+from tb.drivers import Axis
+
+
+async def watch_stream(axis: Axis, transferred: Callable[[Beat], object]) -> None:
+    """Report every transfer, and fail when a stalled beat changes or is withdrawn.
+
+    Sleeps while the stream is idle.
+    """
+    edge, wake = RisingEdge(axis.clock), RisingEdge(axis.tvalid)
+    stalled: Beat | None = None
+    while True:
+        await edge
+        if not axis.tvalid.value:
+            assert stalled is None, f"protocol: {stalled} withdrawn before it was taken"
+            await wake
+            continue
+        beat = Beat(int(axis.tdata.value), bool(axis.tlast.value))
+        assert stalled in (None, beat), f"protocol: stalled {stalled} became {beat}"
+        stalled = beat
+        if axis.tready.value:
+            transferred(beat)
+            stalled = None
+
+
+async def watch_probe(
+    clock: Any, instance: Any, probe: Probe, seen: Callable[[int, int, int], object]
+) -> None:
+    """Report (group, v_mem, spikes) of every update, as raw words. Sleeps between the sweeps."""
+    edge, wake = RisingEdge(clock), RisingEdge(instance.probe_valid)
+    while True:
+        await edge
+        if not instance.probe_valid.value:
+            await wake
+            continue
+        spikes = int(instance.probe_spikes.value) if probe.spiking else 0
+        # one group alone needs no index
+        group = int(instance.probe_group.value) if probe.groups > 1 else 0
+        seen(group, int(instance.probe_v_mem.value), spikes)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample as it went in.
+
+    counts : (T, n_in), steps that are complete
+    specified : no count adds up beyond the input's width (NUMERICS.md section 8)
+    """
+
+    counts: NDArray[np.int64]
+    specified: bool
+
+
+@dataclass
+class SampleDecoder:
+    """The protocol's reference: beats in, samples and the number of dropped beats out.
+
+    Parameters
+    ----------
+    n_in, max_input : int
+        Inputs of the first layer, and the largest count of one.
+    """
+
+    n_in: int
+    max_input: int
+    samples: list[Sample] = field(default_factory=list)
+    dropped: int = 0
+    taken: int = 0
+    _steps: list[NDArray[np.int64]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._counts = np.zeros(self.n_in, dtype=np.int64)
+
+    def take(self, beat: Beat) -> None:
+        """Account for one transfer."""
+        self.taken += 1
+        address, count = beat.tdata & 0xFFFF, beat.tdata >> 16 & 0xFF
+        if beat.tlast or beat.tdata & END_OF_STEP:
+            self.dropped += count != 0
+            self._steps.append(self._counts)
+            self._counts = np.zeros(self.n_in, dtype=np.int64)
+            if beat.tlast:
+                self.samples.append(self._sample())
+                self._steps = []
+        elif address < self.n_in and 1 <= count <= self.max_input:
+            self._counts[address] += count
+        else:
+            self.dropped += 1
+
+    @property
+    def unfinished(self) -> Sample | None:
+        """The complete steps of a sample that has not ended."""
+        return self._sample() if self._steps else None
+
+    def _sample(self) -> Sample:
+        counts = np.array(self._steps)
+        return Sample(counts, specified=bool(counts.max() <= self.max_input))

@@ -1,0 +1,184 @@
+"""The bench around a whole core: drivers, monitors, golden model and scoreboard."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.task import Task
+from cocotb.triggers import RisingEdge
+from cocotb.utils import get_sim_time
+
+from fxp_model.artifact import load_artifact
+from hw.emit import Probe
+from hw.protocol import END_OF_STEP, Beat
+from tb.drivers import Axis, Gaps, accept, drive, no_gaps, reset
+from tb.monitors import SampleDecoder, watch_probe, watch_stream
+from tb.scoreboard import MismatchError, Scoreboard, Tally
+
+PERIOD_NS = 10
+SILENCE_CYCLES = 20_000
+"""Without a transfer or an update for so long, the core hangs."""
+
+
+class NetworkBench:
+    """A core between an input driver and an output acceptor, watched by a scoreboard.
+
+    The input monitor, not the driver, tells the scoreboard what went in.
+
+    Parameters
+    ----------
+    dut : handle
+        The core's top level.
+    plan : mapping
+        ``artifact`` folder, ``probes`` (fields of `Probe`; none for results alone), ``seed``.
+    """
+
+    def __init__(self, dut: Any, plan: dict[str, Any]) -> None:
+        self.dut = dut
+        self.network = load_artifact(plan["artifact"]).network
+        self.probes = tuple(Probe(**probe) for probe in plan["probes"])
+        self.rng = np.random.default_rng(plan["seed"])
+        self.source, self.sink = Axis(dut, "s_axis"), Axis(dut, "m_axis")
+        self.edge = RisingEdge(dut.aclk)
+        self.tally = Tally()
+        self._forget()
+        self._tasks: list[Task[Any]] = []
+        Clock(dut.aclk, PERIOD_NS, unit="ns").start()
+
+    async def restart(self, cycles: int = 3) -> None:
+        """Reset the core and forget what was in flight; what it did before must have been right."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            self.tally += self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
+        await reset(self.dut, cycles)
+        self._forget()
+        await self.edge
+        assert not self.sink.tvalid.value, "protocol: m_axis_tvalid is high after a reset"
+        self._tasks = []
+        self._start(watch_stream(self.source, self._went_in))
+        self._start(watch_stream(self.sink, self._came_out))
+        for probe in self.probes:
+            self._start(self._watch_probe(probe))
+        self._start(self._watchdog())
+
+    async def play(
+        self, beats: Sequence[Beat], gaps: Gaps = no_gaps, ready: Coroutine[Any, Any, None] | None = None
+    ) -> None:
+        """Drive `beats` and wait for the results of all samples in them.
+
+        Parameters
+        ----------
+        beats : sequence of Beat
+            Whole samples.
+        gaps : callable
+            Idle cycles before each beat.
+        ready : coroutine, optional
+            Drives ``m_axis_tready``; always ready without.
+        """
+        acceptor = self._start(ready or accept(self.sink, no_gaps))
+        wanted = (len(self.decoder.samples) + sum(beat.tlast for beat in beats)) * (
+            self.network.spec.n_out + 1
+        )
+        await drive(self.source, beats, gaps, self.rng)
+        while len(self.scoreboard.results) < wanted:
+            await self.edge
+        for _ in range(30):  # nothing may follow
+            await self.edge
+        acceptor.cancel()
+        self.sink.tready.value = 0
+        assert self.decoder.unfinished is None, "stimulus: the last sample has no end"
+
+    async def disturb(self, beats: Sequence[Beat], kind: str) -> None:
+        """Drive `beats` and stop somewhere: after a beat within a "step", at a "cycle", in an "output"."""
+        driver = self._start(drive(self.source, beats, no_gaps, self.rng))
+        if kind == "output":
+            while not self.sink.tvalid.value:
+                await self.edge
+            self.sink.tready.value = 1
+            await self.edge
+            self.sink.tready.value = 0
+            await self.edge
+        else:
+            acceptor = self._start(accept(self.sink, no_gaps))
+            if kind == "step":
+                events = [i for i, beat in enumerate(beats) if not beat.tlast and beat.tdata < END_OF_STEP]
+                stop = int(self.rng.choice(events)) + 1 if events else 1
+                while self.decoder.taken < stop:
+                    await self.edge
+            else:
+                for _ in range(int(self.rng.integers(10, 20 + 4 * len(beats)))):
+                    await self.edge
+            acceptor.cancel()
+        driver.cancel()
+
+    def check(self) -> None:
+        """Compare everything since the last `restart`; all queues must be empty."""
+        self.tally += self.scoreboard.check(self.decoder.samples, self.decoder.unfinished)
+        dropped = int(self.dut.dropped_beats.value)
+        if dropped != self.decoder.dropped:
+            raise MismatchError(f"dropped_beats: expected {self.decoder.dropped}, got {dropped}")
+
+    def figures(self) -> dict[str, int]:
+        """What was compared; a bench that compared nothing fails here."""
+        assert self.tally.samples > 0, "no sample was compared"
+        if self.probes:
+            assert self.tally.membranes > 0, "no membrane was compared"
+            assert self.tally.spikes_fired > 0, "no spike was compared"
+        return {**vars(self.tally), "cycles": self._cycle()}
+
+    def _forget(self) -> None:
+        layer = self.network.spec.layers[0]
+        self.scoreboard = Scoreboard(self.network, self.probes)
+        self.decoder = SampleDecoder(layer.n_in, layer.max_input)
+        self.first_cycles: list[int] = []
+        self.last_cycles: list[int] = []
+        self._starting, self._active = True, self._cycle()
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> Task[None]:
+        self._tasks.append(cocotb.start_soon(coroutine))
+        return self._tasks[-1]
+
+    def _cycle(self) -> int:
+        return round(get_sim_time("ns") / PERIOD_NS)
+
+    def _went_in(self, beat: Beat) -> None:
+        self._active = self._cycle()
+        if self._starting:
+            self.first_cycles.append(self._active)
+        self._starting = beat.tlast
+        self.decoder.take(beat)
+
+    def _came_out(self, beat: Beat) -> None:
+        self._active = self._cycle()
+        if beat.tlast:
+            self.last_cycles.append(self._active)
+        self.scoreboard.results.append(beat)
+
+    async def _watch_probe(self, probe: Probe) -> None:
+        instance = self.dut
+        for name in probe.path.split("."):
+            instance = getattr(instance, name)
+
+        def seen(group: int, v_mem: int, spikes: int) -> None:
+            self._active = self._cycle()
+            self.scoreboard.update(probe, group, v_mem, spikes)
+
+        await watch_probe(self.dut.aclk, instance, probe, seen)
+
+    async def _watchdog(self) -> None:
+        """Fail a core that hangs, naming the first wrong integer if there was one."""
+        while True:
+            for _ in range(1000):
+                await self.edge
+            silent = self._cycle() - self._active
+            if silent > SILENCE_CYCLES:
+                self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
+                got, samples = len(self.scoreboard.results), len(self.decoder.samples)
+                raise MismatchError(
+                    f"hang: silent for {silent} cycles after {samples} samples and {got} result beats"
+                )
