@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import shutil
 import subprocess
@@ -43,10 +44,11 @@ def every_code(fmt: QFormat) -> NDArray[np.int64]:
 def cast_every_code(casts: list[Cast], build: Path) -> list[NDArray[np.int64]]:
     """Result codes, modulo 2**width, of every code of the source of each of `casts`.
 
-    The program is kept in `build` under the digest of its text.
+    The program is kept in `build` under the digest of its text and the headers' version.
     """
     text = _PROGRAM.replace("CASTS", "\n".join(f"    cast<{_type(c)}>({_arguments(c)});" for c in casts))
-    program = build / f"casts-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    key = hashlib.sha256((text + importlib.metadata.version("hls4ml")).encode()).hexdigest()
+    program = build / f"casts-{key[:16]}"
     if not program.exists():
         source = program.with_suffix(".cpp")
         with replacing(source) as path:
