@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import cocotb
 
+from hw.config import HardwareConfig
+from hw.protocol import encode_sample
 from tb.drivers import accept, accept_late, random_gaps
 from tb.network_bench import NetworkBench
 from tb.runner import Figures, load_plan
@@ -64,3 +67,23 @@ async def resets(dut: Any) -> None:
         await bench.play(clean, random_gaps(rng), accept(bench.sink, random_gaps(rng)))
         bench.check()
     FIGURES.add("resets", bench.figures())
+
+
+@cocotb.test()
+async def cycles(dut: Any) -> None:
+    """At full rate the cycles are those of the formula: back to back, and one sample at a time."""
+    bench = NetworkBench(dut, PLAN)
+    await bench.restart()
+    rng, spec = bench.rng, bench.network.spec
+    config = HardwareConfig.from_dict(PLAN["hardware"])
+    samples = random_samples(rng, spec, PLAN["samples"])
+    beats = [encode_sample(sample) for sample in samples]
+    await bench.play(list(chain.from_iterable(beats)))
+    bench.check()
+    figures = bench.check_timing(config)
+    for sample in beats[:5]:
+        await bench.restart()
+        await bench.play(sample)
+        bench.check()
+        bench.check_timing(config)
+    FIGURES.add("cycles", {**bench.figures(), **figures})

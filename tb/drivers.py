@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import cycle
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from cocotb.triggers import RisingEdge
 
 from hw.protocol import Beat
 
+T = TypeVar("T")
 Gaps = Callable[[], int]
 """Idle cycles before the next beat, or length of the next phase of a ready."""
 
@@ -26,15 +27,61 @@ def random_gaps(rng: np.random.Generator) -> Gaps:
     return lambda: next(gaps)
 
 
+class Stream(Protocol[T]):
+    """A stream of `T` at the pins of a DUT, as drivers and monitors use it."""
+
+    clock: Any
+    valid: Any
+    ready: Any
+
+    def write(self, item: T) -> None:
+        """Put `item` on the payload."""
+
+    def read(self) -> T:
+        """The payload as it is."""
+
+    def write_garbage(self, rng: np.random.Generator) -> None:
+        """Put anything on the payload, as an idle source may."""
+
+
 class Axis:
-    """The nets of one AXI4-Stream of `dut`, ``<prefix>_tdata`` and so on."""
+    """`Stream` of AXI4-Stream beats: the nets ``<prefix>_tdata`` and so on."""
 
     def __init__(self, dut: Any, prefix: str) -> None:
         self.clock = dut.aclk
-        self.tdata = getattr(dut, f"{prefix}_tdata")
-        self.tvalid = getattr(dut, f"{prefix}_tvalid")
-        self.tready = getattr(dut, f"{prefix}_tready")
-        self.tlast = getattr(dut, f"{prefix}_tlast")
+        self.valid = getattr(dut, f"{prefix}_tvalid")
+        self.ready = getattr(dut, f"{prefix}_tready")
+        self._tdata = getattr(dut, f"{prefix}_tdata")
+        self._tlast = getattr(dut, f"{prefix}_tlast")
+
+    def write(self, item: Beat) -> None:
+        self._tdata.value = item.tdata
+        self._tlast.value = int(item.tlast)
+
+    def read(self) -> Beat:
+        return Beat(int(self._tdata.value), bool(self._tlast.value))
+
+    def write_garbage(self, rng: np.random.Generator) -> None:
+        self.write(Beat(int(rng.integers(1 << 32)), bool(rng.integers(2))))
+
+
+class BlockStream:
+    """`Stream` of an Amaranth component: raw payloads on ``<name>__payload``."""
+
+    def __init__(self, dut: Any, name: str) -> None:
+        self.clock = dut.clk
+        self.valid = getattr(dut, f"{name}__valid")
+        self.ready = getattr(dut, f"{name}__ready")
+        self._payload = getattr(dut, f"{name}__payload")
+
+    def write(self, item: int) -> None:
+        self._payload.value = item
+
+    def read(self) -> int:
+        return int(self._payload.value)
+
+    def write_garbage(self, rng: np.random.Generator) -> None:
+        self.write(int.from_bytes(rng.bytes(len(self._payload))) & ((1 << len(self._payload)) - 1))
 
 
 async def reset(dut: Any, cycles: int = 3) -> None:
@@ -47,48 +94,46 @@ async def reset(dut: Any, cycles: int = 3) -> None:
     dut.aresetn.value = 1
 
 
-async def drive(axis: Axis, beats: Iterable[Beat], gaps: Gaps, rng: np.random.Generator) -> None:
-    """Offer `beats` one after the other, each until it is taken; garbage lies on an idle bus."""
-    edge = RisingEdge(axis.clock)
-    for beat in beats:
+async def drive(stream: Stream[T], items: Iterable[T], gaps: Gaps, rng: np.random.Generator) -> None:
+    """Offer `items` one after the other, each until it is taken; garbage lies on an idle stream."""
+    edge = RisingEdge(stream.clock)
+    for item in items:
         idle = gaps()
         if idle:
-            axis.tvalid.value = 0
-            axis.tdata.value = int(rng.integers(1 << 32))
-            axis.tlast.value = int(rng.integers(2))
+            stream.valid.value = 0
+            stream.write_garbage(rng)
             for _ in range(idle):
                 await edge
-        axis.tdata.value = beat.tdata
-        axis.tlast.value = int(beat.tlast)
-        axis.tvalid.value = 1
+        stream.write(item)
+        stream.valid.value = 1
         await edge
-        while not axis.tready.value:
+        while not stream.ready.value:
             await edge
-    axis.tvalid.value = 0
+    stream.valid.value = 0
 
 
-async def accept(axis: Axis, gaps: Gaps) -> None:
+async def accept(stream: Stream[T], gaps: Gaps) -> None:
     """Be ready for one cycle after `gaps()` cycles of refusal, for ever."""
-    edge = RisingEdge(axis.clock)
+    edge = RisingEdge(stream.clock)
     while True:
         refused = gaps()
         if refused:
-            axis.tready.value = 0
+            stream.ready.value = 0
             for _ in range(refused):
                 await edge
-        axis.tready.value = 1
+        stream.ready.value = 1
         await edge
 
 
-async def accept_late(axis: Axis, gaps: Gaps) -> None:
-    """Be ready only for a beat that is already there: valid must not wait for ready."""
-    edge = RisingEdge(axis.clock)
-    axis.tready.value = 0
+async def accept_late(stream: Stream[T], gaps: Gaps) -> None:
+    """Be ready only for an item that is already there: valid must not wait for ready."""
+    edge = RisingEdge(stream.clock)
+    stream.ready.value = 0
     while True:
         await edge
-        if axis.tvalid.value and not axis.tready.value:
+        if stream.valid.value and not stream.ready.value:
             for _ in range(gaps()):
                 await edge
-            axis.tready.value = 1
+            stream.ready.value = 1
         else:
-            axis.tready.value = 0
+            stream.ready.value = 0

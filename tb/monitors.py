@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 
 from hw.emit import Probe
 from hw.protocol import END_OF_STEP, Beat
-from tb.drivers import Axis
+from tb.drivers import Stream, T
 
 
-async def watch_stream(axis: Axis, transferred: Callable[[Beat], object]) -> None:
-    """Report every transfer, and fail when a stalled beat changes or is withdrawn.
+async def watch_stream(stream: Stream[T], transferred: Callable[[T], object]) -> None:
+    """Report every transfer, and fail when a stalled item changes or is withdrawn.
 
     Sleeps while the stream is idle.
     """
-    edge, wake = RisingEdge(axis.clock), RisingEdge(axis.tvalid)
-    stalled: Beat | None = None
+    edge, wake = RisingEdge(stream.clock), RisingEdge(stream.valid)
+    stalled: T | None = None
     while True:
         await edge
-        if not axis.tvalid.value:
-            assert stalled is None, f"protocol: {stalled} withdrawn before it was taken"
+        if not stream.valid.value:
+            assert stalled is None, f"protocol: {stalled} was withdrawn before it was taken"
             await wake
             continue
-        beat = Beat(int(axis.tdata.value), bool(axis.tlast.value))
-        assert stalled in (None, beat), f"protocol: stalled {stalled} became {beat}"
-        stalled = beat
-        if axis.tready.value:
-            transferred(beat)
+        item = stream.read()
+        assert stalled is None or item == stalled, f"protocol: stalled {stalled} became {item}"
+        stalled = item
+        if stream.ready.value:
+            transferred(item)
             stalled = None
 
 

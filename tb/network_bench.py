@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import cocotb
@@ -11,9 +12,13 @@ from cocotb.clock import Clock
 from cocotb.task import Task
 from cocotb.triggers import RisingEdge
 from cocotb.utils import get_sim_time
+from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
+from fxp_model.network import run
+from hw.config import HardwareConfig
 from hw.emit import Probe
+from hw.estimate.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, Beat
 from tb.drivers import Axis, Gaps, accept, drive, no_gaps, reset
 from tb.monitors import SampleDecoder, watch_probe, watch_stream
@@ -22,6 +27,34 @@ from tb.scoreboard import MismatchError, Scoreboard, Tally
 PERIOD_NS = 10
 SILENCE_CYCLES = 20_000
 """Without a transfer or an update for so long, the core hangs."""
+
+
+@dataclass
+class Timing:
+    """Cycle and TLAST of every transfer since a restart."""
+
+    inputs: list[tuple[int, bool]] = field(default_factory=list)
+    outputs: list[tuple[int, bool]] = field(default_factory=list)
+
+    def per_sample(self) -> dict[str, NDArray[np.int64]]:
+        """What `hw.estimate.latency.RunTiming` predicts, counted from the first transfer."""
+        first_in, last_in = _edges(self.inputs)
+        first_out, last_out = _edges(self.outputs)
+        origin = first_in[0]
+        return {
+            "first_in": first_in - origin,
+            "last_in": last_in - origin,
+            "first_out": first_out - origin,
+            "last_out": last_out - origin,
+        }
+
+
+def _edges(transfers: list[tuple[int, bool]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cycles of the first and the last transfer of each sample."""
+    last = [index for index, (_, tlast) in enumerate(transfers) if tlast]
+    first = [0, *(index + 1 for index in last[:-1])]
+    cycles = np.array([cycle for cycle, _ in transfers], dtype=np.int64)
+    return cycles[first], cycles[last]
 
 
 class NetworkBench:
@@ -45,6 +78,7 @@ class NetworkBench:
         self.source, self.sink = Axis(dut, "s_axis"), Axis(dut, "m_axis")
         self.edge = RisingEdge(dut.aclk)
         self.tally = Tally()
+        self._began = self._cycle()
         self._forget()
         self._tasks: list[Task[Any]] = []
         Clock(dut.aclk, PERIOD_NS, unit="ns").start()
@@ -58,7 +92,7 @@ class NetworkBench:
         await reset(self.dut, cycles)
         self._forget()
         await self.edge
-        assert not self.sink.tvalid.value, "protocol: m_axis_tvalid is high after a reset"
+        assert not self.sink.valid.value, "protocol: m_axis_tvalid is high after a reset"
         self._tasks = []
         self._start(watch_stream(self.source, self._went_in))
         self._start(watch_stream(self.sink, self._came_out))
@@ -90,18 +124,18 @@ class NetworkBench:
         for _ in range(30):  # nothing may follow
             await self.edge
         acceptor.cancel()
-        self.sink.tready.value = 0
+        self.sink.ready.value = 0
         assert self.decoder.unfinished is None, "stimulus: the last sample has no end"
 
     async def disturb(self, beats: Sequence[Beat], kind: str) -> None:
         """Drive `beats` and stop somewhere: after a beat within a "step", at a "cycle", in an "output"."""
         driver = self._start(drive(self.source, beats, no_gaps, self.rng))
         if kind == "output":
-            while not self.sink.tvalid.value:
+            while not self.sink.valid.value:
                 await self.edge
-            self.sink.tready.value = 1
+            self.sink.ready.value = 1
             await self.edge
-            self.sink.tready.value = 0
+            self.sink.ready.value = 0
             await self.edge
         else:
             acceptor = self._start(accept(self.sink, no_gaps))
@@ -123,21 +157,39 @@ class NetworkBench:
         if dropped != self.decoder.dropped:
             raise MismatchError(f"dropped_beats: expected {self.decoder.dropped}, got {dropped}")
 
+    def check_timing(self, config: HardwareConfig) -> dict[str, int]:
+        """Compare the cycle of every sample's first and last beat, in and out, with the prediction.
+
+        The run must have been at full rate, and well-formed.
+        """
+        spec = self.network.spec
+        samples = [sample.counts for sample in self.decoder.samples]
+        counted = [event_counts(run(self.network, x[:, np.newaxis]), x[:, np.newaxis]) for x in samples]
+        events = [
+            np.concatenate([part[stage][:, 0] for part in counted]) for stage in range(len(spec.stages))
+        ]
+        predicted = run_timing(spec, config, events, [len(x) for x in samples])
+        for name, cycles in self.timing.per_sample().items():
+            expected = getattr(predicted, name)
+            for sample, (golden, got) in enumerate(zip(expected, cycles, strict=True)):
+                if golden != got:
+                    raise MismatchError(f"cycles: {name} of sample {sample}: predicted {golden}, took {got}")
+        return {"samples": len(samples), "run_cycles": predicted.run_cycles}
+
     def figures(self) -> dict[str, int]:
         """What was compared; a bench that compared nothing fails here."""
         assert self.tally.samples > 0, "no sample was compared"
         if self.probes:
             assert self.tally.membranes > 0, "no membrane was compared"
             assert self.tally.spikes_fired > 0, "no spike was compared"
-        return {**vars(self.tally), "cycles": self._cycle()}
+        return {**vars(self.tally), "cycles": self._cycle() - self._began}
 
     def _forget(self) -> None:
         layer = self.network.spec.layers[0]
         self.scoreboard = Scoreboard(self.network, self.probes)
         self.decoder = SampleDecoder(layer.n_in, layer.max_input)
-        self.first_cycles: list[int] = []
-        self.last_cycles: list[int] = []
-        self._starting, self._active = True, self._cycle()
+        self.timing = Timing()
+        self._active = self._cycle()
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> Task[None]:
         self._tasks.append(cocotb.start_soon(coroutine))
@@ -148,15 +200,12 @@ class NetworkBench:
 
     def _went_in(self, beat: Beat) -> None:
         self._active = self._cycle()
-        if self._starting:
-            self.first_cycles.append(self._active)
-        self._starting = beat.tlast
+        self.timing.inputs.append((self._active, beat.tlast))
         self.decoder.take(beat)
 
     def _came_out(self, beat: Beat) -> None:
         self._active = self._cycle()
-        if beat.tlast:
-            self.last_cycles.append(self._active)
+        self.timing.outputs.append((self._active, beat.tlast))
         self.scoreboard.results.append(beat)
 
     async def _watch_probe(self, probe: Probe) -> None:

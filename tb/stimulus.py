@@ -49,7 +49,7 @@ def random_network(seed: int, max_neurons: int = 40) -> Network:
 def spike_rates(network: Network) -> list[float]:
     """Share of neurons that fire per step, layer by layer, on trial samples."""
     layer = network.spec.layers[0]
-    trace = run(network, _trial(layer.n_in, layer.max_input))
+    trace = run(network, trial_counts(layer.n_in, layer.max_input))
     return [float(layer.spikes.mean()) for layer in trace.layers]
 
 
@@ -152,7 +152,7 @@ def _sample(rng: Rng, steps: int, n_in: int, limit: int) -> Counts:
     return counts
 
 
-def _trial(n_in: int, limit: int) -> Counts:
+def trial_counts(n_in: int, limit: int) -> Counts:
     """A batch of samples (T, B, n_in) to see how active a network is."""
     rng = np.random.default_rng(0)
     return np.stack([_sample(rng, 20, n_in, limit) for _ in range(6)], axis=1)
@@ -164,8 +164,8 @@ def _draw_network(rng: Rng, max_neurons: int) -> Network:
     params: list[StageParams] = []
     x: Counts | None = None
     for index in range(int(rng.integers(1, 4))):
-        input_bits = int(rng.integers(1, 9)) if index == 0 else 1
-        x = _trial(n_in, (1 << input_bits) - 1) if x is None else x
+        input_bits = int(rng.choice([1, 1, 2, 3, 4, 8])) if index == 0 else 1
+        x = trial_counts(n_in, (1 << input_bits) - 1) if x is None else x
         # small layers are worth as much as large ones: the edges are in them
         n_out = int(max_neurons ** rng.random())
         layer, own, x = _draw_active_layer(rng, n_in, n_out, input_bits, x)
@@ -211,6 +211,16 @@ def _draw_layer(rng: Rng, n_in: int, n_out: int, input_bits: int) -> LayerSpec:
             max_delay=int(rng.choice([0, 1, 2, 5, 15, 31, 63, 90])),
             kernel_size=int(rng.choice([1, 3, 5, 7])),
         )
+    if rng.random() < 0.15:
+        # nothing to round: the membrane is as fine as every term, and beta is 0 or 1
+        finest = max(
+            f.frac_bits for f in (common["weight"], common["bias"], recurrence and recurrence.weight) if f
+        )
+        common |= {
+            "membrane": _signed(common["membrane"].width, finest),
+            "beta": int(rng.integers(2)),
+            "beta_format": QFormat(signed=False, int_bits=1, frac_bits=0),
+        }
     return LayerSpec(
         **common,
         v_th=common["membrane"].max_raw,
@@ -221,7 +231,7 @@ def _draw_layer(rng: Rng, n_in: int, n_out: int, input_bits: int) -> LayerSpec:
 
 def _draw_readout(rng: Rng, n_in: int) -> ReadoutSpec:
     mode = ReadoutMode(rng.choice(list(ReadoutMode)))
-    common = _draw_integrator(rng, n_in, int(rng.integers(1, 13)), 1)
+    common = _draw_integrator(rng, n_in, int(24 ** rng.random()), 1)
     fires = mode is ReadoutMode.SPIKE_COUNT
     return ReadoutSpec(
         **common,
@@ -236,9 +246,9 @@ def _draw_integrator(rng: Rng, n_in: int, n_out: int, input_bits: int) -> dict[s
     # a membrane near the size of the currents, so that it neither sleeps nor always saturates
     swing = weight.max_raw * np.sqrt(n_in * 0.2) * (1 << input_bits) * weight.lsb
     int_bits = int(np.ceil(np.log2(swing))) + int(rng.integers(0, 4))
-    width = int(rng.integers(4, 21))
+    width = int(rng.integers(4, 21) if rng.random() < 0.8 else rng.integers(21, 33))
     membrane = _signed(width, width - int_bits)
-    beta_width, beta_int_bits = int(rng.integers(1, 13)), int(rng.choice([-1, 0, 1], p=[0.15, 0.8, 0.05]))
+    beta_width, beta_int_bits = int(rng.integers(1, 13)), int(rng.choice([-1, 0, 1], p=[0.1, 0.75, 0.15]))
     return {
         "n_in": n_in,
         "n_out": n_out,

@@ -1,0 +1,57 @@
+"""ConvEngine: the 'same' convolution of NUMERICS.md section 5, group by group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+from amaranth.lib import wiring
+
+from hw.rtl.conv_engine import ConvEngine
+from tb.block_bench import BlockBench, signed_lanes
+
+CASES: dict[str, dict[str, Any]] = {
+    "one_tap": {"kernel": [-3], "n": 5, "lanes": 2},
+    "three_taps": {"kernel": [100, -7, -128], "n": 16, "lanes": 4},
+    "wider_than_layer": {"kernel": [1, -2, 4, -8, 16, -32, 63], "n": 3, "lanes": 2},
+    "two_tables": {"kernel": [1, 3, -5, 7, 127, -128, 64, -9, 2], "n": 21, "lanes": 8},
+    "one_group": {"kernel": [5, 6, -7, 8, 9], "n": 11, "lanes": 11},
+}
+
+
+def component(kernel: list[int], n: int, lanes: int) -> wiring.Component:
+    return ConvEngine(kernel, n, lanes)
+
+
+@cocotb.test()
+async def convolution(dut: Any) -> None:
+    bench = BlockBench(dut)
+    kernel, n, lanes = (bench.case[key] for key in ("kernel", "n", "lanes"))
+    rng, reach = bench.rng, (len(kernel) - 1) // 2
+    bits = ConvEngine.current_bits(kernel)
+    groups = -(-n // lanes)
+    await bench.reset(load=0, slide=0, delayed=0)
+
+    async def look(sweep: int, group: int, expected: list[int]) -> None:
+        """The result of a group stands at the output two cycles after its fetch."""
+        await bench.edge
+        await bench.edge
+        bench.expect((sweep, group, expected))
+        seen = signed_lanes(int(dut.current.value), bits, lanes)
+        bench.see((sweep, group, seen[: len(expected)]))
+
+    for sweep in range(80):
+        spikes = (rng.random(n) < rng.choice([0.2, 0.5, 1.0])).astype(int).tolist()
+        padded = [0] * reach + spikes + [0] * reach
+        current = [sum(w * padded[i + k] for k, w in enumerate(kernel)) for i in range(n)]
+        for group in range(groups):
+            dut.load.value, dut.slide.value = int(group == 0), int(group > 0)
+            word = sum(bit << m for m, bit in enumerate(spikes)) if group == 0 else int(rng.integers(1 << n))
+            dut.delayed.value = word
+            await bench.edge
+            bench.start(look(sweep, group, current[group * lanes : (group + 1) * lanes]))
+        dut.load.value = dut.slide.value = 0
+        for _ in range(int(rng.choice([0, 0, 1, 3]))):
+            await bench.edge
+    await bench.finish()
+    assert bench.compared == 80 * groups
