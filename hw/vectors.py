@@ -1,0 +1,175 @@
+"""Golden vectors and a self-checking testbench in plain Verilog: proof with no Python at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.protocol import Beat, encode_result, encode_sample
+
+
+def write_vectors(
+    folder: Path,
+    name: str,
+    samples: Sequence[NDArray[np.integer]],
+    scores: NDArray[np.integer],
+    latency_cycles: Sequence[int],
+) -> None:
+    """Write stimulus, expected output and testbench of the core `name` into `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+        Made here.
+    name : str
+        Verilog module of the core.
+    samples : sequence of (T, n_in) counts
+        Lengths may differ.
+    scores : (B, classes)
+        The golden model's scores of the samples.
+    latency_cycles : sequence of int
+        Predicted cycles of each sample (`hw.estimate.latency`), checked where the input never
+        idles and the output is always ready.
+    """
+    folder.mkdir()
+    stimulus = [beat for sample in samples for beat in encode_sample(sample)]
+    expected = [beat for row in scores for beat in encode_result(row)]
+    (folder / "stimulus.hex").write_text(_hex(stimulus))
+    (folder / "expected.hex").write_text(_hex(expected))
+    (folder / "latency_cycles.hex").write_text("".join(f"{cycles:08x}\n" for cycles in latency_cycles))
+    (folder / f"tb_{name}.v").write_text(
+        TESTBENCH.format(name=name, beats=len(stimulus), results=len(expected), samples=len(samples))
+    )
+    (folder / "README.md").write_text(README.format(name=name, samples=len(samples)))
+
+
+def _hex(beats: Iterable[Beat]) -> str:
+    return "".join(f"{int(beat.tlast) << 32 | beat.tdata:09x}\n" for beat in beats)
+
+
+README = """\
+# Golden vectors of `{name}`
+
+{samples} samples with the golden model's answer to each. In this folder, with nothing but Icarus Verilog:
+
+    iverilog -g2005 -o {name}.vvp ../{name}.v tb_{name}.v && vvp -N {name}.vvp
+
+prints `PASS` and exits 0 only when every output beat is equal, first at full rate, where the cycles of each
+sample must be the predicted ones, then with random idle input and a hesitant output. `vvp -N` makes a failure
+exit 1. Any other Verilog simulator will do: the testbench is Verilog-2005.
+
+| file | holds, a line each |
+|---|---|
+| `stimulus.hex` | input beats, TLAST in bit 32, TDATA below |
+| `expected.hex` | output beats likewise: the scores of a sample, then its class with TLAST |
+| `latency_cycles.hex` | predicted cycles of each sample |
+"""
+
+TESTBENCH = """\
+// Self-checking testbench of {name}. Run it in this folder: README.md says how.
+`timescale 1ns / 1ps
+module tb_{name};
+    localparam BEATS = {beats}, RESULTS = {results}, SAMPLES = {samples};
+
+    reg [32:0] stimulus [0:BEATS - 1];
+    reg [32:0] expected [0:RESULTS - 1];
+    reg [31:0] latency_cycles [0:SAMPLES - 1];
+
+    reg aclk = 0, aresetn = 0;
+    always #5 aclk = !aclk;
+
+    reg         s_axis_tvalid = 0, m_axis_tready = 0;
+    reg  [31:0] s_axis_tdata = 0;
+    reg         s_axis_tlast = 0;
+    wire        s_axis_tready, m_axis_tvalid, m_axis_tlast;
+    wire [31:0] m_axis_tdata, dropped_beats;
+
+    {name} dut (
+        .aclk(aclk), .aresetn(aresetn),
+        .s_axis_tdata(s_axis_tdata), .s_axis_tvalid(s_axis_tvalid),
+        .s_axis_tready(s_axis_tready), .s_axis_tlast(s_axis_tlast),
+        .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
+        .m_axis_tready(m_axis_tready), .m_axis_tlast(m_axis_tlast),
+        .dropped_beats(dropped_beats)
+    );
+
+    integer seed = 1;
+    integer beat, result, sample, errors = 0, cycle = 0, first_cycle = 0, silence = 0;
+    reg     stalls = 0;   // second pass: idle input, hesitant output
+    reg     waiting = 0;  // full rate: one sample in flight, so that its cycles can be counted
+
+    always @(posedge aclk) begin
+        cycle <= cycle + 1;
+        silence <= (s_axis_tvalid && s_axis_tready) || (m_axis_tvalid && m_axis_tready) ? 0 : silence + 1;
+        if (silence > 1000000) begin
+            $display("FAIL: no transfer for 1000000 cycles (beat %0d, result %0d)", beat, result);
+            $stop;
+        end
+    end
+
+    // output: compare every beat; at full rate, compare the cycles of every sample
+    always @(posedge aclk) begin
+        if (m_axis_tvalid && m_axis_tready) begin
+            if ({{m_axis_tlast, m_axis_tdata}} !== expected[result]) begin
+                errors = errors + 1;
+                $display("FAIL: sample %0d, output beat %0d: expected %h, got %h",
+                         sample, result, expected[result], {{m_axis_tlast, m_axis_tdata}});
+            end
+            if (m_axis_tlast) begin
+                if (!stalls && cycle - first_cycle + 1 != latency_cycles[sample]) begin
+                    errors = errors + 1;
+                    $display("FAIL: sample %0d: predicted %0d cycles, took %0d",
+                             sample, latency_cycles[sample], cycle - first_cycle + 1);
+                end
+                sample = sample + 1;
+                waiting = 0;
+            end
+            result = result + 1;
+        end
+        m_axis_tready <= !stalls || $random(seed) % 4 != 0;
+    end
+
+    task pass;
+        begin
+            beat = 0; result = 0; sample = 0; waiting = 0;
+            while (beat < BEATS) begin
+                while (waiting || (stalls && $random(seed) % 4 == 0)) @(negedge aclk);
+                {{s_axis_tlast, s_axis_tdata}} = stimulus[beat];
+                s_axis_tvalid = 1;
+                @(posedge aclk);
+                while (!s_axis_tready) @(posedge aclk);
+                if (beat == 0 || stimulus[beat - 1][32]) first_cycle = cycle;
+                if (s_axis_tlast && !stalls) waiting = 1;
+                beat = beat + 1;
+                @(negedge aclk) s_axis_tvalid = 0;
+            end
+            while (result < RESULTS) @(negedge aclk);
+        end
+    endtask
+
+    initial begin
+        $readmemh("stimulus.hex", stimulus);
+        $readmemh("expected.hex", expected);
+        $readmemh("latency_cycles.hex", latency_cycles);
+        repeat (4) @(negedge aclk);
+        aresetn = 1;
+        @(negedge aclk);
+        pass;
+        stalls = 1;
+        pass;
+        if (dropped_beats !== 0) begin
+            errors = errors + 1;
+            $display("FAIL: %0d input beats were dropped", dropped_beats);
+        end
+        if (errors != 0) begin
+            $display("FAIL: %0d errors", errors);
+            $stop;
+        end
+        $display("PASS: %0d samples, %0d output beats, twice", SAMPLES, RESULTS);
+        $finish;
+    end
+endmodule
+"""

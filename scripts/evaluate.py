@@ -1,0 +1,80 @@
+"""Accuracy of an artifact on a split of a data set, and fingerprints of its predictions and scores."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from fxp_model.artifact import load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.data import CochlearEncoder, load_frames, open_dataset
+from fxp_model.errors import InputError
+from fxp_model.evaluation import Engine, evaluate
+from fxp_model.pretrained import DEFAULT
+
+
+def engine_of(name: str) -> Engine:
+    """The engine called `name`; its package is imported only when asked for."""
+    if name == "torch":
+        from fxp_model.qat.evaluate import run as engine
+    else:
+        from fxp_model.network import run as engine
+    return engine
+
+
+def main() -> int:
+    """Parse the arguments, evaluate, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)"
+    )
+    parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
+    parser.add_argument("--split", default="val", help="%(default)s")
+    parser.add_argument("--engine", choices=("golden", "torch"), default="golden", help="%(default)s")
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
+    args = parser.parse_args()
+
+    artifact = load_artifact(args.artifact)
+    if artifact.encoder is None:
+        raise InputError(f"artifact {args.artifact} has no encoder: it does not take sound")
+    dataset = open_dataset(args.data)
+    if dataset.classes != artifact.labels:
+        raise InputError(
+            f"classes of {args.data} must be those of the artifact ({', '.join(artifact.labels)}), "
+            f"not {', '.join(dataset.classes)}"
+        )
+    frames = load_frames(dataset, args.split, CochlearEncoder.from_dict(artifact.encoder))
+    started = time.perf_counter()
+    with tqdm(total=len(frames.labels), desc=args.engine, unit="clip") as bar:
+        result = evaluate(
+            engine_of(args.engine),
+            artifact.network,
+            frames.counts,
+            frames.labels,
+            frames.lengths,
+            progress=bar.update,
+        )
+    summary: dict[str, Any] = {
+        "artifact": str(args.artifact),
+        "data": str(args.data),
+        "split": args.split,
+        "engine": args.engine,
+        "clips": len(frames.labels),
+        "accuracy": result.accuracy,
+        "seconds": round(time.perf_counter() - started, 3),
+        "predictions_sha256": result.predictions_sha256,
+        "scores_sha256": result.scores_sha256,
+    }
+    if args.json:
+        write_json(args.json, summary)
+    else:
+        print("\n".join(f"{key:20}{value}" for key, value in summary.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
