@@ -115,6 +115,8 @@ def _verilog(rtlil_text: str) -> str:
 
     Processes become multiplexers and clocked blocks: ``always @*`` blocks, which Amaranth's own
     writer leaves, are not evaluated at time 0 by Icarus and clock X into registers without reset.
+    No opt_clean: it would merge the wires of the lanes into slices of wide words, each slice with
+    a driver of its own, and Icarus pays for that with the square of the lanes.
     """
     script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
     done = subprocess.run(
@@ -125,7 +127,7 @@ def _verilog(rtlil_text: str) -> str:
     return done.stdout
 
 
-_PASSES = ("proc -norom", "memory_collect", "opt_clean", "write_verilog -norename -noattr")
+_PASSES = ("proc -norom", "memory_collect", "write_verilog -norename -noattr")
 
 
 def _probes(network: Network, config: HardwareConfig) -> Iterator[Probe]:

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
-from hw.rtl.arithmetic import lanes_of
+from hw.rtl.arithmetic import lanes_of, selected
 from hw.rtl.events import currents_layout, index_shape
 
 
@@ -35,8 +35,8 @@ class Accumulators(wiring.Component):
     Members
     -------
     control : In(word_layout)
-    terms : In(lanes * term_bits)
-        Two's complement terms of the word, lowest neuron in the low bits.
+    terms : In(signed(term_bits)).array(lanes)
+        Terms of the word, lowest neuron first.
     o : Out stream of `currents_layout`
         All groups of a closed step, without a gap.
     drained : Out(1)
@@ -44,11 +44,11 @@ class Accumulators(wiring.Component):
     """
 
     def __init__(self, spec: IntegratorSpec, config: StageConfig, term_bits: int) -> None:
-        self._spec, self._config, self._term_bits = spec, config, term_bits
+        self._spec, self._config = spec, config
         super().__init__(
             {
                 "control": In(word_layout(config.words(spec.n_out))),
-                "terms": In(config.lanes * term_bits),
+                "terms": In(signed(term_bits)).array(config.lanes),
                 "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
                 "drained": Out(1),
             }
@@ -100,7 +100,7 @@ class RegisterAccumulators(Accumulators):
         shape = signed(bits)
         sums = [Signal(shape, name=f"sum_{i}", reset_less=True) for i in range(n)]
         drain = [Signal(shape, name=f"drain_{i}", reset_less=True) for i in range(n)]
-        for total, term in zip(sums, lanes_of(self.terms, self._term_bits), strict=True):
+        for total, term in zip(sums, self.terms, strict=True):
             with m.If(control.add):
                 m.d.sync += total.eq(Mux(empty, 0, total) + term)
         for index, (total, out) in enumerate(zip(sums, drain, strict=True)):
@@ -117,15 +117,14 @@ class RamAccumulators(Accumulators):
     """One adder per lane over two banks of LUT RAM, for events of several words.
 
     A word is read, added and written back in one cycle, so words may follow each other in
-    any order. `close` swaps the banks.
+    any order. `close` swaps the banks. The lanes that are drained together share a RAM, a column.
     """
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         spec, config, control = self._spec, self._config, self.control
-        words = config.words(spec.n_out)
-        bits = spec.accumulator_bits
-        per_word = config.lanes // config.update_lanes
+        columns = config.lanes // config.update_lanes
+        index = index_shape(config.words(spec.n_out))
 
         # Every event touches every word, so one bit per bank tells whether its content is of this
         # step (an event was added) or of an earlier one (then it stands for zeros).
@@ -138,42 +137,41 @@ class RamAccumulators(Accumulators):
         with m.Elif(control.add & control.final):
             m.d.sync += empty.eq(0)
 
-        index = index_shape(words)
-        m.submodules.ram = ram = memory.Memory(
-            shape=unsigned(config.lanes * bits), depth=2 << index.width, init=[]
-        )
-        old = ram.read_port(domain="comb")
-        drain = ram.read_port()
-        write = ram.write_port()
-        sums = [
-            (Mux(empty, 0, total) + term)[:bits]
-            for total, term in zip(
-                lanes_of(old.data, bits), lanes_of(self.terms, self._term_bits), strict=True
-            )
-        ]
-        m.d.comb += [
-            old.addr.eq(Cat(control.word, bank)),
-            write.addr.eq(old.addr),
-            write.en.eq(control.add),
-            write.data.eq(Cat(sums)),
-        ]
-
-        # The drain port is read one transfer ahead: the word of the group that is offered next.
+        # Drained is column by column, then word by word; a port reads one transfer ahead.
         word = Signal(index)
-        part = Signal(index_shape(per_word))
-        row_done = Signal()
+        column = Signal(index_shape(columns))
         next_word = (word + 1)[: index.width]
-        m.d.comb += [
-            row_done.eq(transfer & (part == per_word - 1)),
-            drain.en.eq(control.close | row_done),
-            drain.addr.eq(Mux(control.close, Cat(Const(0, index), bank), Cat(next_word, ~bank))),
-        ]
+        row_done = Signal()
+        m.d.comb += row_done.eq(transfer & (column == columns - 1))
         with m.If(control.close):
-            m.d.sync += [word.eq(0), part.eq(0)]
+            m.d.sync += [word.eq(0), column.eq(0)]
         with m.Elif(row_done):
-            m.d.sync += [word.eq(next_word), part.eq(0)]
+            m.d.sync += [word.eq(next_word), column.eq(0)]
         with m.Elif(transfer):
-            m.d.sync += part.eq(part + 1)
-        chosen = drain.data.word_select(part, config.update_lanes * bits)
-        m.d.comb += self.o.payload.sums.eq(Mux(zero, 0, chosen))
+            m.d.sync += column.eq(column + 1)
+
+        drained = []
+        for number in range(columns):
+            terms = self.terms[number * config.update_lanes : (number + 1) * config.update_lanes]
+            ram = memory.Memory(
+                shape=unsigned(config.update_lanes * spec.accumulator_bits), depth=2 << index.width, init=[]
+            )
+            m.submodules[f"column_{number}"] = ram
+            old = ram.read_port(domain="comb")
+            drain = ram.read_port()
+            write = ram.write_port()
+            sums = [
+                (Mux(empty, 0, total) + term)[: spec.accumulator_bits]
+                for total, term in zip(lanes_of(old.data, spec.accumulator_bits), terms, strict=True)
+            ]
+            m.d.comb += [
+                old.addr.eq(Cat(control.word, bank)),
+                write.addr.eq(old.addr),
+                write.en.eq(control.add),
+                write.data.eq(Cat(sums)),
+                drain.en.eq(control.close | row_done),
+                drain.addr.eq(Mux(control.close, Cat(Const(0, index), bank), Cat(next_word, ~bank))),
+            ]
+            drained.append(drain.data)
+        m.d.comb += self.o.payload.sums.eq(Mux(zero, 0, selected(drained, column)))
         return m

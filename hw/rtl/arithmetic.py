@@ -20,6 +20,15 @@ def pack(codes: Sequence[int], width: int) -> int:
     return sum((int(code) & mask) << (width * lane) for lane, code in enumerate(codes))
 
 
+def selected(items: Sequence[Value], index: Value) -> Value:
+    """The item at `index`, as a tree of two-way multiplexers; any item when `index` is beyond the last."""
+    if len(items) == 1:
+        return items[0]
+    half = 1 << ((len(items) - 1).bit_length() - 1)
+    low, high = items[:half], items[half:]
+    return Mux(index[half.bit_length() - 1], selected(high, index), selected(low, index))
+
+
 def scaled(value: Value, shift: int) -> Value:
     """`value` * 2**shift, exact, for a `shift` of 0 or more."""
     return Cat(Const(0, shift), value).as_signed() if shift else value

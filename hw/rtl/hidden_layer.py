@@ -54,7 +54,7 @@ class HiddenLayer(wiring.Component):
         # Streams all along; beside them the recurrence, fed by whole steps and read by the sweep.
         m.submodules.synapses = synapses = SynapseArray(spec, params, config)
         m.submodules.update = update = NeuronUpdate(spec, params, config)
-        m.submodules.spikes = spikes = SpikeRegister(n, lanes, config.groups(n), spec.membrane.width)
+        m.submodules.spike_register = spikes = SpikeRegister(n, lanes, config.groups(n), spec.membrane.width)
         m.submodules.encoder = encoder = EventEncoder(n)
         wiring.connect(m, wiring.flipped(self.i), synapses.i)
         wiring.connect(m, synapses.o, update.i)

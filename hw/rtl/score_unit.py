@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.fixed import Overflow
 from fxp_model.spec import SCORE, ReadoutMode, ReadoutSpec
 from hw.config import StageConfig
-from hw.rtl.arithmetic import fitted, lanes_of
+from hw.rtl.arithmetic import fitted, lanes_of, selected
 from hw.rtl.events import index_shape, results_layout, tag_layout
 from hw.rtl.input_decoder import BEAT
 from hw.rtl.neuron_update import fires
@@ -160,7 +160,7 @@ class ScoreUnit(wiring.Component):
                 sending.eq(choosing),
                 sends_class.eq(index == n),
                 candidate.eq(index),
-                score.eq(read.data.word_select(lane, SCORE.width)),
+                score.eq(selected(lanes_of(read.data, SCORE.width), lane)),
             ]
         with m.If(sending & out.ready & ((candidate == 0) | (score > best)) & ~sends_class):
             m.d.sync += [best.eq(score), winner.eq(candidate)]

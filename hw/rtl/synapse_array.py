@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -127,7 +127,8 @@ class SynapseArray(wiring.Component):
 
         kind = RegisterAccumulators if words == 1 else RamAccumulators
         m.submodules.accumulators = accumulators = kind(spec, config, len(terms[0]))
-        m.d.comb += [accumulators.control.eq(stages[-1]), accumulators.terms.eq(Cat(terms))]
+        m.d.comb += accumulators.control.eq(stages[-1])
+        m.d.comb += [port.eq(term) for port, term in zip(accumulators.terms, terms, strict=True)]
         wiring.connect(m, accumulators.o, wiring.flipped(self.o))
 
         with m.If(accumulators.drained):
