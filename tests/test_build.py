@@ -1,0 +1,116 @@
+"""A build: whole, pure, and proven by its own testbench without Python."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxp_model.artifact import Artifact, save_artifact
+from fxp_model.errors import InputError
+from hw.build import build, module_name
+from hw.config import HardwareConfig
+from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample
+from tb.stimulus import random_network
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    network = random_network(3, max_neurons=12)
+    layer = network.spec.layers[0]
+    stimulus = np.random.default_rng(1).integers(0, layer.max_input + 1, (6, 3, layer.n_in), dtype=np.uint8)
+    return save_artifact(
+        tmp_path_factory.mktemp("artifact") / "3-small net",
+        network=network,
+        labels=tuple(f"class {i}" for i in range(network.spec.n_out)),
+        encoder=None,
+        provenance={},
+        metrics={"val_accuracy": 0.5},
+        stimulus=stimulus,
+    )
+
+
+def build_into(out: Path, artifact: Artifact) -> dict:
+    return build(artifact, HardwareConfig.uniform(artifact.network.spec, 4), module_name(artifact), out)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_same_input_gives_same_bytes(artifact: Artifact, tmp_path: Path) -> None:
+    build_into(tmp_path / "a", artifact)
+    build_into(tmp_path / "b", artifact)
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+
+
+def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> None:
+    manifest = build_into(tmp_path / "out", artifact)
+    name = manifest["name"]
+    assert name == "core_3_small_net"
+    assert set(files_of(tmp_path / "out")) == {
+        f"{name}.v",
+        "manifest.json",
+        "report.txt",
+        "report.json",
+        "vectors/README.md",
+        "vectors/expected.hex",
+        "vectors/latency_cycles.hex",
+        "vectors/stimulus.hex",
+        f"vectors/tb_{name}.v",
+    }
+    stored = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert stored == json.loads(json.dumps(manifest))
+    assert stored.keys() >= {"name", "artifact_sha256", "hardware", "ports", "versions", "estimate"}
+    assert stored["artifact_sha256"] == artifact.sha256
+    report = (tmp_path / "out/report.txt").read_text()
+    for clip in stored["estimate"]["clips"]:
+        assert clip["cycles"] >= clip["lower_bound_cycles"]
+        assert str(clip["cycles"]) in report
+    assert f"{stored['estimate']['memory_bits']:,} bits" in report
+
+
+def run_vectors(out: Path, name: str) -> subprocess.CompletedProcess[str]:
+    """What `vectors/README.md` says, word for word."""
+    text = (out / "vectors/README.md").read_text()
+    command = next(line for line in text.splitlines() if line.startswith("    iverilog"))
+    return subprocess.run(
+        command, shell=True, cwd=out / "vectors", capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog not found: apt-get install iverilog")
+def test_the_plain_testbench_passes_and_can_fail(artifact: Artifact, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    name = build_into(out, artifact)["name"]
+    good = run_vectors(out, name)
+    assert (good.returncode, good.stdout.splitlines()[-1][:5]) == (0, "PASS:"), good.stdout + good.stderr
+
+    for file, complaint in (("expected.hex", "output beat"), ("latency_cycles.hex", "predicted")):
+        path = out / "vectors" / file
+        original = path.read_text()
+        first, rest = original.split("\n", 1)
+        path.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
+        bad = run_vectors(out, name)
+        assert bad.returncode != 0
+        assert f"FAIL: sample 0{',' if file == 'expected.hex' else ':'} {complaint}" in bad.stdout
+        path.write_text(original)
+
+
+def test_a_foreign_folder_is_not_overwritten(artifact: Artifact, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InputError, match=r"^.* exists and is not an earlier build; name another folder$"):
+        build_into(tmp_path, artifact)
+    assert [f.name for f in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_beats_of_a_sample() -> None:
+    counts = np.array([[0, 3, 1], [0, 0, 0]])
+    marker = END_OF_STEP
+    assert encode_sample(counts) == [Beat(3 << 16 | 1), Beat(1 << 16 | 2), Beat(marker), Beat(marker, True)]
+
+
+def test_beats_of_a_result() -> None:
+    assert encode_result(np.array([-1, 5, 5])) == [Beat(0xFFFFFFFF), Beat(5), Beat(5), Beat(1, True)]
