@@ -1,0 +1,18 @@
+"""Speech as spike counts: sound files, data sets, the cochlear encoder and its cache."""
+
+from fxp_model.data.audio import read_audio
+from fxp_model.data.dataset import Clip, SpeechDataset
+from fxp_model.data.encoder import CochlearEncoder
+from fxp_model.data.folders import open_folder
+from fxp_model.data.frames import EncodedSplit, encode_file, load_frames
+
+__all__ = [
+    "Clip",
+    "CochlearEncoder",
+    "EncodedSplit",
+    "SpeechDataset",
+    "encode_file",
+    "load_frames",
+    "open_folder",
+    "read_audio",
+]

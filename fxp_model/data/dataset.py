@@ -1,0 +1,80 @@
+"""What a data set is: named splits of clips with a class each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.data.audio import decode_audio
+from fxp_model.errors import InputError
+
+
+class Source(Protocol):
+    """Where a clip comes from."""
+
+    def content(self) -> bytes:
+        """All that decides the sound; equal bytes mean equal sound."""
+
+    def audio(self, content: bytes) -> tuple[NDArray[np.float64], int]:
+        """Samples and sample rate, from `content`."""
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A sound file."""
+
+    path: Path
+
+    def content(self) -> bytes:
+        """Bytes of the file."""
+        return self.path.read_bytes()
+
+    def audio(self, content: bytes) -> tuple[NDArray[np.float64], int]:
+        """See `decode_audio`."""
+        return decode_audio(content, str(self.path))
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One sample of a data set.
+
+    name : path inside the data set, with ``/``
+    label : class index
+    speaker : who speaks, None where unknown
+    source : its sound
+    """
+
+    name: str
+    label: int
+    speaker: str | None
+    source: Source
+
+
+@dataclass(frozen=True)
+class SpeechDataset:
+    """Clips by split.
+
+    name : for messages
+    classes : class names, the index of a name is its label
+    splits : clips of each split, under its name
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: dict[str, tuple[Clip, ...]]
+
+    def split(self, name: str) -> tuple[Clip, ...]:
+        """Clips of a split; `InputError` where there is none of that name."""
+        if name not in self.splits:
+            raise InputError(f"{self.name}: split must be one of {', '.join(self.splits)}, not {name!r}")
+        return self.splits[name]
+
+
+def class_index(classes: Iterable[str]) -> dict[str, int]:
+    """Label of each class name, in sorted order."""
+    return {name: label for label, name in enumerate(sorted(set(classes)))}

@@ -1,0 +1,240 @@
+"""Sound to spike counts, as an ear does: filter bank, half-wave rectifier, adapting neurons."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from fxp_model.errors import InputError
+
+RATE_HZ = 16_000
+"""Sample rate of the filter bank; sound of any other rate is resampled to it."""
+FRAME_MS = 10
+"""Duration of a frame, which is a time step of the network."""
+
+_ENVELOPE = RATE_HZ // 1000
+"""Samples under one value of the 1 ms envelope."""
+_FRAME = RATE_HZ * FRAME_MS // 1000
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
+_MAX_PEAK = float(1 << 15)
+"""Full scale of sound that is held as 16-bit integers, in floats."""
+_TINY = 1e-60
+"""Far below any sound; keeps filters that ring out into digital silence off slow denormal numbers."""
+_LOUD = 0.1
+"""Frames within 20 dB of the loudest count to the level of a clip."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CochlearEncoder:
+    r"""A cochlea of gammatone filters, each with one adapting integrate-and-fire neuron.
+
+    At 1 ms steps k, with the mean e of a channel's half-wave rectified band over the step and the
+    level L of the clip,
+
+        v <- leak * v + (e / L) ** compression
+        n  = floor(v / (threshold + a))            spikes of this step
+        v <- v - n * (threshold + a)
+        a <- recovery * a + adaptation * n
+
+    The count of a frame is the sum of n over its 10 steps. Leak and threshold keep the noise
+    floor silent, adaptation stresses onsets.
+
+    Parameters
+    ----------
+    channels : int
+        Filters, 1..1024, evenly spaced on the ERB-rate scale between the centre frequencies
+        `low_hz` and `high_hz`, both included.
+    low_hz, high_hz : float
+        20 <= low_hz < high_hz <= 7800.
+    compression : float
+        Exponent, 0.1..1.
+    leak : float
+        Share of the potential kept per ms, 0 <= leak < 1.
+    threshold : float
+        Above 0. In units of the clip's level after compression.
+    adaptation : float
+        Added to the threshold by a spike, at least 0.
+    recovery : float
+        Share of that kept per ms, 0 <= recovery < 1.
+    level_floor : float
+        Least L, above 0, re full scale: a clip below is taken for quiet, not amplified.
+    count_bits : int
+        Counts saturate at 2**count_bits - 1; 1..8.
+
+    Notes
+    -----
+    ERB-rate scale: Glasberg and Moore, Hearing Research 47 (1990), 103-138. Filters: fourth-order
+    gammatone, Slaney's all-pole form as `scipy.signal.gammatone` designs it.
+
+    Raises
+    ------
+    InputError
+        A parameter is outside its limits.
+    """
+
+    name: ClassVar[str] = "cochlear"
+    version: ClassVar[int] = 1
+
+    channels: int = 140
+    low_hz: float = 80.0
+    high_hz: float = 7000.0
+    compression: float = 0.5
+    leak: float = 0.8
+    threshold: float = 0.3
+    adaptation: float = 0.02
+    recovery: float = 0.97
+    level_floor: float = 1e-3
+    count_bits: int = 4
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = field.type == "int"
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise InputError(
+                    f"{field.name} must be {'an integer' if whole else 'a number'}, not {value!r}"
+                )
+        _limit("channels", self.channels, 1 <= self.channels <= 1024, "in 1..1024")
+        _limit("low_hz", self.low_hz, 20 <= self.low_hz < math.inf, "at least 20")
+        inside = self.low_hz < self.high_hz <= 7800
+        _limit("high_hz", self.high_hz, inside, f"above low_hz = {self.low_hz} and at most 7800")
+        _limit("compression", self.compression, 0.1 <= self.compression <= 1, "in 0.1..1")
+        _limit("leak", self.leak, 0 <= self.leak < 1, "at least 0 and below 1")
+        _limit("threshold", self.threshold, 0 < self.threshold < math.inf, "above 0 and finite")
+        _limit("adaptation", self.adaptation, 0 <= self.adaptation < math.inf, "at least 0 and finite")
+        _limit("recovery", self.recovery, 0 <= self.recovery < 1, "at least 0 and below 1")
+        _limit("level_floor", self.level_floor, 0 < self.level_floor < math.inf, "above 0 and finite")
+        _limit("count_bits", self.count_bits, 1 <= self.count_bits <= 8, "in 1..8")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name, version and parameters; JSON keeps them exactly."""
+        return {"name": self.name, "version": self.version, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CochlearEncoder:
+        """The encoder that `to_dict` told of.
+
+        Raises
+        ------
+        InputError
+            Another encoder or version, an unknown or missing field, or a value outside its limits.
+        """
+        given = dict(values)
+        for key, expected in (("name", cls.name), ("version", cls.version)):
+            if (value := given.pop(key, None)) != expected:
+                raise InputError(f"encoder {key} must be {expected!r}, not {value!r}")
+        known = {field.name for field in fields(cls)}
+        for what, names in (("unknown", given.keys() - known), ("missing", known - given.keys())):
+            if names:
+                raise InputError(
+                    f"encoder has {what} field {min(names)!r}; fields: {', '.join(sorted(known))}"
+                )
+        return cls(**given)
+
+    @property
+    def centre_hz(self) -> NDArray[np.float64]:
+        """Centre frequency of each channel, (channels,)."""
+        low, high = _erb_rate(self.low_hz), _erb_rate(self.high_hz)
+        return _erb_rate_to_hz(np.linspace(low, high, self.channels))
+
+    def encode(self, audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.uint8]:
+        """Counts of a clip.
+
+        Parameters
+        ----------
+        audio : (samples,) float
+            Mono, finite, at least one sample, any level.
+        rate_hz : int
+            Sample rate, 1000..1000000 Hz.
+
+        Returns
+        -------
+        counts : (T, channels) uint8
+            T = ceil(samples / (rate_hz / 100)): one row per 10 ms, the last padded with silence.
+
+        Raises
+        ------
+        InputError
+            `audio` or `rate_hz` is not as said.
+        """
+        clip = _checked(audio, rate_hz)
+        if rate_hz != RATE_HZ:
+            divisor = math.gcd(RATE_HZ, rate_hz)
+            clip = signal.resample_poly(clip, RATE_HZ // divisor, rate_hz // divisor)
+        clip = np.pad(clip, (0, -len(clip) % _FRAME))
+        clip /= max(_level(clip), self.level_floor)
+        spikes = self._fire(self._drive(clip))
+        counts = spikes.reshape(-1, FRAME_MS, self.channels).sum(axis=1)
+        return np.minimum(counts, 2**self.count_bits - 1).astype(np.uint8)
+
+    def _drive(self, audio: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compressed 1 ms envelopes (ms, channels)."""
+        audio = audio + _TINY
+        drive = np.empty((len(audio) // _ENVELOPE, self.channels))
+        for channel, (b, a) in enumerate(_filters(self)):
+            band = np.maximum(signal.lfilter(b, a, audio), 0.0)
+            drive[:, channel] = band.reshape(-1, _ENVELOPE).mean(axis=1)
+        return np.power(drive, self.compression, out=drive)
+
+    def _fire(self, drive: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Spikes (ms, channels) of the neurons, each a whole number."""
+        spikes = np.empty_like(drive)
+        potential = np.zeros(self.channels)
+        raised = np.zeros(self.channels)
+        limit = np.empty(self.channels)
+        for current, fired in zip(drive, spikes, strict=True):
+            potential *= self.leak
+            potential += current
+            np.add(raised, self.threshold, out=limit)
+            np.floor_divide(potential, limit, out=fired)
+            np.multiply(fired, limit, out=limit)
+            potential -= limit
+            raised *= self.recovery
+            np.multiply(fired, self.adaptation, out=limit)
+            raised += limit
+        return spikes
+
+
+def _limit(name: str, value: float, holds: bool, limit: str) -> None:
+    if not holds:
+        raise InputError(f"{name} must be {limit}, not {value}")
+
+
+def _erb_rate(hz: float) -> float:
+    return 21.4 * math.log10(1 + 4.37e-3 * hz)
+
+
+def _erb_rate_to_hz(rate: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (10 ** (rate / 21.4) - 1) / 4.37e-3
+
+
+@lru_cache(maxsize=4)
+def _filters(encoder: CochlearEncoder) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
+    return tuple(signal.gammatone(hz, "iir", fs=RATE_HZ) for hz in encoder.centre_hz)
+
+
+def _checked(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
+    if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ or rate_hz != int(rate_hz):
+        raise InputError(f"rate_hz must be an integer in {_MIN_RATE_HZ}..{_MAX_RATE_HZ}, not {rate_hz}")
+    audio = np.asarray(audio)
+    if audio.ndim != 1 or audio.size == 0:
+        raise InputError(f"audio must have shape (samples,), at least one sample, not {audio.shape}")
+    if not np.issubdtype(audio.dtype, np.floating):
+        raise InputError(f"audio must be of floats, not {audio.dtype}")
+    peak = float(np.max(np.abs(audio)))
+    if not peak <= _MAX_PEAK:
+        raise InputError(f"audio must be finite and at most {_MAX_PEAK:g} in magnitude, not {peak:g}")
+    return audio.astype(np.float64)
+
+
+def _level(audio: NDArray[np.float64]) -> float:
+    """Root mean square over the loud frames of whole-frame `audio`: pauses do not count."""
+    power = np.mean(audio.reshape(-1, _FRAME) ** 2, axis=1)
+    loud = power >= _LOUD**2 * power.max()
+    return math.sqrt(power[loud].mean())

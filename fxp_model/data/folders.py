@@ -1,0 +1,190 @@
+"""Speech on disk: folders with split tables, and a folder per class."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from fxp_model.data.audio import SUFFIXES
+from fxp_model.data.dataset import Clip, FileSource, SpeechDataset
+from fxp_model.errors import InputError
+
+SPLITS = ("train", "val", "test")
+HEADER = ["file", "class"]
+LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
+"""Split lists of Speech Commands; what no list names is for training."""
+HELD_OUT_SHARE = 0.1
+"""Share of speakers, or of each class, that a seeded split gives to val, and to test."""
+
+_SPEAKER = re.compile(r"(.+)_(?:nohash|NO)_\d+")
+"""Names of clips that tell the speaker, in the (Arabic) Speech Commands data sets."""
+
+
+def open_folder(path: Path | str, seed: int = 0) -> SpeechDataset:
+    """The data set in a folder, by what the folder holds.
+
+    1. ``train.csv``, ``val.csv`` or ``test.csv``: each line below the header ``file,class`` is a
+       clip of that split, `file` relative to the folder.
+    2. Else a folder per class, with wav and flac files in it; names that start with ``_`` or ``.``
+       are ignored. ``validation_list.txt`` and ``testing_list.txt``, when there is one, name the
+       clips of val and test, ``class/file`` per line, and all others are for training. Without
+       lists, a tenth of the speakers goes to val and a tenth to test; when file names
+       (``<speaker>_nohash_<n>``) do not tell at least three speakers, a tenth of each class.
+
+    Classes are sorted by name.
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+    seed : int
+        Of the split that no file tells.
+
+    Raises
+    ------
+    InputError
+        The folder is in neither layout, a table or list is malformed or names a missing file or
+        an unknown class, or a class is too small to be split. Names file, line and value.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: data set must be a folder")
+    if any((folder / f"{split}.csv").is_file() for split in SPLITS):
+        return _from_tables(folder)
+    return _from_class_folders(folder, seed)
+
+
+def _from_tables(folder: Path) -> SpeechDataset:
+    tables = {
+        split: _table(folder / f"{split}.csv") for split in SPLITS if (folder / f"{split}.csv").is_file()
+    }
+    known = next(iter(tables.values()))
+    classes = tuple(sorted({name for _, _, name in known}))
+    splits = {}
+    for split, rows in tables.items():
+        clips = []
+        for line, file, name in rows:
+            where = f"{folder / split}.csv line {line}"
+            if name not in classes:
+                raise InputError(f"{where}: class must be one of {', '.join(classes)}, not {name!r}")
+            if not (folder / file).is_file():
+                raise InputError(f"{where}: no such file: {file}")
+            clips.append(_clip(folder, file, classes.index(name)))
+        splits[split] = tuple(clips)
+    return SpeechDataset(str(folder), classes, splits)
+
+
+def _table(path: Path) -> list[tuple[int, str, str]]:
+    """Line number, file and class of each row."""
+    rows = []
+    reader = csv.reader(io.StringIO(_text(path)), strict=True)
+    try:
+        if (header := next(reader, [])) != HEADER:
+            raise InputError(f"{path} line 1: header must be {','.join(HEADER)}, not {','.join(header)!r}")
+        for row in reader:
+            if len(row) != len(HEADER) or not all(row):
+                raise InputError(
+                    f"{path} line {reader.line_num}: must hold a file and a class, not {','.join(row)!r}"
+                )
+            rows.append((reader.line_num, row[0], row[1]))
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: not csv ({error})") from None
+    if not rows:
+        raise InputError(f"{path}: must name at least 1 file, not 0")
+    return rows
+
+
+def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
+    files = {
+        child.name: sorted(file.name for file in child.iterdir() if file.suffix.lower() in SUFFIXES)
+        for child in sorted(folder.iterdir())
+        if child.is_dir() and child.name[0] not in "_."
+    }
+    classes = tuple(name for name, members in files.items() if members)
+    if not classes:
+        wanted = (
+            f"{', '.join(f'{split}.csv' for split in SPLITS)} or a folder per class with wav or flac files"
+        )
+        raise InputError(f"{folder}: data set must hold {wanted}")
+    clips = [
+        _clip(folder, f"{name}/{file}", label) for label, name in enumerate(classes) for file in files[name]
+    ]
+    if any((folder / name).is_file() for name in LISTS.values()):
+        split_of = _listed(folder, clips)
+    elif len({clip.speaker for clip in clips} - {None}) >= len(SPLITS) and all(c.speaker for c in clips):
+        split_of = _by_speaker(clips, seed)
+    else:
+        split_of = _by_class(folder, classes, clips, seed)
+    splits = {
+        split: tuple(clip for clip in clips if split_of.get(clip.name, "train") == split) for split in SPLITS
+    }
+    splits = {split: members for split, members in splits.items() if members}
+    trained = {clip.label for clip in splits.get("train", ())}
+    for label, name in enumerate(classes):
+        if label not in trained:
+            raise InputError(f"{folder}: class {name!r} must have at least 1 training clip, not 0")
+    return SpeechDataset(str(folder), classes, splits)
+
+
+def _listed(folder: Path, clips: list[Clip]) -> dict[str, str]:
+    """Split of each clip that a list names."""
+    names = {clip.name for clip in clips}
+    split_of: dict[str, str] = {}
+    for split, list_name in LISTS.items():
+        path = folder / list_name
+        if not path.is_file():
+            continue
+        for line, entry in enumerate(_text(path).splitlines(), start=1):
+            if entry not in names:
+                raise InputError(f"{path} line {line}: no such clip: {entry!r}")
+            if split_of.setdefault(entry, split) != split:
+                raise InputError(f"{path} line {line}: already in {LISTS[split_of[entry]]}: {entry!r}")
+    return split_of
+
+
+def _by_speaker(clips: list[Clip], seed: int) -> dict[str, str]:
+    speakers = sorted({str(clip.speaker) for clip in clips})
+    drawn = _draw(speakers, seed)
+    return {clip.name: drawn[str(clip.speaker)] for clip in clips}
+
+
+def _by_class(folder: Path, classes: tuple[str, ...], clips: list[Clip], seed: int) -> dict[str, str]:
+    members = defaultdict(list)
+    for clip in clips:
+        members[clip.label].append(clip.name)
+    split_of: dict[str, str] = {}
+    for label, names in members.items():
+        if len(names) < len(SPLITS):
+            raise InputError(
+                f"{folder}: class {classes[label]!r} must have at least {len(SPLITS)} clips to be split, "
+                f"not {len(names)}"
+            )
+        split_of |= _draw(names, seed + label)
+    return split_of
+
+
+def _draw(names: list[str], seed: int) -> dict[str, str]:
+    """val and test for `HELD_OUT_SHARE` of `names` each, at least one."""
+    held_out = max(1, round(HELD_OUT_SHARE * len(names)))
+    order = np.random.default_rng(seed).permutation(len(names))
+    split_of = dict.fromkeys(names, "train")
+    for split, part in (("val", order[:held_out]), ("test", order[held_out : 2 * held_out])):
+        split_of |= {names[index]: split for index in part}
+    return split_of
+
+
+def _clip(folder: Path, file: str, label: int) -> Clip:
+    told = _SPEAKER.fullmatch(PurePosixPath(file).stem)
+    return Clip(file, label, told[1] if told else None, FileSource(folder / file))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be UTF-8 text, byte {error.start} is not") from None
