@@ -15,6 +15,10 @@ from hw.protocol import END_OF_STEP, Beat
 from tb.drivers import Stream, T
 
 
+class ProtocolError(AssertionError):
+    """A stream broke its rules."""
+
+
 async def watch_stream(stream: Stream[T], transferred: Callable[[T], object]) -> None:
     """Report every transfer, and fail when a stalled item changes or is withdrawn.
 
@@ -25,11 +29,13 @@ async def watch_stream(stream: Stream[T], transferred: Callable[[T], object]) ->
     while True:
         await edge
         if not stream.valid.value:
-            assert stalled is None, f"protocol: {stalled} was withdrawn before it was taken"
+            if stalled is not None:
+                raise ProtocolError(f"{stalled} was withdrawn before it was taken")
             await wake
             continue
         item = stream.read()
-        assert stalled is None or item == stalled, f"protocol: stalled {stalled} became {item}"
+        if stalled is not None and item != stalled:
+            raise ProtocolError(f"{stalled} became {item} before it was taken")
         stalled = item
         if stream.ready.value:
             transferred(item)

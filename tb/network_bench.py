@@ -21,7 +21,7 @@ from hw.emit import Probe
 from hw.estimate.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, Beat
 from tb.drivers import Axis, Gaps, accept, drive, no_gaps, reset
-from tb.monitors import SampleDecoder, watch_probe, watch_stream
+from tb.monitors import ProtocolError, SampleDecoder, watch_probe, watch_stream
 from tb.scoreboard import MismatchError, Scoreboard, Tally
 
 PERIOD_NS = 10
@@ -92,7 +92,8 @@ class NetworkBench:
         await reset(self.dut, cycles)
         self._forget()
         await self.edge
-        assert not self.sink.valid.value, "protocol: m_axis_tvalid is high after a reset"
+        if self.sink.valid.value:
+            raise ProtocolError("m_axis_tvalid is high after a reset")
         self._tasks = []
         self._start(watch_stream(self.source, self._went_in))
         self._start(watch_stream(self.sink, self._came_out))

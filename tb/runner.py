@@ -73,7 +73,7 @@ class Outcome:
     """Tests of one simulation.
 
     passed : names
-    failed : message of each test that failed
+    failed : exception and message of each test that failed
     figures : what the bench measured (`write_figures`)
     log : file with the simulator's output
     """
@@ -234,7 +234,8 @@ def _read_results(results: Path, log: Path) -> tuple[tuple[str, ...], dict[str, 
     for case in ElementTree.parse(results).getroot().iter("testcase"):
         trouble = [child for child in case if child.tag in ("failure", "error")]
         if trouble:
-            failed[case.get("name", "?")] = trouble[0].get("message") or _tail(log)
+            kind, message = (trouble[0].get(key, "") for key in ("type", "message"))
+            failed[case.get("name", "?")] = f"{kind}: {message}" if message else _tail(log)
         elif case.find("skipped") is None:
             passed.append(case.get("name", "?"))
     if tests < 1 or not passed + list(failed):
