@@ -1,10 +1,11 @@
 """Speech as spike counts: sound files, data sets, the cochlear encoder and its cache."""
 
 from fxp_model.data.audio import read_audio
+from fxp_model.data.catalog import open_dataset
 from fxp_model.data.dataset import Clip, SpeechDataset
 from fxp_model.data.encoder import CochlearEncoder
-from fxp_model.data.folders import open_folder
 from fxp_model.data.frames import EncodedSplit, encode_file, load_frames
+from fxp_model.data.synthetic import synthesise
 
 __all__ = [
     "Clip",
@@ -13,6 +14,7 @@ __all__ = [
     "SpeechDataset",
     "encode_file",
     "load_frames",
-    "open_folder",
+    "open_dataset",
     "read_audio",
+    "synthesise",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +74,8 @@ class SpeechDataset:
         return self.splits[name]
 
 
-def class_index(classes: Iterable[str]) -> dict[str, int]:
-    """Label of each class name, in sorted order."""
-    return {name: label for label, name in enumerate(sorted(set(classes)))}
+def seeded(seed: int, *more: int) -> np.random.Generator:
+    """Random numbers that `seed`, at least 0, and `more` choose."""
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, not {seed}")
+    return np.random.default_rng([seed, *more])

@@ -8,10 +8,8 @@ import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from fxp_model.data.audio import SUFFIXES
-from fxp_model.data.dataset import Clip, FileSource, SpeechDataset
+from fxp_model.data.dataset import Clip, FileSource, SpeechDataset, seeded
 from fxp_model.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -171,7 +169,7 @@ def _by_class(folder: Path, classes: tuple[str, ...], clips: list[Clip], seed: i
 def _draw(names: list[str], seed: int) -> dict[str, str]:
     """val and test for `HELD_OUT_SHARE` of `names` each, at least one."""
     held_out = max(1, round(HELD_OUT_SHARE * len(names)))
-    order = np.random.default_rng(seed).permutation(len(names))
+    order = seeded(seed).permutation(len(names))
     split_of = dict.fromkeys(names, "train")
     for split, part in (("val", order[:held_out]), ("test", order[held_out : 2 * held_out])):
         split_of |= {names[index]: split for index in part}
