@@ -101,9 +101,10 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
         for path, member, value in core.signature.flatten(core)
     }
     rtlil_text = rtlil.convert(core, name=name, ports=ports, emit_src=False)
+    header = f"module {name}({', '.join(ports)});"  # yosys would put the clock last
     return EmittedCore(
         name=name,
-        verilog=_verilog(rtlil_text),
+        verilog=re.sub(rf"^module {name}\(.*\);$", header, _verilog(rtlil_text), count=1, flags=re.MULTILINE),
         ports=tuple(Port(key, direction.value, len(value)) for key, (value, direction) in ports.items()),
         probes=tuple(_probes(network, config)),
         memories=tuple(_memories(rtlil_text, name)),

@@ -7,7 +7,7 @@ run and the last, has one beat per event and no faulty beats, and an output that
 always ready. The timing depends on how many events each stage gets in each step, and on nothing
 else: not on which, nor on any weight.
 
-The recurrence follows each step through the core (ARCHITECTURE.md section 5); every
+The recurrence follows each step through the core (ARCHITECTURE.md, "Cycles"); every
 constant comes from the component that causes it. It equals simulation, or a bench fails.
 """
 

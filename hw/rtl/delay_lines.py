@@ -33,7 +33,7 @@ class DelayLines(wiring.Component):
     clear : In(1)
         With `shift`: the sample is complete; the next step is the first of another.
     delayed : Out(N)
-        s[m](t) of NUMERICS.md section 4.
+        s[m](t) of NUMERICS.md section 5.
     """
 
     def __init__(self, delay_steps: Sequence[int]) -> None:

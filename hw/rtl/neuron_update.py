@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TypeGuard
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import memory, stream, wiring
@@ -16,8 +17,8 @@ from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
 
 
-def fires(spec: IntegratorSpec) -> bool:
-    """Whether the neurons of a stage have a threshold."""
+def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
+    """Whether the neurons of a stage have a threshold, and so spike and reset."""
     return isinstance(spec, LayerSpec) or (
         isinstance(spec, ReadoutSpec) and spec.mode is ReadoutMode.SPIKE_COUNT
     )
@@ -63,14 +64,17 @@ class NeuronUpdate(wiring.Component):
     def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
         config.check("stage", spec.n_out)
         self._spec, self._params, self._config = spec, params, config
-        self._current_bits = None if params.recurrent is None else ConvEngine.current_bits(params.recurrent)
+        self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        if self._recurrence is not None:
+            assert params.recurrent is not None
+            self._current_bits = ConvEngine.current_bits(params.recurrent.tolist())
         lanes, groups = config.update_lanes, config.groups(spec.n_out)
         ports = {
             "i": In(stream.Signature(currents_layout(lanes, spec.accumulator_bits))),
             "hold": In(1),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
         }
-        if self._current_bits is not None:
+        if self._recurrence is not None:
             ports |= {"load": Out(1), "slide": Out(1), "recurrent": In(lanes * self._current_bits)}
         super().__init__(ports)
 
@@ -132,7 +136,7 @@ class NeuronUpdate(wiring.Component):
         m.d.sync += sums.eq(self.i.payload.sums)
         for port in (read, bias_read):
             m.d.comb += [port.addr.eq(group), port.en.eq(fetch)]
-        if self._current_bits is not None:
+        if self._recurrence is not None:
             m.d.comb += [self.load.eq(fetch & start), self.slide.eq(fetch & ~start)]
 
         # Leak, scale, sum, requantise; each lane for itself.
@@ -155,9 +159,9 @@ class NeuronUpdate(wiring.Component):
             m.d.sync += [kept.eq(kept_value), fed.eq(fed_value)]
 
             terms = [scaled(kept, frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits), fed]
-            if self._current_bits is not None:
+            if self._recurrence is not None:
                 recurrent = lanes_of(self.recurrent, self._current_bits)[lane]
-                terms.append(scaled(recurrent, frac_bits - spec.recurrence.weight.frac_bits))
+                terms.append(scaled(recurrent, frac_bits - self._recurrence.weight.frac_bits))
             total = Signal(signed(spec.sum_bits), name=f"total_{lane}", reset_less=True)
             m.d.sync += total.eq(sum(terms[1:], terms[0]))
 
