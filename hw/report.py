@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> di
         )
     trace = run(artifact.network, artifact.stimulus)
     events = event_counts(trace, artifact.stimulus)
-    clips = []
+    clips: list[dict[str, Any]] = []
     for sample in range(artifact.stimulus.shape[1]):
         own = [count[:, sample] for count in events]
         clips.append(
@@ -61,7 +62,7 @@ def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> di
 
 def render(name: str, artifact: Artifact, estimate: dict[str, Any]) -> str:
     """The report as a page of text."""
-    metrics = ", ".join(f"{key} {_value(value)}" for key, value in artifact.metrics.items() if _plain(value))
+    metrics = ", ".join(f"{key} {value:.4g}" for key, value in _numbers(artifact.metrics))
     lines = [
         f"Spikeline core {name}",
         f"artifact  {artifact.name}",
@@ -146,12 +147,13 @@ def _range(values: list[int]) -> dict[str, float]:
     return {"min": min(values), "mean": round(sum(values) / len(values), 3), "max": max(values)}
 
 
-def _plain(value: Any) -> bool:
-    return isinstance(value, int | float | str) and not isinstance(value, bool)
-
-
-def _value(value: float | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _numbers(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Every single number in `metrics`, under its dotted path."""
+    for key, value in metrics.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float):
+            yield f"{prefix}{key}", value
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:

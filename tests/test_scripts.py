@@ -1,0 +1,48 @@
+"""Every script: help, and one clear line with status 2 for input that is not usable."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
+
+
+def call(script: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help(script: str) -> None:
+    done = call(script, "--help")
+    assert done.returncode == 0
+    assert "usage:" in done.stdout
+    assert not done.stderr
+
+
+USAGE_ERRORS = [
+    ("gen_hw.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
+    ("gen_hw.py", ("--artifact", "tests"), "SHA256SUMS: No such file or directory"),
+    ("gen_hw.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
+    ("gen_hw.py", ("--name", "a-b"), "name of a core must be letters, digits and _, not 'a-b'"),
+    ("evaluate.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
+    ("evaluate.py", ("--data", "nowhere"), "nowhere"),
+    ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
+    ("train.py", ("--data", "synthetic", "--out", "OUT", "--kernel", "4"), "kernel_size must be odd, not 4"),
+]
+
+
+@pytest.mark.parametrize(("script", "arguments", "message"), USAGE_ERRORS)
+def test_bad_input_is_one_line_and_status_2(
+    script: str, arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = call(script, *(str(out) if a == "OUT" else a for a in arguments))
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr
+    assert not done.stdout
+    assert not out.exists()
