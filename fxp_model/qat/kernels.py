@@ -97,7 +97,10 @@ def _backward(  # type: ignore[no-untyped-def]
     high,
     alpha,
 ):
-    """Gradients of the current (T, B, N) and, sample by sample, of beta, kernel and taps."""
+    """Gradients of the current (T, B, N) and, sample by sample, of beta, kernel and taps.
+
+    `g_v` or `g_spikes` of length 0 stands for zeros.
+    """
     steps, samples, n = v_mem.shape
     size, width = len(kernel), len(taps)
     p = size // 2
@@ -114,19 +117,24 @@ def _backward(  # type: ignore[no-untyped-def]
     for b in numba.prange(samples):
         g_after = np.zeros(n, dtype)
         g_spike = np.zeros(n, dtype)
+        from_v = np.zeros(n, dtype)
         arriving = np.zeros(n, dtype)
         padded = np.zeros(n + 2 * p, dtype)
         g_rec = padded[p : p + n]
         ahead = np.zeros((steps if width else 0, n), dtype)
         for t in range(steps - 1, -1, -1):
             membrane, fired, g_now = v_mem[t, b], spikes[t, b], g_current[t, b]
-            g_spike[:] = g_spikes[t, b]
+            if len(g_spikes):
+                g_spike[:] = g_spikes[t, b]
+            else:
+                g_spike[:] = zero
             for k in range(min(width, steps - t)):
                 tap, row, g_tap = taps[k], ahead[t + k], g_taps[b, k]
                 for j in range(n):
                     g_spike[j] += tap[j] * row[j]
                     g_tap[j] += fired[j] * row[j]
-            from_v = g_v[t, b]
+            if len(g_v):
+                from_v[:] = g_v[t, b]
             for j in range(n):
                 u = membrane[j]
                 x = (u - v_th) * sharp
@@ -197,14 +205,16 @@ class _Simulate(torch.autograd.Function):
         beta_value = dtype(float(beta.detach()))
         current = i_syn.detach().contiguous().numpy()
         v_mem, spikes, delayed = _forward(current, beta_value, *constants, dtype(2.0**fmt.frac_bits), *limits)
+        ctx.set_materialize_grads(False)
+        ctx.dtype = i_syn.dtype
         ctx.saved = (v_mem, spikes, delayed, beta_value, *constants, dtype(fmt.lsb), *limits, dtype(ALPHA))
         return torch.from_numpy(v_mem), torch.from_numpy(spikes)
 
     @staticmethod
-    def backward(ctx: Any, g_v: Tensor, g_spikes: Tensor) -> tuple[Tensor | None, ...]:
-        g_current, g_beta, g_kernel, g_taps = _backward(
-            g_v.contiguous().numpy(), g_spikes.contiguous().numpy(), *ctx.saved
-        )
+    def backward(ctx: Any, g_v: Tensor | None, g_spikes: Tensor | None) -> tuple[Tensor | None, ...]:
+        none = torch.zeros((0, 0, 0), dtype=ctx.dtype)
+        given = [(none if g is None else g).contiguous().numpy() for g in (g_v, g_spikes)]
+        g_current, g_beta, g_kernel, g_taps = _backward(*given, *ctx.saved)
         shared = [torch.from_numpy(g).sum(0) for g in (g_beta, g_kernel, g_taps)]
         return torch.from_numpy(g_current), shared[0], shared[1], None, None, shared[2], None
 

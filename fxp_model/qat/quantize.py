@@ -61,7 +61,7 @@ def requantize(
 def fitted_format(real: Tensor, width: int) -> QFormat:
     """Signed format of `width` bits whose power-of-two scale has the least squared error on `real`.
 
-    Looks at the finest scale that holds the largest magnitude and at the two finer
+    Looks at the finest scale that holds the largest magnitude and at the three finer
     ones, which clip the tail to gain resolution: worth it at 4 bits and below.
     """
     with torch.no_grad():
@@ -70,7 +70,7 @@ def fitted_format(real: Tensor, width: int) -> QFormat:
         frac_bits = math.frexp(max(limit, 0.5) / largest)[1] - 1 if largest > 0 else FINEST_FRAC_BITS
         formats = [
             QFormat(signed=True, int_bits=width - f, frac_bits=f)
-            for f in sorted({max(-FINEST_FRAC_BITS, min(frac_bits + i, FINEST_FRAC_BITS)) for i in range(3)})
+            for f in sorted({max(-FINEST_FRAC_BITS, min(frac_bits + i, FINEST_FRAC_BITS)) for i in range(4)})
         ]
         errors = [float((requantize(real, fmt) - real).square().sum()) for fmt in formats]
     return formats[errors.index(min(errors))]

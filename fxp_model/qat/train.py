@@ -53,19 +53,21 @@ class Recipe:
     delay_rate : factor of it for the delays, which count steps
     warmup : share of the training in which the rate rises
     weight_decay, label_smoothing
+    learn_beta : train the leaks too
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
     sigma : width of the delay's triangle at the start
     rounds_at : share of the training after which delays are integers
     """
 
-    epochs: int = 30
+    epochs: int = 40
     batch: int = 64
     seed: int = 0
     learning_rate: float = 4e-3
     delay_rate: float = 15.0
     warmup: float = 0.3
     weight_decay: float = 1e-5
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
+    learn_beta: bool = False
     spike_cost: float = 0.0
     sigma: float = 10.0
     rounds_at: float = 0.8
@@ -106,6 +108,8 @@ class Training:
         self.folder = folder
         torch.manual_seed(recipe.seed)
         self.module = SpikingNetwork(spec)
+        for stage in self.module.stages:
+            stage.beta.requires_grad_(recipe.learn_beta)
         self.optimizer = _optimizer(self.module, recipe)
         self.rows: list[Epoch] = []
         self.best: checkpoint.Arrays = {}
@@ -248,7 +252,7 @@ def accuracy(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float:
 
 def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:
     delays = [p for name, p in module.named_parameters() if name.endswith(".delay")]
-    others = [p for name, p in module.named_parameters() if not name.endswith(".delay")]
+    others = [p for name, p in module.named_parameters() if p.requires_grad and not name.endswith(".delay")]
     groups: list[dict[str, Any]] = [
         {"params": others, "factor": 1.0, "weight_decay": recipe.weight_decay},
         {"params": delays, "factor": recipe.delay_rate, "weight_decay": 0.0},

@@ -1,0 +1,84 @@
+"""Train a network with quantisation; writes OUT/artifact, OUT/log.csv and OUT/checkpoint.npz."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from fxp_model.cli import run
+from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
+
+
+def main() -> int:
+    """Parse the arguments, train, say where the artifact is."""
+    # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from fxp_model.qat.network import Regularization
+    from fxp_model.qat.session import train_artifact
+    from fxp_model.qat.template import Shape
+    from fxp_model.qat.train import Recipe
+
+    shape, recipe = Shape(), Recipe()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", required=True, default=argparse.SUPPRESS, help="folder of a data set, or 'synthetic'")
+    add("--out", required=True, default=argparse.SUPPRESS, type=Path, help="output folder")
+    add("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    add("--seed", type=int, default=recipe.seed, help="of everything random")
+    network = parser.add_argument_group("network")
+    add = network.add_argument
+    add("--hidden", type=int, nargs="+", metavar="N", default=list(shape.hidden), help="neurons per layer")
+    add("--recurrence", choices=(*RecurrenceKind, "none"), default=str(shape.recurrence), help="kind")
+    add("--kernel", type=int, default=shape.kernel_size, help="taps of a conv recurrence, odd")
+    add("--max-delay", type=int, default=shape.max_delay, help="largest axonal delay in steps")
+    add("--weight-bits", type=int, default=shape.weight_bits, help="width of the weights")
+    add("--kernel-bits", type=int, default=shape.kernel_bits, help="width of a conv kernel's taps")
+    add("--reset", choices=tuple(ResetMode), default=str(shape.reset_mode), help="of a neuron that fired")
+    add("--readout", choices=tuple(ReadoutMode), default=str(shape.readout), help="what a score is")
+    training = parser.add_argument_group("training")
+    add = training.add_argument
+    add("--epochs", type=int, default=recipe.epochs, help="passes over the training clips")
+    add("--batch", type=int, default=recipe.batch, help="clips per step")
+    add("--lr", type=float, default=recipe.learning_rate, help="peak learning rate")
+    add("--dropout", type=float, default=recipe.noise.dropout, help="share of silenced neurons")
+    add("--label-smoothing", type=float, default=recipe.label_smoothing, help="of the targets")
+    add("--spike-cost", type=float, default=recipe.spike_cost, help="loss per spike of a neuron and step")
+    args = parser.parse_args()
+
+    artifact = train_artifact(
+        args.data,
+        args.out,
+        Shape(
+            hidden=tuple(args.hidden),
+            recurrence=None if args.recurrence == "none" else RecurrenceKind(args.recurrence),
+            kernel_size=args.kernel,
+            max_delay=args.max_delay,
+            weight_bits=args.weight_bits,
+            kernel_bits=args.kernel_bits,
+            reset_mode=ResetMode(args.reset),
+            readout=ReadoutMode(args.readout),
+        ),
+        Recipe(
+            epochs=args.epochs,
+            batch=args.batch,
+            seed=args.seed,
+            learning_rate=args.lr,
+            label_smoothing=args.label_smoothing,
+            spike_cost=args.spike_cost,
+            noise=Regularization(dropout=args.dropout),
+        ),
+        resume=args.resume,
+        command=shlex.join(["python", *sys.argv]),
+    )
+    val = artifact.metrics["val"]
+    print(f"{args.out / 'artifact'}: accuracy {val['accuracy']:.4f} on {val['clips']} validation clips")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,142 @@
+"""PyTorch in eval mode equals the golden model bit for bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from fxp_model.errors import InputError
+from fxp_model.fixed import QFormat
+from fxp_model.network import Network, StageParams, run
+from fxp_model.qat import evaluate
+from fxp_model.qat.network import Regularization, SpikingNetwork, from_network
+from fxp_model.qat.template import Shape, network_spec
+from fxp_model.spec import (
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    ResetMode,
+)
+from tests.oracles.random_networks import random_counts, random_network
+
+QUIET = Regularization(dropout=0.0, recurrent_dropout=0.0)
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_random_networks_of_every_kind(block):
+    for seed in range(100 * block, 100 * (block + 1)):
+        rng = np.random.default_rng([5, seed])
+        network = random_network(rng)
+        counts = random_counts(rng, network.spec, steps=int(rng.integers(1, 13)), samples=2)
+        mismatch = run(network, counts).first_mismatch(evaluate.run(network, counts))
+        assert mismatch is None, f"seed {seed}: {mismatch}: {network.spec}"
+
+
+def test_a_network_comes_back_as_it_was():
+    for seed in range(100):
+        network = random_network(np.random.default_rng(seed))
+        again = from_network(network).export()
+        assert again.spec == network.spec
+        for mine, other in zip(network.params, again.params, strict=True):
+            for (name, a), (_, b) in zip(mine.arrays(), other.arrays(), strict=True):
+                assert np.array_equal(a, b), name
+
+
+def trained_module(shape, seed, n_in=9, classes=4):
+    """A module whose every parameter and statistic has left its start."""
+    torch.manual_seed(seed)
+    module = SpikingNetwork(network_spec(shape, n_in, classes))
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.05)
+    for _ in range(3):
+        counts = torch.randint(0, 16, (20, 8, n_in)).float()
+        output = module(counts, torch.full((8,), 20), 2.0, QUIET)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(output.logits, torch.arange(8) % classes).backward()
+        optimizer.step()
+        module.constrain()
+    return module.eval()
+
+
+SHAPES = [
+    Shape(hidden=(12, 11), recurrence=recurrence, reset_mode=reset_mode, readout=readout, weight_bits=bits)
+    for recurrence, reset_mode, readout, bits in [
+        (RecurrenceKind.CONV, ResetMode.ZERO, ReadoutMode.SUM, 8),
+        (RecurrenceKind.CONV, ResetMode.SUBTRACT, ReadoutMode.LAST, 4),
+        (RecurrenceKind.DENSE, ResetMode.ZERO, ReadoutMode.MAX, 3),
+        (None, ResetMode.SUBTRACT, ReadoutMode.SPIKE_COUNT, 2),
+    ]
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s.recurrence}-{s.readout}-{s.weight_bits}b")
+def test_a_trained_module_equals_its_export(shape):
+    module = trained_module(shape, seed=11)
+    network = module.export()
+    counts = np.random.default_rng(0).integers(0, 16, (30, 5, 9))
+    expected = run(network, counts)
+    assert expected.first_mismatch(module.trace(counts)) is None
+    assert np.array_equal(expected.scores, module.scores(counts))
+    assert all(layer.spikes.any() for layer in expected.layers)
+
+
+def test_the_norm_is_folded_into_weights_and_bias():
+    """With fine weights, eval computes gamma * (W x - mean) / std + shift of the running statistics."""
+    shape = Shape(hidden=(12,), recurrence=None, weight_bits=24)
+    module = trained_module(shape, seed=2)
+    layer = next(iter(module.layers))
+    x = torch.randint(0, 16, (6, 3, 9)).double()
+    with torch.no_grad():
+        weight, mean, var = layer.weight.double(), layer.mean.double(), layer.var.double()
+        norm = (x @ weight.T - mean) / torch.sqrt(var + 1e-5)
+        expected = norm * layer.gamma.double() + layer.bias.double()
+    exact = layer.exact()
+    # each of 9 weights is off by half an lsb times a count below 16, the bias by half of its lsb
+    tolerance = 9 * 15 * exact.spec.weight.lsb / 2 + exact.spec.bias.lsb / 2
+    assert float((exact.current(x) - expected).abs().max()) <= tolerance
+    assert tolerance < 2e-3
+
+
+def test_training_and_eval_agree_when_batch_and_running_statistics_do():
+    """Without noise, with integer delays, the training forward is that of the integers."""
+    module = trained_module(Shape(hidden=(12, 11)), seed=4)
+    counts = np.random.default_rng(1).integers(0, 16, (20, 6, 9))
+    for stage in module.stages:
+        if stage.normalized:
+            # a stage with the running statistics as its fixed fold
+            exact = stage.exact()
+            stage.normalized = False
+            stage.weight.data, stage.bias.data = exact.weight.float(), exact.bias.float()
+    with torch.no_grad():
+        output = module.train()(torch.tensor(counts).float(), torch.full((6,), 20), None, QUIET)
+    trace = module.eval().trace(counts)
+    for spikes, layer in zip(output.spikes, trace.layers, strict=True):
+        assert np.array_equal(spikes.numpy(), layer.spikes)
+    lsb = module.readout.spec.membrane.lsb
+    # a sum of 20 membranes in float32, divided by 20
+    assert output.logits.numpy() == pytest.approx(trace.scores * lsb / 20, abs=1e-4)
+
+
+def test_sums_beyond_the_significand_are_refused():
+    wide = QFormat(True, 2, 30)
+    kept = {"weight": wide, "bias": wide, "membrane": QFormat(True, 16, 16)}
+    fields = {"n_in": 1, "n_out": 1, "beta": 1, "beta_format": QFormat(False, -15, 40), **kept}
+    spec = NetworkSpec((LayerSpec(**fields, v_th=1),), ReadoutSpec(**fields))
+    params = StageParams(np.ones((1, 1), np.int64), np.ones(1, np.int64))
+    bits = spec.readout.sum_bits
+    assert bits > 53
+    with pytest.raises(InputError, match=rf"^torch evaluation is exact up to sums of 53 bits, not {bits}$"):
+        evaluate.run(Network(spec, (params, params)), np.ones((2, 1, 1), np.int64))
+
+
+def test_lengths_hide_what_comes_after():
+    """Logits over the first steps do not depend on the steps that follow."""
+    for readout in ReadoutMode:
+        torch.manual_seed(0)
+        module = SpikingNetwork(network_spec(Shape(hidden=(6,), readout=readout), 5, 3), normalized=False)
+        counts = torch.randint(0, 16, (12, 2, 5)).float()
+        changed = counts.clone()
+        changed[7:, 0] = 15 - changed[7:, 0]
+        lengths = torch.tensor([7, 12])
+        a, b = (module(x, lengths, None, QUIET).logits for x in (counts, changed))
+        assert torch.equal(a, b)

@@ -1,0 +1,137 @@
+"""The fused kernels compute what plain torch computes, forward and backward."""
+
+import numpy as np
+import pytest
+import torch
+
+from fxp_model.fixed import Overflow, QFormat, Rounding
+from fxp_model.qat import delays, kernels
+from fxp_model.qat.neuron import Neuron, Recurrence, simulate
+from fxp_model.spec import ResetMode
+
+MEMBRANE = QFormat(True, 4, 10)
+
+
+def stage(reset_mode=ResetMode.ZERO, v_th=1.0, membrane=MEMBRANE):
+    return Neuron(v_th, reset_mode, membrane, Rounding.RND, Overflow.SAT)
+
+
+def leaves(rng, steps, samples, n, size, dtype):
+    """Current, beta, kernel and delay, each with a gradient."""
+
+    def leaf(values):
+        return torch.tensor(values, dtype=dtype, requires_grad=True)
+
+    return (
+        leaf(rng.normal(0.15, 0.8, (steps, samples, n))),
+        leaf(0.75),
+        leaf(rng.normal(0, 0.4, size)),
+        leaf(rng.uniform(0, 12, n)),
+    )
+
+
+CASES = [
+    pytest.param(kernel, sigma, reset_mode, id=f"K={kernel}-sigma={sigma}-{reset_mode}")
+    for kernel in (None, 1, 5, 31)
+    for sigma in ((None,) if kernel is None else (None, 0.0, 3.3))
+    for reset_mode in ResetMode
+]
+
+
+@pytest.mark.parametrize(("size", "sigma", "reset_mode"), CASES)
+def test_membranes_spikes_and_gradients_are_those_of_autograd(size, sigma, reset_mode):
+    rng = np.random.default_rng(7)
+    steps, samples, n = 25, 3, 24
+    current, beta, kernel, delay = leaves(rng, steps, samples, n, size or 1, torch.float64)
+    neuron = stage(reset_mode)
+    gate = torch.tensor(rng.integers(0, 2, (samples, n)) / 0.5)
+    weights = torch.tensor(rng.normal(0, 1, (2, steps, samples, n)))
+
+    def gradients(run):
+        taps = delays.integer(delays.rounded(delay, 63), torch.float64)
+        if sigma is not None:
+            taps = delays.spread(delay, sigma)
+        recurrence = None if size is None else Recurrence(kernel, taps, gate)
+        v_mem, spikes = run(current, beta, neuron, recurrence)
+        wanted = [current, beta] if size is None else [current, beta, kernel]
+        wanted += [] if size is None or sigma is None else [delay]
+        loss = (v_mem * weights[0] + spikes * weights[1]).sum()
+        return v_mem, spikes, torch.autograd.grad(loss, wanted)
+
+    def reference(*arguments):
+        course = simulate(*arguments)
+        return course.v_mem, course.spikes
+
+    v_mem, spikes, expected = gradients(reference)
+    v_fused, spikes_fused, actual = gradients(kernels.simulate)
+    # Sums are taken in another order, so a value halfway between two codes may round apart;
+    # none of these draws meets one.
+    assert torch.equal(v_mem, v_fused)
+    assert torch.equal(spikes, spikes_fused)
+    assert 0.02 < spikes.mean() < 0.9
+    for name, a, b in zip(("current", "beta", "kernel", "delay"), expected, actual, strict=False):
+        # Both sum the same terms in float64, in another order: at most steps * samples * n * (K + taps) of
+        # them, each off by 2**-53 of the largest partial sum.
+        terms = steps * samples * n * ((size or 0) + 10)
+        scale = float(a.abs().max())
+        assert scale > 0, name
+        assert float((a - b).abs().max()) <= terms * 2.0**-53 * max(scale, 1.0) * 10, name
+
+
+def test_a_gradient_step_by_hand():
+    """One neuron, K = 1, delay 0: i_rec(1) = w * y(0), and dv(1)/dw = y(0) = 1."""
+    current = torch.tensor([[[1.5]], [[0.25]]], dtype=torch.float64, requires_grad=True)
+    beta = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    kernel = torch.tensor([0.25], dtype=torch.float64, requires_grad=True)
+    taps = delays.integer(torch.tensor([0]), torch.float64)
+    v_mem, spikes = kernels.simulate(current, beta, stage(ResetMode.SUBTRACT), Recurrence(kernel, taps))
+    assert v_mem.flatten().tolist() == [1.5, 0.5 * 0.5 + 0.25 + 0.25]
+    assert spikes.flatten().tolist() == [1.0, 0.0]
+    v_mem[1].sum().backward()
+    # dv(1)/dbeta is the membrane after the reset; dv(1)/di(0) = beta + w * h'(v(0) - v_th).
+    slope = 2.5 / (1 + (np.pi / 2 * 5.0 * 0.5) ** 2)
+    assert kernel.grad.tolist() == [1.0]
+    assert beta.grad.item() == 0.5
+    assert current.grad.flatten().tolist() == pytest.approx([0.5 + 0.25 * slope, 1.0], rel=1e-15)
+
+
+def test_a_saturated_membrane_passes_no_gradient():
+    current = torch.full((1, 1, 2), 100.0, dtype=torch.float64)
+    current[0, 0, 1] = 0.5
+    current.requires_grad_()
+    v_mem, _ = kernels.simulate(current, torch.tensor(0.5).double(), stage(v_th=None), None)
+    v_mem.sum().backward()
+    assert v_mem.flatten().tolist() == [MEMBRANE.to_real(MEMBRANE.max_raw), 0.5]
+    assert current.grad.flatten().tolist() == [0.0, 1.0]
+
+
+def test_float32_gradients_are_near_those_of_float64():
+    rng = np.random.default_rng(3)
+    drawn = leaves(rng, 30, 4, 40, 5, torch.float64)
+    grads = {}
+    for dtype in (torch.float32, torch.float64):
+        # on a grid of 2**-10 both precisions see the same membranes, so the same spikes
+        current, beta, kernel, delay = (
+            (torch.round(x.detach() * 1024) / 1024).to(dtype).requires_grad_() for x in drawn
+        )
+        recurrence = Recurrence(kernel, delays.integer(delays.rounded(delay, 63), dtype))
+        v_mem, spikes = kernels.simulate(current, beta, stage(), recurrence)
+        grads[dtype] = torch.autograd.grad((v_mem + spikes).sum(), [current, beta, kernel])
+    for narrow, wide in zip(grads[torch.float32], grads[torch.float64], strict=True):
+        # 2**-24 per operation, and a few thousand of them in the longest sum
+        assert float((narrow.double() - wide).abs().max() / wide.abs().max()) < 4096 * 2.0**-24
+
+
+@pytest.mark.parametrize(
+    ("neuron", "weight"),
+    [
+        (stage(), torch.zeros(4, 4)),
+        (Neuron(1.0, ResetMode.ZERO, MEMBRANE, Rounding.TRN, Overflow.SAT), torch.zeros(3)),
+        (Neuron(1.0, ResetMode.ZERO, MEMBRANE, Rounding.RND, Overflow.WRAP), torch.zeros(3)),
+    ],
+)
+def test_what_the_kernels_do_not_compute_is_left_to_torch(neuron, weight):
+    taps = delays.integer(torch.zeros(4, dtype=torch.int64), torch.float32)
+    cpu = torch.device("cpu")
+    assert not kernels.supports(neuron, Recurrence(weight, taps), cpu)
+    assert kernels.supports(stage(), Recurrence(torch.zeros(3), taps), cpu)
