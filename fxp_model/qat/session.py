@@ -158,7 +158,7 @@ def model_card(
     delays = delay_table(network)
     return f"""# {"-".join(str(width) for width in widths)}
 
-Classes: {", ".join(labels)}.
+{"-".join(str(width) for width in widths)} neurons. Classes: {", ".join(labels)}.
 
 ## Training
 
@@ -167,8 +167,9 @@ Frames, sha256: `{data["frames_sha256"]}`.
 
     {provenance["command"]}
 
-Seed {provenance["seed"]}; {provenance["date"]}; {versions}. The validation clips chose epoch
-{provenance["selected_epoch"]} of {provenance["epochs"]} (counted from 0) and served nothing else.
+Seed {provenance["seed"]}; {provenance["date"]}; {versions}.
+The validation clips chose epoch {provenance["selected_epoch"]} of {provenance["epochs"]} (counted from 0) and
+served nothing else.
 
 ## Measured
 
