@@ -95,6 +95,7 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InputError(f"name of a core must be letters, digits and _, not {name!r}")
+    config.check(network.spec)  # before a Component exists: Amaranth warns of one that is never elaborated
     core = Core(network, config)
     ports = {
         path[0]: (value, PortDirection.Input if member.flow is wiring.In else PortDirection.Output)

@@ -34,6 +34,21 @@ def scaled(value: Value, shift: int) -> Value:
     return Cat(Const(0, shift), value).as_signed() if shift else value
 
 
+def times(value: Value, factor: int) -> Value:
+    """`value` * `factor` for a constant `factor` of 0 or more, as sums and differences of shifts.
+
+    The signed digits of the factor are those of the non-adjacent form, 0 for two places of three, so that
+    no multiplier is spent on a number that never changes.
+    """
+    terms = []
+    for place in range(factor.bit_length() + 1):
+        if factor >> place & 1:
+            digit = 2 - (factor >> place & 3)
+            factor -= digit << place
+            terms.append(scaled(value, place) if digit > 0 else -scaled(value, place))
+    return sum(terms[1:], terms[0]) if terms else Const(0, signed(len(value)))
+
+
 def sign_extended(value: Value, width: int) -> Value:
     """`value` in at least `width` bits."""
     return value if len(value) >= width else Cat(value, value[-1].replicate(width - len(value))).as_signed()

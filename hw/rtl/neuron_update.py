@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TypeGuard
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.config import StageConfig
-from hw.rtl.arithmetic import lanes_of, pack, requantized, scaled
+from hw.rtl.arithmetic import lanes_of, pack, requantized, scaled, times
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
 
@@ -150,11 +150,11 @@ class NeuronUpdate(wiring.Component):
                 strict=True,
             )
         ):
-            kept_value = Mux(tags[1].first, 0, v) * Const(spec.beta)
+            kept_value = times(Mux(tags[1].first, 0, v).as_signed(), spec.beta)
             fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + scaled(
                 offset, frac_bits - spec.bias.frac_bits
             )
-            kept = Signal(signed(len(kept_value)), name=f"kept_{lane}", reset_less=True)
+            kept = Signal(signed(v_bits + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
             fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
             m.d.sync += [kept.eq(kept_value), fed.eq(fed_value)]
 

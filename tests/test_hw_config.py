@@ -1,0 +1,101 @@
+"""Widths of a core: what fits, what does not, and what the messages say."""
+
+import re
+from typing import Any
+
+import pytest
+
+from fxp_model.errors import InputError
+from fxp_model.spec import RecurrenceKind, RecurrenceSpec
+from hw.config import HardwareConfig, StageConfig
+from tests.oracles.plain_networks import BYTE, SHD, network_spec
+
+
+def test_uniform_widths_are_clipped_to_each_stage() -> None:
+    assert HardwareConfig.uniform(SHD).stages == (
+        StageConfig(128, 16),
+        StageConfig(128, 16),
+        StageConfig(20, 16),
+    )
+    assert HardwareConfig.uniform(SHD, 1000, 64).stages == (
+        StageConfig(256, 64),
+        StageConfig(256, 64),
+        StageConfig(20, 20),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lanes", "update_lanes"), [(1, 1), (2, 2), (7, 7), (12, 12), (17, 1), (19, 1), (20, 16), (48, 16)]
+)
+def test_without_update_lanes_each_stage_takes_the_widest_that_fits(lanes: int, update_lanes: int) -> None:
+    assert HardwareConfig.uniform(SHD, lanes).stages[0] == StageConfig(
+        lanes, update_lanes if lanes != 20 else 10
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "lanes", "update_lanes", "words", "groups"),
+    [(256, 256, 16, 1, 16), (256, 64, 64, 4, 4), (20, 20, 16, 1, 2), (7, 4, 2, 2, 4), (1, 1, 1, 1, 1)],
+)
+def test_words_and_groups(n: int, lanes: int, update_lanes: int, words: int, groups: int) -> None:
+    config = StageConfig(lanes, update_lanes)
+    assert (config.words(n), config.groups(n)) == (words, groups)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, True, "16", None])
+@pytest.mark.parametrize("field", ["lanes", "update_lanes"])
+def test_a_width_is_a_positive_integer(field: str, value: Any) -> None:
+    with pytest.raises(
+        InputError, match=f"^{field} must be a positive integer, not {re.escape(repr(value))}$"
+    ):
+        StageConfig(**{"lanes": 1, "update_lanes": 1, field: value})
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([(257, 1), (1, 1), (1, 1)], "layer0: lanes must be 1..256 (its neurons), not 257"),
+        ([(1, 1), (1, 1), (20, 21)], "readout: update_lanes must be 1..20 (its neurons), not 21"),
+        (
+            [(1, 1), (64, 48), (1, 1)],
+            "layer1: update_lanes must divide lanes (64) where lanes are fewer than the 256 neurons, not 48",
+        ),
+        ([(1, 1)], "hardware must be of 3 stages, not 1"),
+    ],
+)
+def test_widths_that_do_not_fit_are_refused(stages: list[tuple[int, int]], message: str) -> None:
+    config = HardwareConfig(tuple(StageConfig(*widths) for widths in stages))
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        config.check(SHD)
+
+
+def test_a_dense_recurrence_is_refused_by_name() -> None:
+    spec = network_spec(4, 4, 2, recurrence=RecurrenceSpec(RecurrenceKind.DENSE, BYTE, max_delay=3))
+    with pytest.raises(InputError, match=r"^layer0: hardware supports recurrence conv or none, not dense$"):
+        HardwareConfig.uniform(spec)
+
+
+def test_a_configuration_survives_json_form() -> None:
+    config = HardwareConfig.uniform(SHD, 64, 8)
+    assert HardwareConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([], "hardware must be an object, not []"),
+        ({}, "hardware.stages is missing"),
+        ({"stages": [], "fast": 1}, "hardware.fast is unknown"),
+        ({"stages": 3}, "hardware.stages must be a list, not 3"),
+        ({"stages": [{"lanes": 1}]}, "hardware.stages[0].update_lanes is missing"),
+        ({"stages": [{"lanes": 0, "update_lanes": 1}]}, "lanes must be a positive integer, not 0"),
+    ],
+)
+def test_a_broken_json_form_is_refused_by_name(value: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        HardwareConfig.from_dict(value)
+
+
+def test_stages_are_stage_configs() -> None:
+    with pytest.raises(InputError, match=r"^hardware.stages\[0\] must be a StageConfig, not \(1, 1\)$"):
+        HardwareConfig(((1, 1),))  # type: ignore[arg-type]

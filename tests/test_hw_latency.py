@@ -1,0 +1,89 @@
+"""The cycle formula by hand, and what must hold of it for any counts."""
+
+import numpy as np
+import pytest
+
+from fxp_model.errors import InputError
+from fxp_model.network import run
+from hw.config import HardwareConfig, StageConfig
+from hw.estimate.latency import event_counts, lower_bound, run_timing, sample_cycles
+from tests.oracles.plain_networks import SHD, network_spec
+from tests.oracles.random_networks import random_counts, random_network
+
+ONE = network_spec(1, 1, 1)
+NARROW = HardwareConfig((StageConfig(1, 1), StageConfig(1, 1)))
+
+
+def test_a_sample_without_events_by_hand() -> None:
+    """One marker through two stages of one neuron, G = 1, A = 3.
+
+    s_axis 0 | array takes it 1, sums offered 1+3+1 = 5: S = 5 | spikes to the encoder 5+1+4 = 10 |
+    marker enters the buffer 12 | readout takes it 13, S = 17 | score 27, class 28.
+    """
+    timing = run_timing(ONE, NARROW, [np.array([0]), np.array([0])], [1])
+    assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 27, 28)
+    assert timing.run_cycles == sample_cycles(ONE, NARROW, [np.array([0]), np.array([0])]) == 29
+
+
+def test_steps_without_events_follow_each_other_by_a_sweep_and_its_tail() -> None:
+    config = HardwareConfig.uniform(SHD, update_lanes=16)
+    cycles = [sample_cycles(SHD, config, [np.zeros(steps, dtype=int)] * 3) for steps in (50, 51)]
+    assert cycles[1] - cycles[0] == 16 + 5
+
+
+def test_the_busiest_stage_sets_the_pace() -> None:
+    """More work than any sweep in every step: a step more costs its words and its marker."""
+    config = HardwareConfig.uniform(SHD, lanes=64, update_lanes=16)
+    events = [np.full(60, 10), np.full(60, 40), np.full(60, 12)]
+    cycles = [sample_cycles(SHD, config, [count[:steps] for count in events]) for steps in (50, 60)]
+    assert cycles[1] - cycles[0] == 10 * (4 * 40 + 1)
+    assert lower_bound(SHD, config, events) == 60 * (4 * 40 + 1)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_run_is_above_its_bound_and_grows_with_its_events(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    config = HardwareConfig.uniform(SHD, int(rng.integers(1, 257)))
+    events = [rng.integers(0, 30, 40) for _ in range(3)]
+    lengths = [1, 9, 2, 28]
+    timing = run_timing(SHD, config, events, lengths)
+    assert timing.run_cycles > lower_bound(SHD, config, events)
+    assert np.all(np.diff(timing.last_out) > SHD.n_out)
+    assert np.all(timing.first_in[1:] > timing.last_in[:-1])
+    assert timing.last_out[0] + 1 == sample_cycles(SHD, config, [count[:1] for count in events])
+
+    stage, step = rng.integers(3), rng.integers(40)
+    events[stage][step] += 1
+    later = run_timing(SHD, config, events, lengths)
+    assert np.all(later.last_out >= timing.last_out)
+
+
+def test_event_counts_are_those_of_the_trace() -> None:
+    rng = np.random.default_rng(0)
+    network = random_network(rng)
+    counts = random_counts(rng, network.spec, steps=5, samples=2)
+    trace = run(network, counts)
+    into = event_counts(trace, counts)
+    assert len(into) == len(network.spec.stages)
+    assert into[0][3, 1] == sum(count > 0 for count in counts[3, 1])
+    for spikes, layer in zip(into[1:], trace.layers, strict=True):
+        assert np.array_equal(spikes, layer.spikes.sum(axis=2))
+
+
+EVENTS = [np.zeros(4, dtype=int)] * 3
+
+
+@pytest.mark.parametrize(
+    ("events", "lengths", "message"),
+    [
+        (EVENTS[:2], [4], "events must be of 3 stages, not 2"),
+        ([*EVENTS[:2], np.zeros(4)], [4], "events into readout must be integers of shape .*, not float64 .*"),
+        ([*EVENTS[:2], np.zeros(3, dtype=int)], [4], r"events into readout must be .* \(4,\), not .* \(3,\)"),
+        ([*EVENTS[:2], np.array([0, 0, -2, 0])], [4], "events into readout must be 0 or more, not -2"),
+        (EVENTS, [3], r"lengths of samples must be positive and sum to 4, not \[3\]"),
+        (EVENTS, [4, 0], r"lengths of samples must be positive and sum to 4, not \[4, 0\]"),
+    ],
+)
+def test_counts_that_do_not_fit_are_refused(events: list, lengths: list[int], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}$"):
+        run_timing(SHD, HardwareConfig.uniform(SHD), events, lengths)
