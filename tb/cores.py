@@ -46,7 +46,7 @@ def core_plan(
 ) -> dict[str, Any]:
     """Plan of a `NetworkBench`."""
     return {
-        "artifact": str(artifact),
+        "artifact": str(artifact.resolve()),
         "hardware": config.to_dict(),
         "probes": [asdict(probe) for probe in core.probes],
         "seed": seed,

@@ -1,0 +1,99 @@
+"""Co-simulate a trained network's core on speech: scores, membranes, spikes and cycles, equal or fail."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.errors import InputError
+from fxp_model.pretrained import DEFAULT
+from hw.config import DEFAULT_LANES, HardwareConfig
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
+from tb.cosim import cosimulate
+from tb.runner import SIMULATORS, BenchFailure, Workspace, missing_tool
+
+
+def clips_of(artifact: Artifact, data: str | None, split: str) -> tuple[Any, Any]:
+    """Counts (T, B, n_in) and lengths (B,) of a split, or of the artifact's own stimulus."""
+    if data is None:
+        steps, clips, _ = artifact.stimulus.shape
+        return artifact.stimulus, np.full(clips, steps)
+    from fxp_model.data import CochlearEncoder, load_frames, open_dataset
+
+    if artifact.encoder is None:
+        raise InputError(f"artifact {artifact.name} has no encoder: it does not take sound")
+    frames = load_frames(open_dataset(data), split, CochlearEncoder.from_dict(artifact.encoder))
+    return frames.counts, frames.lengths
+
+
+def main() -> int:
+    """Parse the arguments, simulate, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)"
+    )
+    parser.add_argument(
+        "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
+    )
+    parser.add_argument("--split", default="val", help="%(default)s")
+    parser.add_argument("--verilator-clips", type=int, default=50, help="0 for none (%(default)s)")
+    parser.add_argument("--icarus-clips", type=int, default=2, help="0 for none (%(default)s)")
+    parser.add_argument(
+        "--level-clips", type=int, default=3, help="clips compared membrane by membrane (%(default)s)"
+    )
+    parser.add_argument("--lanes", type=int, default=DEFAULT_LANES, help="as of gen_hw.py (%(default)s)")
+    parser.add_argument("--update-lanes", type=int, help="as of gen_hw.py")
+    parser.add_argument("--out", type=Path, default=Path("build/cosim"), help="work folder (%(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
+    args = parser.parse_args()
+
+    artifact = load_artifact(args.artifact)
+    config = HardwareConfig.uniform(artifact.network.spec, args.lanes, args.update_lanes)
+    counts, lengths = clips_of(artifact, args.data, args.split)
+    out = args.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, Any] = {}
+    for sim in SIMULATORS:
+        wanted = min(getattr(args, f"{sim}_clips"), len(lengths))
+        if wanted <= 0:
+            continue
+        missing = missing_tool(sim)
+        if missing is not None:
+            raise InputError(missing)
+        # spread over the split, which is sorted by class
+        chosen = np.linspace(0, len(lengths) - 1, wanted).astype(int)
+        runs = Path(tempfile.mkdtemp(prefix="run-", dir=out))
+        try:
+            figures[sim] = cosimulate(
+                args.artifact,
+                config,
+                counts[:, chosen],
+                lengths[chosen],
+                min(args.level_clips, wanted),
+                sim,
+                Workspace(out / "builds", runs),
+            )
+        except BenchFailure as failure:
+            print(f"cosim.py: {failure}", file=sys.stderr)
+            return 1
+        shutil.rmtree(runs)
+    if args.json:
+        write_json(args.json, figures)
+    else:
+        for sim, tests in figures.items():
+            for test, values in tests.items():
+                print(f"{sim:10} {test:14}", ", ".join(f"{key} {value}" for key, value in values.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
