@@ -47,11 +47,11 @@ def decode_audio(content: bytes, name: str) -> tuple[NDArray[np.float64], int]:
     """Like `read_audio`, of the bytes of a file; errors call it `name`."""
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            channels, rate_hz, frames = file.channels, file.samplerate, file.frames
-            if channels != 1:
-                raise InputError(f"{name}: must have 1 channel, not {channels}; mix it down first")
-            if frames < 1:
-                raise InputError(f"{name}: must hold at least 1 sample, not {frames}")
+            rate_hz = file.samplerate
+            if file.channels != 1:
+                raise InputError(f"{name}: must have 1 channel, not {file.channels}; mix it down first")
+            if file.frames < 1:
+                raise InputError(f"{name}: must hold at least 1 sample, not {file.frames}")
             # in blocks: a damaged header may announce more samples than memory holds
             blocks = [file.read(BLOCK)]
             while len(blocks[-1]) == BLOCK:
@@ -59,8 +59,6 @@ def decode_audio(content: bytes, name: str) -> tuple[NDArray[np.float64], int]:
     except soundfile.SoundFileError as error:
         raise InputError(f"{name}: not a readable wav or flac file ({_reason(error)})") from None
     audio = np.concatenate(blocks)
-    if len(audio) != frames:
-        raise InputError(f"{name}: cut short, must hold {frames} samples, not {len(audio)}")
     if content[:4] == b"RIFF" and len(content) < (size := _riff_size(content)):
         raise InputError(f"{name}: cut short, must hold {size} bytes, not {len(content)}")
     if not np.all(np.isfinite(audio)):

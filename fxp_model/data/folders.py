@@ -74,7 +74,7 @@ def _from_tables(folder: Path) -> SpeechDataset:
                 raise InputError(f"{where}: no such file: {file}")
             clips.append(_clip(folder, file, classes.index(name)))
         splits[split] = tuple(clips)
-    return SpeechDataset(str(folder), classes, splits)
+    return SpeechDataset(folder.resolve().name, classes, splits)
 
 
 def _table(path: Path) -> list[tuple[int, str, str]]:
@@ -99,7 +99,7 @@ def _table(path: Path) -> list[tuple[int, str, str]]:
 
 def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
     files = {
-        child.name: sorted(file.name for file in child.iterdir() if file.suffix.lower() in SUFFIXES)
+        child.name: _sound_files(child)
         for child in sorted(folder.iterdir())
         if child.is_dir() and child.name[0] not in "_."
     }
@@ -126,7 +126,13 @@ def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
     for label, name in enumerate(classes):
         if label not in trained:
             raise InputError(f"{folder}: class {name!r} must have at least 1 training clip, not 0")
-    return SpeechDataset(str(folder), classes, splits)
+    return SpeechDataset(folder.resolve().name, classes, splits)
+
+
+def _sound_files(folder: Path) -> list[str]:
+    return sorted(
+        file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
+    )
 
 
 def _listed(folder: Path, clips: list[Clip]) -> dict[str, str]:

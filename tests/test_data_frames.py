@@ -1,0 +1,183 @@
+"""Encoded splits: the same from a cache, from any number of workers, after any damage."""
+
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from fxp_model.data import CochlearEncoder, encode_file, load_frames, open_dataset
+from fxp_model.data.cache import default_cache_dir
+from fxp_model.data.frames import CHUNK
+from fxp_model.errors import InputError
+
+ENCODER = CochlearEncoder(channels=6)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A train and a val table over clips of 0.1 to 0.3 s at two rates."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "words"
+    root.mkdir()
+    for split, clips in (("train", CHUNK + 7), ("val", 3)):
+        rows = ["file,class"]
+        for index in range(clips):
+            rate_hz = 8000 if index % 3 else 16000
+            samples = int(rng.integers(rate_hz // 10, 3 * rate_hz // 10))
+            soundfile.write(root / f"{split}{index}.wav", rng.uniform(-0.5, 0.5, samples), rate_hz)
+            rows.append(f"{split}{index}.wav,{'ab'[index % 2]}")
+        (root / f"{split}.csv").write_text("\n".join(rows))
+    return root
+
+
+def load(folder, cache_dir, split="train", encoder=ENCODER, workers=1):
+    return load_frames(open_dataset(folder), split, encoder, cache_dir, workers, progress=False)
+
+
+def assert_same(one, other):
+    for field in ("counts", "labels", "lengths"):
+        np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+    assert one.files == other.files
+
+
+@pytest.fixture
+def no_encoding(monkeypatch):
+    """Encoding is an error while `no_encoding()` is in force."""
+
+    def refuse(*_):
+        raise AssertionError("encoded what the cache holds")
+
+    return lambda: monkeypatch.setattr(CochlearEncoder, "encode", refuse)
+
+
+def test_a_split_is_its_clips_padded_with_zeros(folder, tmp_path):
+    split = load(folder, tmp_path / "cache")
+    assert split.counts.dtype == np.uint8
+    assert split.labels.dtype == split.lengths.dtype == np.int64
+    assert split.counts.shape == (split.lengths.max(), CHUNK + 7, 6)
+    assert split.labels.tolist() == [index % 2 for index in range(CHUNK + 7)]
+    for index, (file, length) in enumerate(zip(split.files, split.lengths, strict=True)):
+        counts = encode_file(folder / file, ENCODER)
+        assert len(counts) == length
+        np.testing.assert_array_equal(split.counts[:length, index], counts)
+        assert not split.counts[length:, index].any()
+
+
+def test_a_hit_equals_a_miss(folder, tmp_path, no_encoding):
+    first = load(folder, tmp_path / "cache")
+    no_encoding()
+    assert_same(load(folder, tmp_path / "cache"), first)
+
+
+def test_the_number_of_workers_does_not_matter(folder, tmp_path):
+    one = load(folder, tmp_path / "one", workers=1)
+    assert_same(load(folder, tmp_path / "three", workers=3), one)
+    entries = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("one", "three")]
+    assert entries[0] == entries[1]
+    assert len(entries[0]) == 2
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "foreign", "pickled"])
+def test_a_damaged_entry_is_made_again(folder, tmp_path, damage, no_encoding):
+    cache_dir = tmp_path / "cache"
+    first = load(folder, cache_dir)
+    one, other = sorted(cache_dir.iterdir())
+    whole = one.read_bytes()
+    one.write_bytes(
+        {
+            "empty": b"",
+            "truncated": whole[:-1],
+            "flipped": whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:],
+            "foreign": other.read_bytes(),
+            "pickled": b"\x80\x04N.",
+        }[damage]
+    )
+    assert_same(load(folder, cache_dir), first)
+    assert one.read_bytes() == whole
+    no_encoding()
+    assert_same(load(folder, cache_dir), first)
+
+
+def test_another_encoder_and_another_sound_are_encoded_anew(folder, tmp_path):
+    cache_dir = tmp_path / "cache"
+    first = load(folder, cache_dir, "val")
+    coarse = load(folder, cache_dir, "val", CochlearEncoder(channels=6, count_bits=1))
+    np.testing.assert_array_equal(coarse.counts, np.minimum(first.counts, 1))
+    soundfile.write(folder / "val1.wav", np.zeros(800), 8000)
+    changed = load(folder, cache_dir, "val")
+    assert changed.lengths[1] == 10
+    assert not changed.counts[:, 1].any()
+    np.testing.assert_array_equal(changed.counts[: first.lengths[0], 0], first.counts[: first.lengths[0], 0])
+
+
+def test_what_was_encoded_before_an_interruption_is_kept(folder, tmp_path, monkeypatch):
+    cache_dir = tmp_path / "cache"
+    expected = load(folder, tmp_path / "other")
+    encode, calls = CochlearEncoder.encode, []
+
+    def interrupted(self, *arguments):
+        calls.append(1)
+        if len(calls) == CHUNK + 2:
+            raise KeyboardInterrupt
+        return encode(self, *arguments)
+
+    monkeypatch.setattr(CochlearEncoder, "encode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load(folder, cache_dir)
+    assert len(list(cache_dir.iterdir())) == 1
+    calls[:] = [1] * (CHUNK + 2)
+    assert_same(load(folder, cache_dir), expected)
+    assert len(calls) == CHUNK + 2 + 7
+
+
+def test_the_cache_folder_comes_from_the_environment(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPIKELINE_CACHE", str(tmp_path / "named"))
+    load(folder, None, "val")
+    assert len(list((tmp_path / "named").iterdir())) == 1
+    monkeypatch.delenv("SPIKELINE_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert default_cache_dir() == tmp_path / "home" / ".cache" / "spikeline"
+
+
+def test_progress_goes_to_stderr_or_nowhere(folder, tmp_path, capsys):
+    load(folder, tmp_path / "cache", "val")
+    assert capsys.readouterr() == ("", "")
+    load_frames(open_dataset(folder), "val", ENCODER, tmp_path / "cache", workers=1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "3/3" in err
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bad_clip_is_named(folder, tmp_path, workers):
+    soundfile.write(folder / "train3.wav", np.zeros((100, 2)), 8000)
+    with pytest.raises(InputError, match=rf"^{re.escape(str(folder / 'train3.wav'))}: must have 1 channel"):
+        load(folder, tmp_path / "cache", workers=workers)
+
+
+def test_a_clip_that_the_encoder_refuses_is_named(folder, tmp_path):
+    soundfile.write(folder / "val2.wav", np.zeros(100), 500)
+    message = "rate_hz must be an integer in 1000..1000000, not 500"
+    with pytest.raises(InputError, match=rf"^val2.wav: {message}$"):
+        load(folder, tmp_path / "cache", "val")
+    with pytest.raises(InputError, match=rf"^{re.escape(str(folder / 'val2.wav'))}: {message}$"):
+        encode_file(folder / "val2.wav", ENCODER)
+
+
+def test_a_file_that_went_away_is_named(folder, tmp_path):
+    dataset = open_dataset(folder)
+    (folder / "val0.wav").unlink()
+    with pytest.raises(FileNotFoundError) as caught:
+        load_frames(dataset, "val", ENCODER, tmp_path / "cache", workers=1, progress=False)
+    assert caught.value.filename == str(folder / "val0.wav")
+
+
+def test_workers_have_a_limit(folder, tmp_path):
+    with pytest.raises(InputError, match=r"^workers must be at least 1, not 0$"):
+        load(folder, tmp_path / "cache", workers=0)
+
+
+def test_a_missing_split_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match=r"^words: split must be one of train, val, not 'test'$"):
+        load(folder, tmp_path / "cache", "test")
