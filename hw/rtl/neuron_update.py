@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TypeGuard
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -139,35 +139,14 @@ class NeuronUpdate(wiring.Component):
         if self._recurrence is not None:
             m.d.comb += [self.load.eq(fetch & start), self.slide.eq(fetch & ~start)]
 
-        # Leak, scale, sum, requantise; each lane for itself.
-        frac_bits = spec.sum_frac_bits
         v_new = []
-        for lane, (v, current, offset) in enumerate(
-            zip(
-                lanes_of(read.data, v_bits),
-                lanes_of(sums, spec.accumulator_bits),
-                lanes_of(bias_read.data, b_bits),
-                strict=True,
-            )
-        ):
-            kept_value = times(Mux(tags[1].first, 0, v).as_signed(), spec.beta)
-            fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + scaled(
-                offset, frac_bits - spec.bias.frac_bits
-            )
-            kept = Signal(signed(v_bits + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
-            fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
-            m.d.sync += [kept.eq(kept_value), fed.eq(fed_value)]
-
-            terms = [scaled(kept, frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits), fed]
-            if self._recurrence is not None:
-                recurrent = lanes_of(self.recurrent, self._current_bits)[lane]
-                terms.append(scaled(recurrent, frac_bits - self._recurrence.weight.frac_bits))
-            total = Signal(signed(spec.sum_bits), name=f"total_{lane}", reset_less=True)
-            m.d.sync += total.eq(sum(terms[1:], terms[0]))
-
-            v_lane = Signal(signed(v_bits), name=f"v_new_{lane}", reset_less=True)
-            m.d.sync += v_lane.eq(requantized(total, frac_bits, spec.membrane, spec.rounding, spec.overflow))
-            v_new.append(v_lane)
+        words = (
+            lanes_of(read.data, v_bits),
+            lanes_of(sums, spec.accumulator_bits),
+            lanes_of(bias_read.data, b_bits),
+        )
+        for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):
+            v_new.append(self._integrated(m, lane, Mux(tags[1].first, 0, v).as_signed(), current, offset))
 
         # Compare, reset, write back.
         v_kept = v_new
@@ -198,3 +177,25 @@ class NeuronUpdate(wiring.Component):
             probe_spikes = Signal(lanes)
             m.d.comb += [probe_spikes.eq(spikes), self.results.spikes.eq(spikes)]
         return m
+
+    def _integrated(self, m: Module, lane: int, v: Value, current: Value, offset: Value) -> Signal:
+        """Leak and scale | sum | requantise, for one lane: its membrane three cycles later."""
+        spec = self._spec
+        frac_bits = spec.sum_frac_bits
+        kept = Signal(signed(len(v) + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
+        fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + scaled(
+            offset, frac_bits - spec.bias.frac_bits
+        )
+        fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
+        m.d.sync += [kept.eq(times(v, spec.beta)), fed.eq(fed_value)]
+
+        terms = [scaled(kept, frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits), fed]
+        if self._recurrence is not None:
+            recurrent = lanes_of(self.recurrent, self._current_bits)[lane]
+            terms.append(scaled(recurrent, frac_bits - self._recurrence.weight.frac_bits))
+        total = Signal(signed(spec.sum_bits), name=f"total_{lane}", reset_less=True)
+        m.d.sync += total.eq(sum(terms[1:], terms[0]))
+
+        v_new = Signal(signed(spec.membrane.width), name=f"v_new_{lane}", reset_less=True)
+        m.d.sync += v_new.eq(requantized(total, frac_bits, spec.membrane, spec.rounding, spec.overflow))
+        return v_new

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -69,45 +71,50 @@ class ScoreUnit(wiring.Component):
         depth = max(2, groups)
         width = lanes * SCORE.width
 
-        # Read | add | write. The first step of a sample ignores what the memory holds.
-        m.submodules.scores = scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
-        read = scores.read_port()
-        write = scores.write_port()
+        # Read | add | write. The first step of a sample ignores what the memory holds; mode `last`
+        # ignores it always, and has none.
         tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(2)]
-        for before, after in zip([results.tag, *tags], tags, strict=False):
+        for before, after in pairwise([results.tag, *tags]):
             m.d.sync += after.eq(before)
-        m.d.comb += [read.addr.eq(results.tag.group), read.en.eq(results.tag.valid)]
-
         if spec.mode is ReadoutMode.SPIKE_COUNT:
             values = [Cat(spike, Const(0, 1)).as_signed() for spike in results.spikes]
         else:
             values = lanes_of(results.v_mem, spec.membrane.width)
-        new_scores = []
-        for lane, (value, old) in enumerate(zip(values, lanes_of(read.data, SCORE.width), strict=True)):
-            term = Signal(signed(len(value)), name=f"term_{lane}", reset_less=True)
-            m.d.sync += term.eq(value)
-            match spec.mode:
-                case ReadoutMode.SUM | ReadoutMode.SPIKE_COUNT:
-                    later = fitted(old + term, SCORE, Overflow.SAT)
-                case ReadoutMode.MAX:
-                    later = Mux(term > old, term, old)
-                case ReadoutMode.LAST:
-                    later = term
-            score = Signal(signed(SCORE.width), name=f"score_{lane}", reset_less=True)
-            m.d.sync += score.eq(Mux(tags[0].first, term, later))
-            new_scores.append(score)
-        m.d.comb += [
-            write.en.eq(tags[1].valid),
-            write.addr.eq(tags[1].group),
-            write.data.eq(Cat(new_scores)),
+        terms = [
+            Signal(signed(len(value)), name=f"term_{lane}", reset_less=True)
+            for lane, value in enumerate(values)
         ]
+        new_scores = [
+            Signal(signed(SCORE.width), name=f"score_{lane}", reset_less=True) for lane in range(lanes)
+        ]
+        for value, term in zip(values, terms, strict=True):
+            m.d.sync += term.eq(value)
+        if spec.mode is ReadoutMode.LAST:
+            m.d.sync += [score.eq(term) for term, score in zip(terms, new_scores, strict=True)]
+        else:
+            m.submodules.scores = scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
+            read = scores.read_port()
+            write = scores.write_port()
+            m.d.comb += [
+                read.addr.eq(results.tag.group),
+                read.en.eq(results.tag.valid),
+                write.addr.eq(tags[1].group),
+                write.en.eq(tags[1].valid),
+                write.data.eq(Cat(new_scores)),
+            ]
+            for old, term, score in zip(lanes_of(read.data, SCORE.width), terms, new_scores, strict=True):
+                if spec.mode is ReadoutMode.MAX:
+                    later = Mux(term > old, term, old)
+                else:
+                    later = fitted(old + term, SCORE, Overflow.SAT)
+                m.d.sync += score.eq(Mux(tags[0].first, term, later))
 
         m.submodules.final_scores = final_scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
         final_write = final_scores.write_port()
         m.d.comb += [
             final_write.en.eq(tags[1].valid & tags[1].last),
-            final_write.addr.eq(write.addr),
-            final_write.data.eq(write.data),
+            final_write.addr.eq(tags[1].group),
+            final_write.data.eq(Cat(new_scores)),
         ]
         begin = Signal()
         m.d.comb += begin.eq(final_write.en & (tags[1].group == 0))
