@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from fxp_model.errors import InputError
 from fxp_model.files import replacing
 
 _DESCRIPTION = "description"
+_ARCHIVE = (zipfile.BadZipFile, zlib.error, NotImplementedError)
+"""What a damaged archive raises besides."""
 
 Arrays = dict[str, Tensor]
 
@@ -36,12 +40,14 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         Naming the file, when it is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        content = io.BytesIO(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    try:
+        with np.load(content, allow_pickle=False) as archive:
             members = {name: archive[name] for name in archive.files}
         description = json.loads(str(members.pop(_DESCRIPTION)))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, EOFError, OSError, *_ARCHIVE) as error:
         raise InputError(f"{path}: not a readable checkpoint: {error}") from None
     return {name: torch.from_numpy(array) for name, array in members.items()}, description
 

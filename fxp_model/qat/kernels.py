@@ -29,8 +29,10 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @numba.njit(parallel=True, fastmath=_FAST, cache=True)
-def _forward(i_syn, beta, kernel, gate, first, taps, v_th, subtract, scale, low, high):  # type: ignore[no-untyped-def]
-    """Membranes before reset, spikes and delayed spikes, each (T, B, N); `low`, `high` in lsb."""
+def _forward(  # type: ignore[no-untyped-def]
+    v_mem, spikes, delayed, i_syn, beta, kernel, gate, first, taps, v_th, subtract, scale, low, high
+):
+    """Write membranes before reset, spikes and delayed spikes, each (T, B, N); `low`, `high` in lsb."""
     steps, samples, n = i_syn.shape
     size, width = len(kernel), len(taps)
     p = size // 2
@@ -38,9 +40,6 @@ def _forward(i_syn, beta, kernel, gate, first, taps, v_th, subtract, scale, low,
     lsb = one / scale
     half = i_syn.dtype.type(0.5)
     kept = one if subtract else i_syn.dtype.type(0)
-    v_mem = np.empty_like(i_syn)
-    spikes = np.empty_like(i_syn)
-    delayed = np.empty_like(i_syn) if width else np.empty((0, 0, 0), i_syn.dtype)
     for b in numba.prange(samples):
         v = np.zeros(n, i_syn.dtype)
         total = np.zeros(n, i_syn.dtype)
@@ -75,11 +74,14 @@ def _forward(i_syn, beta, kernel, gate, first, taps, v_th, subtract, scale, low,
                 for j in range(n):
                     if fired[j] != 0 and t + first[j] < steps:
                         history[t + first[j], j] = one
-    return v_mem, spikes, delayed
 
 
 @numba.njit(parallel=True, fastmath=_FAST, cache=True)
 def _backward(  # type: ignore[no-untyped-def]
+    g_current,
+    g_beta,
+    g_kernel,
+    g_taps,
     g_v,
     g_spikes,
     v_mem,
@@ -97,7 +99,7 @@ def _backward(  # type: ignore[no-untyped-def]
     high,
     alpha,
 ):
-    """Gradients of the current (T, B, N) and, sample by sample, of beta, kernel and taps.
+    """Write the gradient of the current (T, B, N); add those of beta, kernel and taps, sample by sample.
 
     `g_v` or `g_spikes` of length 0 stands for zeros.
     """
@@ -110,10 +112,6 @@ def _backward(  # type: ignore[no-untyped-def]
     peak = alpha / dtype.type(2)
     bottom, top = low * lsb, high * lsb
     kept = one if subtract else zero
-    g_current = np.empty_like(v_mem)
-    g_beta = np.zeros(samples, dtype)
-    g_kernel = np.zeros((samples, size), dtype)
-    g_taps = np.zeros((samples, width, n), dtype)
     for b in numba.prange(samples):
         g_after = np.zeros(n, dtype)
         g_spike = np.zeros(n, dtype)
@@ -165,11 +163,22 @@ def _backward(  # type: ignore[no-untyped-def]
                 for j in range(n):
                     if t >= first[j]:
                         ahead[t - first[j], j] = arriving[j]
-    return g_current, g_beta, g_kernel, g_taps
 
 
 _NEVER = 1e30
 """Threshold of neurons that never fire; finite, so that 0 * _NEVER is 0."""
+
+
+def match_threads() -> None:
+    """Let the kernels use as many threads as torch does, and torch as many as before.
+
+    Numba shares OpenMP with torch and sets its number of threads when its own start; torch
+    would then sum in other portions from there on, and two equal trainings would differ.
+    """
+    threads = torch.get_num_threads()
+    launched = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    numba.set_num_threads(min(threads, launched))
+    torch.set_num_threads(threads)
 
 
 def supports(neuron: Neuron, recurrence: Recurrence | None, device: torch.device) -> bool:
@@ -191,7 +200,8 @@ class _Simulate(torch.autograd.Function):
         taps: Tensor,
         neuron: Neuron,
     ) -> tuple[Tensor, Tensor]:
-        dtype = i_syn.detach().numpy().dtype.type
+        current = i_syn.detach().contiguous()
+        dtype = current.numpy().dtype.type
         fmt = neuron.membrane
         constants = (
             kernel.detach().contiguous().numpy(),
@@ -203,20 +213,29 @@ class _Simulate(torch.autograd.Function):
         )
         limits = (dtype(fmt.min_raw), dtype(fmt.max_raw))
         beta_value = dtype(float(beta.detach()))
-        current = i_syn.detach().contiguous().numpy()
-        v_mem, spikes, delayed = _forward(current, beta_value, *constants, dtype(2.0**fmt.frac_bits), *limits)
+        v_mem, spikes = torch.empty_like(current), torch.empty_like(current)
+        delayed = torch.empty_like(current) if len(taps) else current.new_zeros((0, 0, 0))
+        course = (v_mem.numpy(), spikes.numpy(), delayed.numpy())
+        _forward(*course, current.numpy(), beta_value, *constants, dtype(2.0**fmt.frac_bits), *limits)
         ctx.set_materialize_grads(False)
-        ctx.dtype = i_syn.dtype
-        ctx.saved = (v_mem, spikes, delayed, beta_value, *constants, dtype(fmt.lsb), *limits, dtype(ALPHA))
-        return torch.from_numpy(v_mem), torch.from_numpy(spikes)
+        ctx.like = current.new_zeros((0, 0, 0))
+        ctx.saved = (*course, beta_value, *constants, dtype(fmt.lsb), *limits, dtype(ALPHA))
+        return v_mem, spikes
 
     @staticmethod
     def backward(ctx: Any, g_v: Tensor | None, g_spikes: Tensor | None) -> tuple[Tensor | None, ...]:
-        none = torch.zeros((0, 0, 0), dtype=ctx.dtype)
-        given = [(none if g is None else g).contiguous().numpy() for g in (g_v, g_spikes)]
-        g_current, g_beta, g_kernel, g_taps = _backward(*given, *ctx.saved)
-        shared = [torch.from_numpy(g).sum(0) for g in (g_beta, g_kernel, g_taps)]
-        return torch.from_numpy(g_current), shared[0], shared[1], None, None, shared[2], None
+        v_mem, _, _, _, kernel, _, _, taps = ctx.saved[:8]
+        samples = v_mem.shape[1]
+        found = (
+            ctx.like.new_empty(v_mem.shape),
+            ctx.like.new_zeros(samples),
+            ctx.like.new_zeros((samples, *kernel.shape)),
+            ctx.like.new_zeros((samples, *taps.shape)),
+        )
+        given = [ctx.like if g is None else g.contiguous() for g in (g_v, g_spikes)]
+        _backward(*(g.numpy() for g in (*found, *given)), *ctx.saved)
+        g_current, g_beta, g_kernel, g_taps = found
+        return g_current, g_beta.sum(), g_kernel.sum(0), None, None, g_taps.sum(0), None
 
 
 def simulate(

@@ -28,7 +28,7 @@ class Regularization:
     recurrent_dropout : share of neurons whose recurrent current is lost, for a whole clip
     """
 
-    dropout: float = 0.25
+    dropout: float = 0.4
     recurrent_dropout: float = 0.2
 
 

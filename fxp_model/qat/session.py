@@ -168,8 +168,7 @@ Frames, sha256: `{data["frames_sha256"]}`.
     {provenance["command"]}
 
 Seed {provenance["seed"]}; {provenance["date"]}; {versions}.
-The validation clips chose epoch {provenance["selected_epoch"]} of {provenance["epochs"]} (counted from 0) and
-served nothing else.
+The validation clips chose epoch {provenance["selected_epoch"]} of {provenance["epochs"]} (counted from 0), nothing else.
 
 ## Measured
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
 from fxp_model.files import replacing
-from fxp_model.qat import checkpoint
+from fxp_model.qat import checkpoint, kernels
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
 from fxp_model.qat.network import Regularization, SpikingNetwork
@@ -91,7 +91,8 @@ class Epoch:
 class Training:
     """A training that can stop after any epoch and go on as if it had not.
 
-    Every random number of an epoch comes from the seed and the number of the epoch.
+    Every random number of an epoch comes from the seed and the number of the epoch. Equal to
+    the last bit on the same machine with the same number of threads.
 
     Parameters
     ----------
@@ -106,6 +107,7 @@ class Training:
         self.spec = spec
         self.recipe = recipe
         self.folder = folder
+        kernels.match_threads()
         torch.manual_seed(recipe.seed)
         self.module = SpikingNetwork(spec)
         for stage in self.module.stages:
@@ -191,11 +193,10 @@ class Training:
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
-            counts = augment(train.counts[:, batch], recipe.augmentation, rng)
+            counts = torch.from_numpy(augment(train.counts[:, batch], recipe.augmentation, rng))
             labels = torch.from_numpy(train.labels[batch])
-            output = self.module(
-                torch.from_numpy(counts), torch.from_numpy(train.lengths[batch]), sigma, recipe.noise
-            )
+            lengths = torch.from_numpy(train.lengths[batch])
+            output = self.module(counts, lengths, sigma, recipe.noise)
             loss = F.cross_entropy(output.logits, labels, label_smoothing=recipe.label_smoothing)
             rates = torch.stack([spikes.mean() for spikes in output.spikes])
             self._step(loss + recipe.spike_cost * rates.sum(), rate)

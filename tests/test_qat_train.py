@@ -1,0 +1,223 @@
+"""Training resumes exactly, selects on validation, stops cleanly, and says what is wrong."""
+
+import csv
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from fxp_model.errors import InputError
+from fxp_model.network import run
+from fxp_model.qat.augment import Augmentation, augment
+from fxp_model.qat.network import Regularization
+from fxp_model.qat.publish import NotEqual, delay_table, measure
+from fxp_model.qat.template import Shape, network_spec
+from fxp_model.qat.train import CHECKPOINT, LOG, Frames, Recipe, Training, accuracy, learning_rate
+from fxp_model.spec import ReadoutMode, RecurrenceKind
+
+SHAPE = Shape(hidden=(16, 16), max_delay=15)
+RECIPE = Recipe(epochs=5, batch=8, learning_rate=5e-3, augmentation=Augmentation(2, 1, 0.1, 3, 2))
+CHANNELS, CLASSES, STEPS = 12, 3, 20
+
+
+def frames(seed, clips=24):
+    """Clips whose class is the third of the channels that is busy; two lengths."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLASSES, clips)
+    lengths = rng.choice([STEPS - 5, STEPS], clips)
+    busy = np.arange(CHANNELS) // (CHANNELS // CLASSES) == labels[:, None]
+    counts = rng.poisson(np.where(busy, 2.0, 0.2), (STEPS, clips, CHANNELS)).clip(0, 15).astype(np.uint8)
+    counts[np.arange(STEPS)[:, None] >= lengths] = 0
+    return Frames(counts, labels, lengths)
+
+
+def training(folder, recipe=RECIPE, shape=SHAPE):
+    return Training(network_spec(shape, CHANNELS, CLASSES), recipe, folder)
+
+
+def states_equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Stop(Exception):
+    pass
+
+
+def interrupted_after(batches):
+    """A progress callback that stops the training, as Ctrl-C does, at its n-th call."""
+    calls = itertools.count()
+
+    def progress(epoch):
+        if next(calls) == batches:
+            raise Stop
+
+    return progress
+
+
+def test_a_resumed_training_is_the_uninterrupted_one(tmp_path):
+    train, val = frames(1), frames(2, 10)
+    whole = training(tmp_path / "whole")
+    expected = whole.run(train, val)
+    parts = tmp_path / "parts"
+    with pytest.raises(Stop):
+        training(parts).run(train, val, interrupted_after(6))  # in the second epoch of 3 batches and a row
+    second = training(parts)
+    second.resume()
+    assert len(second.rows) == 1
+    with pytest.raises(Stop):
+        second.run(train, val, interrupted_after(9))
+    last = training(parts)
+    last.resume()
+    assert 1 < len(last.rows) < RECIPE.epochs
+    actual = last.run(train, val)
+    assert [dataclasses.asdict(row) for row in last.rows] == [dataclasses.asdict(row) for row in whole.rows]
+    assert states_equal(expected.state_dict(), actual.state_dict())
+    assert states_equal(whole.module.state_dict(), last.module.state_dict())
+    assert (parts / LOG).read_bytes() == (tmp_path / "whole" / LOG).read_bytes()
+
+
+def test_it_learns_and_keeps_the_best_epoch(tmp_path):
+    train, val = frames(1, 64), frames(2, 30)
+    session = training(tmp_path, dataclasses.replace(RECIPE, epochs=12, learning_rate=1e-2))
+    module = session.run(train, val)
+    assert session.best_row.val_accuracy >= 0.9
+    assert accuracy(module, val) == session.best_row.val_accuracy
+    assert session.best_row.val_accuracy == max(row.val_accuracy for row in session.rows)
+    with (tmp_path / LOG).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(12))
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert rows[0]["sigma"] == "10.0"
+    assert rows[-1]["sigma"] == ""
+    moved = np.concatenate([p.delay_steps for p in module.export().params if p.delay_steps is not None])
+    assert moved.min() >= 0
+    assert moved.max() <= SHAPE.max_delay
+
+
+def test_accuracy_is_that_of_the_golden_model_clip_by_clip(tmp_path):
+    session = training(tmp_path)
+    module = session.run(frames(1), frames(2, 10))
+    val = frames(3, 15)
+    network = module.export()
+    alone = [
+        int(run(network, val.counts[:length, [index]]).classes[0]) for index, length in enumerate(val.lengths)
+    ]
+    right = float(np.mean(alone == val.labels))
+    measured = measure(module, network, val, batch=4)
+    assert accuracy(module, val, batch=4) == measured["accuracy"] == right
+    assert measured["clips"] == 15
+    first = measured["events_per_step"]["layer0"]
+    assert first == pytest.approx(np.count_nonzero(val.counts) / val.lengths.sum(), abs=5e-4)
+
+
+def test_measuring_finds_a_module_that_differs(tmp_path):
+    session = training(tmp_path)
+    module = session.run(frames(1), frames(2, 10))
+    network = module.export()
+    with torch.no_grad():
+        module.readout.bias += 1.0
+    with pytest.raises(NotEqual, match=r"^torch differs from the golden model: readout\.i_syn: sample 0 "):
+        measure(module, network, frames(2, 10))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, r"recipe\.seed of the checkpoint is 0, not 1 as asked$"),
+        (
+            {"noise": Regularization(dropout=0.5)},
+            r"recipe\.noise\.dropout of the checkpoint is 0\.4, not 0\.5 as asked$",
+        ),
+    ],
+)
+def test_another_recipe_is_refused(tmp_path, change, message):
+    training(tmp_path, dataclasses.replace(RECIPE, epochs=1)).run(frames(1), frames(2, 10))
+    with pytest.raises(InputError, match=f"^.*{CHECKPOINT}: {message}"):
+        training(tmp_path, dataclasses.replace(RECIPE, epochs=1, **change)).resume()
+
+
+def test_another_network_is_refused(tmp_path):
+    training(tmp_path, dataclasses.replace(RECIPE, epochs=1)).run(frames(1), frames(2, 10))
+    other = training(tmp_path, RECIPE, dataclasses.replace(SHAPE, kernel_size=3))
+    with pytest.raises(InputError, match=r": network\.layers of the checkpoint is .*, not .* as asked$"):
+        other.resume()
+
+
+def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):
+    with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: No such file or directory$"):
+        training(tmp_path).resume()
+    training(tmp_path, dataclasses.replace(RECIPE, epochs=1)).run(frames(1), frames(2, 10))
+    path = tmp_path / CHECKPOINT
+    whole = path.read_bytes()
+    for damaged in (whole[:1000], b"", b"PK\x03\x04 not an archive", whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: not a readable checkpoint: "):
+            training(tmp_path).resume()
+
+
+def test_the_learning_rate_rises_and_falls():
+    recipe = Recipe(epochs=10, learning_rate=1.0, warmup=0.3)
+    rates = [learning_rate(recipe, step / 10) for step in range(101)]
+    assert rates[0] == pytest.approx(0.04)
+    assert rates[30] == pytest.approx(1.0)
+    assert rates[100] == pytest.approx(0.0)
+    assert all(a < b for a, b in itertools.pairwise(rates[:31]))
+    assert all(a > b for a, b in itertools.pairwise(rates[30:]))
+
+
+def delayed(clip, steps):
+    """`clip` (T, C) with silence before it, or its start cut off."""
+    silence = np.zeros((abs(steps), clip.shape[1]), clip.dtype)
+    return (
+        np.concatenate([silence, clip])[: len(clip)]
+        if steps > 0
+        else np.concatenate([clip, silence])[-steps:]
+    )
+
+
+def test_augmentation_moves_thins_and_masks():
+    counts = np.random.default_rng(9).integers(1, 16, (30, 4, 20)).astype(np.uint8)
+    none = Augmentation(0, 0, 0.0, 0, 0)
+    assert np.array_equal(augment(counts, none, np.random.default_rng(0)), counts)
+    for seed in range(20):
+        moved = augment(counts, dataclasses.replace(none, time_shift=3), np.random.default_rng(seed))
+        for b in range(4):
+            (shift,) = (s for s in range(-3, 4) if np.array_equal(moved[:, b], delayed(counts[:, b], s)))
+            assert moved[:, b].any(axis=1).sum() == 30 - abs(shift)
+    thinned = augment(counts, dataclasses.replace(none, event_drop=0.25), np.random.default_rng(0))
+    assert (thinned == 0).mean() == pytest.approx(0.25, abs=0.03)  # 4 sigma of 2400 draws
+    masked = augment(counts, dataclasses.replace(none, time_mask=9), np.random.default_rng(0))
+    silent = (~masked.any(axis=2)).sum(axis=0)
+    assert silent.max() <= 9
+    assert silent.any()
+
+
+def test_the_delay_table_counts_every_neuron(tmp_path):
+    network = training(tmp_path).run(frames(1), frames(2, 10)).export()
+    lines = delay_table(network).splitlines()
+    assert lines[0].split() == ["delay_steps", "layer0", "layer1"]
+    assert np.sum([[int(n) for n in line.split()[1:]] for line in lines[1:]], axis=0).tolist() == [16, 16]
+    none = training(tmp_path / "none", shape=dataclasses.replace(SHAPE, recurrence=None))
+    assert delay_table(none.module.export()) == ""
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Shape(hidden=(8,), recurrence=recurrence, readout=readout, weight_bits=4)
+        for recurrence, readout in [
+            (RecurrenceKind.DENSE, ReadoutMode.MAX),
+            (None, ReadoutMode.LAST),
+            (RecurrenceKind.CONV, ReadoutMode.SPIKE_COUNT),
+        ]
+    ],
+    ids=lambda shape: f"{shape.recurrence}-{shape.readout}",
+)
+def test_every_kind_trains(tmp_path, shape):
+    session = training(tmp_path, dataclasses.replace(RECIPE, epochs=2, learn_beta=True), shape)
+    before = [p.detach().clone() for p in session.module.parameters()]
+    module = session.run(frames(1), frames(2, 10))
+    assert all(not torch.equal(a, b) for a, b in zip(before, session.module.parameters(), strict=True))
+    measure(module, module.export(), frames(2, 10))
