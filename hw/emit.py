@@ -105,14 +105,16 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
     header = f"module {name}({', '.join(ports)});"  # yosys would put the clock last
     return EmittedCore(
         name=name,
-        verilog=re.sub(rf"^module {name}\(.*\);$", header, _verilog(rtlil_text), count=1, flags=re.MULTILINE),
+        verilog=re.sub(
+            rf"^module {name}\(.*\);$", header, write_verilog(rtlil_text), count=1, flags=re.MULTILINE
+        ),
         ports=tuple(Port(key, direction.value, len(value)) for key, (value, direction) in ports.items()),
         probes=tuple(_probes(network, config)),
         memories=tuple(_memories(rtlil_text, name)),
     )
 
 
-def _verilog(rtlil_text: str) -> str:
+def write_verilog(rtlil_text: str) -> str:
     """Verilog-2005 of RTLIL, by the yosys that comes with Amaranth and no other.
 
     Processes become multiplexers and clocked blocks: ``always @*`` blocks, which Amaranth's own

@@ -13,8 +13,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from fxp_model.fixed import QFormat
-from fxp_model.spec import IntegratorSpec, LayerSpec
-from hw.emit import _verilog as write_verilog
+from fxp_model.spec import LayerSpec
+from hw.emit import write_verilog
 from tb.drivers import BlockStream, accept, drive, random_gaps
 from tb.monitors import watch_stream
 from tb.runner import Design, load_plan
@@ -59,11 +59,6 @@ def signed_lanes(word: int, width: int, lanes: int) -> list[int]:
 def pack_lanes(values: Any, width: int) -> int:
     """Inverse of `signed_lanes`."""
     return sum((int(value) & ((1 << width) - 1)) << lane * width for lane, value in enumerate(values))
-
-
-def widths(spec: IntegratorSpec, lanes: int, update_lanes: int) -> dict[str, int]:
-    """Groups and lanes of an update sweep."""
-    return {"groups": -(-spec.n_out // update_lanes), "lanes": lanes, "update_lanes": update_lanes}
 
 
 class BlockBench:
