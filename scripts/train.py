@@ -11,12 +11,16 @@ from pathlib import Path
 from fxp_model.cli import run
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 
+SYNTHETIC_EPOCHS = 15
+"""Enough for the synthetic words, which are easier than people's."""
+
 
 def main() -> int:
     """Parse the arguments, train, say where the artifact is."""
     # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from fxp_model.qat.network import Regularization
+    from fxp_model.qat.publish import NotEqual
     from fxp_model.qat.session import train_artifact
     from fxp_model.qat.template import Shape
     from fxp_model.qat.train import Recipe
@@ -42,39 +46,48 @@ def main() -> int:
     add("--readout", choices=tuple(ReadoutMode), default=str(shape.readout), help="what a score is")
     training = parser.add_argument_group("training")
     add = training.add_argument
-    add("--epochs", type=int, default=recipe.epochs, help="passes over the training clips")
+    epochs_help = (
+        f"passes over the training clips (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
+    )
+    add("--epochs", type=int, default=argparse.SUPPRESS, help=epochs_help)
     add("--batch", type=int, default=recipe.batch, help="clips per step")
     add("--lr", type=float, default=recipe.learning_rate, help="peak learning rate")
-    add("--dropout", type=float, default=recipe.noise.dropout, help="share of silenced neurons")
+    add("--dropout", type=float, default=recipe.noise.dropout, help="share of spikes lost")
     add("--label-smoothing", type=float, default=recipe.label_smoothing, help="of the targets")
     add("--spike-cost", type=float, default=recipe.spike_cost, help="loss per spike of a neuron and step")
     args = parser.parse_args()
 
-    artifact = train_artifact(
-        args.data,
-        args.out,
-        Shape(
-            hidden=tuple(args.hidden),
-            recurrence=None if args.recurrence == "none" else RecurrenceKind(args.recurrence),
-            kernel_size=args.kernel,
-            max_delay=args.max_delay,
-            weight_bits=args.weight_bits,
-            kernel_bits=args.kernel_bits,
-            reset_mode=ResetMode(args.reset),
-            readout=ReadoutMode(args.readout),
-        ),
-        Recipe(
-            epochs=args.epochs,
-            batch=args.batch,
-            seed=args.seed,
-            learning_rate=args.lr,
-            label_smoothing=args.label_smoothing,
-            spike_cost=args.spike_cost,
-            noise=Regularization(dropout=args.dropout),
-        ),
-        resume=args.resume,
-        command=shlex.join(["python", *sys.argv]),
-    )
+    try:
+        artifact = train_artifact(
+            args.data,
+            args.out,
+            Shape(
+                hidden=tuple(args.hidden),
+                recurrence=None if args.recurrence == "none" else RecurrenceKind(args.recurrence),
+                kernel_size=args.kernel,
+                max_delay=args.max_delay,
+                weight_bits=args.weight_bits,
+                kernel_bits=args.kernel_bits,
+                reset_mode=ResetMode(args.reset),
+                readout=ReadoutMode(args.readout),
+            ),
+            Recipe(
+                epochs=getattr(
+                    args, "epochs", SYNTHETIC_EPOCHS if args.data == "synthetic" else recipe.epochs
+                ),
+                batch=args.batch,
+                seed=args.seed,
+                learning_rate=args.lr,
+                label_smoothing=args.label_smoothing,
+                spike_cost=args.spike_cost,
+                noise=Regularization(dropout=args.dropout),
+            ),
+            resume=args.resume,
+            command=shlex.join(["python", *sys.argv]),
+        )
+    except NotEqual as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
     val = artifact.metrics["val"]
     print(f"{args.out / 'artifact'}: accuracy {val['accuracy']:.4f} on {val['clips']} validation clips")
     return 0

@@ -82,7 +82,7 @@ def test_a_trained_module_equals_its_export(shape):
 
 def test_the_norm_is_folded_into_weights_and_bias():
     """With fine weights, eval computes gamma * (W x - mean) / std + shift of the running statistics."""
-    shape = Shape(hidden=(12,), recurrence=None, weight_bits=24)
+    shape = Shape(hidden=(12,), recurrence=None, weight_bits=16)
     module = trained_module(shape, seed=2)
     layer = next(iter(module.layers))
     x = torch.randint(0, 16, (6, 3, 9)).double()

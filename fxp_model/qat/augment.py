@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.qat.limits import check_limits
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -23,6 +25,11 @@ class Augmentation:
     event_drop: float = 0.1
     time_mask: int = 0
     channel_mask: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("time_shift", "channel_shift", "time_mask", "channel_mask"):
+            check_limits(name, getattr(self, name), 0, None)
+        check_limits("event_drop", self.event_drop, 0, 1)
 
 
 def augment(
@@ -52,7 +59,7 @@ def _shifted(
 
 def _block(size: int, limit: int, samples: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """A block of 0..limit positions per sample, (size, samples)."""
-    width = rng.integers(0, limit + 1, samples)
+    width = rng.integers(0, min(limit, size) + 1, samples)
     start = rng.integers(0, size - width + 1)
     position = np.arange(size)[:, None]
     return (position >= start) & (position < start + width)

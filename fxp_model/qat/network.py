@@ -15,9 +15,12 @@ from torch import Tensor, nn
 from fxp_model.network import Network, check_counts
 from fxp_model.qat import neuron
 from fxp_model.qat.layer import HiddenLayer, Readout, Stage, simulate
+from fxp_model.qat.limits import check_limits
 from fxp_model.qat.quantize import codes
 from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
+
+MAX_DROPOUT = 0.95
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class Regularization:
 
     dropout: float = 0.4
     recurrent_dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("dropout", "recurrent_dropout"):
+            check_limits(name, getattr(self, name), 0, MAX_DROPOUT)
 
 
 @dataclass(frozen=True)

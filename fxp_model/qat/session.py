@@ -61,13 +61,15 @@ def train_artifact(
     NotEqual
         If torch and the golden model differ on a validation clip; nothing is written then.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is not a folder")
     checkpoint = out / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise InputError(f"{checkpoint} exists: go on with --resume, or name another folder")
     dataset = open_dataset(data)
     encoder = CochlearEncoder(count_bits=shape.input_bits)
-    train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
     spec = network_spec(shape, encoder.channels, len(dataset.classes))
+    train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
     training = Training(spec, recipe, out)
     if resume:
         training.resume()
@@ -155,10 +157,12 @@ def model_card(
     events = "\n".join(f"| {name} | {count} |" for name, count in val["events_per_step"].items())
     rates = ", ".join(f"{name} {rate}" for name, rate in val["spikes_per_neuron_step"].items())
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
+    chosen = f"epoch {provenance['selected_epoch']} of {provenance['epochs']}"
     delays = delay_table(network)
-    return f"""# {"-".join(str(width) for width in widths)}
+    size = "-".join(str(width) for width in widths)
+    return f"""# {size}
 
-{"-".join(str(width) for width in widths)} neurons. Classes: {", ".join(labels)}.
+{size} neurons. Classes: {", ".join(labels)}.
 
 ## Training
 
@@ -168,7 +172,7 @@ Frames, sha256: `{data["frames_sha256"]}`.
     {provenance["command"]}
 
 Seed {provenance["seed"]}; {provenance["date"]}; {versions}.
-The validation clips chose epoch {provenance["selected_epoch"]} of {provenance["epochs"]} (counted from 0), nothing else.
+The validation clips chose {chosen} (counted from 0), nothing else.
 
 ## Measured
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fxp_model.fixed import QFormat
+from fxp_model.qat.limits import check_limits
 from fxp_model.spec import (
     LayerSpec,
     NetworkSpec,
@@ -30,7 +31,7 @@ class Shape:
     hidden : neurons of each hidden layer
     recurrence : kind, or None for no recurrence
     kernel_size : taps of a ``conv`` kernel
-    input_bits, weight_bits, kernel_bits : widths
+    input_bits, weight_bits, kernel_bits : widths; of weights and kernel 2..16
     max_delay : largest axonal delay in steps
     """
 
@@ -43,6 +44,10 @@ class Shape:
     kernel_bits: int = 8
     reset_mode: ResetMode = ResetMode.ZERO
     readout: ReadoutMode = ReadoutMode.SUM
+
+    def __post_init__(self) -> None:
+        for name in ("weight_bits", "kernel_bits"):
+            check_limits(name, getattr(self, name), 2, 16)
 
 
 def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:

@@ -20,6 +20,7 @@ from fxp_model.files import replacing
 from fxp_model.qat import checkpoint, kernels
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
+from fxp_model.qat.limits import check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.spec import NetworkSpec
 
@@ -57,6 +58,11 @@ class Recipe:
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
     sigma : width of the delay's triangle at the start
     rounds_at : share of the training after which delays are integers
+
+    Raises
+    ------
+    InputError
+        If a value is outside its limits.
     """
 
     epochs: int = 40
@@ -73,6 +79,14 @@ class Recipe:
     rounds_at: float = 0.8
     noise: Regularization = field(default_factory=Regularization)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        for name, low in (("epochs", 1), ("batch", 1), ("seed", 0)):
+            check_limits(name, getattr(self, name), low, None)
+        for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1)):
+            check_limits(name, getattr(self, name), 0, high)
+        for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
+            check_limits(name, getattr(self, name), 0, None)
 
 
 @dataclass(frozen=True)

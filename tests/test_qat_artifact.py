@@ -1,0 +1,73 @@
+"""The committed artifact is what its card says, and torch evaluates it as the golden model does."""
+
+import re
+
+import numpy as np
+import pytest
+
+from fxp_model.artifact import load_artifact
+from fxp_model.network import run
+from fxp_model.pretrained import DEFAULT
+from fxp_model.qat import evaluate
+from fxp_model.qat.publish import delay_table
+from fxp_model.spec import ReadoutMode, RecurrenceKind
+
+
+@pytest.fixture(scope="module")
+def artifact():
+    return load_artifact(DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def card():
+    return (DEFAULT / "README.md").read_text()
+
+
+def test_torch_equals_the_golden_model_on_its_stimulus(artifact):
+    expected = run(artifact.network, artifact.stimulus)
+    assert expected.first_mismatch(evaluate.run(artifact.network, artifact.stimulus)) is None
+    assert artifact.stimulus.shape == (100, 4, 140)
+    assert all(0.01 < layer.spikes.mean() < 0.3 for layer in expected.layers)
+
+
+def test_it_is_the_network_it_should_be(artifact):
+    spec = artifact.network.spec
+    assert [spec.n_in, *(stage.n_out for stage in spec.stages)] == [140, 256, 256, 20]
+    assert spec.readout.mode is ReadoutMode.SUM
+    for stage in spec.stages:
+        assert stage.weight.width == 8
+        assert stage.membrane.width == 16
+    for layer, params in zip(spec.layers, artifact.network.params, strict=False):
+        assert layer.recurrence is not None
+        assert layer.recurrence.kind is RecurrenceKind.CONV
+        assert layer.recurrence.kernel_size == 5
+        assert layer.recurrence.weight.width == 8
+        assert layer.recurrence.max_delay == 63
+        assert len(np.unique(params.delay_steps)) > 20
+    assert spec.layers[0].input_bits == 4
+    assert len(artifact.labels) == 20
+
+
+def test_its_measured_accuracy_is_enough(artifact):
+    assert artifact.metrics["val"]["clips"] == 1200
+    assert artifact.metrics["val"]["accuracy"] >= 0.93
+
+
+def test_the_card_says_what_the_artifact_says(artifact, card):
+    val = artifact.metrics["val"]
+    assert re.findall(r"accuracy (0\.\d{4})$", card, re.MULTILINE) == [f"{val['accuracy']:.4f}"]
+    for name, count in val["events_per_step"].items():
+        assert f"| {name} | {count} |" in card
+    for name, rate in val["spikes_per_neuron_step"].items():
+        assert f"{name} {rate}" in card
+    assert f"spikes per clip, all hidden layers: {val['spikes_per_clip']}\n" in card
+    assert f"    {artifact.provenance['command']}\n" in card
+    assert f"Seed {artifact.provenance['seed']};" in card
+    assert artifact.provenance["data"]["frames_sha256"] in card
+    for name, version in artifact.provenance["versions"].items():
+        assert f"{name} {version}" in card
+    table = "".join(f"    {line}\n" for line in delay_table(artifact.network).splitlines())
+    assert table in card
+    assert "CC BY 4.0" in card
+    for name in (*artifact.labels, "synthetic clips"):
+        assert name in card

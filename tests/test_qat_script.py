@@ -1,0 +1,80 @@
+"""scripts/train.py from a folder of sound files to an artifact, and its one-line errors."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from fxp_model.artifact import load_artifact
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("--hidden", "8", "--epochs", "2", "--batch", "4")
+
+
+def train(*arguments):
+    command = [sys.executable, "scripts/train.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two classes of tones, four clips of training and two of validation each."""
+    folder = tmp_path_factory.mktemp("tones")
+    time = np.arange(16000) / 16000
+    rows = {"train": [], "val": []}
+    for label, hz in (("high", 2000), ("low", 300)):
+        for index in range(6):
+            name = f"{label}_{index}.wav"
+            tone = 0.3 * np.sin(2 * np.pi * hz * (1 + index / 50) * time)
+            soundfile.write(folder / name, tone, 16000)
+            rows["train" if index < 4 else "val"].append((name, label))
+    for split, lines in rows.items():
+        with (folder / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("file", "class"), *lines])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "run"
+    return out, train("--data", folder, "--out", out, *SMALL)
+
+
+def test_it_writes_an_artifact_with_its_card(trained, folder):
+    out, result = trained
+    assert result.returncode == 0, result.stderr
+    artifact = load_artifact(out / "artifact")
+    assert artifact.labels == ("high", "low")
+    assert artifact.provenance["seed"] == 0
+    assert artifact.provenance["command"].startswith("python scripts/train.py --data ")
+    assert artifact.metrics["val"]["clips"] == 4
+    accuracy = artifact.metrics["val"]["accuracy"]
+    assert result.stdout == f"{out / 'artifact'}: accuracy {accuracy:.4f} on 4 validation clips\n"
+    assert "140-8-2 neurons. Classes: high, low." in (out / "artifact" / "README.md").read_text()
+    assert len((out / "log.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "train.py: {out}/checkpoint.npz exists: go on with --resume, or name another folder"),
+        (
+            ("--resume", "--seed", 7),
+            "train.py: {out}/checkpoint.npz: recipe.seed of the checkpoint is 0, not 7 as asked",
+        ),
+        (("--resume", "--kernel", 4), "train.py: kernel_size must be odd, not 4"),
+        (("--resume", "--batch", 0), "train.py: batch must be at least 1 and finite, not 0"),
+        (("--resume", "--dropout", 1), "train.py: dropout must be 0..0.95, not 1.0"),
+        (("--resume", "--weight-bits", 1), "train.py: weight_bits must be 2..16, not 1"),
+    ],
+)
+def test_errors_are_one_line_and_status_2(trained, folder, arguments, message):
+    out, _ = trained
+    result = train("--data", folder, "--out", out, *SMALL, *arguments)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == message.format(out=out)
+    assert "Traceback" not in result.stderr
