@@ -1,8 +1,10 @@
 """scripts/train.py from a folder of sound files to an artifact, and its one-line errors."""
 
 import csv
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 import soundfile
 
 from fxp_model.artifact import load_artifact
+from fxp_model.qat import checkpoint
+from fxp_model.qat.train import CHECKPOINT, LOG
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("--hidden", "8", "--epochs", "2", "--batch", "4")
@@ -24,12 +28,12 @@ def train(*arguments):
 def folder(tmp_path_factory):
     """Two classes of tones, four clips of training and two of validation each."""
     folder = tmp_path_factory.mktemp("tones")
-    time = np.arange(16000) / 16000
+    seconds = np.arange(16000) / 16000
     rows = {"train": [], "val": []}
     for label, hz in (("high", 2000), ("low", 300)):
         for index in range(6):
             name = f"{label}_{index}.wav"
-            tone = 0.3 * np.sin(2 * np.pi * hz * (1 + index / 50) * time)
+            tone = 0.3 * np.sin(2 * np.pi * hz * (1 + index / 50) * seconds)
             soundfile.write(folder / name, tone, 16000)
             rows["train" if index < 4 else "val"].append((name, label))
     for split, lines in rows.items():
@@ -78,3 +82,22 @@ def test_errors_are_one_line_and_status_2(trained, folder, arguments, message):
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1] == message.format(out=out)
     assert "Traceback" not in result.stderr
+
+
+def test_an_interrupted_training_leaves_a_whole_checkpoint(folder, tmp_path):
+    out = tmp_path / "run"
+    many = ("--hidden", "8", "--epochs", "100000", "--batch", "4")
+    command = [sys.executable, "scripts/train.py", "--data", str(folder), "--out", str(out), *many]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 120
+        while not (out / LOG).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.decode().splitlines()[-1] == "train.py: interrupted"
+    assert "Traceback" not in errors.decode()
+    assert {path.name for path in out.iterdir()} == {CHECKPOINT, LOG}
+    _, description = checkpoint.load(out / CHECKPOINT)
+    rows = len((out / LOG).read_text().splitlines()) - 1
+    assert len(description["rows"]) - rows in (0, 1)  # the log follows the checkpoint
