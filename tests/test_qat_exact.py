@@ -140,3 +140,11 @@ def test_lengths_hide_what_comes_after():
         lengths = torch.tensor([7, 12])
         a, b = (module(x, lengths, None, QUIET).logits for x in (counts, changed))
         assert torch.equal(a, b)
+
+
+def test_eval_mode_has_no_training_step():
+    module = trained_module(Shape(hidden=(4,)), seed=0)
+    with pytest.raises(
+        RuntimeError, match=r"^forward takes a training step; in eval mode call trace or scores$"
+    ):
+        module(torch.zeros(3, 1, 9), torch.tensor([3]), None, QUIET)

@@ -68,7 +68,15 @@ class SpikingNetwork(nn.Module):
         self.readout = Readout(spec.readout, normalized=False, fitted=fitted)
 
     def forward(self, counts: Tensor, lengths: Tensor, sigma: float | None, noise: Regularization) -> Output:
-        """One training step's outputs of `counts` (T, B, n_in), of which `lengths` (B,) steps count."""
+        """One training step's outputs of `counts` (T, B, n_in), of which `lengths` (B,) steps count.
+
+        Raises
+        ------
+        RuntimeError
+            In eval mode, whose results `trace` and `scores` give.
+        """
+        if not self.training:
+            raise RuntimeError("forward takes a training step; in eval mode call trace or scores")
         x, spikes = counts, []
         for layer in self.layers:
             gate = None
