@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fxp_model.errors import InputError
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
@@ -15,9 +17,16 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     The block creates a file or a folder at the temporary path. A file replaces
     what was at `path`; a folder may replace an earlier folder. When the block
-    raises, the temporary is removed and `path` is as it was.
+    raises, the temporary is removed and `path` is as it was. A link is followed.
+
+    Raises
+    ------
+    InputError
+        If `path` is the working folder, or a folder above it.
     """
-    path = Path(path)
+    path = Path(path).resolve()
+    if path.is_dir() and Path.cwd().is_relative_to(path):
+        raise InputError(f"{path} is the working folder or above it; name another place")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:

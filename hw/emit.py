@@ -91,7 +91,7 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
     ------
     InputError
         If the configuration does not fit the network, the network cannot be built
-        (dense recurrence), or `name` is not a plain Verilog identifier.
+        (dense recurrence), or `name` is not a plain Verilog identifier or is a reserved word.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InputError(f"name of a core must be letters, digits and _, not {name!r}")
@@ -103,11 +103,14 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
     }
     rtlil_text = rtlil.convert(core, name=name, ports=ports, emit_src=False)
     header = f"module {name}({', '.join(ports)});"  # yosys would put the clock last
+    verilog, headers = re.subn(
+        rf"^module {name}\(.*\);$", header, write_verilog(rtlil_text), flags=re.MULTILINE
+    )
+    if headers != 1:  # yosys escapes a name that Verilog reserves
+        raise InputError(f"name of a core must not be a word of Verilog, and {name!r} is one")
     return EmittedCore(
         name=name,
-        verilog=re.sub(
-            rf"^module {name}\(.*\);$", header, write_verilog(rtlil_text), count=1, flags=re.MULTILINE
-        ),
+        verilog=verilog,
         ports=tuple(Port(key, direction.value, len(value)) for key, (value, direction) in ports.items()),
         probes=tuple(_probes(network, config)),
         memories=tuple(_memories(rtlil_text, name)),

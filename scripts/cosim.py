@@ -27,11 +27,9 @@ def clips_of(artifact: Artifact, data: str | None, split: str) -> tuple[Any, Any
     if data is None:
         steps, clips, _ = artifact.stimulus.shape
         return artifact.stimulus, np.full(clips, steps)
-    from fxp_model.data import CochlearEncoder, load_frames, open_dataset
+    from fxp_model.data import frames_for
 
-    if artifact.encoder is None:
-        raise InputError(f"artifact {artifact.name} has no encoder: it does not take sound")
-    frames = load_frames(open_dataset(data), split, CochlearEncoder.from_dict(artifact.encoder))
+    frames = frames_for(artifact, data, split)
     return frames.counts, frames.lengths
 
 
@@ -58,13 +56,19 @@ def main() -> int:
 
     artifact = load_artifact(args.artifact)
     config = HardwareConfig.uniform(artifact.network.spec, args.lanes, args.update_lanes)
+    for option, least in (("verilator_clips", 0), ("icarus_clips", 0), ("level_clips", 1)):
+        if getattr(args, option) < least:
+            name = option.replace("_", "-")
+            raise InputError(f"--{name} must be at least {least}, not {getattr(args, option)}")
+    if args.verilator_clips + args.icarus_clips == 0:
+        raise InputError("--verilator-clips and --icarus-clips must not both be 0: nothing to simulate")
     counts, lengths = clips_of(artifact, args.data, args.split)
     out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     for sim in SIMULATORS:
         wanted = min(getattr(args, f"{sim}_clips"), len(lengths))
-        if wanted <= 0:
+        if wanted == 0:
             continue
         missing = missing_tool(sim)
         if missing is not None:

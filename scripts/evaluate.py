@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
-from fxp_model.data import CochlearEncoder, load_frames, open_dataset
-from fxp_model.errors import InputError
+from fxp_model.data import frames_for
 from fxp_model.evaluation import Engine, evaluate
 from fxp_model.pretrained import DEFAULT
 
@@ -39,15 +38,7 @@ def main() -> int:
     args = parser.parse_args()
 
     artifact = load_artifact(args.artifact)
-    if artifact.encoder is None:
-        raise InputError(f"artifact {args.artifact} has no encoder: it does not take sound")
-    dataset = open_dataset(args.data)
-    if dataset.classes != artifact.labels:
-        raise InputError(
-            f"classes of {args.data} must be those of the artifact ({', '.join(artifact.labels)}), "
-            f"not {', '.join(dataset.classes)}"
-        )
-    frames = load_frames(dataset, args.split, CochlearEncoder.from_dict(artifact.encoder))
+    frames = frames_for(artifact, args.data, args.split)
     started = time.perf_counter()
     with tqdm(total=len(frames.labels), desc=args.engine, unit="clip") as bar:
         result = evaluate(

@@ -73,6 +73,16 @@ def test_a_missing_split_is_refused(tables):
         open_dataset(tables).split("test")
 
 
+def test_a_file_in_two_splits_is_refused(tables):
+    first = (tables / "train.csv").read_text().splitlines()[1]
+    table = tables / "val.csv"
+    table.write_text(f"{table.read_text().rstrip()}\n{first}\n")
+    with pytest.raises(
+        InputError, match=r"val.csv line 4: file must be in one split, and train.csv has it: clips/"
+    ):
+        open_dataset(tables)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -157,3 +157,28 @@ def test_json_to_a_folder_is_an_error_of_the_user(tmp_path, capsys):
     assert end.value.code == 2
     assert capsys.readouterr().err.endswith(f": {tmp_path}: Is a directory\n")
     assert names(tmp_path) == []
+
+
+def test_the_working_folder_is_not_replaced(tmp_path, monkeypatch):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    for place in (".", tmp_path):
+        with (
+            pytest.raises(InputError, match=r"^.* is the working folder or above it; name another place$"),
+            replacing(place),
+        ):
+            pass
+    assert list(tmp_path.rglob("*")) == [inner]
+
+
+def test_a_link_to_a_folder_is_followed(tmp_path):
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    with replacing(link) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+    assert link.is_symlink()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "link"}

@@ -1,5 +1,6 @@
 """Speech as spike counts: sound files, data sets, the cochlear encoder and its cache."""
 
+from fxp_model.data.artifact_frames import frames_for
 from fxp_model.data.audio import read_audio
 from fxp_model.data.catalog import open_dataset
 from fxp_model.data.dataset import Clip, SpeechDataset
@@ -13,6 +14,7 @@ __all__ = [
     "EncodedSplit",
     "SpeechDataset",
     "encode_file",
+    "frames_for",
     "load_frames",
     "open_dataset",
     "read_audio",

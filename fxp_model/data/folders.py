@@ -64,6 +64,7 @@ def _from_tables(folder: Path) -> SpeechDataset:
     known = next(iter(tables.values()))
     classes = tuple(sorted({name for _, _, name in known}))
     splits = {}
+    listed: dict[str, str] = {}
     for split, rows in tables.items():
         clips = []
         for line, file, name in rows:
@@ -72,6 +73,8 @@ def _from_tables(folder: Path) -> SpeechDataset:
                 raise InputError(f"{where}: class must be one of {', '.join(classes)}, not {name!r}")
             if not (folder / file).is_file():
                 raise InputError(f"{where}: no such file: {file}")
+            if listed.setdefault(file, split) != split:
+                raise InputError(f"{where}: file must be in one split, and {listed[file]}.csv has it: {file}")
             clips.append(_clip(folder, file, classes.index(name)))
         splits[split] = tuple(clips)
     return SpeechDataset(folder.resolve().name, classes, splits)

@@ -1,0 +1,57 @@
+"""Frames for an artifact: its encoder and classes must fit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxp_model.artifact import load_artifact
+from fxp_model.data import CochlearEncoder, frames_for
+from fxp_model.data.audio import read_audio
+from fxp_model.errors import InputError
+from fxp_model.pretrained import DEFAULT
+
+soundfile = pytest.importorskip("soundfile")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    labels = load_artifact(DEFAULT).labels
+    rows = []
+    for label in labels:
+        soundfile.write(
+            tmp_path / f"{label}.wav", np.random.default_rng(len(label)).normal(0, 0.1, 1600), 16000
+        )
+        rows.append(f"{label}.wav,{label}")
+    (tmp_path / "val.csv").write_text("\n".join(["file,class", *rows, ""]))
+    return tmp_path
+
+
+def test_frames_are_the_encoders(folder: Path) -> None:
+    artifact = load_artifact(DEFAULT)
+    frames = frames_for(artifact, folder, "val")
+    assert artifact.encoder is not None
+    encoder = CochlearEncoder.from_dict(artifact.encoder)
+    for index, label in enumerate(artifact.labels):
+        expected = encoder.encode(*read_audio(folder / f"{label}.wav"))
+        assert np.array_equal(frames.counts[:, index], expected)
+        assert frames.labels[index] == index
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": None}, r"^artifact asc20-256x256-k5 has no encoder: it does not take sound$"),
+        ({"channels": 64}, r"^artifact asc20-256x256-k5: channels of the encoder must be 140, not 64$"),
+        ({"count_bits": 5}, r"^artifact asc20-256x256-k5: count_bits of the encoder must be 4, not 5$"),
+        ({"labels": ("a",)}, r"^classes of .* must be those of the artifact \(a\), not close, .*$"),
+    ],
+)
+def test_what_does_not_fit_is_refused(folder: Path, changes: dict, message: str) -> None:
+    artifact = load_artifact(DEFAULT)
+    assert artifact.encoder is not None
+    own = {key: changes.pop(key) for key in ("channels", "count_bits") if key in changes}
+    changed = replace(artifact, **({"encoder": artifact.encoder | own} | changes))
+    with pytest.raises(InputError, match=message):
+        frames_for(changed, folder, "val")
