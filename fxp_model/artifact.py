@@ -41,7 +41,7 @@ class Artifact:
     Parameters
     ----------
     name : str
-        Name of the folder.
+        Name of the folder; where that is ``artifact``, as training writes it, of the folder above.
     network : Network
         Spec and integers.
     labels : tuple of str
@@ -84,8 +84,7 @@ def save_artifact(
     `extra_files` are texts kept beside, such as the model card; they are not part of the digest.
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and (_is_artifact(path) or not any(path.iterdir()))):
-        raise InputError(f"{path} exists and is not an artifact; name another folder")
+    check_target(path)
     description = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -115,6 +114,12 @@ def save_artifact(
             (folder / name).write_text(text)
         load_artifact(folder)
     return load_artifact(path)
+
+
+def check_target(path: Path) -> None:
+    """`InputError` unless `save_artifact` may write `path`: nothing, an empty folder or an artifact."""
+    if path.exists() and not (path.is_dir() and (_is_artifact(path) or not any(path.iterdir()))):
+        raise InputError(f"{path} exists and is not an artifact; name another folder")
 
 
 def load_artifact(path: Path | str) -> Artifact:
@@ -169,7 +174,7 @@ def load_artifact(path: Path | str) -> Artifact:
     except InputError as error:
         raise InputError(f"{path / 'stimulus.npz'}: {error}") from None
     return Artifact(
-        name=path.resolve().name,
+        name=_name(path.resolve()),
         network=_network(path / "weights.npz", contents["weights.npz"], spec),
         labels=labels,
         encoder=fields["encoder"],
@@ -188,6 +193,10 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "metrics": (dict,),
 }
 _JSON = {(dict,): "object", (list,): "array", (dict, type(None)): "object or null"}
+
+
+def _name(path: Path) -> str:
+    return path.parent.name if path.name == "artifact" else path.name
 
 
 def _is_artifact(path: Path) -> bool:

@@ -1,6 +1,8 @@
 """scripts/train.py from a folder of sound files to an artifact, and its one-line errors."""
 
 import csv
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,17 @@ from fxp_model.qat import checkpoint
 from fxp_model.qat.train import CHECKPOINT, LOG
 
 ROOT = Path(__file__).resolve().parents[1]
+KEYS = {
+    "artifact",
+    "data",
+    "split",
+    "engine",
+    "clips",
+    "accuracy",
+    "seconds",
+    "predictions_sha256",
+    "scores_sha256",
+}
 SMALL = ("--hidden", "8", "--epochs", "2", "--batch", "4")
 
 
@@ -80,8 +93,57 @@ def test_errors_are_one_line_and_status_2(trained, folder, arguments, message):
     out, _ = trained
     result = train("--data", folder, "--out", out, *SMALL, *arguments)
     assert result.returncode == 2
-    assert result.stderr.splitlines()[-1] == message.format(out=out)
+    assert result.stderr.splitlines() == [message.format(out=out)]
+
+
+def test_a_missing_split_is_refused_before_encoding(folder, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    (data / "val.csv").unlink()
+    result = train("--data", data, "--out", tmp_path / "run", *SMALL)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "val" in result.stderr.removeprefix(f"train.py: {data}")
+
+
+def test_a_foreign_artifact_folder_is_refused_before_encoding(folder, tmp_path):
+    target = tmp_path / "run" / "artifact"
+    target.mkdir(parents=True)
+    (target / "mine.txt").touch()
+    result = train("--data", folder, "--out", target.parent, *SMALL)
+    assert result.returncode == 2
+    line = f"train.py: {target} exists and is not an artifact; name another folder"
+    assert result.stderr.splitlines() == [line]
+
+
+def test_other_data_are_not_resumed(trained, folder, tmp_path):
+    out, _ = trained
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    shutil.copyfile(data / "high_1.wav", data / "high_0.wav")
+    result = train("--data", data, "--out", out, *SMALL, "--resume")
+    assert result.returncode == 2
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith(f"train.py: {out / CHECKPOINT}: frames_sha256 of the checkpoint is '")
+    assert line.endswith("' as asked: it is of other data")
     assert "Traceback" not in result.stderr
+
+
+def test_both_engines_evaluate_the_artifact_alike(trained, folder):
+    out, _ = trained
+    results = []
+    for engine in ("golden", "torch"):
+        command = [sys.executable, "scripts/evaluate.py", "--artifact", str(out / "artifact")]
+        command += ["--data", str(folder), "--engine", engine, "--json", "-"]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+        assert result.returncode == 0, result.stderr
+        results.append(json.loads(result.stdout))  # one object and nothing else
+        assert set(results[-1]) == KEYS
+        assert results[-1]["engine"] == engine
+        assert results[-1]["clips"] == 4
+    golden, by_torch = results
+    for key in ("accuracy", "predictions_sha256", "scores_sha256"):
+        assert golden[key] == by_torch[key]
 
 
 def test_an_interrupted_training_leaves_a_whole_checkpoint(folder, tmp_path):

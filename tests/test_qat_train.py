@@ -33,8 +33,8 @@ def frames(seed, clips=24):
     return Frames(counts, labels, lengths)
 
 
-def training(folder, recipe=RECIPE, shape=SHAPE):
-    return Training(network_spec(shape, CHANNELS, CLASSES), recipe, folder)
+def training(folder, recipe=RECIPE, shape=SHAPE, classes=("a", "b", "c")):
+    return Training(network_spec(shape, CHANNELS, CLASSES), recipe, folder, classes)
 
 
 def states_equal(one, other):
@@ -143,6 +143,42 @@ def test_another_network_is_refused(tmp_path):
     other = training(tmp_path, RECIPE, dataclasses.replace(SHAPE, kernel_size=3))
     with pytest.raises(InputError, match=r": network\.layers of the checkpoint is .*, not .* as asked$"):
         other.resume()
+
+
+def test_other_classes_are_refused(tmp_path):
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    training(tmp_path, recipe).run(frames(1), frames(2, 10))
+    message = r": classes of the checkpoint is \['a', 'b', 'c'\], not \['a', 'c', 'b'\] as asked$"
+    with pytest.raises(InputError, match=message):
+        training(tmp_path, recipe, classes=("a", "c", "b")).resume()
+
+
+@pytest.mark.parametrize("seeds", [(3, 2), (1, 3)], ids=["train", "val"])
+def test_other_frames_are_refused(tmp_path, seeds):
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    training(tmp_path, recipe).run(frames(1), frames(2, 10))
+    again = training(tmp_path, recipe)
+    again.resume()
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    message = rf"^.*{CHECKPOINT}: frames_sha256 of the checkpoint is '\w{{64}}', not '\w{{64}}' as asked: "
+    with pytest.raises(InputError, match=f"{message}it is of other data$"):
+        again.run(frames(seeds[0]), frames(seeds[1], 10))
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    again.run(frames(1), frames(2, 10))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": 1e6, "weight_decay": 1e6},  # the parameters grow beyond floats
+        {"learning_rate": 1e6, "weight_decay": 1e-1, "epochs": 1},  # and beyond the formats only
+    ],
+)
+def test_a_training_that_diverges_says_so(tmp_path, change):
+    message = r"^loss is not finite in epoch 0: lower the learning rate \(now 1e\+06\)$"
+    with pytest.raises(InputError, match=message):
+        training(tmp_path, dataclasses.replace(RECIPE, **change)).run(frames(1), frames(2, 10))
+    assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):

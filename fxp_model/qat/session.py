@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 from datetime import UTC, datetime
@@ -16,13 +15,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import fxp_model
-from fxp_model.artifact import Artifact, save_artifact
+from fxp_model.artifact import Artifact, check_target, save_artifact
 from fxp_model.data import CochlearEncoder, EncodedSplit, SpeechDataset, load_frames, open_dataset
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.qat.publish import delay_table, measure
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training
+from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training, frames_sha256
 
 ARTIFACT = "artifact"
 """Folder of the artifact inside the output folder."""
@@ -57,7 +56,8 @@ def train_artifact(
     Raises
     ------
     InputError
-        If the data cannot be read, `out` holds another training, or the counts do not fit `shape`.
+        If the data cannot be read, `out` holds another training or foreign files, the counts do
+        not fit `shape`, or the loss diverges.
     NotEqual
         If torch and the golden model differ on a validation clip; nothing is written then.
     """
@@ -66,13 +66,17 @@ def train_artifact(
     checkpoint = out / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise InputError(f"{checkpoint} exists: go on with --resume, or name another folder")
+    check_target(out / ARTIFACT)
     dataset = open_dataset(data)
+    for split in ("train", "val"):
+        dataset.split(split)
     encoder = CochlearEncoder(count_bits=shape.input_bits)
     spec = network_spec(shape, encoder.channels, len(dataset.classes))
-    train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
-    training = Training(spec, recipe, out)
+    training = Training(spec, recipe, out, dataset.classes)
     if resume:
         training.resume()
+    train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
+    training.check_data(train, val)
     started = time.perf_counter()
     with tqdm(total=recipe.epochs, initial=len(training.rows), desc="train", unit="epoch") as bar:
         batches = tqdm(total=-(-len(train) // recipe.batch), desc="epoch", unit="batch", leave=False)
@@ -127,16 +131,6 @@ def train_artifact(
 def frames_of(split: EncodedSplit) -> Frames:
     """What training needs of an encoded split."""
     return Frames(split.counts, split.labels, split.lengths)
-
-
-def frames_sha256(*splits: Frames) -> str:
-    """Digest of the counts, labels and lengths that a training saw."""
-    digest = hashlib.sha256()
-    for split in splits:
-        digest.update(np.ascontiguousarray(split.counts).tobytes())
-        for array in (split.labels, split.lengths):
-            digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
-    return digest.hexdigest()
 
 
 def stimulus(encoder: CochlearEncoder) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from fxp_model.spec import NetworkSpec
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
 MAX_GRADIENT_NORM = 5.0
+MAX_PARAMETER = 2.0**32
+"""A parameter beyond it, as no format of the hardware holds, is a training that diverged."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Recipe:
         for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1)):
             check_limits(name, getattr(self, name), 0, high)
         for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
-            check_limits(name, getattr(self, name), 0, None)
+            check_limits(name, getattr(self, name), 0, 10**6)
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,18 @@ class Training:
     recipe : Recipe
     folder : Path
         Where the checkpoint and the log go.
+    classes : tuple of str
+        Names of the labels; a checkpoint of other names is not resumed.
     """
 
-    def __init__(self, spec: NetworkSpec, recipe: Recipe, folder: Path) -> None:
+    def __init__(
+        self, spec: NetworkSpec, recipe: Recipe, folder: Path, classes: tuple[str, ...] = ()
+    ) -> None:
         self.spec = spec
         self.recipe = recipe
         self.folder = folder
+        self.classes = classes
+        self.frames_sha256: str | None = None
         kernels.match_threads()
         torch.manual_seed(recipe.seed)
         self.module = SpikingNetwork(spec)
@@ -141,19 +150,23 @@ class Training:
         arrays = {f"now/{name}": array for name, array in now.items()}
         arrays |= {f"best/{name}": array for name, array in self.best.items()}
         rows = [asdict(row) for row in self.rows]
-        checkpoint.save(self.folder / CHECKPOINT, arrays, {**self._identity(), "rows": rows})
+        checkpoint.save(
+            self.folder / CHECKPOINT,
+            arrays,
+            self._identity() | {"frames_sha256": self.frames_sha256, "rows": rows},
+        )
         with replacing(self.folder / LOG) as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
             writer.writeheader()
             writer.writerows(rows)
 
     def resume(self) -> None:
-        """Take up the checkpoint in the folder.
+        """Take up the checkpoint in the folder; `run` goes on with the same frames only.
 
         Raises
         ------
         InputError
-            If it is missing, damaged, or of another network or recipe.
+            If it is missing, damaged, or of another network, recipe or classes.
         """
         path = self.folder / CHECKPOINT
         arrays, description = checkpoint.load(path)
@@ -162,10 +175,19 @@ class Training:
                 raise InputError(f"{path}: {_difference(name, description.get(name), value)}")
         try:
             self.rows = [Epoch(**row) for row in description["rows"]]
+            self.frames_sha256 = description["frames_sha256"]
             checkpoint.restore(_under("now/", arrays), self.module, self.optimizer)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path}: not a checkpoint of this network: {error}") from None
         self.best = _under("best/", arrays)
+
+    def check_data(self, train: Frames, val: Frames) -> None:
+        """`InputError` if the checkpoint that was taken up saw other frames than these."""
+        digest = frames_sha256(train, val)
+        if self.frames_sha256 not in (None, digest):
+            difference = _difference("frames_sha256", self.frames_sha256, digest)
+            raise InputError(f"{self.folder / CHECKPOINT}: {difference}: it is of other data")
+        self.frames_sha256 = digest
 
     def run(
         self,
@@ -181,7 +203,13 @@ class Training:
             `val` selects the epoch and does nothing else.
         progress : callable
             Called with None after each batch and with the log's row after each epoch.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is of other frames, or the loss diverges.
         """
+        self.check_data(train, val)
         for epoch in range(len(self.rows), self.recipe.epochs):
             row = self._epoch(epoch, train, val, progress)
             self.rows.append(row)
@@ -213,11 +241,14 @@ class Training:
             output = self.module(counts, lengths, sigma, recipe.noise)
             loss = F.cross_entropy(output.logits, labels, label_smoothing=recipe.label_smoothing)
             rates = torch.stack([spikes.mean() for spikes in output.spikes])
-            self._step(loss + recipe.spike_cost * rates.sum(), rate)
+            if not (loss.isfinite() and self._step(loss + recipe.spike_cost * rates.sum(), rate)):
+                raise self._diverged(epoch)
             loss_sum += loss.item() * len(batch)
             rate_sum += rates.mean().item() * len(batch)
             right += int((output.logits.argmax(1) == labels).sum())
             progress(None)
+        if not all((parameter.abs() < MAX_PARAMETER).all() for parameter in self.module.parameters()):
+            raise self._diverged(epoch)
         self.module.eval()
         return Epoch(
             epoch=epoch,
@@ -229,20 +260,37 @@ class Training:
             learning_rate=rate,
         )
 
-    def _step(self, loss: torch.Tensor, rate: float) -> None:
+    def _step(self, loss: torch.Tensor, rate: float) -> bool:
+        """Follow the gradient; False, and no step, where it is not finite."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM)
+        if not torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM).isfinite():
+            return False
         self.optimizer.step()
         self.module.constrain()
+        return True
+
+    def _diverged(self, epoch: int) -> InputError:
+        now = self.recipe.learning_rate
+        return InputError(f"loss is not finite in epoch {epoch}: lower the learning rate (now {now:g})")
 
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must agree on with the training that resumes it."""
-        identity = {"network": self.spec.to_dict(), "recipe": asdict(self.recipe)}
+        identity = {"network": self.spec.to_dict(), "recipe": asdict(self.recipe), "classes": self.classes}
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
+
+
+def frames_sha256(*splits: Frames) -> str:
+    """Digest of the counts, labels and lengths that a training saw."""
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update(np.ascontiguousarray(split.counts).tobytes())
+        for array in (split.labels, split.lengths):
+            digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
+    return digest.hexdigest()
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:
