@@ -181,6 +181,13 @@ def test_an_empty_folder_is_filled(tmp_path):
     assert save_artifact(tmp_path / "empty", **PARTS).labels == ("yes", "no")
 
 
+def test_an_artifact_has_the_name_of_its_folder_or_of_its_training(saved):
+    assert load_artifact(saved).name == saved.name
+    training = saved.with_name("artifact")
+    saved.rename(training)
+    assert load_artifact(training).name == training.parent.name
+
+
 @pytest.mark.parametrize("names", [["notes.txt"], [SUMS, "debian.iso"], ["spec.json", "weights.npz"]])
 def test_what_is_not_an_artifact_is_not_overwritten(tmp_path, names):
     folder = tmp_path / "thesis"
