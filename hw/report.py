@@ -132,15 +132,22 @@ def _formats(stage: IntegratorSpec) -> dict[str, str]:
 
 
 def _behaviour(stage: IntegratorSpec) -> dict[str, Any]:
+    recurrent_parameters = 0
     if isinstance(stage, LayerSpec):
         rec = stage.recurrence
+        recurrent_parameters = stage.recurrent_parameters
         does = "no recurrence" if rec is None else f"{rec.kind} K={rec.kernel_size} delays<={rec.max_delay}"
         does += f", reset {stage.reset_mode}"
     else:
         assert isinstance(stage, ReadoutSpec)
         does = f"readout {stage.mode}"
     beta = float(stage.beta_format.to_real(stage.beta))
-    return {"does": does, "beta": f"{beta:g}", "requantisation": f"{stage.rounding}, {stage.overflow}"}
+    return {
+        "does": does,
+        "recurrent_parameters": recurrent_parameters,
+        "beta": f"{beta:g}",
+        "requantisation": f"{stage.rounding}, {stage.overflow}",
+    }
 
 
 def _range(values: list[int]) -> dict[str, float]:
