@@ -8,6 +8,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import QFormat
 from fxp_model.network import Network, StageParams, run
 from fxp_model.qat import evaluate
+from fxp_model.qat.layer import Numbers
 from fxp_model.qat.network import Regularization, SpikingNetwork, from_network
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.spec import (
@@ -90,7 +91,7 @@ def test_the_norm_is_folded_into_weights_and_bias():
         weight, mean, var = layer.weight.double(), layer.mean.double(), layer.var.double()
         norm = (x @ weight.T - mean) / torch.sqrt(var + 1e-5)
         expected = norm * layer.gamma.double() + layer.bias.double()
-    exact = layer.exact()
+    exact = layer.folded()
     # each of 9 weights is off by half an lsb times a count below 16, the bias by half of its lsb
     tolerance = 9 * 15 * exact.spec.weight.lsb / 2 + exact.spec.bias.lsb / 2
     assert float((exact.current(x) - expected).abs().max()) <= tolerance
@@ -104,7 +105,7 @@ def test_training_and_eval_agree_when_batch_and_running_statistics_do():
     for stage in module.stages:
         if stage.normalized:
             # a stage with the running statistics as its fixed fold
-            exact = stage.exact()
+            exact = stage.folded()
             stage.normalized = False
             stage.weight.data, stage.bias.data = exact.weight.float(), exact.bias.float()
     with torch.no_grad():
@@ -133,7 +134,7 @@ def test_lengths_hide_what_comes_after():
     """Logits over the first steps do not depend on the steps that follow."""
     for readout in ReadoutMode:
         torch.manual_seed(0)
-        module = SpikingNetwork(network_spec(Shape(hidden=(6,), readout=readout), 5, 3), normalized=False)
+        module = SpikingNetwork(network_spec(Shape(hidden=(6,), readout=readout), 5, 3), Numbers(normalized=False))
         counts = torch.randint(0, 16, (12, 2, 5)).float()
         changed = counts.clone()
         changed[7:, 0] = 15 - changed[7:, 0]

@@ -1,6 +1,7 @@
 """Stages of a network as modules: hidden layers and the readout.
 
-A stage keeps real parameters and sees them through their formats. Batch norm is
+A stage keeps real parameters and sees them through their formats, or as they are where
+`quantized` is off: the float networks that quantised ones are compared with. Batch norm is
 folded while it trains (Krishnamoorthi, 1806.08342, section 3.2.2): weights are
 quantised with the gain of the running statistics,
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -21,10 +23,11 @@ from torch import Tensor, nn
 
 from fxp_model.fixed import QFormat
 from fxp_model.network import StageParams
-from fxp_model.qat import delays, kernels
+from fxp_model.qat import delays, kernels, plain
 from fxp_model.qat.neuron import Neuron, Recurrence
 from fxp_model.qat.neuron import simulate as simulate_reference
 from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
+from fxp_model.qat.signal import Norm, Signal
 from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind
 
 NORM_EPS = 1e-5
@@ -36,24 +39,60 @@ def simulate(
     i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None
 ) -> tuple[Tensor, Tensor]:
     """Membranes and spikes (T, B, N), by the fused kernel where it applies, else by plain torch."""
-    if kernels.supports(neuron, recurrence, i_syn.device):
+    if kernels.supports(neuron, i_syn.device):
         return kernels.simulate(i_syn, beta, neuron, recurrence)
     course = simulate_reference(i_syn, beta, neuron, recurrence)
     return course.v_mem, course.spikes
 
 
 @dataclass(frozen=True)
-class Exact:
-    """A stage in eval mode: float64 tensors that are multiples of the lsb of their formats in `spec`."""
+class Numbers:
+    """How a module sees its parameters.
+
+    normalized : batch norm between the weights and the membrane of hidden layers
+    fitted : scales of weights and kernels follow their values, and only their widths are the spec's;
+        off for integers that are fixed already
+    quantized : everything is rounded to its format; off for float networks
+    """
+
+    normalized: bool = True
+    fitted: bool = True
+    quantized: bool = True
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Random losses of a layer in one training step.
+
+    factor : on the inputs, of which the layer before dropped some
+    gate : (B, N_out) factor on the recurrent current, or None
+    kept : (T, B, N_out) uint8, which spikes go out; None: all
+    """
+
+    factor: float = 1.0
+    gate: Tensor | None = None
+    kept: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A stage in eval mode, batch norm folded in.
+
+    Float64 tensors; where `quantized`, multiples of the lsb of their formats in `spec`, with which
+    every sum is exact.
+    """
 
     spec: LayerSpec | ReadoutSpec
+    quantized: bool
     weight: Tensor
     bias: Tensor
     beta: Tensor
     recurrence: Recurrence | None = None
 
     def current(self, x: Tensor) -> Tensor:
-        """i_syn = W x + bias (T, B, N_out) of inputs `x` of any dtype, in the dtype of the exact sum."""
+        """i_syn = W x + bias (T, B, N_out) of inputs `x` of any dtype; exact where quantised, else float32."""
+        if not self.quantized:
+            return F.linear(x.float(), self.weight.float(), self.bias.float())
         product = exact_dtype(self.spec.accumulator_bits, self.spec.weight.width)
         dtype = exact_dtype(self.spec.sum_bits, self.spec.membrane.width)
         return F.linear(x.to(product), self.weight.to(product)).to(dtype) + self.bias.to(dtype)
@@ -64,7 +103,7 @@ class Exact:
         if recurrence is not None:
             taps = delays.Taps(recurrence.taps.first, recurrence.taps.weight.to(dtype))
             recurrence = Recurrence(recurrence.weight.to(dtype), taps)
-        return self.beta.to(dtype), neuron_of(self.spec), recurrence
+        return self.beta.to(dtype), neuron_of(self.spec, self.quantized), recurrence
 
     def params(self) -> StageParams:
         """The integers."""
@@ -78,11 +117,12 @@ class Exact:
         return StageParams(weight, bias, recurrent, (self.recurrence.taps.first - 1).cpu().numpy())
 
 
-def neuron_of(spec: LayerSpec | ReadoutSpec) -> Neuron:
-    """Constants of the membrane of a stage."""
+def neuron_of(spec: LayerSpec | ReadoutSpec, quantized: bool) -> Neuron:
+    """Constants of the membrane of a stage; a real one unless `quantized`."""
     fires = isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT
     v_th = float(spec.membrane.to_real(spec.v_th)) if fires else None
-    return Neuron(v_th, spec.reset_mode, spec.membrane, spec.rounding, spec.overflow)
+    membrane = spec.membrane if quantized else None
+    return Neuron(v_th, spec.reset_mode, membrane, spec.rounding, spec.overflow)
 
 
 class Stage(nn.Module):
@@ -91,68 +131,67 @@ class Stage(nn.Module):
     Parameters
     ----------
     spec : LayerSpec or ReadoutSpec
-        Formats and constants. While `fitted`, the scale of the weights follows their
-        values and only their width is taken from here.
-    normalized : bool
-        Batch norm between the weights and the membrane.
-    fitted : bool
-        False for integers that are fixed already.
+        Formats and constants.
+    numbers : Numbers
     """
 
-    def __init__(self, spec: LayerSpec | ReadoutSpec, *, normalized: bool, fitted: bool) -> None:
+    def __init__(self, spec: LayerSpec | ReadoutSpec, numbers: Numbers) -> None:
         super().__init__()
         self.spec = spec
-        self.normalized = normalized
-        self.fitted = fitted
+        self.numbers = numbers
         bound = math.sqrt(6.0 / spec.n_in)
         self.weight = nn.Parameter(torch.empty(spec.n_out, spec.n_in).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(spec.n_out))
         self.beta = nn.Parameter(torch.tensor(float(spec.beta_format.to_real(spec.beta))))
-        if normalized:
+        if numbers.normalized:
             self.gamma = nn.Parameter(torch.ones(spec.n_out))
             self.mean = nn.Buffer(torch.zeros(spec.n_out))
             self.var = nn.Buffer(torch.ones(spec.n_out))
 
     def gain(self) -> Tensor:
         """Factor (N_out,) on each row of the weights that batch norm amounts to."""
-        if not self.normalized:
+        if not self.numbers.normalized:
             return torch.ones_like(self.bias)
         gain = self.gamma / torch.sqrt(self.var + NORM_EPS)
         return torch.where(gain.abs() < _SMALLEST_GAIN, _SMALLEST_GAIN, gain)
 
     def weight_format(self, scaled: Tensor) -> QFormat:
         """Format of the folded weights `scaled`."""
-        return fitted_format(scaled, self.spec.weight.width) if self.fitted else self.spec.weight
+        return fitted_format(scaled, self.spec.weight.width) if self.numbers.fitted else self.spec.weight
 
-    def current(self, x: Tensor) -> Tensor:
-        """Feed-forward current (T, B, N_out) of inputs `x` (T, B, N_in) while training."""
+    def seen_weight(self) -> Tensor:
+        """Weights as training sees them: through their format, with the gain of the running statistics."""
         gain = self.gain().detach()[:, None]
         scaled = self.weight * gain
-        weight = requantize(scaled, self.weight_format(scaled))
-        if not self.normalized:
-            return F.linear(x, weight, requantize(self.bias, self.spec.bias))
-        current = F.linear(x, weight / gain)
-        statistics = (self.mean, self.var, self.gamma, self.bias)
-        flat = F.batch_norm(current.flatten(0, 1), *statistics, True, NORM_MOMENTUM, NORM_EPS)
-        return flat.view_as(current)
+        return self._seen(scaled, self.weight_format(scaled)) / gain
 
-    def course(self, x: Tensor, recurrence: Recurrence | None) -> tuple[Tensor, Tensor]:
-        """Membranes and spikes (T, B, N_out) of inputs `x` (T, B, N_in) while training."""
-        beta = requantize(self.beta, self.spec.beta_format)
-        return simulate(self.current(x), beta, neuron_of(self.spec), recurrence)
+    def seen_beta(self) -> Tensor:
+        """Leak as training sees it."""
+        return self._seen(self.beta, self.spec.beta_format)
+
+    def path(self) -> ModuleType:
+        """`kernels` where they compute this stage, else `plain`."""
+        neuron = neuron_of(self.spec, self.numbers.quantized)
+        return kernels if kernels.supports(neuron, self.weight.device) else plain
 
     @torch.no_grad()
-    def exact(self) -> Exact:
-        """Folded and quantised parameters: what eval mode computes with and what is exported."""
+    def folded(self) -> Folded:
+        """What eval mode computes with; where quantised, what is exported."""
         gain = self.gain().double()
         scaled = self.weight.double() * gain[:, None]
         bias = self.bias.double()
-        if self.normalized:
+        if self.numbers.normalized:
             bias = bias - self.mean.double() * gain
-        beta = requantize(self.beta.double(), self.spec.beta_format)
-        beta_raw = int(codes(beta, self.spec.beta_format.frac_bits))
-        spec = replace(self.spec, weight=self.weight_format(scaled), beta=beta_raw)
-        return Exact(spec, requantize(scaled, spec.weight), requantize(bias, spec.bias), beta)
+        beta = self._seen(self.beta.double(), self.spec.beta_format)
+        spec = self.spec
+        if self.numbers.quantized:
+            beta_raw = int(codes(beta, spec.beta_format.frac_bits))
+            spec = replace(spec, weight=self.weight_format(scaled), beta=beta_raw)
+        weight, bias = self._seen(scaled, spec.weight), self._seen(bias, spec.bias)
+        return Folded(spec, self.numbers.quantized, weight, bias, beta)
+
+    def _seen(self, real: Tensor, fmt: QFormat) -> Tensor:
+        return requantize(real, fmt) if self.numbers.quantized else real
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -171,8 +210,8 @@ class HiddenLayer(Stage):
 
     spec: LayerSpec
 
-    def __init__(self, spec: LayerSpec, *, normalized: bool, fitted: bool) -> None:
-        super().__init__(spec, normalized=normalized, fitted=fitted)
+    def __init__(self, spec: LayerSpec, numbers: Numbers) -> None:
+        super().__init__(spec, numbers)
         if spec.recurrence is not None:
             n, size = spec.n_out, spec.recurrence.kernel_size
             if spec.recurrence.kind is RecurrenceKind.CONV:
@@ -184,35 +223,41 @@ class HiddenLayer(Stage):
             start = torch.empty(n).uniform_(self.MEAN_DELAY - 10, self.MEAN_DELAY + 10)
             self.delay = nn.Parameter(start.clamp(0, spec.recurrence.max_delay))
 
-    def forward(self, x: Tensor, sigma: float | None, gate: Tensor | None) -> Tensor:
-        """Spikes (T, B, N_out) while training.
+    def forward(self, x: Signal, sigma: float | None, noise: Noise) -> tuple[Signal, Tensor]:
+        """Spikes that go out (T, B, N_out), and the number of all, while training.
 
         Parameters
         ----------
-        x : (T, B, N_in)
+        x : Signal
         sigma : float or None
             Width of the delay's triangle; None: delays rounded and fixed.
-        gate : (B, N_out) or None
-            Factor on the recurrent current.
+        noise : Noise
         """
         recurrence = None
         if self.spec.recurrence is not None:
-            weight = requantize(self.recurrent, self._recurrent_format())
+            weight = self._seen(self.recurrent, self._recurrent_format())
             taps = self._integer_taps() if sigma is None else delays.spread(self.delay, sigma)
-            recurrence = Recurrence(weight, taps, gate)
-        return self.course(x, recurrence)[1]
+            recurrence = Recurrence(weight, taps, noise.gate)
+        neuron = neuron_of(self.spec, self.numbers.quantized)
+        norm = Norm(self.gamma, self.bias, self.mean, self.var, NORM_EPS, NORM_MOMENTUM)
+        weight = self.seen_weight() * noise.factor
+        spikes, count = self.path().hidden_layer(
+            x, weight, norm, self.seen_beta(), neuron, recurrence, noise.kept
+        )
+        return spikes, count
 
     @torch.no_grad()
-    def exact(self) -> Exact:
-        """Adds the quantised recurrence, with integer delays, to that of `Stage`."""
-        exact = super().exact()
+    def folded(self) -> Folded:
+        """Adds the recurrence, with integer delays, to that of `Stage`."""
+        folded = super().folded()
         if self.spec.recurrence is None:
-            return exact
+            return folded
         fmt = self._recurrent_format()
-        assert isinstance(exact.spec, LayerSpec)
-        spec = replace(exact.spec, recurrence=replace(self.spec.recurrence, weight=fmt))
-        weight = requantize(self.recurrent.double(), fmt)
-        return replace(exact, spec=spec, recurrence=Recurrence(weight, self._integer_taps()))
+        weight = self._seen(self.recurrent.double(), fmt)
+        spec = folded.spec
+        if self.numbers.quantized:
+            spec = replace(spec, recurrence=replace(self.spec.recurrence, weight=fmt))
+        return replace(folded, spec=spec, recurrence=Recurrence(weight, self._integer_taps()))
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -224,7 +269,7 @@ class HiddenLayer(Stage):
     def _recurrent_format(self) -> QFormat:
         assert self.spec.recurrence is not None
         own = self.spec.recurrence.weight
-        return fitted_format(self.recurrent, own.width) if self.fitted else own
+        return fitted_format(self.recurrent, own.width) if self.numbers.fitted else own
 
     def _integer_taps(self) -> delays.Taps:
         assert self.spec.recurrence is not None
@@ -237,20 +282,22 @@ class Readout(Stage):
 
     spec: ReadoutSpec
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Logits (B, classes) while training: scores over the first `lengths` (B,) steps.
+    def forward(self, x: Signal, factor: float) -> Tensor:
+        """Logits (B, classes) while training: scores over each clip's own steps, of inputs times `factor`.
 
         Sums and spike counts are divided by the length, so that logits keep their size.
         """
-        v_mem, spikes = self.course(x, None)
-        steps = torch.arange(len(x), device=x.device)[:, None, None]
-        inside = steps < lengths[:, None]
+        weight = self.seen_weight() * factor
+        current = self.path().weighed(x, weight) + self._seen(self.bias, self.spec.bias)
+        neuron = neuron_of(self.spec, self.numbers.quantized)
+        v_mem, spikes = simulate(current, self.seen_beta(), neuron, None)
+        inside, lengths = x.inside()[:, :, None], x.lengths
         match self.spec.mode:
             case ReadoutMode.SUM:
                 return (v_mem * inside).sum(0) / lengths[:, None]
             case ReadoutMode.SPIKE_COUNT:
                 return (spikes * inside).sum(0) / lengths[:, None]
             case ReadoutMode.LAST:
-                return v_mem[lengths - 1, torch.arange(x.shape[1], device=x.device)]
+                return v_mem[lengths - 1, torch.arange(len(lengths), device=lengths.device)]
             case ReadoutMode.MAX:
                 return v_mem.masked_fill(~inside, -math.inf).amax(0)

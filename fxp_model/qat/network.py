@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fxp_model.network import Network, check_counts
-from fxp_model.qat import neuron
-from fxp_model.qat.layer import HiddenLayer, Readout, Stage, simulate
+from fxp_model.qat import kernels, neuron, parallel
+from fxp_model.qat.layer import HiddenLayer, Noise, Numbers, Readout, Stage, simulate
 from fxp_model.qat.limits import check_limits
 from fxp_model.qat.quantize import codes
+from fxp_model.qat.signal import Signal
 from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
@@ -41,10 +41,10 @@ class Regularization:
 
 @dataclass(frozen=True)
 class Output:
-    """Of a training step: `logits` (B, classes) and the spikes (T, B, N) of each hidden layer."""
+    """Of a training step: `logits` (B, classes), and `rates` (hidden layers,), spikes per neuron and step."""
 
     logits: Tensor
-    spikes: tuple[Tensor, ...]
+    rates: Tensor
 
 
 class SpikingNetwork(nn.Module):
@@ -53,22 +53,23 @@ class SpikingNetwork(nn.Module):
     Parameters
     ----------
     spec : NetworkSpec
-        Shape and formats. While `fitted`, the scales of weights and kernels follow
-        their values, and `beta` is the value at the start.
-    normalized : bool
-        Batch norm in the hidden layers.
-    fitted : bool
-        False for integers that are fixed already.
+        Shape and formats; `beta` is the value at the start.
+    numbers : Numbers
+        How the parameters are seen.
     """
 
-    def __init__(self, spec: NetworkSpec, *, normalized: bool = True, fitted: bool = True) -> None:
+    def __init__(self, spec: NetworkSpec, numbers: Numbers = Numbers()) -> None:
         super().__init__()
-        layers = [HiddenLayer(s, normalized=normalized, fitted=fitted) for s in spec.layers]
-        self.layers = cast(Iterable[HiddenLayer], nn.ModuleList(layers))
-        self.readout = Readout(spec.readout, normalized=False, fitted=fitted)
+        self.spec = spec
+        self.numbers = numbers
+        layers = [HiddenLayer(s, numbers) for s in spec.layers]
+        self.layers = cast(Sequence[HiddenLayer], nn.ModuleList(layers))
+        self.readout = Readout(spec.readout, replace(numbers, normalized=False))
 
     def forward(self, counts: Tensor, lengths: Tensor, sigma: float | None, noise: Regularization) -> Output:
-        """One training step's outputs of `counts` (T, B, n_in), of which `lengths` (B,) steps count.
+        """One training step's outputs of `counts` (T, B, n_in) uint8, of which `lengths` (B,) steps count.
+
+        Counts are zero beyond the lengths; how far the batch is padded changes nothing.
 
         Raises
         ------
@@ -77,16 +78,18 @@ class SpikingNetwork(nn.Module):
         """
         if not self.training:
             raise RuntimeError("forward takes a training step; in eval mode call trace or scores")
-        x, spikes = counts, []
+        real = self.readout.weight.dtype
+        kernel_path = self.layers[0].path() is kernels
+        link = counts.new_empty((), dtype=real).expand(counts.shape) if kernel_path else counts.to(real)
+        x, factor = Signal(counts, link, lengths), 1.0
+        rates = []
         for layer in self.layers:
-            gate = None
-            if noise.recurrent_dropout > 0:
-                gate = _gate((x.shape[1], layer.spec.n_out), noise.recurrent_dropout, x)
-            x = layer(x, sigma, gate)
-            spikes.append(x)
-            if noise.dropout > 0:
-                x = x * _gate(x.shape, noise.dropout, x)
-        return Output(self.readout(x, lengths), tuple(spikes))
+            gate = _gate(x, layer.spec.n_out, noise.recurrent_dropout, real)
+            kept, after = _kept(x, layer.spec.n_out, noise.dropout)
+            x, count = layer(x, sigma, Noise(factor, gate, kept))
+            rates.append(count / (lengths.sum() * layer.spec.n_out))
+            factor = after
+        return Output(self.readout(x, factor), torch.stack(rates))
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -114,7 +117,7 @@ class SpikingNetwork(nn.Module):
         x = self._checked(counts)
         layers = []
         for layer in self.layers:
-            exact = layer.exact()
+            exact = layer.folded()
             i_syn = exact.current(x)
             course = neuron.simulate(i_syn, *exact.dynamics(i_syn.dtype))
             layers.append(
@@ -126,7 +129,7 @@ class SpikingNetwork(nn.Module):
                 )
             )
             x = course.spikes
-        exact = self.readout.exact()
+        exact = self.readout.folded()
         i_syn = exact.current(x)
         course = neuron.simulate(i_syn, *exact.dynamics(i_syn.dtype))
         v_mem = codes(course.v_mem, exact.spec.membrane.frac_bits)
@@ -140,24 +143,39 @@ class SpikingNetwork(nn.Module):
         )
 
     @torch.no_grad()
-    def scores(self, counts: NDArray[np.integer]) -> NDArray[np.int64]:
-        """The scores of `trace` (B, classes), by the fused kernels where they apply: for validation."""
+    def scores(self, counts: NDArray[np.integer]) -> NDArray[np.float64 | np.int64]:
+        """Class scores (B, classes), by the fused kernels where they apply.
+
+        Those of `trace` where quantised; else real numbers.
+        """
         x = self._checked(counts)
         for stage in self.stages:
-            exact = stage.exact()
-            i_syn = exact.current(x).double()
-            v_mem, x = simulate(i_syn, *exact.dynamics(i_syn.dtype))
+            folded = stage.folded()
+            i_syn = folded.current(x)
+            if self.numbers.quantized:
+                i_syn = i_syn.double()
+            v_mem, x = simulate(i_syn, *folded.dynamics(i_syn.dtype))
         spec = self.readout.spec
-        return _array(_scores(spec.mode, codes(v_mem, spec.membrane.frac_bits), codes(x, 0)))
+        if self.numbers.quantized:
+            v_mem, x = codes(v_mem, spec.membrane.frac_bits), codes(x, 0)
+        return _array(_scores(spec.mode, v_mem, x))
 
     def _checked(self, counts: NDArray[np.integer]) -> Tensor:
-        checked = check_counts(self.export().spec, counts)
+        checked = check_counts(self.spec, counts)
         return torch.from_numpy(checked).to(self.readout.weight.device)
 
     @torch.no_grad()
     def export(self) -> Network:
-        """The network in integers: what eval mode computes with."""
-        stages = [stage.exact() for stage in self.stages]
+        """The network in integers: what eval mode of a quantised module computes with.
+
+        Raises
+        ------
+        RuntimeError
+            If the module is not quantised.
+        """
+        if not self.numbers.quantized:
+            raise RuntimeError("a network of real numbers has no integers to export")
+        stages = [stage.folded() for stage in self.stages]
         specs = [stage.spec for stage in stages]
         spec = NetworkSpec(
             tuple(s for s in specs if isinstance(s, LayerSpec)),
@@ -168,7 +186,7 @@ class SpikingNetwork(nn.Module):
 
 def from_network(network: Network) -> SpikingNetwork:
     """A module with exactly the integers of `network`, in eval mode."""
-    module = SpikingNetwork(network.spec, normalized=False, fitted=False).double().eval()
+    module = SpikingNetwork(network.spec, Numbers(normalized=False, fitted=False)).double().eval()
     with torch.no_grad():
         for stage, spec, params in zip(module.stages, network.spec.stages, network.params, strict=True):
             stage.weight.copy_(torch.from_numpy(spec.weight.to_real(params.weight)))
@@ -197,15 +215,32 @@ def _scores(mode: ReadoutMode, v_mem: Tensor, spikes: Tensor) -> Tensor:
             return total
 
 
-def _array(codes_: Tensor) -> NDArray[np.int64]:
-    array: NDArray[np.int64] = codes_.cpu().numpy()
+def _array(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.cpu().numpy()
     return array
 
 
-def _gate(shape: tuple[int, ...], share: float, like: Tensor) -> Tensor:
-    """Factors 0 with probability `share`, in steps of 1/256, else the inverse of the probability to stay."""
-    dropped, size = round(share * 256), math.prod(shape)
+def _kept(x: Signal, n: int, share: float) -> tuple[Tensor | None, float]:
+    """Which spikes (T, B, n) stay when `share` are lost, in steps of 1/256, and the factor that makes up for it."""
+    dropped = round(share * 256)
+    if dropped == 0:
+        return None, 1.0
+    return (_bytes(len(x.events), x, n) >= dropped).view(torch.uint8), 256 / (256 - dropped)
+
+
+def _gate(x: Signal, n: int, share: float, real: torch.dtype) -> Tensor | None:
+    """Factors (B, n) on the recurrent current, of which `share` are zero."""
+    dropped = round(share * 256)
+    if dropped == 0:
+        return None
+    return (_bytes(1, x, n)[0] >= dropped).to(real) * (256 / (256 - dropped))
+
+
+def _bytes(steps: int, x: Signal, n: int) -> Tensor:
+    """Random bytes (steps, B, n) for the clips of this process, drawn for those of all processes."""
+    rank, world = parallel.shares()
+    samples = len(x.lengths) if world == 1 else int(parallel.all_sum(torch.tensor(len(x.lengths))))
+    size = steps * samples * n
     # one 64-bit draw is eight random bytes: several times faster than a float for each
-    words = torch.randint(-(2**63), 2**63 - 1, (size // 8 + 1,), device=like.device)
-    kept = words.view(torch.uint8)[:size].view(shape) >= dropped
-    return kept.to(like.dtype).mul_(256 / (256 - dropped))
+    words = torch.randint(-(2**63), 2**63 - 1, (size // 8 + 1,), device=x.events.device)
+    return words.view(torch.uint8)[:size].view(steps, samples, n)[:, rank::world].contiguous()

@@ -1,6 +1,6 @@
 """One layer of leaky integrate-and-fire neurons over time, in plain torch.
 
-The oracle of the fused kernels, the path for GPUs and dense recurrence, and, in an
+The oracle of the fused kernels, the path for GPUs and for other modes of Q, and, in an
 exact dtype, the evaluation that equals the golden model bit for bit.
 """
 
@@ -21,11 +21,15 @@ from fxp_model.spec import ResetMode
 
 @dataclass(frozen=True)
 class Neuron:
-    """Constants of the neurons of a stage, real units; `v_th` None: they never fire."""
+    """Constants of the neurons of a stage, real units.
+
+    v_th : None where neurons never fire
+    membrane : None for real membranes, which Q leaves as they are
+    """
 
     v_th: float | None
     reset_mode: ResetMode
-    membrane: QFormat
+    membrane: QFormat | None
     rounding: Rounding
     overflow: Overflow
 
@@ -86,7 +90,9 @@ def simulate(i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence
         i_rec = silent
         if recurrence is not None:
             i_rec = recurrent_current(recurrence, future[t].clone())
-        v = requantize(beta * v + i_syn[t] + i_rec, neuron.membrane, neuron.rounding, neuron.overflow)
+        v = beta * v + i_syn[t] + i_rec
+        if neuron.membrane is not None:
+            v = requantize(v, neuron.membrane, neuron.rounding, neuron.overflow)
         y = silent if neuron.v_th is None else fire(v, neuron.v_th)
         course.append((i_rec, v, y))
         if recurrence is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from fxp_model.fixed import QFormat
 from fxp_model.qat.limits import check_limits
@@ -24,12 +25,20 @@ HIDDEN_BETA = 0.75
 READOUT_BETA = 0.9
 
 
+class RecurrentLayers(StrEnum):
+    """Which hidden layers have a recurrence."""
+
+    ALL = "all"
+    LAST = "last"
+
+
 @dataclass(frozen=True)
 class Shape:
     """What a user chooses of a network that is still to be trained.
 
     hidden : neurons of each hidden layer
     recurrence : kind, or None for no recurrence
+    recurrent_layers : hidden layers that have it
     kernel_size : taps of a ``conv`` kernel
     input_bits, weight_bits, kernel_bits : widths; of weights and kernel 2..16
     max_delay : largest axonal delay in steps
@@ -37,6 +46,7 @@ class Shape:
 
     hidden: tuple[int, ...] = (256, 256)
     recurrence: RecurrenceKind | None = RecurrenceKind.CONV
+    recurrent_layers: RecurrentLayers = RecurrentLayers.ALL
     kernel_size: int = 5
     max_delay: int = 63
     input_bits: int = 4
@@ -61,6 +71,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             max_delay=shape.max_delay,
             kernel_size=shape.kernel_size if conv else 0,
         )
+    first_recurrent = 0 if shape.recurrent_layers is RecurrentLayers.ALL else len(shape.hidden) - 1
     layers = tuple(
         LayerSpec(
             n_in=before,
@@ -73,7 +84,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             beta_format=BETA,
             v_th=int(HIDDEN_MEMBRANE.from_real(1.0)),
             reset_mode=shape.reset_mode,
-            recurrence=recurrence,
+            recurrence=recurrence if index >= first_recurrent else None,
         )
         for index, (before, after) in enumerate(zip((n_in, *shape.hidden), shape.hidden, strict=False))
     )

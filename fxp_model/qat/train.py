@@ -21,9 +21,10 @@ from fxp_model.files import replacing
 from fxp_model.qat import checkpoint, kernels
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
+from fxp_model.qat.layer import Numbers
 from fxp_model.qat.limits import check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork
-from fxp_model.spec import NetworkSpec
+from fxp_model.spec import MAX_DELAY_STEPS, NetworkSpec
 
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
@@ -57,7 +58,10 @@ class Recipe:
     delay_rate : factor of it for the delays, which count steps
     warmup : share of the training in which the rate rises
     weight_decay, label_smoothing
+    quantized : train with the formats of the network; False: a network of real numbers
     learn_beta : train the leaks too
+    learn_delays : False: they stay where they start
+    start_delay : delay in steps at the start, of each layer with recurrence; None: at random for each neuron
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
     sigma : width of the delay's triangle at the start
     rounds_at : share of the training after which delays are integers
@@ -76,7 +80,10 @@ class Recipe:
     warmup: float = 0.3
     weight_decay: float = 1e-5
     label_smoothing: float = 0.1
+    quantized: bool = True
     learn_beta: bool = False
+    learn_delays: bool = True
+    start_delay: tuple[float, ...] | None = None
     spike_cost: float = 0.0
     sigma: float = 10.0
     rounds_at: float = 0.8
@@ -90,6 +97,8 @@ class Recipe:
             check_limits(name, getattr(self, name), 0, high)
         for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
             check_limits(name, getattr(self, name), 0, 10**6)
+        for delay in self.start_delay or ():
+            check_limits("start_delay", delay, 0, MAX_DELAY_STEPS)
 
 
 @dataclass(frozen=True)
@@ -132,9 +141,9 @@ class Training:
         self.frames_sha256: str | None = None
         kernels.match_threads()
         torch.manual_seed(recipe.seed)
-        self.module = SpikingNetwork(spec)
-        for stage in self.module.stages:
-            stage.beta.requires_grad_(recipe.learn_beta)
+        self.numbers = Numbers(quantized=recipe.quantized)
+        self.module = SpikingNetwork(spec, self.numbers)
+        _prepare(self.module, recipe)
         self.optimizer = _optimizer(self.module, recipe)
         self.rows: list[Epoch] = []
         self.best: checkpoint.Arrays = {}
@@ -217,7 +226,7 @@ class Training:
                 self.best = _under("module/", checkpoint.state_of(self.module, self.optimizer))
             self.save()
             progress(row)
-        best = SpikingNetwork(self.spec)
+        best = SpikingNetwork(self.spec, self.numbers)
         best.load_state_dict(self.best)
         return best.eval()
 
@@ -227,7 +236,9 @@ class Training:
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, epoch])
         torch.manual_seed(int(rng.integers(2**63)))
-        sigma = sigma_at(epoch / recipe.epochs, recipe.sigma, recipe.rounds_at)
+        sigma = None
+        if recipe.learn_delays:
+            sigma = sigma_at(epoch / recipe.epochs, recipe.sigma, recipe.rounds_at)
         order = rng.permutation(len(train))
         batches = np.split(order, range(recipe.batch, len(order), recipe.batch))
         loss_sum = rate_sum = 0.0
@@ -235,16 +246,16 @@ class Training:
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
-            counts = torch.from_numpy(augment(train.counts[:, batch], recipe.augmentation, rng))
+            counts = torch.from_numpy(augment(train.counts[:, batch], recipe.augmentation, rng).astype(np.uint8))
             labels = torch.from_numpy(train.labels[batch])
             lengths = torch.from_numpy(train.lengths[batch])
             output = self.module(counts, lengths, sigma, recipe.noise)
             loss = F.cross_entropy(output.logits, labels, label_smoothing=recipe.label_smoothing)
-            rates = torch.stack([spikes.mean() for spikes in output.spikes])
-            if not (loss.isfinite() and self._step(loss + recipe.spike_cost * rates.sum(), rate)):
+            cost = recipe.spike_cost * output.rates.sum() if recipe.spike_cost > 0 else 0.0
+            if not (loss.isfinite() and self._step(loss + cost, rate)):
                 raise self._diverged(epoch)
             loss_sum += loss.item() * len(batch)
-            rate_sum += rates.mean().item() * len(batch)
+            rate_sum += output.rates.mean().item() * len(batch)
             right += int((output.logits.argmax(1) == labels).sum())
             progress(None)
         if not all((parameter.abs() < MAX_PARAMETER).all() for parameter in self.module.parameters()):
@@ -313,9 +324,25 @@ def accuracy(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float:
     return right / len(frames)
 
 
+def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
+    """Set delays where they start, and fix what is not learned."""
+    for stage in module.stages:
+        stage.beta.requires_grad_(recipe.learn_beta)
+    recurrent = [layer for layer in module.layers if layer.spec.recurrence is not None]
+    start = recipe.start_delay
+    if start is not None and len(start) != len(recurrent):
+        raise InputError(f"start_delay must be of {len(recurrent)} recurrent layers, not {len(start)}")
+    for index, layer in enumerate(recurrent):
+        if start is not None:
+            layer.delay.data.fill_(start[index])
+        layer.delay.requires_grad_(recipe.learn_delays)
+    module.constrain()
+
+
 def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:
-    delays = [p for name, p in module.named_parameters() if name.endswith(".delay")]
-    others = [p for name, p in module.named_parameters() if p.requires_grad and not name.endswith(".delay")]
+    learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    delays = [p for name, p in learned.items() if name.endswith(".delay")]
+    others = [p for name, p in learned.items() if not name.endswith(".delay")]
     groups: list[dict[str, Any]] = [
         {"params": others, "factor": 1.0, "weight_decay": recipe.weight_decay},
         {"params": delays, "factor": recipe.delay_rate, "weight_decay": 0.0},

@@ -1,0 +1,11 @@
+"""A spiking layer compiled for the CPU, forward and backward.
+
+The functions of `fxp_model.qat.plain` and `fxp_model.qat.neuron.simulate`, for membranes that
+are real, or that saturate and round to nearest. `events`, `norm`, `conv` and `dense` are loops
+over arrays, built on `rows`; `simulate` and `layer` join them to autograd.
+"""
+
+from fxp_model.qat.kernels.layer import hidden_layer, weighed
+from fxp_model.qat.kernels.simulate import match_threads, simulate, supports
+
+__all__ = ["hidden_layer", "match_threads", "simulate", "supports", "weighed"]

@@ -1,0 +1,133 @@
+"""A layer with convolutional recurrence, or with none: samples in parallel, each through all steps."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.qat.kernels.events import Lengths
+from fxp_model.qat.kernels.rows import (
+    FAST,
+    Bits,
+    Floats,
+    Membrane,
+    add_product,
+    add_scaled,
+    add_tap_gradient,
+    beta_gradient,
+    integrate,
+    integrate_back,
+    masked,
+)
+
+
+@numba.njit(parallel=True, fastmath=FAST, cache=True)
+def forward(
+    v_mem: Floats,
+    spikes: Bits,
+    delayed: Floats,
+    current: Floats,
+    factor: Floats,
+    offset: Floats,
+    lengths: Lengths,
+    kernel: Floats,
+    gate: Floats,
+    first: NDArray[np.int64],
+    taps: Floats,
+    c: Membrane,
+) -> None:
+    """Write membranes before reset, spikes and delayed spikes, each (T, B, N), up to the lengths (B,)."""
+    _, samples, n = current.shape
+    size, width = len(kernel), len(taps)
+    p = size // 2
+    for b in numba.prange(samples):
+        steps = lengths[b]
+        v = np.zeros(n, current.dtype)
+        i_rec = np.zeros(n, current.dtype)
+        padded = np.zeros(n + 2 * p, current.dtype)
+        arrived = padded[p : p + n]
+        history = np.zeros((steps if width else 0, n), current.dtype)
+        for t in range(steps):
+            if width:
+                arrived[:] = 0
+                for k in range(min(width, t)):
+                    add_product(arrived, taps[k], history[t - k])
+                delayed[t, b] = arrived
+                i_rec[:] = 0
+                for k in range(size):
+                    add_scaled(i_rec, kernel[k], padded[k : k + n])
+                factors = gate[b]
+                for j in range(n):
+                    i_rec[j] *= factors[j]
+            fired = spikes[t, b]
+            integrate(v_mem[t, b], fired, v, current[t, b], factor, offset, i_rec, c)
+            if width:
+                for j in range(n):
+                    if fired[j] != 0 and t + first[j] < steps:
+                        history[t + first[j], j] = fired[j]
+
+
+@numba.njit(parallel=True, fastmath=FAST, cache=True)
+def backward(
+    g_current: Floats,
+    g_beta: Floats,
+    g_kernel: Floats,
+    g_taps: Floats,
+    g_v: Floats,
+    g_out: Floats,
+    kept: Bits,
+    g_count: np.floating,
+    v_mem: Floats,
+    spikes: Bits,
+    delayed: Floats,
+    lengths: Lengths,
+    kernel: Floats,
+    gate: Floats,
+    first: NDArray[np.int64],
+    taps: Floats,
+    c: Membrane,
+) -> None:
+    """Write the gradient of the current (T, B, N); add those of beta, kernel and taps, sample by sample.
+
+    `g_v` or `g_out` of length 0 stands for zeros, `kept` of length 0 for ones.
+    """
+    _, samples, n = v_mem.shape
+    size, width = len(kernel), len(taps)
+    p = size // 2
+    dtype = v_mem.dtype
+    for b in numba.prange(samples):
+        steps = lengths[b]
+        g_after = np.zeros(n, dtype)
+        g_spike = np.zeros(n, dtype)
+        zeros = np.zeros(n, dtype)
+        arriving = np.zeros(n, dtype)
+        padded = np.zeros(n + 2 * p, dtype)
+        g_rec = padded[p : p + n]
+        ahead = np.zeros((steps if width else 0, n), dtype)
+        everything = np.zeros(0, np.uint8)
+        for t in range(steps - 1, -1, -1):
+            fired, g_now = spikes[t, b], g_current[t, b]
+            out = g_out[t, b] if len(g_out) else zeros
+            masked(g_spike, out, kept[t, b] if len(kept) else everything, g_count)
+            for k in range(min(width, steps - t)):
+                add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[t + k], fired)
+            from_v = g_v[t, b] if len(g_v) else zeros
+            integrate_back(g_now, g_after, g_spike, from_v, v_mem[t, b], fired, c)
+            if t > 0:
+                g_beta[b] += beta_gradient(g_now, v_mem[t - 1, b], spikes[t - 1, b], c)
+            if width:
+                factors, arrived = gate[b], delayed[t, b]
+                for j in range(n):
+                    g_rec[j] = g_now[j] * factors[j]
+                arriving[:] = 0
+                for k in range(size):
+                    window = padded[2 * p - k : 2 * p - k + n]
+                    add_scaled(arriving, kernel[k], window)
+                    share = c.half - c.half
+                    for j in range(n):
+                        share += window[j] * arrived[j]
+                    g_kernel[b, k] += share
+                for j in range(n):
+                    if t >= first[j]:
+                        ahead[t - first[j], j] = arriving[j]

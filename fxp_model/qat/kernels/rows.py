@@ -1,0 +1,135 @@
+"""One step of one sample: rows of N neurons side by side, which the compiler puts into vector lanes.
+
+The taps of a neuron fill a narrow band that begins at its own delay, so histories are
+stored skewed: the spike of step t goes to row t + first[n], and row t - k then holds, for
+all neurons side by side, what the k-th tap of the band needs. A step costs W vector sweeps
+(W = 2 * (1 + sigma)) whatever the largest delay is. The gradient runs over the same skew in
+reverse.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+"""Sums may be taken in any order; infinities and NaN keep their meaning."""
+
+NEVER = 1e30
+"""Threshold of neurons that never fire; finite, so that 0 * NEVER is 0."""
+
+Floats = NDArray[np.floating]
+Bits = NDArray[np.uint8]
+
+
+class Membrane(NamedTuple):
+    """Constants of the neurons; all but the flag are scalars of the dtype of the currents.
+
+    v_th : threshold; `NEVER` for neurons that do not fire
+    kept : factor on v - v_th after a spike: 1 when the threshold is subtracted, 0 when v goes to zero
+    rounds : whether membranes are rounded to multiples of `lsb` = 1 / `scale`, halves up by `half`,
+        and held within `low` .. `high`, in lsb
+    sharp, peak : h'(v - v_th) = peak / (1 + (sharp * (v - v_th))**2), the surrogate gradient
+    """
+
+    beta: np.floating
+    v_th: np.floating
+    kept: np.floating
+    rounds: bool
+    scale: np.floating
+    lsb: np.floating
+    half: np.floating
+    low: np.floating
+    high: np.floating
+    sharp: np.floating
+    peak: np.floating
+
+
+@numba.njit(fastmath=FAST, cache=True)
+def integrate(
+    membrane: Floats,
+    fired: Bits,
+    v: Floats,
+    current: Floats,
+    factor: Floats,
+    offset: Floats,
+    i_rec: Floats,
+    c: Membrane,
+) -> None:
+    """Write membranes before the reset and spikes; `v`, the membrane after the reset, moves on a step.
+
+    The current is factor * current + offset, neuron by neuron: batch norm.
+    """
+    for j in range(len(v)):
+        u = c.beta * v[j] + (factor[j] * current[j] + offset[j]) + i_rec[j]
+        if c.rounds:
+            u = min(max(np.floor(u * c.scale + c.half), c.low), c.high) * c.lsb
+        membrane[j] = u
+        fired[j] = u >= c.v_th
+        v[j] = (u - c.v_th) * c.kept if u >= c.v_th else u
+
+
+# numpy's division: Python's looks for zero divisors, one neuron after the other
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def integrate_back(
+    g_now: Floats, g_after: Floats, g_spike: Floats, g_v: Floats, membrane: Floats, fired: Bits, c: Membrane
+) -> None:
+    """Write the gradient of the current; `g_after`, that of v after the reset, moves back a step."""
+    zero, one = c.half - c.half, c.half + c.half
+    for j in range(len(g_now)):
+        u = membrane[j]
+        x = (u - c.v_th) * c.sharp
+        kept = g_after[j] * c.kept if fired[j] != 0 else g_after[j]
+        g = kept + g_v[j] + g_spike[j] * c.peak / (one + x * x)
+        if c.rounds:
+            g = zero if (u <= c.low * c.lsb) | (u >= c.high * c.lsb) else g
+        g_now[j] = g
+        g_after[j] = c.beta * g
+
+
+@numba.njit(fastmath=FAST, cache=True)
+def beta_gradient(g_now: Floats, before: Floats, fired_before: Bits, c: Membrane) -> np.floating:
+    """Sum over the neurons of g_now * v, v after the reset of the step before."""
+    share = c.half - c.half
+    for j in range(len(g_now)):
+        u = before[j]
+        share += g_now[j] * ((u - c.v_th) * c.kept if fired_before[j] != 0 else u)
+    return share
+
+
+@numba.njit(fastmath=FAST, cache=True)
+def add_product(total: Floats, factor: Floats, row: Floats) -> None:
+    """total += factor * row."""
+    for j in range(len(total)):
+        total[j] += factor[j] * row[j]
+
+
+@numba.njit(fastmath=FAST, cache=True)
+def add_scaled(total: Floats, factor: np.floating, row: Floats) -> None:
+    """total += factor * row, one factor for all."""
+    for j in range(len(total)):
+        total[j] += factor * row[j]
+
+
+@numba.njit(fastmath=FAST, cache=True)
+def add_tap_gradient(g_spike: Floats, g_tap: Floats, tap: Floats, row: Floats, fired: Bits) -> None:
+    """What the gradient `row` of delayed spikes gives to the spikes and to their tap."""
+    for j in range(len(g_spike)):
+        g_spike[j] += tap[j] * row[j]
+        g_tap[j] += row[j] if fired[j] != 0 else row[j] - row[j]
+
+
+@numba.njit(fastmath=FAST, cache=True)
+def masked(g_spike: Floats, g_out: Floats, kept: Bits, g_count: np.floating) -> None:
+    """Gradient of spikes of which `kept` go out and all are counted; an empty `kept` is all of them."""
+    for j in range(len(g_spike)):
+        g_spike[j] = g_count
+    if len(kept):
+        for j in range(len(g_spike)):
+            g_spike[j] += g_out[j] if kept[j] != 0 else g_out[j] - g_out[j]
+    else:
+        for j in range(len(g_spike)):
+            g_spike[j] += g_out[j]

@@ -1,0 +1,179 @@
+"""The dynamics of a stage as one differentiable function of its currents."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+
+from fxp_model.fixed import Overflow, Rounding
+from fxp_model.qat.kernels import conv, dense
+from fxp_model.qat.kernels.rows import NEVER, Membrane
+from fxp_model.qat.neuron import Neuron, Recurrence
+from fxp_model.qat.surrogate import ALPHA
+from fxp_model.spec import ResetMode
+
+
+def match_threads() -> None:
+    """Let the kernels use as many threads as torch does, and torch as many as before.
+
+    Numba shares OpenMP with torch and sets its number of threads when its own start; torch
+    would then sum in other portions from there on, and two equal trainings would differ.
+    """
+    threads = torch.get_num_threads()
+    launched = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    numba.set_num_threads(min(threads, launched))
+    torch.set_num_threads(threads)
+
+
+def supports(neuron: Neuron, device: torch.device) -> bool:
+    """Whether the kernels compute what plain torch does."""
+    modes = (neuron.rounding, neuron.overflow) == (Rounding.RND, Overflow.SAT)
+    return (neuron.membrane is None or modes) and device.type == "cpu"
+
+
+def simulate(
+    i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None
+) -> tuple[Tensor, Tensor]:
+    """Membranes before reset and spikes, (T, B, N), of a stage that `supports` allows.
+
+    Arguments and gradients as those of `fxp_model.qat.neuron.simulate`; float32 or float64.
+    """
+    v_mem, spikes = _Simulate.apply(i_syn, beta, *recurrent_parts(recurrence, i_syn), neuron)
+    return v_mem, spikes
+
+
+def recurrent_parts(recurrence: Recurrence | None, like: Tensor) -> tuple[Tensor, ...]:
+    """Weight, gate (B, N), first taps and taps of a recurrence beside currents `like` (T, B, N)."""
+    _, samples, n = like.shape
+    if recurrence is None:
+        empty = like.new_zeros((0, n))
+        return empty[:, 0], like.new_zeros((samples, 0)), torch.zeros(0, dtype=torch.int64), empty
+    gate = like.new_ones((samples, n)) if recurrence.gate is None else recurrence.gate
+    return recurrence.weight, gate, recurrence.taps.first, recurrence.taps.weight
+
+
+def membrane_of(neuron: Neuron, beta: Tensor, dtype: torch.dtype) -> Membrane:
+    """Constants for the kernels."""
+    real = torch.zeros(0, dtype=dtype).numpy().dtype.type
+    fmt = neuron.membrane
+    lsb, low, high = (1.0, 0, 0) if fmt is None else (fmt.lsb, fmt.min_raw, fmt.max_raw)
+    return Membrane(
+        beta=real(float(beta)),
+        v_th=real(NEVER if neuron.v_th is None else neuron.v_th),
+        kept=real(neuron.reset_mode is ResetMode.SUBTRACT),
+        rounds=fmt is not None,
+        scale=real(1 / lsb),
+        lsb=real(lsb),
+        half=real(0.5),
+        low=real(low),
+        high=real(high),
+        sharp=real(ALPHA * math.pi / 2),
+        peak=real(ALPHA / 2),
+    )
+
+
+class Course:
+    """A stage while it runs: what its kernels take, leave and give back.
+
+    Parameters
+    ----------
+    current : (T, B, N) tensor
+    factor, offset : (N,) tensors
+        The current of a neuron is factor * current + offset.
+    lengths : (B,) int64 tensor
+    parts : tuple of tensors
+        See `recurrent_parts`.
+    membrane : Membrane
+    """
+
+    def __init__(
+        self,
+        current: Tensor,
+        factor: Tensor,
+        offset: Tensor,
+        lengths: Tensor,
+        parts: tuple[Tensor, ...],
+        membrane: Membrane,
+    ) -> None:
+        weight, gate, first, taps = (part.detach().contiguous().numpy() for part in parts)
+        kernels: ModuleType = dense if weight.ndim == 2 else conv
+        shape = tuple(current.shape)
+        self.lengths = lengths.numpy()
+        self.kernels = kernels
+        self.membrane = membrane
+        # where clips end before the longest one, kernels leave their places alone
+        new = np.empty if bool((lengths == shape[0]).all()) else np.zeros
+        self.v_mem = new(shape, weight.dtype)
+        self.spikes = new(shape, np.uint8)
+        self.delayed = np.zeros(shape if len(taps) else (0, 0, 0), weight.dtype)
+        self.constants = (weight, gate, first, taps)
+        kernels.forward(
+            *(self.v_mem, self.spikes, self.delayed, current.numpy(), factor.numpy(), offset.numpy()),
+            *(self.lengths, *self.constants, membrane),
+        )
+
+    def backward(
+        self, g_v: Tensor | None, g_out: Tensor | None, kept: Tensor | None, g_count: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Gradients of factor * current + offset (T, B, N), beta, recurrent weight and taps.
+
+        Parameters
+        ----------
+        g_v, g_out : (T, B, N) tensors or None
+            Of the membranes, and of the spikes that go out; None: zeros.
+        kept : (T, B, N) uint8 tensor or None
+            Which spikes go out; None: all.
+        g_count : float
+            Of the number of spikes.
+        """
+        weight, _, _, taps = self.constants
+        samples, dtype = self.v_mem.shape[1], weight.dtype
+        absent = np.zeros((0, 0, 0), dtype)
+        given = (absent if g is None else g.contiguous().numpy() for g in (g_v, g_out))
+        parts = 1 if self.kernels is dense else samples
+        # beyond the end of a clip nothing has a gradient
+        found = (
+            np.zeros_like(self.v_mem),
+            np.zeros(samples, dtype),
+            np.zeros((parts, *weight.shape), dtype),
+            np.zeros((samples, *taps.shape), dtype),
+        )
+        self.kernels.backward(
+            *(*found, *given, np.zeros((0, 0, 0), np.uint8) if kept is None else kept.numpy()),
+            *(dtype.type(g_count), self.v_mem, self.spikes, self.delayed, self.lengths, *self.constants),
+            self.membrane,
+        )
+        g_current, g_beta, g_weight, g_taps = (torch.from_numpy(g) for g in found)
+        return g_current, g_beta.sum(), g_weight.sum(0), g_taps.sum(0)
+
+
+class _Simulate(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        i_syn: Tensor,
+        beta: Tensor,
+        weight: Tensor,
+        gate: Tensor,
+        first: Tensor,
+        taps: Tensor,
+        neuron: Neuron,
+    ) -> tuple[Tensor, Tensor]:
+        current = i_syn.detach().contiguous()
+        steps, samples, n = current.shape
+        affine = (current.new_ones(n), current.new_zeros(n), torch.full((samples,), steps))
+        membrane = membrane_of(neuron, beta, current.dtype)
+        ctx.set_materialize_grads(False)
+        ctx.course = Course(current, *affine, (weight, gate, first, taps), membrane)
+        return torch.from_numpy(ctx.course.v_mem), torch.from_numpy(ctx.course.spikes).to(current.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, g_v: Tensor | None, g_spikes: Tensor | None) -> tuple[Tensor | None, ...]:
+        g_current, g_beta, g_weight, g_taps = ctx.course.backward(g_v, g_spikes, None, 0.0)
+        return g_current, g_beta, g_weight, None, None, g_taps, None

@@ -1,0 +1,57 @@
+"""A hidden layer while it trains, in plain torch: the oracle of the kernels, and the path for GPUs."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fxp_model.qat.neuron import Neuron, Recurrence, simulate
+from fxp_model.qat.signal import Norm, Signal
+
+
+def weighed(x: Signal, weight: Tensor) -> Tensor:
+    """Product W x (T, B, N_out) of inputs (T, B, N_in) and `weight` (N_out, N_in)."""
+    return F.linear(x.link, weight)
+
+
+def hidden_layer(
+    x: Signal,
+    weight: Tensor,
+    norm: Norm,
+    beta: Tensor,
+    neuron: Neuron,
+    recurrence: Recurrence | None,
+    kept: Tensor | None,
+) -> tuple[Signal, Tensor]:
+    """Spikes of a layer, through batch norm and `simulate`.
+
+    Parameters
+    ----------
+    x : Signal
+    weight : (N_out, N_in)
+    norm : Norm
+        Its running statistics follow.
+    beta : scalar tensor
+    neuron : Neuron
+    recurrence : Recurrence or None
+    kept : (T, B, N_out) uint8 or None
+        Spikes that go out (dropout); None: all.
+
+    Returns
+    -------
+    Signal
+        Spikes that go out.
+    Tensor
+        Number of spikes, before dropout; differentiable.
+    """
+    inside = x.inside()[:, :, None]
+    product = weighed(x, weight)
+    steps = x.lengths.sum()
+    mean = (product * inside).sum((0, 1)) / steps
+    var = ((product - mean) ** 2 * inside).sum((0, 1)) / steps
+    current = norm.gamma * (product - mean) / torch.sqrt(var + norm.eps) + norm.bias
+    norm.follow(mean, var, x.lengths)
+    spikes = simulate(current * inside, beta, neuron, recurrence).spikes * inside
+    out = spikes if kept is None else spikes * kept
+    return Signal(out.detach().to(torch.uint8), out, x.lengths), spikes.sum()

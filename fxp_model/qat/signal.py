@@ -1,0 +1,55 @@
+"""What flows between the stages of a network while it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fxp_model.qat.parallel import all_sum
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Inputs of a stage.
+
+    events : (T, B, N) uint8
+        Counts, or the spikes that go out of a layer; zero beyond the lengths.
+    link : (T, B, N) float
+        The same to autograd. Plain torch reads the numbers in it; the kernels read `events`,
+        and their links hold none.
+    lengths : (B,) int64
+        Steps of each clip.
+    """
+
+    events: Tensor
+    link: Tensor
+    lengths: Tensor
+
+    def inside(self) -> Tensor:
+        """(T, B) bool, whether a step is one of its clip."""
+        return torch.arange(len(self.events), device=self.lengths.device)[:, None] < self.lengths
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Batch norm of a layer: out = gamma * (x - mean) / sqrt(var + eps) + bias.
+
+    gamma, bias : (N,) parameters
+    mean, var : (N,) running statistics of the steps inside the clips
+    """
+
+    gamma: Tensor
+    bias: Tensor
+    mean: Tensor
+    var: Tensor
+    eps: float
+    momentum: float
+
+    @torch.no_grad()
+    def follow(self, mean: Tensor, var: Tensor, lengths: Tensor) -> None:
+        """Move the running statistics towards those of a batch; the variance without bias."""
+        steps = float(all_sum(lengths.sum()))
+        self.mean.lerp_(mean.to(self.mean), self.momentum)
+        self.var.lerp_((var * (steps / max(steps - 1, 1))).to(self.var), self.momentum)
