@@ -129,7 +129,7 @@ class SpikeDataset:
         known = np.unique(speakers)
         if len(known) <= HELD_OUT_SPEAKERS:
             raise InputError(
-                f"{path}: extra/speaker must tell more than {HELD_OUT_SPEAKERS}, not {len(known)}"
+                f"{path}: extra/speaker must tell more than {HELD_OUT_SPEAKERS} speakers, not {len(known)}"
             )
         return seeded(self.seed).permutation(known)[:HELD_OUT_SPEAKERS]
 
@@ -160,7 +160,9 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError) as error:
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # as h5py tells damage
         raise InputError(f"{path}: not a whole HDF5 file: {error}") from None
 
 
