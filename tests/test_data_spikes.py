@@ -163,6 +163,7 @@ def test_no_speaker_of_shd_is_on_both_sides_and_every_clip_is_on_one(folder):
     assert len(seen) > 3
     rows = [open_dataset(folder).split(split).rows for split in ("train", "val")]
     assert sorted(np.concatenate(rows)) == list(range(5 * 20 * 2))
+    assert open_dataset(folder).split("test").rows.tolist() == list(range(3 * 20 * 2))
     assert speakers_of(folder, "val", 4) == speakers_of(folder, "val", 4)
 
 
@@ -260,6 +261,11 @@ def at(name, row, value):
     return damage
 
 
+def grouped(file):
+    del file["labels"]
+    file.create_group("labels")
+
+
 TWO = np.array([0.5, 0.25], np.float16)
 
 
@@ -269,6 +275,7 @@ TWO = np.array([0.5, 0.25], np.float16)
         (replaced("labels", None), "labels is missing"),
         (replaced("spikes", np.zeros(3)), "spikes/times is missing"),
         (replaced("extra/speaker", None), "extra/speaker is missing"),
+        (grouped, "labels must have shape (clips,), not a group"),
         (replaced("labels", 7), "labels must have shape (clips,), not ()"),
         (replaced("labels", np.zeros(0, int)), "labels must have shape (clips,), not (0,)"),
         (replaced("labels", np.zeros(200)), "labels must be integers, not float64"),

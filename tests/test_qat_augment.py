@@ -92,7 +92,7 @@ def test_tempos_reach_both_ways():
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.001, 0), (0.1, 26), (0.5, 128), (1.0, 256)])
 def test_cells_are_dropped_with_a_share_of_256ths(share, expected):
-    counts = full(100, 8, 64)
+    counts = full(100, 64, 64)
     thinned = changed(counts, event_drop=share)
     assert np.all((thinned == counts) | (thinned == 0))
     p = expected / 256
@@ -132,6 +132,19 @@ def test_a_blend_meets_a_partner_of_its_class_at_its_centre():
             assert labels[partner] == labels[b]
             met.add((b, partner))
     assert len(met) == 4 * 3 + 3 * 2
+
+
+def test_a_partner_is_cut_at_the_end_of_the_clip():
+    counts = np.zeros((40, 2, 2), np.uint8)
+    counts[9, 0, 0] = counts[20, 1, 1] = counts[24, 1, 1] = 15  # aligned: at 7, and at 11 beyond the end
+    lost = 0
+    for seed in range(20):
+        blended = changed(counts, seed, [0, 0], np.array([10, 40]), blend=1.0, time_shift=2)
+        own, partner = (np.flatnonzero(blended[:, 0, c]).tolist() for c in (0, 1))
+        lost += own == []
+        assert len(partner) == 1
+        assert own in ([], [partner[0] + 2])
+    assert 0 < lost < 20
 
 
 @pytest.mark.parametrize("count", [1, 6, 15, 16, 100])

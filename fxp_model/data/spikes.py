@@ -168,11 +168,12 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 def _column(file: h5py.File, name: str, rows: int | None = None) -> h5py.Dataset:
     """The data set `name` of one dimension, with as many `rows` as there are labels."""
-    column = file.get(name)
-    if not isinstance(column, h5py.Dataset):
+    if name not in file:
         raise InputError(f"{file.filename}: {name} is missing")
-    if column.ndim != 1 or len(column) == 0:
-        raise InputError(f"{file.filename}: {name} must have shape (clips,), not {column.shape}")
+    column = file[name]
+    if not isinstance(column, h5py.Dataset) or column.ndim != 1 or len(column) == 0:
+        shape = getattr(column, "shape", "a group")
+        raise InputError(f"{file.filename}: {name} must have shape (clips,), not {shape}")
     if rows is not None and len(column) != rows:
         raise InputError(f"{file.filename}: {name} must have {rows} rows as labels, not {len(column)}")
     return column

@@ -61,6 +61,7 @@ def augment(
     Parameters
     ----------
     counts : (T, B, C) uint8
+        Silent beyond each clip's length.
     labels : (B,)
         Classes; only clips of the same one are blended.
     settings : Augmentation
@@ -78,7 +79,7 @@ def augment(
     step = np.arange(steps)[:, None]
     source = np.rint((step - shift) / tempo).astype(np.int64)
     silent = (step >= ends) | _block(steps, settings.time_mask, samples, rng)
-    moved = _moved(counts, np.where(silent, -1, source), transpose, ends)
+    moved = _moved(counts, np.where(silent, -1, source), transpose)
     if settings.channel_mask > 0:
         moved *= ~_block(channels, settings.channel_mask, samples, rng).T
     dropped = round(settings.event_drop * 256)
@@ -87,15 +88,13 @@ def augment(
     return moved.astype(np.float32)
 
 
-def _moved(
-    counts: Counts, source: NDArray[np.int64], transpose: NDArray[np.int64], ends: NDArray[np.int64]
-) -> Counts:
+def _moved(counts: Counts, source: NDArray[np.int64], transpose: NDArray[np.int64]) -> Counts:
     """Steps `source` (T, B) of each clip, silence where it has none, and channels moved up by `transpose`."""
     steps, samples, channels = counts.shape
     margin = int(np.abs(transpose).max())
     padded = np.zeros((steps + 1, samples, channels + 2 * margin), np.uint8)
     padded[:steps, :, margin : margin + channels] = counts
-    inside = (source >= 0) & (source < ends)
+    inside = (source >= 0) & (source < steps)
     # row `steps` is silent, and a window that starts elsewhere in the margins is a transposed step
     windows = sliding_window_view(padded, channels, axis=2)
     moved: Counts = windows[np.where(inside, source, steps), np.arange(samples), margin - transpose]
@@ -131,7 +130,7 @@ def _blended(
     delay = np.rint(centre[chosen] - centre[partner]).astype(np.int64)
     source = np.where(step < ends[chosen], step - delay, -1)
     own = _halved(counts[:, chosen], rng)
-    other = _halved(_moved(counts[:, partner], source, none, ends[partner]), rng)
+    other = _halved(_moved(counts[:, partner], source, none), rng)
     blended = counts.copy()
     blended[:, chosen] = own + np.minimum(other, counts.max() - own)
     return blended
