@@ -47,7 +47,7 @@ class Artifact:
     labels : tuple of str
         Class names, one per readout neuron.
     encoder : dict or None
-        The encoder that made the training frames (`CochlearEncoder.to_dict`), None for other inputs.
+        The encoder that made the training frames (its `to_dict`), None for other inputs.
     provenance : dict
         Command, seed, versions, date, data.
     metrics : dict

@@ -42,7 +42,7 @@ def test_frames_are_the_encoders(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"encoder": None}, r"^artifact asc20-256x256-k5 has no encoder: it does not take sound$"),
+        ({"encoder": None}, r"^artifact asc20-256x256-k5 has no encoder: it takes neither sound nor spikes$"),
         ({"channels": 64}, r"^artifact asc20-256x256-k5: channels of the encoder must be 140, not 64$"),
         ({"count_bits": 5}, r"^artifact asc20-256x256-k5: count_bits of the encoder must be 4, not 5$"),
         ({"labels": ("a",)}, r"^classes of .* must be those of the artifact \(a\), not close, .*$"),

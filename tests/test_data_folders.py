@@ -128,7 +128,8 @@ def test_a_folder_in_no_layout_is_refused(tmp_path, entry):
     if entry != "nothing":
         clip_file(tmp_path / ("notes/a.txt" if entry == "a folder without sound" else "_yes/a.wav"))
     expected = (
-        "DATA: data set must hold train.csv, val.csv, test.csv or a folder per class with wav or flac files"
+        "DATA: data set must hold train.csv, val.csv, test.csv or a folder per class with wav or flac files, "
+        "or the HDF5 files of SHD or SSC"
     )
     assert refusal(tmp_path) == expected
 

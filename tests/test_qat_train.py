@@ -10,7 +10,7 @@ import torch
 
 from fxp_model.errors import InputError
 from fxp_model.network import run
-from fxp_model.qat.augment import Augmentation, augment
+from fxp_model.qat.augment import Augmentation
 from fxp_model.qat.network import Regularization
 from fxp_model.qat.publish import NotEqual, delay_table, measure
 from fxp_model.qat.template import Shape, network_spec
@@ -201,33 +201,6 @@ def test_the_learning_rate_rises_and_falls():
     assert rates[100] == pytest.approx(0.0)
     assert all(a < b for a, b in itertools.pairwise(rates[:31]))
     assert all(a > b for a, b in itertools.pairwise(rates[30:]))
-
-
-def delayed(clip, steps):
-    """`clip` (T, C) with silence before it, or its start cut off."""
-    silence = np.zeros((abs(steps), clip.shape[1]), clip.dtype)
-    return (
-        np.concatenate([silence, clip])[: len(clip)]
-        if steps > 0
-        else np.concatenate([clip, silence])[-steps:]
-    )
-
-
-def test_augmentation_moves_thins_and_masks():
-    counts = np.random.default_rng(9).integers(1, 16, (30, 4, 20)).astype(np.uint8)
-    none = Augmentation(0, 0, 0.0, 0, 0)
-    assert np.array_equal(augment(counts, none, np.random.default_rng(0)), counts)
-    for seed in range(20):
-        moved = augment(counts, dataclasses.replace(none, time_shift=3), np.random.default_rng(seed))
-        for b in range(4):
-            (shift,) = (s for s in range(-3, 4) if np.array_equal(moved[:, b], delayed(counts[:, b], s)))
-            assert moved[:, b].any(axis=1).sum() == 30 - abs(shift)
-    thinned = augment(counts, dataclasses.replace(none, event_drop=0.25), np.random.default_rng(0))
-    assert (thinned == 0).mean() == pytest.approx(0.25, abs=0.03)  # 4 sigma of 2400 draws
-    masked = augment(counts, dataclasses.replace(none, time_mask=9), np.random.default_rng(0))
-    silent = (~masked.any(axis=2)).sum(axis=0)
-    assert silent.max() <= 9
-    assert silent.any()
 
 
 def test_the_delay_table_counts_every_neuron(tmp_path):

@@ -1,19 +1,25 @@
-"""Speech as spike counts: sound files, data sets, the cochlear encoder and its cache."""
+"""Speech as spike counts: sound, SHD and SSC, the encoders and their cache."""
 
 from fxp_model.data.artifact_frames import frames_for
 from fxp_model.data.audio import read_audio
-from fxp_model.data.catalog import open_dataset
+from fxp_model.data.binner import EventBinner
+from fxp_model.data.catalog import Dataset, open_dataset
 from fxp_model.data.dataset import Clip, SpeechDataset
 from fxp_model.data.encoder import CochlearEncoder
-from fxp_model.data.frames import EncodedSplit, encode_file, load_frames
+from fxp_model.data.frames import EncodedSplit, encode_file, encoder_for, load_frames
+from fxp_model.data.spikes import SpikeDataset
 from fxp_model.data.synthetic import synthesise
 
 __all__ = [
     "Clip",
     "CochlearEncoder",
+    "Dataset",
     "EncodedSplit",
+    "EventBinner",
     "SpeechDataset",
+    "SpikeDataset",
     "encode_file",
+    "encoder_for",
     "frames_for",
     "load_frames",
     "open_dataset",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fxp_model.artifact import Artifact
+from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import open_dataset
 from fxp_model.data.encoder import CochlearEncoder
-from fxp_model.data.frames import EncodedSplit, load_frames
+from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
 from fxp_model.errors import InputError
+
+ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
+    kind.name: kind for kind in (CochlearEncoder, EventBinner)
+}
+"""Encoders that an artifact may name."""
 
 
 def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSplit:
@@ -17,12 +24,13 @@ def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSpl
     Raises
     ------
     InputError
-        If the artifact has no encoder or one that does not fit its network, if the classes are
-        not the artifact's, or if the data cannot be read; all but the last before any clip is encoded.
+        If the artifact has no encoder or one that does not fit its network or the data set, if the
+        classes are not the artifact's, or if the data cannot be read; all but the last before any
+        clip is encoded.
     """
     if artifact.encoder is None:
-        raise InputError(f"artifact {artifact.name} has no encoder: it does not take sound")
-    encoder = CochlearEncoder.from_dict(artifact.encoder)
+        raise InputError(f"artifact {artifact.name} has no encoder: it takes neither sound nor spikes")
+    encoder = _encoder(artifact.encoder)
     first = artifact.network.spec.layers[0]
     for what, has, takes in (
         ("channels", encoder.channels, first.n_in),
@@ -31,9 +39,17 @@ def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSpl
         if has != takes:
             raise InputError(f"artifact {artifact.name}: {what} of the encoder must be {takes}, not {has}")
     dataset = open_dataset(source)
+    check_encoder(dataset, encoder)
     if dataset.classes != artifact.labels:
         raise InputError(
             f"classes of {source} must be those of the artifact ({', '.join(artifact.labels)}), "
             f"not {', '.join(dataset.classes)}"
         )
     return load_frames(dataset, split, encoder)
+
+
+def _encoder(values: dict[str, Any]) -> CochlearEncoder | EventBinner:
+    name = str(values.get("name"))
+    if name not in ENCODERS:
+        raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {name!r}")
+    return ENCODERS[name].from_dict(values)

@@ -6,22 +6,29 @@ from pathlib import Path
 
 from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
+from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
 
+Dataset = SpeechDataset | SpikeDataset
 
-def open_dataset(source: Path | str, seed: int = 0) -> SpeechDataset:
+
+def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     """The data set ``"synthetic"``, or the one in a folder.
 
     Parameters
     ----------
     source : path or str
-        A folder as `open_folder` takes it, or ``synthetic``; ``./synthetic`` is a folder.
+        A folder with the HDF5 files of SHD or of SSC, or one as `open_folder` takes it, or
+        ``synthetic``; ``./synthetic`` is a folder.
     seed : int
         Of the synthetic voices, or of a split that the folder does not tell; at least 0.
 
     Raises
     ------
     InputError
-        As `open_folder` and `synthetic_dataset` do.
+        As `open_folder`, `published_in`, `open_published` and `synthetic_dataset` do.
     """
-    return synthetic_dataset(seed) if source == "synthetic" else open_folder(source, seed)
+    if source == "synthetic":
+        return synthetic_dataset(seed)
+    known = published_in(Path(source))
+    return open_folder(source, seed) if known is None else open_published(Path(source), known, seed)

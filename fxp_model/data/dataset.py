@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.data.audio import decode_audio
+from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.errors import InputError
 
 
@@ -56,12 +57,14 @@ class Clip:
 
 @dataclass(frozen=True)
 class SpeechDataset:
-    """Clips by split.
+    """Clips of sound, by split.
 
     name : for messages
     classes : class names, the index of a name is its label
     splits : clips of each split, under its name
     """
+
+    encoder_type: ClassVar[type[CochlearEncoder]] = CochlearEncoder
 
     name: str
     classes: tuple[str, ...]

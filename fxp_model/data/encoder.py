@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from fxp_model.data.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 
 RATE_HZ = 16_000
@@ -31,7 +32,7 @@ _LOUD = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class CochlearEncoder:
+class CochlearEncoder(Encoder):
     r"""A cochlea of gammatone filters, each with one adapting integrate-and-fire neuron.
 
     At 1 ms steps k, with the mean e of a channel's half-wave rectified band over the step and the
@@ -80,6 +81,7 @@ class CochlearEncoder:
 
     name: ClassVar[str] = "cochlear"
     version: ClassVar[int] = 1
+    takes: ClassVar[str] = "sound"
 
     channels: int = 140
     low_hz: float = 80.0
@@ -93,49 +95,18 @@ class CochlearEncoder:
     count_bits: int = 4
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            whole = field.type == "int"
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise InputError(
-                    f"{field.name} must be {'an integer' if whole else 'a number'}, not {value!r}"
-                )
-        _limit("channels", self.channels, 1 <= self.channels <= 1024, "in 1..1024")
-        _limit("low_hz", self.low_hz, 20 <= self.low_hz < math.inf, "at least 20")
+        super().__post_init__()
+        check_limit("channels", self.channels, 1 <= self.channels <= 1024, "in 1..1024")
+        check_limit("low_hz", self.low_hz, 20 <= self.low_hz < math.inf, "at least 20")
         inside = self.low_hz < self.high_hz <= 7800
-        _limit("high_hz", self.high_hz, inside, f"above low_hz = {self.low_hz} and at most 7800")
-        _limit("compression", self.compression, 0.1 <= self.compression <= 1, "in 0.1..1")
-        _limit("leak", self.leak, 0 <= self.leak < 1, "at least 0 and below 1")
-        _limit("threshold", self.threshold, 0 < self.threshold < math.inf, "above 0 and finite")
-        _limit("adaptation", self.adaptation, 0 <= self.adaptation < math.inf, "at least 0 and finite")
-        _limit("recovery", self.recovery, 0 <= self.recovery < 1, "at least 0 and below 1")
-        _limit("level_floor", self.level_floor, 0 < self.level_floor < math.inf, "above 0 and finite")
-        _limit("count_bits", self.count_bits, 1 <= self.count_bits <= 8, "in 1..8")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Name, version and parameters; JSON keeps them exactly."""
-        return {"name": self.name, "version": self.version, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CochlearEncoder:
-        """The encoder that `to_dict` told of.
-
-        Raises
-        ------
-        InputError
-            Another encoder or version, an unknown or missing field, or a value outside its limits.
-        """
-        given = dict(values)
-        for key, expected in (("name", cls.name), ("version", cls.version)):
-            if (value := given.pop(key, None)) != expected:
-                raise InputError(f"encoder {key} must be {expected!r}, not {value!r}")
-        known = {field.name for field in fields(cls)}
-        for what, names in (("unknown", given.keys() - known), ("missing", known - given.keys())):
-            if names:
-                raise InputError(
-                    f"encoder has {what} field {min(names)!r}; fields: {', '.join(sorted(known))}"
-                )
-        return cls(**given)
+        check_limit("high_hz", self.high_hz, inside, f"above low_hz = {self.low_hz} and at most 7800")
+        check_limit("compression", self.compression, 0.1 <= self.compression <= 1, "in 0.1..1")
+        check_limit("leak", self.leak, 0 <= self.leak < 1, "at least 0 and below 1")
+        check_limit("threshold", self.threshold, 0 < self.threshold < math.inf, "above 0 and finite")
+        check_limit("adaptation", self.adaptation, 0 <= self.adaptation < math.inf, "at least 0 and finite")
+        check_limit("recovery", self.recovery, 0 <= self.recovery < 1, "at least 0 and below 1")
+        check_limit("level_floor", self.level_floor, 0 < self.level_floor < math.inf, "above 0 and finite")
+        check_limit("count_bits", self.count_bits, 1 <= self.count_bits <= 8, "in 1..8")
 
     @property
     def centre_hz(self) -> NDArray[np.float64]:
@@ -199,11 +170,6 @@ class CochlearEncoder:
             np.multiply(fired, self.adaptation, out=limit)
             raised += limit
         return spikes
-
-
-def _limit(name: str, value: float, holds: bool, limit: str) -> None:
-    if not holds:
-        raise InputError(f"{name} must be {limit}, not {value}")
 
 
 def _erb_rate(hz: float) -> float:

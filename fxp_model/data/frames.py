@@ -18,9 +18,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fxp_model.data.audio import read_audio
+from fxp_model.data.binner import EventBinner
 from fxp_model.data.cache import Cache, default_cache_dir
-from fxp_model.data.dataset import Clip, SpeechDataset
+from fxp_model.data.catalog import Dataset
+from fxp_model.data.dataset import Clip
 from fxp_model.data.encoder import CochlearEncoder
+from fxp_model.data.encoding import Encoder
+from fxp_model.data.spikes import SpikeDataset
 from fxp_model.errors import InputError
 
 CHUNK = 64
@@ -47,37 +51,63 @@ class EncodedSplit:
     files: tuple[str, ...]
 
 
+def encoder_for(dataset: Dataset, count_bits: int) -> CochlearEncoder | EventBinner:
+    """The encoder that makes frames of `dataset`, with counts of `count_bits`."""
+    return dataset.encoder_type(count_bits=count_bits)
+
+
+def check_encoder(dataset: Dataset, encoder: Encoder) -> None:
+    """`InputError` if `encoder` takes spikes and `dataset` holds sound, or the other way round."""
+    if not isinstance(encoder, dataset.encoder_type):
+        raise InputError(
+            f"{dataset.name} holds {dataset.encoder_type.takes}, "
+            f"but encoder {encoder.name!r} takes {encoder.takes}"
+        )
+
+
 def load_frames(
-    dataset: SpeechDataset,
+    dataset: Dataset,
     split: str,
-    encoder: CochlearEncoder,
+    encoder: CochlearEncoder | EventBinner,
     cache_dir: Path | str | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> EncodedSplit:
-    """Counts of a split, from the cache where it has them.
+    """Counts of a split, of sound from the cache where it has them.
 
     Chunks of clips are cached as they are done, under a hash of their content and of the encoder;
-    what was encoded before an interruption is not lost, and a damaged entry is made again.
+    what was encoded before an interruption is not lost, and a damaged entry is made again. Spikes
+    are binned in less time than a cache would take, so they have none.
 
     Parameters
     ----------
-    dataset : SpeechDataset
+    dataset : SpeechDataset or SpikeDataset
     split : str
         Name of the split.
-    encoder : CochlearEncoder
+    encoder : CochlearEncoder or EventBinner
+        As `encoder_for` gives it.
     cache_dir : path, optional
         Default: ``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``.
     workers : int, optional
-        Processes, at least 1; default: one per core. The result does not depend on it.
+        Processes that encode sound, at least 1; default: one per core. The result does not depend
+        on it.
     progress : bool
         Show a bar on stderr.
 
     Raises
     ------
     InputError
-        There is no such split, or a clip cannot be used; names the clip.
+        The encoder does not take what the data set holds, there is no such split, or a clip cannot
+        be used; names the clip.
     """
+    check_encoder(dataset, encoder)
+    if isinstance(dataset, SpikeDataset):
+        assert isinstance(encoder, EventBinner)
+        spikes = dataset.split(split)
+        bar = tqdm(spikes.encode(encoder), split, len(spikes), unit="clip", disable=not progress)
+        names = tuple(f"{spikes.file.name}/{row}" for row in spikes.rows)
+        return _padded(list(bar), spikes.labels, names)
+    assert isinstance(encoder, CochlearEncoder)
     clips = dataset.split(split)
     chunks = [clips[start : start + CHUNK] for start in range(0, len(clips), CHUNK)]
     cache = Cache(Path(cache_dir) if cache_dir is not None else default_cache_dir())
@@ -90,12 +120,16 @@ def load_frames(
         for part in _encode_chunks(chunks, encoder, cache, min(workers, len(chunks))):
             encoded += part
             bar.update(len(part))
+    labels = np.array([clip.label for clip in clips], dtype=np.int64)
+    return _padded(encoded, labels, tuple(clip.name for clip in clips))
+
+
+def _padded(encoded: Sequence[Counts], labels: NDArray[np.int64], names: tuple[str, ...]) -> EncodedSplit:
     lengths = np.array([len(counts) for counts in encoded], dtype=np.int64)
-    padded = np.zeros((lengths.max(), len(clips), encoder.channels), dtype=np.uint8)
+    padded = np.zeros((lengths.max(), len(encoded), encoded[0].shape[1]), dtype=np.uint8)
     for index, counts in enumerate(encoded):
         padded[: len(counts), index] = counts
-    labels = np.array([clip.label for clip in clips], dtype=np.int64)
-    return EncodedSplit(padded, labels, lengths, tuple(clip.name for clip in clips))
+    return EncodedSplit(padded, labels, lengths, names)
 
 
 def encode_file(path: Path | str, encoder: CochlearEncoder) -> Counts:

@@ -1,13 +1,20 @@
-"""Variants of clips that a speaker could have said: shifted, transposed, thinned, masked."""
+"""Variants of clips that speakers could have said: blended, shifted, stretched, transposed, thinned."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from fxp_model.qat.limits import check_limits
+
+_MAX_STRETCH = 0.5
+_EVENTS = 15
+"""Events of a cell that one 16-bit random number decides on."""
+
+Counts = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -16,8 +23,10 @@ class Augmentation:
 
     time_shift : steps, either way
     channel_shift : channels, either way; on a cochlear scale a longer or shorter vocal tract
-    event_drop : share of (step, channel) cells that lose their count
+    event_drop : share of (step, channel) cells that lose their count, to the nearest 1/256
     time_mask, channel_mask : width of a silenced block of steps, of channels
+    time_stretch : relative change of tempo, either way; 0..0.5
+    blend : share of clips that are blended with another of their class
     """
 
     time_shift: int = 10
@@ -25,36 +34,123 @@ class Augmentation:
     event_drop: float = 0.1
     time_mask: int = 0
     channel_mask: int = 0
+    time_stretch: float = 0.0
+    blend: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("time_shift", "channel_shift", "time_mask", "channel_mask"):
             check_limits(name, getattr(self, name), 0, None)
-        check_limits("event_drop", self.event_drop, 0, 1)
+        for name in ("event_drop", "blend"):
+            check_limits(name, getattr(self, name), 0, 1)
+        check_limits("time_stretch", self.time_stretch, 0, _MAX_STRETCH)
 
 
 def augment(
-    counts: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator
+    counts: Counts,
+    labels: NDArray[np.int64],
+    settings: Augmentation,
+    rng: np.random.Generator,
+    lengths: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float32]:
-    """Counts (T, B, C) changed at random; what is shifted out is lost, silence comes in."""
+    """A batch of clips changed at random; each keeps its length, and is silent beyond it.
+
+    A clip may first be blended (see `_blended`). Then step t of it is what step
+    round((t - shift) / tempo) was, and channel c what channel c - shift was, and cells and blocks
+    are silenced. What is moved out is lost, silence comes in.
+
+    Parameters
+    ----------
+    counts : (T, B, C) uint8
+        Silent beyond each clip's length.
+    labels : (B,)
+        Classes; only clips of the same one are blended.
+    settings : Augmentation
+    rng : numpy.random.Generator
+    lengths : (B,), optional
+        Steps of each clip; default: T.
+    """
     steps, samples, channels = counts.shape
-    step, step_inside = _shifted(steps, settings.time_shift, samples, rng)
-    channel, channel_inside = _shifted(channels, settings.channel_shift, samples, rng)
-    step_inside &= ~_block(steps, settings.time_mask, samples, rng)
-    channel_inside &= ~_block(channels, settings.channel_mask, samples, rng)
-    moved = counts[step[:, :, None], np.arange(samples)[:, None], channel.T].astype(np.float32)
-    moved *= step_inside[:, :, None]
-    moved *= channel_inside.T
-    if settings.event_drop > 0:
-        moved *= rng.random(moved.shape, np.float32) >= settings.event_drop
+    ends = np.full(samples, steps) if lengths is None else lengths
+    if settings.blend > 0:
+        counts = _blended(counts, labels, settings.blend, rng, ends)
+    shift = rng.integers(-settings.time_shift, settings.time_shift + 1, samples)
+    tempo = rng.uniform(1 - settings.time_stretch, 1 + settings.time_stretch, samples)
+    transpose = rng.integers(-settings.channel_shift, settings.channel_shift + 1, (samples,))
+    step = np.arange(steps)[:, None]
+    source = np.rint((step - shift) / tempo).astype(np.int64)
+    silent = (step >= ends) | _block(steps, settings.time_mask, samples, rng)
+    moved = _moved(counts, np.where(silent, -1, source), transpose)
+    if settings.channel_mask > 0:
+        moved *= ~_block(channels, settings.channel_mask, samples, rng).T
+    dropped = round(settings.event_drop * 256)
+    if dropped > 0:
+        moved *= (_random_bits(moved.size, np.uint8, rng) >= dropped).reshape(moved.shape)
+    return moved.astype(np.float32)
+
+
+def _moved(counts: Counts, source: NDArray[np.int64], transpose: NDArray[np.int64]) -> Counts:
+    """Steps `source` (T, B) of each clip, silence where it has none, and channels moved up by `transpose`."""
+    steps, samples, channels = counts.shape
+    margin = int(np.abs(transpose).max())
+    padded = np.zeros((steps + 1, samples, channels + 2 * margin), np.uint8)
+    padded[:steps, :, margin : margin + channels] = counts
+    inside = (source >= 0) & (source < steps)
+    # row `steps` is silent, and a window that starts elsewhere in the margins is a transposed step
+    windows = sliding_window_view(padded, channels, axis=2)
+    moved: Counts = windows[np.where(inside, source, steps), np.arange(samples), margin - transpose]
     return moved
 
 
-def _shifted(
-    size: int, limit: int, samples: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Source index (size, samples) of each position after a shift within +-limit, and where it exists."""
-    source = np.arange(size)[:, None] - rng.integers(-limit, limit + 1, samples)
-    return source.clip(0, size - 1), (source >= 0) & (source < size)
+def _blended(
+    counts: Counts,
+    labels: NDArray[np.int64],
+    share: float,
+    rng: np.random.Generator,
+    ends: NDArray[np.int64],
+) -> Counts:
+    """Counts with a `share` of the clips blended: two clips in one, half of the events of each.
+
+    The partner is another clip of the batch and of the class, moved by whole steps so that the
+    centres of mass in time meet. Each event of both is kept with probability 1/2; sums saturate at
+    the largest count of the batch, as an encoder's do. A clip that has no partner stays as it is.
+
+    Source: Nowotny, Turner and Knight, arXiv 2212.01232, who align the channels too; in this form
+    DelRec, arXiv 2509.24852, which takes the partner from all clips for training.
+    """
+    steps, samples, _ = counts.shape
+    same = (labels[:, None] == labels) & ~np.eye(samples, dtype=np.bool_)
+    partner = np.where(same, rng.random(same.shape), -1.0).argmax(axis=1)
+    chosen = np.flatnonzero(same.any(axis=1) & (rng.random(samples) < share))
+    if len(chosen) == 0:
+        return counts
+    partner, none = partner[chosen], np.zeros(len(chosen), np.int64)
+    step = np.arange(steps)[:, None]
+    mass = counts.sum(axis=2, dtype=np.int64)
+    centre = (mass * step).sum(axis=0) / np.maximum(mass.sum(axis=0), 1)
+    delay = np.rint(centre[chosen] - centre[partner]).astype(np.int64)
+    source = np.where(step < ends[chosen], step - delay, -1)
+    own = _halved(counts[:, chosen], rng)
+    other = _halved(_moved(counts[:, partner], source, none), rng)
+    blended = counts.copy()
+    blended[:, chosen] = own + np.minimum(other, counts.max() - own)
+    return blended
+
+
+def _halved(counts: Counts, rng: np.random.Generator) -> Counts:
+    """Each event kept with probability 1/2: the ones among as many random bits as there are events."""
+    left, kept = counts, np.zeros_like(counts)
+    while left.any():
+        now = np.minimum(left, _EVENTS)
+        drawn = _random_bits(left.size, np.uint16, rng).reshape(left.shape)
+        kept += np.bitwise_count(drawn & ((np.uint16(1) << now) - np.uint16(1)))
+        left = left - now
+    return kept
+
+
+def _random_bits(size: int, kind: type[np.unsignedinteger], rng: np.random.Generator) -> NDArray:
+    """`size` numbers of random bits: several times faster than a float for each."""
+    words = -(-size * np.dtype(kind).itemsize // 8)
+    return rng.integers(0, 2**64, words, np.uint64).view(kind)[:size]
 
 
 def _block(size: int, limit: int, samples: int, rng: np.random.Generator) -> NDArray[np.bool_]:

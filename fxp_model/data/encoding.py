@@ -1,0 +1,66 @@
+"""What every encoder has in common: a name, a version, checked parameters, and a place in an artifact."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Self
+
+from fxp_model.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """Base of the encoders: frozen dataclasses whose fields are integers and floats.
+
+    Of a subclass: `name` and `version` tell it apart in artifacts and caches, `takes` says in a
+    word what it encodes; fields `channels` and `count_bits` say what counts it gives.
+
+    Raises
+    ------
+    InputError
+        A field is not of its type.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    takes: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = field.type == "int"
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise InputError(
+                    f"{field.name} must be {'an integer' if whole else 'a number'}, not {value!r}"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name, version and parameters; JSON keeps them exactly."""
+        return {"name": self.name, "version": self.version, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The encoder that `to_dict` told of.
+
+        Raises
+        ------
+        InputError
+            Another encoder or version, an unknown or missing field, or a value outside its limits.
+        """
+        given = dict(values)
+        for key, expected in (("name", cls.name), ("version", cls.version)):
+            if (value := given.pop(key, None)) != expected:
+                raise InputError(f"encoder {key} must be {expected!r}, not {value!r}")
+        known = {field.name for field in fields(cls)}
+        for what, names in (("unknown", given.keys() - known), ("missing", known - given.keys())):
+            if names:
+                raise InputError(
+                    f"encoder has {what} field {min(names)!r}; fields: {', '.join(sorted(known))}"
+                )
+        return cls(**given)
+
+
+def check_limit(name: str, value: float, holds: bool, limit: str) -> None:
+    """`InputError` that names parameter, limit and value unless it `holds`."""
+    if not holds:
+        raise InputError(f"{name} must be {limit}, not {value}")
