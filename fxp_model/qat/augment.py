@@ -51,7 +51,7 @@ def augment(
     settings: Augmentation,
     rng: np.random.Generator,
     lengths: NDArray[np.int64] | None = None,
-) -> NDArray[np.float32]:
+) -> Counts:
     """A batch of clips changed at random; each keeps its length, and is silent beyond it.
 
     A clip may first be blended (see `_blended`). Then step t of it is what step
@@ -85,7 +85,7 @@ def augment(
     dropped = round(settings.event_drop * 256)
     if dropped > 0:
         moved *= (_random_bits(moved.size, np.uint8, rng) >= dropped).reshape(moved.shape)
-    return moved.astype(np.float32)
+    return moved
 
 
 def _moved(counts: Counts, source: NDArray[np.int64], transpose: NDArray[np.int64]) -> Counts:

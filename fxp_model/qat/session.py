@@ -16,7 +16,16 @@ from tqdm import tqdm
 
 import fxp_model
 from fxp_model.artifact import Artifact, check_target, save_artifact
-from fxp_model.data import CochlearEncoder, EncodedSplit, SpeechDataset, load_frames, open_dataset
+from fxp_model.data import (
+    CochlearEncoder,
+    EncodedSplit,
+    EventBinner,
+    SpeechDataset,
+    encoder_for,
+    load_frames,
+    open_dataset,
+)
+from fxp_model.data.synthetic import synthetic_dataset
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.qat.publish import delay_table, measure
@@ -70,7 +79,7 @@ def train_artifact(
     dataset = open_dataset(data)
     for split in ("train", "val"):
         dataset.split(split)
-    encoder = CochlearEncoder(count_bits=shape.input_bits)
+    encoder = encoder_for(dataset, shape.input_bits)
     spec = network_spec(shape, encoder.channels, len(dataset.classes))
     training = Training(spec, recipe, out, dataset.classes)
     if resume:
@@ -123,7 +132,7 @@ def train_artifact(
         encoder=encoder.to_dict(),
         provenance=provenance,
         metrics=metrics,
-        stimulus=stimulus(encoder),
+        stimulus=stimulus(encoder, val),
         extra_files={"README.md": model_card(network, dataset.classes, provenance, metrics)},
     )
 
@@ -133,9 +142,12 @@ def frames_of(split: EncodedSplit) -> Frames:
     return Frames(split.counts, split.labels, split.lengths)
 
 
-def stimulus(encoder: CochlearEncoder) -> NDArray[np.uint8]:
-    """Counts (T, B, channels) of a few synthetic clips of different classes."""
-    dataset = open_dataset("synthetic")
+def stimulus(encoder: CochlearEncoder | EventBinner, val: Frames) -> NDArray[np.uint8]:
+    """Counts (T, B, channels) of a few clips of different classes: synthetic where `encoder` takes sound."""
+    if isinstance(encoder, EventBinner):
+        _, first = np.unique(val.labels, return_index=True)
+        return val.counts[:, first[:STIMULUS_CLIPS]]
+    dataset = synthetic_dataset()
     clips = {clip.label: clip for clip in reversed(dataset.split("val"))}
     chosen = tuple(clips[label] for label in sorted(clips)[:STIMULUS_CLIPS])
     few = SpeechDataset(dataset.name, dataset.classes, {"stimulus": chosen})

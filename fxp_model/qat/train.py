@@ -246,9 +246,9 @@ class Training:
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
-            counts = torch.from_numpy(augment(train.counts[:, batch], recipe.augmentation, rng).astype(np.uint8))
-            labels = torch.from_numpy(train.labels[batch])
-            lengths = torch.from_numpy(train.lengths[batch])
+            own = train.labels[batch], train.lengths[batch]
+            moved = augment(train.counts[:, batch], own[0], recipe.augmentation, rng, own[1])
+            counts, labels, lengths = (torch.from_numpy(array) for array in (moved, *own))
             output = self.module(counts, lengths, sigma, recipe.noise)
             loss = F.cross_entropy(output.logits, labels, label_smoothing=recipe.label_smoothing)
             cost = recipe.spike_cost * output.rates.sum() if recipe.spike_cost > 0 else 0.0
