@@ -41,7 +41,12 @@ class Regularization:
 
 @dataclass(frozen=True)
 class Output:
-    """Of a training step: `logits` (B, classes), and `rates` (hidden layers,), spikes per neuron and step."""
+    """Of a training step.
+
+    logits : (B, classes)
+    rates : (hidden layers,)
+        Spikes per neuron and step; of several processes, what this one adds to them.
+    """
 
     logits: Tensor
     rates: Tensor
@@ -82,12 +87,13 @@ class SpikingNetwork(nn.Module):
         kernel_path = self.layers[0].path() is kernels
         link = counts.new_empty((), dtype=real).expand(counts.shape) if kernel_path else counts.to(real)
         x, factor = Signal(counts, link, lengths), 1.0
+        steps = parallel.all_sum(lengths.sum())
         rates = []
         for layer in self.layers:
             gate = _gate(x, layer.spec.n_out, noise.recurrent_dropout, real)
             kept, after = _kept(x, layer.spec.n_out, noise.dropout)
             x, count = layer(x, sigma, Noise(factor, gate, kept))
-            rates.append(count / (lengths.sum() * layer.spec.n_out))
+            rates.append(count / (steps * layer.spec.n_out))
             factor = after
         return Output(self.readout(x, factor), torch.stack(rates))
 
