@@ -42,7 +42,7 @@ UNROUNDED = {
     "beta": 1,
     "beta_format": QFormat(False, 0, 1),
 }
-"""beta = 1/2 adds a fraction bit a step to the 4 of the weights: 24 hold `STEPS` steps, nothing is rounded."""
+"""beta = 1/2 adds a fraction bit a step to the 4 of weights: 24 hold `STEPS` steps: nothing is rounded."""
 
 
 def random_network(kind, reset=ResetMode.ZERO, widths=(5, 9, 9, 4), seed=0, common=UNROUNDED):
