@@ -195,7 +195,7 @@ class Engine:
         x = _check_counts(self.network.spec, counts)
         steps, samples, _ = x.shape
         shapes = [(steps, samples, spec.n_out) for spec in self.network.spec.stages]
-        traced = [(np.empty(s, np.int64), np.zeros(s, np.int64), np.empty(s, np.int64)) for s in shapes]
+        traced = [(np.empty(s, np.int64), np.empty(s, np.int64), np.empty(s, np.int64)) for s in shapes]
         result, spikes = self._forward(x, np.full(samples, steps), self._zeros(samples), traced=traced)
         layers = (LayerTrace(*own, y) for own, y in zip(traced[:-1], spikes, strict=True))
         return Trace(tuple(layers), ReadoutTrace(traced[-1][0], traced[-1][2], result.scores))

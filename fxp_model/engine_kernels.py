@@ -227,16 +227,11 @@ def _add_scaled_rows(acc, rows, index, events, x):  # type: ignore[no-untyped-de
 def _recurrence(p, delayed, recurrent, index):  # type: ignore[no-untyped-def]
     """i_rec of the delayed spikes, which lie between two edges of zeros and are cleared for the next turn."""
     n = len(recurrent)
-    _clear(recurrent)
-    any_spike = np.uint8(0)
-    for j in range(len(delayed)):
-        any_spike |= delayed[j]
-    if not any_spike:
-        return
     edge = (len(delayed) - n) // 2
     if p.kind == DENSE:
+        _clear(recurrent)
         _add_rows(recurrent, p.recurrent, index, _list(delayed, index))
-    else:
+    else:  # a few sweeps of the lanes: to look for silence first would cost as much
         number, taps = recurrent.dtype.type, p.recurrent[0]
         middle, window = taps[edge], delayed[edge : edge + n]
         for j in range(n):
