@@ -56,7 +56,12 @@ def main() -> int:
     add("--hidden", type=int, nargs="+", metavar="N", default=list(shape.hidden), help="neurons per layer")
     add("--recurrence", choices=(*RecurrenceKind, "none"), default=str(shape.recurrence), help="kind")
     layers = str(shape.recurrent_layers)
-    add("--recurrent-layers", choices=tuple(RecurrentLayers), default=layers, help="hidden layers that have it")
+    add(
+        "--recurrent-layers",
+        choices=tuple(RecurrentLayers),
+        default=layers,
+        help="hidden layers that have it",
+    )
     add("--kernel", type=int, default=shape.kernel_size, help="taps of a conv recurrence, odd")
     add("--max-delay", type=int, default=shape.max_delay, help="largest axonal delay in steps")
     add("--weight-bits", type=int, default=shape.weight_bits, help="width of the weights")
@@ -110,9 +115,7 @@ def main() -> int:
     command = shlex.join(["python", *sys.argv])
     try:
         with launched():
-            artifact = train_artifact(
-                args.data, args.out, shape, recipe, resume=args.resume, command=command
-            )
+            artifact = train_artifact(args.data, args.out, shape, recipe, resume=args.resume, command=command)
     except NotEqual as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1

@@ -111,7 +111,7 @@ def test_published_training_has_the_spikes_and_gradients_of_ours(kind):
     spikes = published(current, 2.5, gate)
     (spikes * cost).sum().backward()
     recurrence = Recurrence(layer.recurrent, delays.spread(layer.delay, 2.5), gate)
-    ours = simulate(current, layer.beta.detach(), neuron_of(layer.spec), recurrence)[1]
+    ours = simulate(current, layer.beta.detach(), neuron_of(layer.spec, quantized=True), recurrence)[1]
     (ours * cost).sum().backward()
 
     assert 0.05 < spikes.mean() < 0.8

@@ -104,7 +104,9 @@ def test_training_and_eval_agree_when_batch_and_running_statistics_do(recurrence
     monkeypatch.setattr(layer, "NORM_MOMENTUM", 1.0)
     torch.manual_seed(4)
     numbers = Numbers(quantized=False)
-    module = SpikingNetwork(network_spec(Shape(hidden=(12, 11), recurrence=recurrence), 9, 4), numbers).double()
+    module = SpikingNetwork(
+        network_spec(Shape(hidden=(12, 11), recurrence=recurrence), 9, 4), numbers
+    ).double()
     counts = np.random.default_rng(1).integers(0, 16, (20, 6, 9)).astype(np.uint8)
     with torch.no_grad():
         output = module(torch.from_numpy(counts), torch.full((6,), 20), None, QUIET)

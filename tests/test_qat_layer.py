@@ -49,7 +49,9 @@ def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape,
     pull = torch.tensor(rng.normal(0, 1, (STEPS, SAMPLES, N)))
 
     def run(path):
-        norm = Norm(leaves["gamma"], leaves["bias"], torch.zeros(N).double(), torch.ones(N).double(), 1e-5, 0.1)
+        norm = Norm(
+            leaves["gamma"], leaves["bias"], torch.zeros(N).double(), torch.ones(N).double(), 1e-5, 0.1
+        )
         recurrence = None
         if weight_shape is not None:
             taps = delays.spread(leaves["delay"].abs() + 1, 1.4)
@@ -93,7 +95,9 @@ def test_padding_changes_no_logit_gradient_or_statistic(recurrence, readout):
     for name, value in results[0].items():
         # dense weights sum over all steps in one product, whose order follows its size
         exact = not (recurrence is RecurrenceKind.DENSE and name.endswith(".recurrent"))
-        assert torch.allclose(value, results[1][name], rtol=0 if exact else 1e-5, atol=0 if exact else 1e-6), name
+        assert torch.allclose(
+            value, results[1][name], rtol=0 if exact else 1e-5, atol=0 if exact else 1e-6
+        ), name
 
 
 def test_a_clip_alone_has_the_logits_that_it_has_in_eval_mode_among_others():

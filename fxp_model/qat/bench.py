@@ -38,7 +38,7 @@ from fxp_model.qat import kernels
 from fxp_model.qat.layer import simulate
 from fxp_model.qat.network import Output, SpikingNetwork, from_network
 from fxp_model.qat.publish import NotEqual
-from fxp_model.qat.published import PublishedNetwork, native_convolution
+from fxp_model.qat.published import Course, PublishedNetwork, native_convolution
 from fxp_model.qat.quantize import codes, fitted_format, requantize
 from fxp_model.qat.train import MAX_GRADIENT_NORM, Recipe, Training
 from fxp_model.spec import LayerSpec, NetworkSpec, RecurrenceKind, RecurrenceSpec
@@ -323,7 +323,7 @@ def recurrent_layer(conv: Subject, dense: Subject, batch: int) -> Calls:
 def _exact_layers(conv: Subject, batch: int) -> Calls:
     """The calls of `recurrent_layer` that return exactly the golden model's spikes (T, B, N)."""
     currents = conv.currents(batch)
-    exact = list(from_network(conv.network).layers)[-1].exact()
+    exact = list(from_network(conv.network).layers)[-1].folded()
     real = torch.from_numpy(currents * 2.0**-conv.layer.sum_frac_bits)
     dynamics = exact.dynamics(real.dtype)
     engine = EngineStage(conv.layer, conv.network.params[-2])
@@ -353,7 +353,7 @@ def training(conv: Subject, dense: Subject, rounds: int) -> dict[str, Any]:
             optimizer = torch.optim.AdamW(published.parameters())
             forward = partial(published, counts, recipe.sigma, recipe.noise)
             calls[f"published{suffix}"] = _native(partial(_step, published, optimizer, forward, labels))
-            forward = partial(ours.module, counts, lengths, recipe.sigma, recipe.noise)
+            forward = partial(ours.module, counts.byte(), lengths, recipe.sigma, recipe.noise)
             calls[f"ours{suffix}"] = partial(_step, ours.module, ours.optimizer, forward, labels)
         times = medians(calls, rounds, 0.0)
     return {
@@ -369,7 +369,7 @@ def training(conv: Subject, dense: Subject, rounds: int) -> dict[str, Any]:
 def _step(
     module: SpikingNetwork | PublishedNetwork,
     optimizer: torch.optim.Optimizer,
-    forward: Callable[[], Output],
+    forward: Callable[[], Output | Course],
     labels: Tensor,
 ) -> None:
     """A step of training."""

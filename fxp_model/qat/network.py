@@ -21,6 +21,8 @@ from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSp
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
 MAX_DROPOUT = 0.95
+TRAINED = Numbers()
+"""How a quantised network sees its parameters while they are learned."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class SpikingNetwork(nn.Module):
         How the parameters are seen.
     """
 
-    def __init__(self, spec: NetworkSpec, numbers: Numbers = Numbers()) -> None:
+    def __init__(self, spec: NetworkSpec, numbers: Numbers = TRAINED) -> None:
         super().__init__()
         self.spec = spec
         self.numbers = numbers
@@ -227,7 +229,7 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _kept(x: Signal, n: int, share: float) -> tuple[Tensor | None, float]:
-    """Which spikes (T, B, n) stay when `share` are lost, in steps of 1/256, and the factor that makes up for it."""
+    """Which spikes (T, B, n) stay when `share`, to 1/256, are lost, and the factor that makes up for it."""
     dropped = round(share * 256)
     if dropped == 0:
         return None, 1.0

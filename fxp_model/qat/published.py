@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,7 @@ from torch import Tensor, nn
 
 from fxp_model.errors import InputError
 from fxp_model.qat.layer import HiddenLayer, Stage
-from fxp_model.qat.network import Output, Regularization, SpikingNetwork
+from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.qat.surrogate import fire
 from fxp_model.spec import ReadoutMode, ResetMode
 
@@ -110,6 +111,14 @@ class PublishedLayer(nn.Module):
         return F.conv2d(sent.unsqueeze(1), kernel, padding=(len(self.recurrent) // 2, 0)).squeeze(1)
 
 
+@dataclass(frozen=True)
+class Course:
+    """Mean membranes of the readout (B, classes) and spikes (T, B, N) of each hidden layer."""
+
+    logits: Tensor
+    spikes: tuple[Tensor, ...]
+
+
 class PublishedNetwork(nn.Module):
     """The network of `module` by the published algorithm, in real numbers: no value is quantised.
 
@@ -133,13 +142,14 @@ class PublishedNetwork(nn.Module):
             raise InputError(f"the readout of a published network must be sum, not {mode}")
         self.projections = nn.ModuleList(_linear(stage) for stage in module.stages)
         self.norms = nn.ModuleList(
-            nn.BatchNorm1d(layer.spec.n_out) if layer.normalized else nn.Identity() for layer in module.layers
+            nn.BatchNorm1d(layer.spec.n_out) if layer.numbers.normalized else nn.Identity()
+            for layer in module.layers
         )
         self.layers = nn.ModuleList(PublishedLayer(layer, commuted=commuted) for layer in module.layers)
         self.readout_beta = float(module.readout.beta.detach())
 
-    def forward(self, counts: Tensor, sigma: float = 0.0, noise: Regularization | None = None) -> Output:
-        """Mean membranes of the readout (B, classes) and spikes, of `counts` (T, B, n_in).
+    def forward(self, counts: Tensor, sigma: float = 0.0, noise: Regularization | None = None) -> Course:
+        """What the network does with `counts` (T, B, n_in).
 
         `sigma` and `noise` are of training; without `noise` nothing is dropped.
         """
@@ -159,7 +169,7 @@ class PublishedNetwork(nn.Module):
         for i_syn in current:
             u = self.readout_beta * u + i_syn
             total = total + u
-        return Output(total / len(current), tuple(spikes))
+        return Course(total / len(current), tuple(spikes))
 
     @torch.no_grad()
     def constrain(self) -> None:

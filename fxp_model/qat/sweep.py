@@ -137,9 +137,7 @@ def train_one(
     }
 
 
-def _objective(
-    trial: Trial, shared: Work, progress: Callable[[str, int, Epoch | None], object]
-) -> float:
+def _objective(trial: Trial, shared: Work, progress: Callable[[str, int, Epoch | None], object]) -> float:
     asked = trial.system_attrs.get("fixed_params")
     if asked is None:
         # another worker took the last that waited, and Optuna made one up
@@ -171,9 +169,7 @@ def _study(store: str) -> optuna.Study:
         grace_period=4 * HEARTBEAT_S,
         failed_trial_callback=RetryFailedTrialCallback(),
     )
-    return optuna.create_study(
-        study_name=STUDY, storage=storage, direction="maximize", load_if_exists=True
-    )
+    return optuna.create_study(study_name=STUDY, storage=storage, direction="maximize", load_if_exists=True)
 
 
 def _delays(training: Training) -> list[list[int]]:
@@ -191,4 +187,6 @@ def _mean_delays(system: System, seed: int, results: Path) -> tuple[float, ...]:
     for row in rows:
         if (row["system"], row["seed"]) == (system.at_mean_of, seed):
             return tuple(float(np.mean(layer)) for layer in row["delays_after"])
-    raise InputError(f"{system.name} needs the delays of {system.at_mean_of} with seed {seed}: train that first")
+    raise InputError(
+        f"{system.name} needs the delays of {system.at_mean_of} with seed {seed}: train that first"
+    )

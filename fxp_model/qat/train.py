@@ -151,8 +151,9 @@ class Training:
         self.step_module: torch.nn.Module = self.module
         if self.processes > 1:
             # statistics are equal already, and fixed delays have no gradient
-            options = {"broadcast_buffers": False, "find_unused_parameters": True}
-            self.step_module = DistributedDataParallel(self.module, **options)
+            self.step_module = DistributedDataParallel(
+                self.module, broadcast_buffers=False, find_unused_parameters=True
+            )
         self.optimizer = _optimizer(self.module, recipe)
         self.rows: list[Epoch] = []
         self.best: checkpoint.Arrays = {}
@@ -232,7 +233,9 @@ class Training:
         self.check_data(train, val)
         last_batch = (len(train) - 1) % self.recipe.batch + 1
         if last_batch < self.processes:
-            raise InputError(f"each of {self.processes} processes needs a clip, the last batch has {last_batch}")
+            raise InputError(
+                f"each of {self.processes} processes needs a clip, the last batch has {last_batch}"
+            )
         for epoch in range(len(self.rows), self.recipe.epochs):
             row = self._epoch(epoch, train, val, progress)
             self.rows.append(row)
