@@ -46,7 +46,9 @@ def systems(recipe: Recipe) -> dict[str, System]:
         System("dense-float", "DelRec", dense, real),
         System("conv-float", "learned delays", conv, real),
         *(
-            System(f"conv-{bits}bit", "learned delays", replace(conv, weight_bits=bits, kernel_bits=bits), recipe)
+            System(
+                f"conv-{bits}bit", "learned delays", replace(conv, weight_bits=bits, kernel_bits=bits), recipe
+            )
             for bits in (4, 6, 3, 2)
         ),
         System("none", "no recurrence", Shape(recurrence=None), recipe),
@@ -54,7 +56,12 @@ def systems(recipe: Recipe) -> dict[str, System]:
         System("conv-delay-random", "delays as drawn at the start", conv, fixed),
         System("conv-delay-mean", "delays at the learned mean of a layer", conv, fixed, at_mean_of="conv"),
         *(System(f"conv-k{k}", "learned delays", replace(conv, kernel_size=k), recipe) for k in (1, 3, 7)),
-        System("dense-delay-1-float", "a plain recurrent network", dense, replace(real, learn_delays=False, start_delay=steps)),
+        System(
+            "dense-delay-1-float",
+            "a plain recurrent network",
+            dense,
+            replace(real, learn_delays=False, start_delay=steps),
+        ),
         System("conv-last", "recurrence in the last layer", replace(conv, recurrent_layers=last), recipe),
         System("dense-last-float", "DelRec in the last layer", replace(dense, recurrent_layers=last), real),
         System("dense", "DelRec in 8 bits", dense, recipe),
