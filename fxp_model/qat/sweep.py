@@ -1,192 +1,245 @@
-"""Many trainings, shared out among processes and machines by an Optuna study.
-
-The study is the list of what is to do: one trial per system and seed. A worker takes the next
-that waits, trains it, and appends one row to the file of results. What a dead worker left goes
-back to the list, and its checkpoint goes on where it stopped.
-"""
+"""Many trainings in parallel processes, resumable, and a row of results of each."""
 
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import platform
+import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.connection import wait
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
+import numba
 import numpy as np
-import optuna
 import torch
-from optuna.storages import RDBStorage, RetryFailedTrialCallback
-from optuna.trial import Trial, TrialState
+from tqdm import tqdm
 
 import fxp_model
+from fxp_model.data import encoder_for, load_frames, open_dataset
 from fxp_model.errors import InputError
-from fxp_model.qat.systems import System, system_of
-from fxp_model.qat.template import network_spec
-from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training
-from fxp_model.spec import LayerSpec, RecurrenceKind
+from fxp_model.files import replacing
+from fxp_model.qat import delays
+from fxp_model.qat.layer import simulate
+from fxp_model.qat.network import SpikingNetwork
+from fxp_model.qat.session import frames_of
+from fxp_model.qat.systems import System
+from fxp_model.qat.tasks import POLL_S, Row, Setting, Stopped, Task, TaskList
+from fxp_model.qat.template import Shape, network_spec
+from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Training, frames_sha256
+from fxp_model.spec import RecurrenceKind
 
-STUDY = "reproduce"
-HEARTBEAT_S = 30
-
-Row = dict[str, Any]
+RESULTS = "results.jsonl"
 
 
 @dataclass(frozen=True)
-class Work:
-    """What the workers of a sweep share.
+class Sweep:
+    """What all workers of a sweep share.
 
-    store : URL of the study's database, ``sqlite:///PATH`` or a server's
+    store : URL of the list of tasks, see `TaskList`
     folder : checkpoints, a folder per system and seed, and ``results.jsonl``
+    systems : by name
     train, val : Frames
-    classes : number of them
-    recipe : of all systems
+    classes : names of the labels
     """
 
     store: str
     folder: Path
+    systems: dict[str, System]
     train: Frames
     val: Frames
-    classes: int
-    recipe: Recipe
-
-    @property
-    def results(self) -> Path:
-        """Rows of finished trainings, one JSON object a line."""
-        return self.folder / "results.jsonl"
+    classes: tuple[str, ...]
 
 
-def enqueue(store: str, names: Iterable[str], seeds: Iterable[int]) -> None:
-    """Put systems and seeds on the list, seed by seed; what is there already stays as it is."""
-    study = _study(store)
-    for seed in seeds:
-        for name in names:
-            study.enqueue_trial({"system": name, "seed": seed}, skip_if_exists=True)
+def load(data: str) -> tuple[Frames, Frames, tuple[str, ...]]:
+    """Frames of splits ``train`` and ``val`` of a data set, and the names of its classes."""
+    dataset = open_dataset(data)
+    encoder = encoder_for(dataset, Shape().input_bits)
+    train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
+    return train, val, dataset.classes
 
 
-def work(shared: Work, progress: Callable[[str, int, Epoch | None], object] = lambda *_: None) -> None:
-    """Train what waits until nothing does; `progress` gets system, seed and a finished epoch or None."""
-    study = _study(shared.store)
-    optuna.storages.fail_stale_trials(study)
-    while study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        study.optimize(lambda trial: _objective(trial, shared, progress), n_trials=1)
+def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, str]:
+    """Train every system with every seed, in processes; what was done or begun before goes on.
 
+    After each training, ``results.jsonl`` holds the rows of all that the store has.
 
-def read_rows(path: Path) -> list[Row]:
-    """Rows of a file of results; of a system and seed that it holds twice, the later one."""
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    rows: dict[tuple[str, int], Row] = {}
-    for number, line in enumerate(lines, start=1):
+    Parameters
+    ----------
+    sweep : Sweep
+    seeds : iterable of int
+    workers : int
+        Processes on this machine, of one thread each where the environment says so.
+
+    Returns
+    -------
+    dict
+        Why a task of the sweep has no row.
+
+    Raises
+    ------
+    InputError
+        If the store holds a task with another setting.
+    """
+    tasks = {Task(name, seed): system for seed in seeds for name, system in sweep.systems.items()}
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    todo = TaskList(sweep.store)
+    digest = frames_sha256(sweep.train, sweep.val)
+    for task, system in tasks.items():
+        after = None if system.at_mean_of is None else Task(system.at_mean_of, task.seed)
+        todo.add(task, _setting(system, digest), after)
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    processes = [context.Process(target=_worker, args=(sweep, stop)) for _ in range(workers)]
+    total = sum(system.recipe.epochs for system in tasks.values())
+    # the mean of the whole run tells the rest better than the last epochs do: systems differ
+    with tqdm(total=total, desc="trainings", unit="epoch", smoothing=0) as bar:
+        bar.initial = bar.n = _epochs(todo, tasks)
         try:
-            row = json.loads(line)
-            rows[row["system"], row["seed"]] = row
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} line {number}: not a row of results: {error}") from None
-    return list(rows.values())
+            for process in processes:
+                process.start()
+            while any(process.is_alive() for process in processes):
+                wait([process.sentinel for process in processes if process.is_alive()], POLL_S)
+                _show(bar, todo, tasks, sweep.folder)
+        finally:
+            stop.set()
+            for process in processes:
+                if process.pid is not None:
+                    process.join()
+            _show(bar, todo, tasks, sweep.folder)
+    done = {Task(row["system"], row["seed"]) for row in todo.rows()}
+    failures = todo.failures()
+    return {task: failures.get(task, "a worker died; run again") for task in tasks if task not in done}
 
 
 def train_one(
-    name: str, seed: int, shared: Work, progress: Callable[[Epoch | None], object] = lambda _: None
+    sweep: Sweep,
+    stopped: Callable[[], bool],
+    task: Task,
+    source: Row | None,
+    report: Callable[[int, float], object],
 ) -> Row:
-    """Train one system with one seed, from its checkpoint where there is one, and describe it."""
-    system = system_of(name, replace(shared.recipe, seed=seed))
-    recipe = system.recipe
+    """Train a task, from its checkpoint where there is one, and describe the result.
+
+    `source` is the row whose delays it takes the mean of; the others are those of `tasks.Train`.
+    """
+    system = sweep.systems[task.system]
+    recipe = replace(system.recipe, seed=task.seed)
     if system.at_mean_of is not None:
-        recipe = replace(recipe, start_delay=_mean_delays(system, seed, shared.results))
-    spec = network_spec(system.shape, shared.train.counts.shape[2], shared.classes)
-    training = Training(spec, recipe, shared.folder / f"{name}-{seed}")
-    before = _delays(training)
+        if source is None:
+            raise InputError(f"{system.at_mean_of} of the same seed is not trained, whose delays it needs")
+        recipe = replace(recipe, start_delay=tuple(float(np.mean(d)) for d in source["delays_after"]))
+    spec = network_spec(system.shape, sweep.train.counts.shape[2], len(sweep.classes))
+    training = Training(spec, recipe, sweep.folder / f"{task.system}-{task.seed}", sweep.classes)
+    before = _delays(training.module)
     if (training.folder / CHECKPOINT).exists():
         training.resume()
+
+    def progress(epoch: Epoch | None) -> None:
+        if epoch is not None:
+            report(epoch.epoch, epoch.val_accuracy)
+        if stopped():
+            raise Stopped
+
+    if training.rows:
+        progress(training.rows[-1])
     started = time.perf_counter()
-    module = training.run(shared.train, shared.val, progress)
-    training.module.load_state_dict(module.state_dict())
+    module = training.run(sweep.train, sweep.val, progress)
     best = training.best_row
+    conv = system.shape.recurrence is RecurrenceKind.CONV
     return {
-        "system": name,
-        "seed": seed,
+        "system": task.system,
+        "seed": task.seed,
+        "about": system.about,
         "weight_bits": system.shape.weight_bits if recipe.quantized else None,
-        "kernel": system.shape.kernel_size if system.shape.recurrence is RecurrenceKind.CONV else None,
+        "kernel": system.shape.kernel_size if conv else None,
         "recurrent_parameters": spec.layers[-1].recurrent_parameters,
         "recurrent_layers": sum(layer.recurrence is not None for layer in spec.layers),
         "val": best.val_accuracy,
         "val_last_epoch": training.rows[-1].val_accuracy,
         "selected_epoch": best.epoch,
         "epochs": recipe.epochs,
-        "spikes_per_neuron_step": best.rate,
+        "spikes_per_neuron_step": spike_rate(module, sweep.val),
         "curve": [row.val_accuracy for row in training.rows],
         "delays_before": before,
-        "delays_after": _delays(training),
-        "seconds": round(time.perf_counter() - started, 1),
+        "delays_after": _delays(module),
+        "seconds_of_last_run": round(time.perf_counter() - started, 1),
         "threads": torch.get_num_threads(),
-        "frames_sha256": training.frames_sha256,
+        "setting": _setting(system, training.frames_sha256),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "spikeline": fxp_model.__version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "torch": torch.__version__,
+            "numba": numba.__version__,
         },
     }
 
 
-def _objective(trial: Trial, shared: Work, progress: Callable[[str, int, Epoch | None], object]) -> float:
-    asked = trial.system_attrs.get("fixed_params")
-    if asked is None:
-        # another worker took the last that waited, and Optuna made one up
-        raise optuna.TrialPruned
-    name, seed = str(asked["system"]), int(asked["seed"])
-    trial.suggest_categorical("system", [name])
-    trial.suggest_int("seed", seed, seed)
-    row = train_one(name, seed, shared, lambda epoch: progress(name, seed, epoch))
-    _append(shared.results, row)
-    return float(row["val"])
+@torch.no_grad()
+def spike_rate(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float:
+    """Spikes per neuron and step of the hidden layers in eval mode, each clip over its own length."""
+    spikes = 0
+    for length in np.unique(frames.lengths):
+        group = np.flatnonzero(frames.lengths == length)
+        for part in np.split(group, range(batch, len(group), batch)):
+            x = torch.from_numpy(frames.counts[:length, part].astype(np.int64))
+            for layer in module.layers:
+                folded = layer.folded()
+                current = folded.current(x)
+                if module.numbers.quantized:
+                    current = current.double()
+                _, x = simulate(current, *folded.dynamics(current.dtype))
+                spikes += int(torch.count_nonzero(x))
+    neurons = sum(layer.spec.n_out for layer in module.layers)
+    return spikes / (neurons * int(frames.lengths.sum()))
 
 
-def _append(path: Path, row: Row) -> None:
-    """Add a line in one write, which other processes' do not cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = (json.dumps(row) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(descriptor, line)
-    finally:
-        os.close(descriptor)
+def _worker(sweep: Sweep, stop: Event) -> None:
+    """Work of one process, until nothing is left, it is stopped, or its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def stopped() -> bool:
+        return stop.is_set() or not parent.is_alive()
+
+    TaskList(sweep.store).work(partial(train_one, sweep, stopped), stopped)
 
 
-def _study(store: str) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = RDBStorage(
-        store,
-        heartbeat_interval=HEARTBEAT_S,
-        grace_period=4 * HEARTBEAT_S,
-        failed_trial_callback=RetryFailedTrialCallback(),
+def _setting(system: System, frames: str | None) -> Setting:
+    setting = (
+        asdict(system.shape) | asdict(system.recipe) | {"at_mean_of": system.at_mean_of, "frames": frames}
     )
-    return optuna.create_study(study_name=STUDY, storage=storage, direction="maximize", load_if_exists=True)
+    plain: Setting = json.loads(json.dumps(setting))
+    del plain["seed"]
+    return plain
 
 
-def _delays(training: Training) -> list[list[int]]:
-    """Integer delays of each layer with recurrence."""
-    layers = zip(training.spec.layers, training.module.layers, strict=True)
+def _epochs(todo: TaskList, tasks: Iterable[Task]) -> int:
+    done = todo.epochs()
+    return sum(done.get(task, 0) for task in tasks)
+
+
+def _show(bar: tqdm, todo: TaskList, tasks: Iterable[Task], folder: Path) -> None:
+    """Bring the bar and the file of results up to date."""
+    rows = todo.rows()
+    with replacing(folder / RESULTS) as path:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    bar.n = _epochs(todo, tasks)
+    bar.set_postfix_str(f"{len(rows)} trained")
+
+
+def _delays(module: SpikingNetwork) -> list[list[int]]:
+    """Delays in whole steps of each layer with recurrence."""
     return [
-        torch.floor(module.delay.detach() + 0.5).to(torch.int64).tolist()
-        for spec, module in layers
-        if isinstance(spec, LayerSpec) and spec.recurrence is not None
+        delays.rounded(layer.delay, layer.spec.recurrence.max_delay).tolist()
+        for layer in module.layers
+        if layer.spec.recurrence is not None
     ]
-
-
-def _mean_delays(system: System, seed: int, results: Path) -> tuple[float, ...]:
-    rows = read_rows(results) if results.exists() else []
-    for row in rows:
-        if (row["system"], row["seed"]) == (system.at_mean_of, seed):
-            return tuple(float(np.mean(layer)) for layer in row["delays_after"])
-    raise InputError(
-        f"{system.name} needs the delays of {system.at_mean_of} with seed {seed}: train that first"
-    )

@@ -1,0 +1,50 @@
+"""Train all the systems that are compared, with several seeds; tables and figures of the results."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from fxp_model.cli import run
+
+
+def main() -> int:
+    """Parse the arguments and do what they ask for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--data", help="folder of a data set, or 'synthetic'")
+    add("--out", type=Path, help="folder of checkpoints and results.jsonl; run again to go on")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2")
+    add("--systems", nargs="+", metavar="NAME", help="default: all")
+    add("--workers", type=int, default=2, help="processes, of one thread each (default: 2)")
+    add("--epochs", type=int, help="of each training (default: the recipe's)")
+    add("--store", help="database of the list of trainings, for several machines (default: OUT/tasks.db)")
+    args = parser.parse_args()
+    if args.data is None or args.out is None:
+        parser.error("--data and --out are needed to train")
+    return train(args)
+
+
+def train(args: argparse.Namespace) -> int:
+    """Run the sweep; 1 where a training failed."""
+    # one thread for each worker, which inherits this
+    os.environ["OMP_NUM_THREADS"] = "1"
+    from fxp_model.qat.sweep import Sweep, load, run_sweep
+    from fxp_model.qat.systems import system_of, systems
+    from fxp_model.qat.train import Recipe
+
+    recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
+    table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
+    store = args.store or f"sqlite:///{args.out.resolve() / 'tasks.db'}"
+    args.out.mkdir(parents=True, exist_ok=True)
+    failures = run_sweep(Sweep(store, args.out, table, *load(args.data)), args.seeds, args.workers)
+    for task, reason in failures.items():
+        print(f"reproduce.py: {task}: {reason}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    run(main)
