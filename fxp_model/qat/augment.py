@@ -34,7 +34,7 @@ class Augmentation:
     event_drop: float = 0.1
     time_mask: int = 0
     channel_mask: int = 0
-    time_stretch: float = 0.0
+    time_stretch: float = 0.15
     blend: float = 0.0
 
     def __post_init__(self) -> None:
