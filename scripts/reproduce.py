@@ -8,7 +8,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fxp_model.cli import run
+from fxp_model.artifact import load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.pretrained import DEFAULT
+from fxp_model.results.rows import read_rows
+from fxp_model.results.summary import markdown, summarise
+
+RESULTS = Path(__file__).parent / "results" / "reproduce.jsonl"
 
 
 def main() -> int:
@@ -22,10 +28,38 @@ def main() -> int:
     add("--workers", type=int, default=2, help="processes, of one thread each (default: 2)")
     add("--epochs", type=int, help="of each training (default: the recipe's)")
     add("--store", help="database of the list of trainings, for several machines (default: OUT/tasks.db)")
+    add("--summary", action="store_true", help="print the table of results as Markdown")
+    add("--figures", type=Path, metavar="DIR", help="draw the results as SVG")
+    add(
+        "--json",
+        metavar="FILE",
+        help="write the table as JSON, '-' for standard output, in place of Markdown",
+    )
+    add(
+        "--results", type=Path, default=RESULTS, help=f"rows to read (default: {RESULTS.name} in the project)"
+    )
+    add("--artifact", default=str(DEFAULT), help="network of the raster (default: the bundled one)")
     args = parser.parse_args()
+    if args.summary or args.figures is not None:
+        return show(args)
     if args.data is None or args.out is None:
-        parser.error("--data and --out are needed to train")
+        parser.error("--data and --out are needed to train, or --summary or --figures")
     return train(args)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print the table, draw the figures."""
+    rows = read_rows(args.results)
+    if args.json is not None:
+        write_json(args.json, summarise(rows))
+    elif args.summary:
+        print(markdown(summarise(rows)), end="")
+    if args.figures is not None:
+        from fxp_model.results.figures import draw
+
+        for path in draw(args.figures, rows, load_artifact(args.artifact)):
+            print(path, file=sys.stderr)
+    return 0
 
 
 def train(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The systems that the paper's claim is about, as shapes and recipes of one trainer (arXiv 2604.15997, 2509.24852)."""
+"""The systems that are compared, as shapes and recipes of one trainer (arXiv 2604.15997, 2509.24852)."""
 
 from __future__ import annotations
 
@@ -31,41 +31,37 @@ class System:
 
 
 def systems(recipe: Recipe) -> dict[str, System]:
-    """Every system by its name, in the order of the table; all are trained with `recipe`.
+    """Every system by its name, in the order in which they are trained; all with `recipe`.
 
-    Weights have 8 bits where a name does not say otherwise; dense systems and those called
-    ``float`` are real numbers.
+    Weights have 8 bits and K is 5 where a name does not say otherwise.
     """
     conv, dense = Shape(), Shape(recurrence=RecurrenceKind.DENSE)
-    last = RecurrentLayers.LAST
+    none, last = Shape(recurrence=None), RecurrentLayers.LAST
     real = replace(recipe, quantized=False)
     fixed = replace(recipe, learn_delays=False)
-    steps = (0.0,) * len(conv.hidden)
+    one_step = (0.0,) * len(conv.hidden)
+    bits = {n: replace(conv, weight_bits=n, kernel_bits=n) for n in (4, 6, 3, 2)}
+    taps = {k: replace(conv, kernel_size=k) for k in (1, 3, 7)}
     table = [
         System("conv", "learned delays", conv, recipe),
         System("dense-float", "DelRec", dense, real),
         System("conv-float", "learned delays", conv, real),
-        *(
-            System(
-                f"conv-{bits}bit", "learned delays", replace(conv, weight_bits=bits, kernel_bits=bits), recipe
-            )
-            for bits in (4, 6, 3, 2)
-        ),
-        System("none", "no recurrence", Shape(recurrence=None), recipe),
-        System("conv-delay-1", "every spike arrives a step later", conv, replace(fixed, start_delay=steps)),
+        *(System(f"conv-{n}bit", "learned delays", shape, recipe) for n, shape in bits.items()),
+        System("none", "no recurrence", none, recipe),
+        System("conv-delay-1", "no extra delay", conv, replace(fixed, start_delay=one_step)),
         System("conv-delay-random", "delays as drawn at the start", conv, fixed),
-        System("conv-delay-mean", "delays at the learned mean of a layer", conv, fixed, at_mean_of="conv"),
-        *(System(f"conv-k{k}", "learned delays", replace(conv, kernel_size=k), recipe) for k in (1, 3, 7)),
+        System("conv-delay-mean", "the learned mean in each layer", conv, fixed, at_mean_of="conv"),
+        *(System(f"conv-k{k}", "learned delays", shape, recipe) for k, shape in taps.items()),
         System(
             "dense-delay-1-float",
             "a plain recurrent network",
             dense,
-            replace(real, learn_delays=False, start_delay=steps),
+            replace(real, learn_delays=False, start_delay=one_step),
         ),
         System("conv-last", "recurrence in the last layer", replace(conv, recurrent_layers=last), recipe),
         System("dense-last-float", "DelRec in the last layer", replace(dense, recurrent_layers=last), real),
         System("dense", "DelRec in 8 bits", dense, recipe),
-        System("none-float", "no recurrence", Shape(recurrence=None), real),
+        System("none-float", "no recurrence", none, real),
     ]
     return {system.name: system for system in table}
 
