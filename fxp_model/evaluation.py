@@ -5,14 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.network import Network
-from fxp_model.trace import Trace
 
-Engine = Callable[[Network, NDArray[np.integer]], Trace]
+
+class Scored(Protocol):
+    """What an engine gives back: a whole trace, or little more than the scores."""
+
+    @property
+    def scores(self) -> NDArray[np.int64]:
+        """Class scores (B, classes)."""
+
+
+Engine = Callable[[Network, NDArray[np.integer]], Scored]
 """`engine(network, counts (T, B, n_in))`: the golden model's `run`, or an equal of it."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
 from fxp_model.data import frames_for
@@ -19,10 +20,14 @@ from fxp_model.pretrained import DEFAULT
 def engine_of(name: str) -> Engine:
     """The engine called `name`; its package is imported only when asked for."""
     if name == "torch":
-        from fxp_model.qat.evaluate import run as engine
-    else:
-        from fxp_model.network import run as engine
-    return engine
+        from fxp_model.qat.evaluate import run
+
+        return run
+    if name == "engine":
+        from fxp_model.engine import score
+
+        return score
+    return golden.run
 
 
 def main() -> int:
@@ -33,7 +38,9 @@ def main() -> int:
     )
     parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
     parser.add_argument("--split", default="val", help="%(default)s")
-    parser.add_argument("--engine", choices=("golden", "torch"), default="golden", help="%(default)s")
+    parser.add_argument(
+        "--engine", choices=("golden", "engine", "torch"), default="golden", help="%(default)s"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
     args = parser.parse_args()
 

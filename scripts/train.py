@@ -1,8 +1,12 @@
-"""Train a network with quantisation; writes OUT/artifact, OUT/log.csv and OUT/checkpoint.npz."""
+"""Train a network with quantisation; writes OUT/artifact, OUT/log.csv and OUT/checkpoint.npz.
+
+Several processes share the work under `torchrun --nproc-per-node N scripts/train.py ...`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import shlex
 import sys
@@ -15,14 +19,27 @@ SYNTHETIC_EPOCHS = 15
 """Enough for the synthetic words, which are easier than people's."""
 
 
+AUGMENTATIONS = {
+    "time_shift": "steps, either way",
+    "channel_shift": "channels, either way",
+    "event_drop": "share of counts lost",
+    "time_mask": "width of a silenced block of steps",
+    "channel_mask": "width of a silenced block of channels",
+    "time_stretch": "relative change of tempo, either way",
+    "blend": "share of clips blended with another of their class",
+}
+
+
 def main() -> int:
     """Parse the arguments, train, say where the artifact is."""
     # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from fxp_model.qat.augment import Augmentation
     from fxp_model.qat.network import Regularization
+    from fxp_model.qat.parallel import launched
     from fxp_model.qat.publish import NotEqual
     from fxp_model.qat.session import train_artifact
-    from fxp_model.qat.template import Shape
+    from fxp_model.qat.template import RecurrentLayers, Shape
     from fxp_model.qat.train import Recipe
 
     shape, recipe = Shape(), Recipe()
@@ -38,6 +55,13 @@ def main() -> int:
     add = network.add_argument
     add("--hidden", type=int, nargs="+", metavar="N", default=list(shape.hidden), help="neurons per layer")
     add("--recurrence", choices=(*RecurrenceKind, "none"), default=str(shape.recurrence), help="kind")
+    layers = str(shape.recurrent_layers)
+    add(
+        "--recurrent-layers",
+        choices=tuple(RecurrentLayers),
+        default=layers,
+        help="hidden layers that have it",
+    )
     add("--kernel", type=int, default=shape.kernel_size, help="taps of a conv recurrence, odd")
     add("--max-delay", type=int, default=shape.max_delay, help="largest axonal delay in steps")
     add("--weight-bits", type=int, default=shape.weight_bits, help="width of the weights")
@@ -55,39 +79,48 @@ def main() -> int:
     add("--dropout", type=float, default=recipe.noise.dropout, help="share of spikes lost")
     add("--label-smoothing", type=float, default=recipe.label_smoothing, help="of the targets")
     add("--spike-cost", type=float, default=recipe.spike_cost, help="loss per spike of a neuron and step")
+    fixed = argparse.BooleanOptionalAction
+    add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
+    add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
+    variants = parser.add_argument_group("augmentation, largest changes")
+    for field in dataclasses.fields(Augmentation):
+        value = getattr(recipe.augmentation, field.name)
+        option = "--" + field.name.replace("_", "-")
+        variants.add_argument(option, type=type(value), default=value, help=AUGMENTATIONS[field.name])
     args = parser.parse_args()
 
+    shape = Shape(
+        hidden=tuple(args.hidden),
+        recurrence=None if args.recurrence == "none" else RecurrenceKind(args.recurrence),
+        recurrent_layers=RecurrentLayers(args.recurrent_layers),
+        kernel_size=args.kernel,
+        max_delay=args.max_delay,
+        weight_bits=args.weight_bits,
+        kernel_bits=args.kernel_bits,
+        reset_mode=ResetMode(args.reset),
+        readout=ReadoutMode(args.readout),
+    )
+    recipe = Recipe(
+        epochs=getattr(args, "epochs", SYNTHETIC_EPOCHS if args.data == "synthetic" else recipe.epochs),
+        batch=args.batch,
+        seed=args.seed,
+        learning_rate=args.lr,
+        label_smoothing=args.label_smoothing,
+        spike_cost=args.spike_cost,
+        learn_delays=args.learn_delays,
+        learn_beta=args.learn_beta,
+        noise=Regularization(dropout=args.dropout),
+        augmentation=Augmentation(**{name: getattr(args, name) for name in AUGMENTATIONS}),
+    )
+    command = shlex.join(["python", *sys.argv])
     try:
-        artifact = train_artifact(
-            args.data,
-            args.out,
-            Shape(
-                hidden=tuple(args.hidden),
-                recurrence=None if args.recurrence == "none" else RecurrenceKind(args.recurrence),
-                kernel_size=args.kernel,
-                max_delay=args.max_delay,
-                weight_bits=args.weight_bits,
-                kernel_bits=args.kernel_bits,
-                reset_mode=ResetMode(args.reset),
-                readout=ReadoutMode(args.readout),
-            ),
-            Recipe(
-                epochs=getattr(
-                    args, "epochs", SYNTHETIC_EPOCHS if args.data == "synthetic" else recipe.epochs
-                ),
-                batch=args.batch,
-                seed=args.seed,
-                learning_rate=args.lr,
-                label_smoothing=args.label_smoothing,
-                spike_cost=args.spike_cost,
-                noise=Regularization(dropout=args.dropout),
-            ),
-            resume=args.resume,
-            command=shlex.join(["python", *sys.argv]),
-        )
+        with launched():
+            artifact = train_artifact(args.data, args.out, shape, recipe, resume=args.resume, command=command)
     except NotEqual as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
+    if artifact is None:
+        return 0
     val = artifact.metrics["val"]
     print(f"{args.out / 'artifact'}: accuracy {val['accuracy']:.4f} on {val['clips']} validation clips")
     return 0

@@ -38,6 +38,8 @@ USAGE_ERRORS = [
         ("--verilator-clips", "0", "--icarus-clips", "0"),
         "--verilator-clips and --icarus-clips must not both be 0: nothing to simulate",
     ),
+    ("bench.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
+    ("bench.py", ("--data", "nowhere"), "nowhere"),
     ("evaluate.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
     ("evaluate.py", ("--data", "nowhere"), "nowhere"),
     ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),

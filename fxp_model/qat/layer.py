@@ -90,7 +90,7 @@ class Folded:
     recurrence: Recurrence | None = None
 
     def current(self, x: Tensor) -> Tensor:
-        """i_syn = W x + bias (T, B, N_out) of inputs `x` of any dtype; exact where quantised, else float32."""
+        """i_syn = W x + bias (T, B, N_out) of inputs `x` of any dtype; exact, or float32 of real numbers."""
         if not self.quantized:
             return F.linear(x.float(), self.weight.float(), self.bias.float())
         product = exact_dtype(self.spec.accumulator_bits, self.spec.weight.width)
@@ -255,6 +255,7 @@ class HiddenLayer(Stage):
         fmt = self._recurrent_format()
         weight = self._seen(self.recurrent.double(), fmt)
         spec = folded.spec
+        assert isinstance(spec, LayerSpec)
         if self.numbers.quantized:
             spec = replace(spec, recurrence=replace(self.spec.recurrence, weight=fmt))
         return replace(folded, spec=spec, recurrence=Recurrence(weight, self._integer_taps()))

@@ -21,6 +21,8 @@ from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSp
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
 MAX_DROPOUT = 0.95
+TRAINED = Numbers()
+"""How a quantised network sees its parameters while they are learned."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,12 @@ class Regularization:
 
 @dataclass(frozen=True)
 class Output:
-    """Of a training step: `logits` (B, classes), and `rates` (hidden layers,), spikes per neuron and step."""
+    """Of a training step.
+
+    logits : (B, classes)
+    rates : (hidden layers,)
+        Spikes per neuron and step; of several processes, what this one adds to them.
+    """
 
     logits: Tensor
     rates: Tensor
@@ -58,7 +65,7 @@ class SpikingNetwork(nn.Module):
         How the parameters are seen.
     """
 
-    def __init__(self, spec: NetworkSpec, numbers: Numbers = Numbers()) -> None:
+    def __init__(self, spec: NetworkSpec, numbers: Numbers = TRAINED) -> None:
         super().__init__()
         self.spec = spec
         self.numbers = numbers
@@ -82,12 +89,13 @@ class SpikingNetwork(nn.Module):
         kernel_path = self.layers[0].path() is kernels
         link = counts.new_empty((), dtype=real).expand(counts.shape) if kernel_path else counts.to(real)
         x, factor = Signal(counts, link, lengths), 1.0
+        steps = parallel.all_sum(lengths.sum())
         rates = []
         for layer in self.layers:
             gate = _gate(x, layer.spec.n_out, noise.recurrent_dropout, real)
             kept, after = _kept(x, layer.spec.n_out, noise.dropout)
             x, count = layer(x, sigma, Noise(factor, gate, kept))
-            rates.append(count / (lengths.sum() * layer.spec.n_out))
+            rates.append(count / (steps * layer.spec.n_out))
             factor = after
         return Output(self.readout(x, factor), torch.stack(rates))
 
@@ -221,7 +229,7 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _kept(x: Signal, n: int, share: float) -> tuple[Tensor | None, float]:
-    """Which spikes (T, B, n) stay when `share` are lost, in steps of 1/256, and the factor that makes up for it."""
+    """Which spikes (T, B, n) stay when `share`, to 1/256, are lost, and the factor that makes up for it."""
     dropped = round(share * 256)
     if dropped == 0:
         return None, 1.0

@@ -1,9 +1,26 @@
-"""One training in several processes (`torchrun`): each takes a share of every batch."""
+"""One training in several processes (`torchrun`): each takes a share of the clips of every batch."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch.distributed as dist
 from torch import Tensor
+
+
+@contextmanager
+def launched() -> Iterator[None]:
+    """Join the processes that `torchrun` started, over gloo; does nothing outside it."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    dist.init_process_group("gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
 
 
 def shares() -> tuple[int, int]:
@@ -17,3 +34,14 @@ def all_sum(tensor: Tensor) -> Tensor:
         tensor = tensor.clone()
         dist.all_reduce(tensor)
     return tensor
+
+
+@contextmanager
+def first_alone() -> Iterator[bool]:
+    """Process 0 runs the block before the others do; gives whether this is it."""
+    rank, world = shares()
+    if world > 1 and rank > 0:
+        dist.barrier()
+    yield rank == 0
+    if world > 1 and rank == 0:
+        dist.barrier()

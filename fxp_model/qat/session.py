@@ -28,6 +28,7 @@ from fxp_model.data import (
 from fxp_model.data.synthetic import synthetic_dataset
 from fxp_model.errors import InputError
 from fxp_model.network import Network
+from fxp_model.qat import parallel
 from fxp_model.qat.publish import delay_table, measure
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training, frames_sha256
@@ -45,10 +46,11 @@ def train_artifact(
     *,
     resume: bool = False,
     command: str,
-) -> Artifact:
+) -> Artifact | None:
     """Train on split ``train`` of a data set, select on ``val``, and write the artifact.
 
     Leaves in `out`: ``checkpoint.npz`` and ``log.csv`` after each epoch, ``artifact/`` at the end.
+    Under `torchrun` the first process does so, and the others return None.
 
     Parameters
     ----------
@@ -84,11 +86,14 @@ def train_artifact(
     training = Training(spec, recipe, out, dataset.classes)
     if resume:
         training.resume()
-    train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
+    with parallel.first_alone() as first:
+        splits = [load_frames(dataset, split, encoder, progress=first) for split in ("train", "val")]
+    train, val = map(frames_of, splits)
     training.check_data(train, val)
     started = time.perf_counter()
-    with tqdm(total=recipe.epochs, initial=len(training.rows), desc="train", unit="epoch") as bar:
-        batches = tqdm(total=-(-len(train) // recipe.batch), desc="epoch", unit="batch", leave=False)
+    quiet = {"disable": not first}
+    with tqdm(total=recipe.epochs, initial=len(training.rows), desc="train", unit="epoch", **quiet) as bar:
+        batches = tqdm(total=-(-len(train) // recipe.batch), desc="epoch", unit="batch", leave=False, **quiet)
 
         def progress(epoch: Epoch | None) -> None:
             if epoch is None:
@@ -101,6 +106,8 @@ def train_artifact(
         with batches:
             module = training.run(train, val, progress)
     seconds = time.perf_counter() - started
+    if not first:
+        return None
     network = module.export()
     with tqdm(total=len(val), desc="golden", unit="clip") as bar:
         metrics = {"val": measure(module, network, val, progress=bar.update)}

@@ -1,4 +1,4 @@
-"""The systems that are compared, as shapes and recipes of one trainer (arXiv 2604.15997, 2509.24852)."""
+"""The systems of the paper's claim (arXiv 2604.15997, 2509.24852), as shapes and recipes of one trainer."""
 
 from __future__ import annotations
 

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch.nn.parallel import DistributedDataParallel
 
 from fxp_model.errors import InputError
 from fxp_model.files import replacing
-from fxp_model.qat import checkpoint, kernels
+from fxp_model.qat import checkpoint, kernels, parallel
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
 from fxp_model.qat.layer import Numbers
@@ -118,7 +119,9 @@ class Training:
     """A training that can stop after any epoch and go on as if it had not.
 
     Every random number of an epoch comes from the seed and the number of the epoch. Equal to
-    the last bit on the same machine with the same number of threads.
+    the last bit on the same machine with the same number of threads. Under `torchrun` the
+    processes share the clips of each batch and sum gradients and statistics, which then differ
+    by the order of floating-point additions only; process 0 writes the files.
 
     Parameters
     ----------
@@ -144,6 +147,13 @@ class Training:
         self.numbers = Numbers(quantized=recipe.quantized)
         self.module = SpikingNetwork(spec, self.numbers)
         _prepare(self.module, recipe)
+        self.rank, self.processes = parallel.shares()
+        self.step_module: torch.nn.Module = self.module
+        if self.processes > 1:
+            # statistics are equal already, and fixed delays have no gradient
+            self.step_module = DistributedDataParallel(
+                self.module, broadcast_buffers=False, find_unused_parameters=True
+            )
         self.optimizer = _optimizer(self.module, recipe)
         self.rows: list[Epoch] = []
         self.best: checkpoint.Arrays = {}
@@ -155,6 +165,8 @@ class Training:
 
     def save(self) -> None:
         """Write checkpoint and log, each whole or not at all."""
+        if self.rank > 0:
+            return
         now = checkpoint.state_of(self.module, self.optimizer)
         arrays = {f"now/{name}": array for name, array in now.items()}
         arrays |= {f"best/{name}": array for name, array in self.best.items()}
@@ -219,6 +231,11 @@ class Training:
             If the checkpoint is of other frames, or the loss diverges.
         """
         self.check_data(train, val)
+        last_batch = (len(train) - 1) % self.recipe.batch + 1
+        if last_batch < self.processes:
+            raise InputError(
+                f"each of {self.processes} processes needs a clip, the last batch has {last_batch}"
+            )
         for epoch in range(len(self.rows), self.recipe.epochs):
             row = self._epoch(epoch, train, val, progress)
             self.rows.append(row)
@@ -241,32 +258,37 @@ class Training:
             sigma = sigma_at(epoch / recipe.epochs, recipe.sigma, recipe.rounds_at)
         order = rng.permutation(len(train))
         batches = np.split(order, range(recipe.batch, len(order), recipe.batch))
-        loss_sum = rate_sum = 0.0
-        right = 0
+        sums = torch.zeros(3, dtype=torch.float64)
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
             own = train.labels[batch], train.lengths[batch]
             moved = augment(train.counts[:, batch], own[0], recipe.augmentation, rng, own[1])
-            counts, labels, lengths = (torch.from_numpy(array) for array in (moved, *own))
-            output = self.module(counts, lengths, sigma, recipe.noise)
-            loss = F.cross_entropy(output.logits, labels, label_smoothing=recipe.label_smoothing)
-            cost = recipe.spike_cost * output.rates.sum() if recipe.spike_cost > 0 else 0.0
-            if not (loss.isfinite() and self._step(loss + cost, rate)):
+            share = slice(self.rank, None, self.processes)
+            arrays = (np.ascontiguousarray(moved[:, share]), own[0][share], own[1][share])
+            counts, labels, lengths = (torch.from_numpy(array) for array in arrays)
+            output = self.step_module(counts, lengths, sigma, recipe.noise)
+            smoothing = recipe.label_smoothing
+            loss = F.cross_entropy(output.logits, labels, label_smoothing=smoothing, reduction="sum")
+            # gradients are averaged over the processes
+            total = loss * (self.processes / len(batch))
+            if recipe.spike_cost > 0:
+                total = total + recipe.spike_cost * self.processes * output.rates.sum()
+            if not self._step(total, rate):
                 raise self._diverged(epoch)
-            loss_sum += loss.item() * len(batch)
-            rate_sum += output.rates.mean().item() * len(batch)
-            right += int((output.logits.argmax(1) == labels).sum())
+            right = (output.logits.argmax(1) == labels).sum()
+            sums += torch.stack([loss.detach(), right, output.rates.detach().mean() * len(batch)])
             progress(None)
+        loss_mean, right_share, rate_mean = (parallel.all_sum(sums) / len(train)).tolist()
         if not all((parameter.abs() < MAX_PARAMETER).all() for parameter in self.module.parameters()):
             raise self._diverged(epoch)
         self.module.eval()
         return Epoch(
             epoch=epoch,
-            loss=loss_sum / len(train),
-            train_accuracy=right / len(train),
+            loss=loss_mean,
+            train_accuracy=right_share,
             val_accuracy=accuracy(self.module, val),
-            rate=rate_sum / len(train),
+            rate=rate_mean,
             sigma=sigma,
             learning_rate=rate,
         )
@@ -315,13 +337,15 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 
 def accuracy(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float:
     """Share of the clips, each over its own length, that the eval-mode integers get right."""
+    rank, processes = parallel.shares()
     right = 0
     for length in np.unique(frames.lengths):
-        group = np.flatnonzero(frames.lengths == length)
+        group = np.flatnonzero(frames.lengths == length)[rank::processes]
         for part in np.split(group, range(batch, len(group), batch)):
-            scores = module.scores(frames.counts[:length, part])
-            right += int(np.sum(scores.argmax(axis=1) == frames.labels[part]))
-    return right / len(frames)
+            if len(part):
+                scores = module.scores(frames.counts[:length, part])
+                right += int(np.sum(scores.argmax(axis=1) == frames.labels[part]))
+    return int(parallel.all_sum(torch.tensor(right))) / len(frames)
 
 
 def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:

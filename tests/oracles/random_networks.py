@@ -27,15 +27,20 @@ Item = TypeVar("Item")
 Stage = TypeVar("Stage", bound=IntegratorSpec)
 
 
-def random_network(rng: np.random.Generator, max_width: int = 6, max_depth: int = 3) -> Network:
+def random_network(
+    rng: np.random.Generator,
+    max_width: int = 6,
+    max_depth: int = 3,
+    weight_widths: tuple[int, ...] = (2, 3, 5, 8),
+) -> Network:
     """A network of 1..`max_depth` hidden layers with up to `max_width` neurons each."""
     widths = rng.integers(1, max_width + 1, size=rng.integers(2, max_depth + 2)).tolist()
     layers = []
     n_in, input_bits = int(rng.integers(1, max_width + 1)), int(rng.integers(1, 9))
     for n_out in widths[:-1]:
-        layers.append(_legal(partial(_layer, rng, n_in, n_out, input_bits)))
+        layers.append(_legal(partial(_layer, rng, n_in, n_out, input_bits, weight_widths)))
         n_in, input_bits = n_out, 1
-    spec = NetworkSpec(tuple(layers), _legal(partial(_readout, rng, n_in, widths[-1])))
+    spec = NetworkSpec(tuple(layers), _legal(partial(_readout, rng, n_in, widths[-1], weight_widths)))
     return Network(spec, tuple(random_params(rng, stage) for stage in spec.stages))
 
 
@@ -50,6 +55,13 @@ def random_params(rng: np.random.Generator, spec: IntegratorSpec) -> StageParams
     shape = (recurrence.kernel_size,) if conv else (spec.n_out, spec.n_out)
     delays = rng.integers(0, recurrence.max_delay + 1, size=spec.n_out)
     return StageParams(weight, bias, _codes(rng, recurrence.weight, shape), delays)
+
+
+def random_pair(rng: np.random.Generator) -> tuple[Network, NDArray[np.int64]]:
+    """A network and its input, of widths and word lengths that reach every type that an engine may choose."""
+    network = random_network(rng, _pick(rng, (6, 40, 60)), weight_widths=(2, 8, 8, 8, 9, 16, 24))
+    steps, samples = int(rng.integers(1, 41)), int(rng.integers(1, 5))
+    return network, random_counts(rng, network.spec, steps, samples)
 
 
 def random_counts(rng: np.random.Generator, spec: NetworkSpec, steps: int, samples: int) -> NDArray[np.int64]:
@@ -73,10 +85,12 @@ def _format(width: int, frac_bits: int) -> QFormat:
     return QFormat(True, width - frac_bits, frac_bits)
 
 
-def _common(rng: np.random.Generator, n_in: int, n_out: int, input_bits: int) -> dict[str, Any]:
+def _common(
+    rng: np.random.Generator, n_in: int, n_out: int, input_bits: int, weight_widths: tuple[int, ...]
+) -> dict[str, Any]:
     """What layer and readout share: terms of about the membrane's range, so that it moves and overflows."""
     v_width, v_frac = _pick(rng, (2, 5, 8, 12, 16, 20, 32)), int(rng.integers(-6, 13))
-    w_width, b_width = _pick(rng, (2, 3, 5, 8)), _pick(rng, (1, 4, 9))
+    w_width, b_width = _pick(rng, weight_widths), _pick(rng, (1, 4, 9))
     beta_width, beta_frac = int(rng.integers(1, 10)), _pick(rng, (-1, 0, 2, 5, 8))
     beta_format = QFormat(False, beta_width - beta_frac, beta_frac)
     below_one = min(beta_format.max_raw, (1 << max(beta_frac, 0)) - 1)
@@ -109,8 +123,10 @@ def _recurrence(rng: np.random.Generator, feed_forward: QFormat) -> RecurrenceSp
     return RecurrenceSpec(kind, weight, max_delay=_pick(rng, (0, 1, 3, 20)), kernel_size=kernel_size)
 
 
-def _layer(rng: np.random.Generator, n_in: int, n_out: int, input_bits: int) -> LayerSpec:
-    common = _common(rng, n_in, n_out, input_bits)
+def _layer(
+    rng: np.random.Generator, n_in: int, n_out: int, input_bits: int, weight_widths: tuple[int, ...]
+) -> LayerSpec:
+    common = _common(rng, n_in, n_out, input_bits, weight_widths)
     return LayerSpec(
         **common,
         v_th=_threshold(rng, common["membrane"]),
@@ -119,8 +135,8 @@ def _layer(rng: np.random.Generator, n_in: int, n_out: int, input_bits: int) -> 
     )
 
 
-def _readout(rng: np.random.Generator, n_in: int, n_out: int) -> ReadoutSpec:
-    common = _common(rng, n_in, n_out, input_bits=1)
+def _readout(rng: np.random.Generator, n_in: int, n_out: int, weight_widths: tuple[int, ...]) -> ReadoutSpec:
+    common = _common(rng, n_in, n_out, 1, weight_widths)
     mode = _pick(rng, ReadoutMode)
     v_th = _threshold(rng, common["membrane"]) if mode is ReadoutMode.SPIKE_COUNT else 0
     return ReadoutSpec(**common, mode=mode, v_th=v_th, reset_mode=_pick(rng, ResetMode))

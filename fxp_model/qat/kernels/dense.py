@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import torch
@@ -40,13 +42,12 @@ def forward(
     """As `conv.forward`, with weights `recurrent` (N, N)."""
     v, i_rec, history = np.zeros_like(current[0]), np.zeros_like(current[0]), np.zeros_like(current)
     weight, arrived, product = (torch.from_numpy(a) for a in (recurrent, delayed, i_rec))
+    inputs: tuple[Any, ...] = (current, factor, offset, lengths, gate, first, taps, c)
+    state: tuple[Any, ...] = (v_mem, spikes, delayed, v, i_rec, history)
     for t in range(len(current)):
         if t > 0:
             torch.mm(arrived[t], weight.T, out=product)
-        _step(
-            *(t, v_mem, spikes, delayed, v, i_rec, history),
-            *(current, factor, offset, lengths, gate, first, taps, c),
-        )
+        _step(t, *state, *inputs)
 
 
 def backward(
@@ -72,11 +73,13 @@ def backward(
     g_after, arriving = np.zeros_like(v_mem[0]), np.zeros_like(v_mem[0])
     g_rec, ahead = np.zeros_like(v_mem), np.zeros_like(v_mem)
     weight, g_sent, product = (torch.from_numpy(a) for a in (recurrent, g_rec, arriving))
+    found: tuple[Any, ...] = (g_current, g_beta, g_taps, g_rec, g_after, arriving, ahead)
+    given: tuple[Any, ...] = (
+        *(g_v, g_out, kept, g_count, v_mem, spikes),
+        *(lengths, gate, first, taps, c),
+    )
     for t in range(len(v_mem) - 1, -1, -1):
-        _step_back(
-            *(t, g_current, g_beta, g_taps, g_rec, g_after, arriving, ahead, g_v, g_out, kept, g_count),
-            *(v_mem, spikes, lengths, gate, first, taps, c),
-        )
+        _step_back(t, *found, *given)
         torch.mm(g_sent[t], weight, out=product)
     sent: Tensor = g_sent.flatten(0, 1)
     torch.mm(sent.T, torch.from_numpy(delayed).flatten(0, 1), out=torch.from_numpy(g_recurrent[0]))

@@ -120,7 +120,7 @@ def _weigh_back(x: Tensor, g: Tensor, lengths: Tensor) -> Tensor:
 def _moments(current: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance (N,) over all steps of all clips, float64; samples joined as by Chan et al., 1979."""
     by_sample = current.new_empty((2, *current.shape[1:]))
-    norm.moments(*by_sample.numpy(), current.numpy(), lengths.numpy())
+    norm.moments(by_sample[0].numpy(), by_sample[1].numpy(), current.numpy(), lengths.numpy())
     means, squares = by_sample.double()
     weight = lengths[:, None].double()
     total = all_sum(torch.cat([weight.sum()[None], (weight * means).sum(0)]))
@@ -134,10 +134,11 @@ def _norm_back(
 ) -> tuple[Tensor, Tensor]:
     """Turn `g` in place into the gradient of `current`; gradients of bias and gamma."""
     by_sample = g.new_empty((2, *g.shape[1:]))
-    arrays = (g.numpy(), current.numpy(), mean.numpy(), inverse.numpy())
-    norm.products(*by_sample.numpy(), *arrays, lengths.numpy())
+    gradient, x, middle, scale, steps = (a.numpy() for a in (g, current, mean, inverse, lengths))
+    norm.products(by_sample[0].numpy(), by_sample[1].numpy(), gradient, x, middle, scale, steps)
     own = by_sample.double().sum(1)
     total = all_sum(torch.cat([own.flatten(), lengths.sum()[None].double()]))
     g_bias, g_gamma = (total[:-1] / total[-1]).view_as(own).to(g.dtype)
-    norm.normalize_back(*arrays, gamma.numpy(), g_bias.numpy(), g_gamma.numpy(), lengths.numpy())
+    factor, offset, slope = gamma.numpy(), g_bias.numpy(), g_gamma.numpy()
+    norm.normalize_back(gradient, x, middle, scale, factor, offset, slope, steps)
     return own[0].to(g.dtype), own[1].to(g.dtype)

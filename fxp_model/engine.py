@@ -1,0 +1,368 @@
+"""The engine: the golden model's integers, compiled, in batches, with threads, and frame by frame.
+
+Equal to `fxp_model.network.run` bit for bit, for every spec. Sums are held in the narrowest type that
+their widths (NUMERICS.md section 6) prove wide enough. The loops are in `engine_kernels`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model import engine_kernels as kernels
+from fxp_model.errors import InputError
+from fxp_model.fixed import Overflow, Rounding
+from fxp_model.network import Network, StageParams, check_counts
+from fxp_model.spec import (
+    SCORE,
+    IntegratorSpec,
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    ResetMode,
+)
+from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
+
+BLOCK = 8
+"""Most samples that go through a stage together: their spikes stay in the cache until the next stage."""
+
+Ints = NDArray[np.int64]
+State = tuple[NDArray[Any], NDArray[Any]]
+"""Membranes (B, N), and the ring of delayed spikes (B, R, N + K - 1) or the scores (B, classes)."""
+
+_ABSENT = np.zeros((0, 0, 0), np.int64)
+_KINDS = {RecurrenceKind.CONV: kernels.CONV, RecurrenceKind.DENSE: kernels.DENSE}
+_MODES = {
+    ReadoutMode.SUM: kernels.SUM,
+    ReadoutMode.LAST: kernels.LAST,
+    ReadoutMode.MAX: kernels.MAX,
+    ReadoutMode.SPIKE_COUNT: kernels.SPIKE_COUNT,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found.
+
+    scores : (B, classes) int64
+    events : per stage (T, B) int64, events into it: inputs that are not 0, or spikes of the layer before;
+        0 after the end of a sample. It is what ``hw.estimate.latency`` predicts cycles from.
+    """
+
+    scores: Ints
+    events: tuple[Ints, ...]
+
+    @property
+    def classes(self) -> Ints:
+        """Winning class (B,): the highest score, the lowest index when several tie."""
+        return np.argmax(self.scores, axis=1)
+
+    @property
+    def event_totals(self) -> Ints:
+        """Events into each stage over all steps, (B, stages)."""
+        return np.stack([events.sum(axis=0) for events in self.events], axis=1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a stream: `scores` so far (B, classes), and the `spikes` (B, N) of each layer, 0 or 1."""
+
+    scores: Ints
+    spikes: tuple[NDArray[np.uint8], ...]
+
+
+class Stage:
+    """One stage, packed for the kernels.
+
+    Parameters
+    ----------
+    spec : LayerSpec or ReadoutSpec
+    params : StageParams
+        Such as `fxp_model.network.Network` has checked.
+    """
+
+    def __init__(self, spec: IntegratorSpec, params: StageParams) -> None:
+        self.spec = spec
+        self.packed = _pack(spec, params)
+        kernel_size = len(self.packed.recurrent[0]) if self.packed.kind == kernels.CONV else 1
+        depth = int(self.packed.delay.max()) + 1 if len(self.packed.delay) else 1
+        self._ring_shape = (depth, spec.n_out + kernel_size - 1)
+
+    def zeros(self, samples: int) -> State:
+        """The state before step 0."""
+        v = np.zeros((samples, self.spec.n_out), self.packed.bias.dtype)
+        if isinstance(self.spec, ReadoutSpec):
+            lowest = SCORE.min_raw if self.spec.mode is ReadoutMode.MAX else 0
+            return v, np.full(v.shape, lowest, np.int64)
+        return v, np.zeros((samples, *self._ring_shape), np.uint8)
+
+    def fire(self, i_syn: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Spikes (T, B, N) of a hidden layer alone, from the zero state, on given currents, with one thread.
+
+        `i_syn` (T, B, N) is as `fxp_model.network.synaptic_current` gives it; it is taken without a copy
+        in the type of ``packed.bias``.
+
+        Raises
+        ------
+        InputError
+            If the shape does not fit, or a current is one that no input gives.
+        """
+        spec, packed = self.spec, self.packed
+        if i_syn.dtype.kind not in "iu" or i_syn.ndim != 3 or i_syn.shape[2] != spec.n_out:
+            raise InputError(
+                f"currents must be integers of shape (T, B, {spec.n_out}), not {i_syn.dtype} of {i_syn.shape}"
+            )
+        reach, bias_shift = spec.n_in * spec.max_input, spec.sum_frac_bits - spec.bias.frac_bits
+        low = (reach * spec.weight.min_raw << packed.weight_shift) + (spec.bias.min_raw << bias_shift)
+        high = (reach * spec.weight.max_raw << packed.weight_shift) + (spec.bias.max_raw << bias_shift)
+        if i_syn.size and (i_syn.min() < low or i_syn.max() > high):
+            worst = i_syn.max() if i_syn.max() > high else i_syn.min()
+            raise InputError(f"current must be {low}..{high}, not {worst}")
+        spikes = np.empty(i_syn.shape, np.uint8)
+        currents = np.require(i_syn, packed.bias.dtype, ("C", "W"))
+        kernels.layer_of_currents(packed, currents, *self.zeros(i_syn.shape[1]), spikes)
+        return spikes
+
+
+class Engine:
+    """A network packed for speed; equal to the golden model.
+
+    Parameters
+    ----------
+    network : Network
+    threads : int, optional
+        Threads over samples; all cores by default. They are the engine's own: those of torch,
+        numba and BLAS stay as they are.
+
+    Raises
+    ------
+    InputError
+        If `threads` is below 1.
+    """
+
+    def __init__(self, network: Network, threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise InputError(f"threads must be at least 1, not {threads}")
+        self.network = network
+        self.threads = threads or os.cpu_count() or 1
+        self._stages = [Stage(*pair) for pair in zip(network.spec.stages, network.params, strict=True)]
+        self._pool = ThreadPoolExecutor(self.threads)  # starts a thread when it is first needed
+
+    def run(self, counts: NDArray[np.integer], lengths: NDArray[np.integer] | None = None) -> Result:
+        """Run whole sequences from the zero state.
+
+        Parameters
+        ----------
+        counts : (T, B, n_in) integers
+            Input counts, 0 .. 2**input_bits - 1; uint8 is fastest.
+        lengths : (B,) integers, optional
+            Steps of each sample, 1 .. T; what comes after them has no influence. All T by default.
+
+        Raises
+        ------
+        InputError
+            If the counts or lengths do not fit.
+        """
+        x = _check_counts(self.network.spec, counts)
+        steps, samples, _ = x.shape
+        ends = np.full(samples, steps) if lengths is None else _check_lengths(lengths, steps, samples)
+        size = min(BLOCK, -(-samples // self.threads))
+        if samples <= size:
+            return self._forward(x, ends, self._zeros(samples))[0]
+
+        def part(first: int) -> Result:
+            block = slice(first, first + size)
+            own = ends[block]
+            return self._forward(np.ascontiguousarray(x[:, block]), own, self._zeros(len(own)))[0]
+
+        parts = list((map if self.threads == 1 else self._pool.map)(part, range(0, samples, size)))
+        events = zip(*(result.events for result in parts), strict=True)
+        return Result(
+            np.concatenate([result.scores for result in parts]),
+            tuple(np.concatenate(stage, axis=1) for stage in events),
+        )
+
+    def trace(self, counts: NDArray[np.integer]) -> Trace:
+        """Every current, membrane, spike and score: arguments and result of `fxp_model.network.run`."""
+        x = _check_counts(self.network.spec, counts)
+        steps, samples, _ = x.shape
+        shapes = [(steps, samples, spec.n_out) for spec in self.network.spec.stages]
+        traced = [(np.empty(s, np.int64), np.empty(s, np.int64), np.empty(s, np.int64)) for s in shapes]
+        result, spikes = self._forward(x, np.full(samples, steps), self._zeros(samples), traced=traced)
+        layers = (LayerTrace(*own, y) for own, y in zip(traced[:-1], spikes, strict=True))
+        return Trace(tuple(layers), ReadoutTrace(traced[-1][0], traced[-1][2], result.scores))
+
+    def stream(self, batch: int = 1) -> Stream:
+        """A stream of `batch` samples side by side, at the zero state."""
+        return Stream(self, batch)
+
+    def _zeros(self, samples: int) -> list[State]:
+        return [stage.zeros(samples) for stage in self._stages]
+
+    def _forward(
+        self,
+        x: NDArray[np.uint8],
+        lengths: Ints,
+        state: list[State],
+        start: int = 0,
+        traced: Sequence[tuple[Ints, Ints, Ints]] = (),
+    ) -> tuple[Result, list[NDArray[np.uint8]]]:
+        """Result and spikes of the steps from `start` on.
+
+        Advances `state`; fills `traced`, of each stage i_syn, i_rec and v_mem (T, B, N), unless it is empty.
+        """
+        steps, samples, n_in = x.shape
+        index = np.empty((samples, steps, n_in), np.uint16)
+        number = np.zeros((steps, samples), np.int64)
+        kernels.encode(x, lengths, index, number)
+        events, spikes = [number], []
+        for i, (stage, (v, ring)) in enumerate(zip(self._stages[:-1], state[:-1], strict=True)):
+            into = (x, index, number, lengths)
+            x = np.empty((steps, samples, stage.spec.n_out), np.uint8)
+            index = np.empty((samples, steps, stage.spec.n_out), np.uint16)
+            number = np.zeros((steps, samples), np.int64)
+            own = traced[i] if traced else (_ABSENT, _ABSENT, _ABSENT)
+            kernels.layer(stage.packed, *into, start, v, ring, x, index, number, *own)
+            events.append(number)
+            spikes.append(x)
+        v, scores = state[-1]
+        i_syn, _, v_mem = traced[-1] if traced else (_ABSENT, _ABSENT, _ABSENT)
+        kernels.readout(self._stages[-1].packed, x, index, number, lengths, v, scores, i_syn, v_mem)
+        return Result(scores, tuple(events)), spikes
+
+
+class Stream:
+    """A sequence of any length, frame by frame; after each step equal to the whole run so far.
+
+    Memory is that of the state: it does not grow. Made by `Engine.stream`.
+    """
+
+    def __init__(self, engine: Engine, batch: int) -> None:
+        if batch < 1:
+            raise InputError(f"batch of a stream must be at least 1, not {batch}")
+        self._engine = engine
+        self._batch = batch
+        self._lengths = np.ones(batch, np.int64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the zero state, before step 0."""
+        self._state = self._engine._zeros(self._batch)
+        self._steps = 0
+
+    def step(self, counts: NDArray[np.integer]) -> Step:
+        """Advance all samples by one step of input `counts` (B, n_in).
+
+        Raises
+        ------
+        InputError
+            If the counts do not fit; the stream then stays where it was.
+        """
+        spec, counts = self._engine.network.spec, np.asarray(counts)
+        if counts.shape != (self._batch, spec.n_in):
+            raise InputError(
+                f"input of a step must have shape ({self._batch}, {spec.n_in}), samples x channels, "
+                f"not {counts.shape}"
+            )
+        x = _check_counts(spec, counts[np.newaxis])
+        result, spikes = self._engine._forward(x, self._lengths, self._state, self._steps)
+        self._steps += 1
+        return Step(result.scores.copy(), tuple(y[0] for y in spikes))
+
+
+def run(network: Network, counts: NDArray[np.integer]) -> Trace:
+    """`fxp_model.network.run`, by the engine: the same arguments, errors and integers."""
+    return Engine(network).trace(counts)
+
+
+def score(network: Network, counts: NDArray[np.integer]) -> Result:
+    """Scores and events of `counts` (T, B, n_in) on all cores, without a trace."""
+    return Engine(network).run(counts)
+
+
+def _check_counts(spec: NetworkSpec, counts: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """`fxp_model.network.check_counts`, with a quick way for bytes that fit."""
+    counts = np.asarray(counts)
+    fits = counts.dtype == np.uint8 and counts.ndim == 3 and counts.shape[2] == spec.n_in and counts.size > 0
+    if not fits or counts.max() > spec.layers[0].max_input:
+        counts = check_counts(spec, counts)
+    return np.require(counts, np.uint8, ("C", "W"))  # a read-only array would be another type to the compiler
+
+
+def _check_lengths(lengths: NDArray[np.integer], steps: int, samples: int) -> Ints:
+    lengths = np.asarray(lengths)
+    if lengths.dtype.kind not in "iu" or lengths.shape != (samples,):
+        raise InputError(
+            f"lengths must be integers of shape ({samples},), not {lengths.dtype} of shape {lengths.shape}"
+        )
+    if samples and (lengths.min() < 1 or lengths.max() > steps):
+        worst = lengths.max() if lengths.max() > steps else lengths.min()
+        raise InputError(f"length of a sample must be 1..{steps}, not {worst}")
+    return lengths.astype(np.int64)
+
+
+def _types(spec: IntegratorSpec) -> tuple[type, type, type]:
+    """Types of the weights, of their sum and of the exact sum: few sets, so that little is compiled."""
+    if spec.sum_bits > 32 or spec.rounded_bits > 30:
+        return np.int32, np.int64, np.int64
+    if spec.weight.width > 8:
+        return np.int32, np.int32, np.int32
+    return np.int8, np.int16 if spec.accumulator_bits <= 16 else np.int32, np.int32
+
+
+def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
+    """The integers of a stage as the kernels want them."""
+    narrow, middle, wide = _types(spec)
+    lanes = 64 // np.dtype(middle).itemsize
+    weight: NDArray[Any] = np.zeros((spec.n_in, -(-spec.n_out // lanes) * lanes), narrow)
+    weight[:, : spec.n_out] = params.weight.T
+
+    kind, recurrent, delay = kernels.NO_RECURRENCE, np.zeros((0, 0), np.int64), np.zeros(0, np.int64)
+    if isinstance(spec, LayerSpec) and spec.recurrence is not None:
+        assert params.recurrent is not None
+        assert params.delay_steps is not None
+        kind, delay = _KINDS[spec.recurrence.kind], params.delay_steps.copy()
+        # one row of taps, or a row per source
+        rows = params.recurrent.T if kind == kernels.DENSE else params.recurrent[np.newaxis]
+        recurrent = rows << (spec.sum_frac_bits - spec.recurrence.weight.frac_bits)
+
+    mode, v_th, reset = kernels.SUM, 0, ResetMode.ZERO
+    if isinstance(spec, LayerSpec | ReadoutSpec):
+        v_th, reset = spec.v_th, spec.reset_mode
+    if isinstance(spec, ReadoutSpec):
+        mode = _MODES[spec.mode]
+
+    drop = spec.rounded_bits
+    half = 1 << drop >> 1
+    to_even = int(spec.rounding is Rounding.RND_CONV and drop > 0)
+    wraps = spec.overflow is Overflow.WRAP
+    beta_shift = spec.sum_frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits
+    return kernels.Packed(
+        weight=weight,
+        no_sum=np.zeros(weight.shape[1], middle),
+        bias=(params.bias << (spec.sum_frac_bits - spec.bias.frac_bits)).astype(wide),
+        recurrent=np.ascontiguousarray(recurrent, wide),
+        delay=delay,
+        kind=kind,
+        mode=mode,
+        counts=int(spec.input_bits > 1),
+        weight_shift=spec.sum_frac_bits - spec.weight.frac_bits,
+        beta=spec.beta << beta_shift,
+        drop=drop,
+        dropped=(1 << drop) - 1,
+        add=0 if spec.rounding is Rounding.TRN else half - to_even,
+        to_even=to_even,
+        wrap=8 * np.dtype(wide).itemsize - spec.membrane.width if wraps else 0,
+        low=spec.membrane.min_raw,
+        high=spec.membrane.max_raw,
+        v_th=v_th,
+        keep=-int(reset is ResetMode.SUBTRACT),
+    )

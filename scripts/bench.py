@@ -1,0 +1,51 @@
+"""Times inference and training beside the published algorithms and a GRU, on this machine, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from fxp_model.artifact import load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.pretrained import DEFAULT
+
+
+def main() -> int:
+    """Parse the arguments, measure, print."""
+    # OpenMP's threads sleep while they wait, so that no system takes time from the next.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)")
+    add("--data", help="folder of a data set, or 'synthetic' (default: the artifact's own clips)")
+    add("--split", default="val", help="of --data; %(default)s")
+    add("--quick", action="store_true", help="one round instead of several: a trial, not a measurement")
+    add("--json", metavar="FILE", help="write the result as JSON; - is standard output, without the table")
+    args = parser.parse_args()
+
+    artifact = load_artifact(args.artifact)
+    counts = artifact.stimulus
+    if args.data is not None:
+        from fxp_model.data import frames_for
+
+        counts = frames_for(artifact, args.data, args.split).counts
+    from fxp_model.qat import bench
+
+    try:
+        result = bench.measure(
+            artifact, counts, quick=args.quick, progress=lambda part: print(f"{part} ...", file=sys.stderr)
+        )
+    except bench.NotEqual as error:
+        print(f"bench.py: {error}", file=sys.stderr)
+        return 1
+    if args.json != "-":
+        print(bench.table(result))
+    if args.json:
+        write_json(args.json, result)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

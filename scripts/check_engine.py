@@ -1,0 +1,89 @@
+"""The engine against the golden model, every integer: random networks, and a split of a data set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fxp_model import network as golden
+from fxp_model.artifact import load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.engine import Engine
+from fxp_model.errors import InputError
+from fxp_model.pretrained import DEFAULT
+from fxp_model.trace import Trace
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the oracles belong to the checkout
+from tests.oracles.random_networks import random_pair
+
+
+def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:
+    """Golden trace of `counts`, and where the engine's traces, scores and events differ from it."""
+    expected = golden.run(engine.network, counts)
+    mismatch = expected.first_mismatch(engine.trace(counts))
+    if mismatch is not None:
+        return expected, str(mismatch)
+    result = engine.run(counts)
+    if not np.array_equal(result.scores, expected.scores):
+        return expected, "scores of a run without a trace"
+    inputs = (counts, *(layer.spikes for layer in expected.layers))
+    for name, x, events in zip(engine.network.spec.stage_names, inputs, result.events, strict=True):
+        if not np.array_equal(events, np.count_nonzero(x, axis=2)):
+            return expected, f"events into {name}"
+    return expected, None
+
+
+def main() -> int:
+    """Parse the arguments, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=1000, help="random networks with inputs (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first pair, counted up (%(default)s)")
+    parser.add_argument(
+        "--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)"
+    )
+    parser.add_argument("--data", help="folder of a data set, or 'synthetic' (default: none)")
+    parser.add_argument("--split", default="val", help="%(default)s")
+    parser.add_argument("--json", metavar="FILE", help="write the summary as JSON; - is standard output")
+    args = parser.parse_args()
+    if args.pairs < 1:
+        raise InputError(f"--pairs must be at least 1, not {args.pairs}")
+
+    started = time.perf_counter()
+    spikes = 0
+    for seed in tqdm(range(args.seed, args.seed + args.pairs), desc="random", unit="pair"):
+        network, counts = random_pair(np.random.default_rng(seed))
+        trace, where = difference(Engine(network), counts)
+        if where is not None:
+            print(f"check_engine.py: seed {seed}: {where}", file=sys.stderr)
+            return 1
+        spikes += sum(int(layer.spikes.sum()) for layer in trace.layers)
+    summary: dict[str, Any] = {"pairs": args.pairs, "first_seed": args.seed, "spikes": spikes}
+
+    if args.data is not None:
+        from fxp_model.data import frames_for
+
+        artifact = load_artifact(args.artifact)
+        frames = frames_for(artifact, args.data, args.split)
+        engine = Engine(artifact.network)
+        for b in tqdm(range(len(frames.labels)), desc=args.split, unit="clip"):
+            _, where = difference(engine, frames.counts[: frames.lengths[b], b : b + 1])
+            if where is not None:
+                print(f"check_engine.py: {args.split} clip {b}: {where}", file=sys.stderr)
+                return 1
+        summary |= {"artifact": str(args.artifact), "split": args.split, "clips": len(frames.labels)}
+    summary["seconds"] = round(time.perf_counter() - started, 1)
+    if args.json:
+        write_json(args.json, summary)
+    else:
+        print("\n".join(f"{key:20}{value}" for key, value in summary.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,311 @@
+"""The engine gives the golden model's integers: whole, padded, frame by frame, on any number of threads."""
+
+from collections import Counter
+from itertools import pairwise
+
+import numba
+import numpy as np
+import pytest
+
+from fxp_model import engine as fast
+from fxp_model import network as golden
+from fxp_model.artifact import load_artifact
+from fxp_model.engine import Engine, Stage
+from fxp_model.errors import InputError
+from fxp_model.evaluation import evaluate
+from fxp_model.fixed import Overflow, QFormat, Rounding
+from fxp_model.network import Network, StageParams
+from fxp_model.pretrained import DEFAULT
+from fxp_model.spec import LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec, ResetMode
+from hw.estimate.latency import event_counts
+from scripts.check_engine import difference
+from tests.oracles.random_networks import random_network, random_pair
+
+SEEDS = range(300)
+BLOCK = 50
+
+
+def draw(seed):
+    return random_pair(np.random.default_rng(seed))
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load_artifact(DEFAULT)
+
+
+@pytest.mark.parametrize("first", range(SEEDS.start, SEEDS.stop, BLOCK))
+def test_every_integer_is_that_of_the_golden_model(first):
+    for seed in range(first, first + BLOCK):
+        network, counts = draw(seed)
+        _, where = difference(Engine(network), counts)
+        assert where is None, f"seed {seed}: {where}: {network.spec}"
+
+
+def features(network, counts):
+    """What one drawn pair exercises."""
+    trace = golden.run(network, counts)
+    for spec, params in zip(network.spec.stages, network.params, strict=True):
+        types = "-".join(np.dtype(kind).name for kind in fast._types(spec))
+        yield from (types, f"{types} {spec.rounding}", f"{types} {spec.overflow}")
+        if isinstance(spec, ReadoutSpec):
+            yield f"readout {spec.mode}"
+        elif spec.recurrence is not None and len(counts) > 2 * (params.delay_steps.max() + 1):
+            yield f"the ring of {spec.recurrence.kind} turns"
+    for layer in trace.layers:
+        if layer.i_rec.any() and (layer.spikes == 0).all(axis=2).any():
+            yield "current and silence"
+
+
+def test_the_draw_reaches_every_type_and_kind():
+    """So that the comparison above means something."""
+    count = Counter(feature for seed in SEEDS for feature in features(*draw(seed)))
+    types = ("int8-int16-int32", "int8-int32-int32", "int32-int32-int32", "int32-int64-int64")
+    wanted = [
+        *(f"{kinds} {mode}" for kinds in types for mode in (*Rounding, *Overflow)),
+        *(f"readout {mode}" for mode in ReadoutMode),
+        *("the ring of conv turns", "the ring of dense turns", "current and silence"),
+    ]
+    assert {name: count[name] for name in wanted if count[name] < 10} == {}
+
+
+def extreme(spec, steps=3):
+    """Traces of one layer whose weights are all lowest, then all highest, under the largest input."""
+    readout = ReadoutSpec(
+        n_in=spec.n_out, n_out=1, weight=QFormat(True, 1, 0), bias=QFormat(True, 1, 0),
+        membrane=QFormat(True, 8, 0), beta=0,
+    )  # fmt: skip
+    for code, bias in (
+        (spec.weight.min_raw, spec.bias.min_raw),
+        (spec.weight.max_raw, spec.bias.max_raw),
+        (spec.weight.max_raw - 1, 1),
+    ):
+        first = StageParams(np.full((spec.n_out, spec.n_in), code), np.full(spec.n_out, bias))
+        last = StageParams(np.zeros((1, spec.n_out), int), np.zeros(1, int))
+        network = Network(NetworkSpec((spec,), readout), (first, last))
+        counts = np.full((steps, 1, spec.n_in), spec.max_input)
+        yield golden.run(network, counts), fast.run(network, counts)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("overflow", Overflow)
+@pytest.mark.parametrize(
+    ("fields", "measure", "bits"),
+    [
+        # sums of 16 and 17 bits, 32 and 33: both sides of the narrow types
+        ({"n_in": 256, "weight": QFormat(True, 8, 0)}, "accumulator_bits", 16),
+        ({"n_in": 257, "weight": QFormat(True, 8, 0)}, "accumulator_bits", 17),
+        ({"n_in": 140, "input_bits": 4, "weight": QFormat(True, 12, -4)}, "sum_bits", 32),
+        ({"n_in": 140, "input_bits": 4, "weight": QFormat(True, 13, -5)}, "sum_bits", 33),
+    ],
+)
+def test_sums_at_the_ends_of_their_types(rounding, overflow, fields, measure, bits):
+    spec = LayerSpec(
+        n_out=3, bias=QFormat(True, 4, 0), membrane=QFormat(True, 16, 0), beta=200, v_th=9000,
+        reset_mode=ResetMode.SUBTRACT, rounding=rounding, overflow=overflow, **fields,
+    )  # fmt: skip
+    assert getattr(spec, measure) == bits
+    for expected, actual in extreme(spec):
+        assert expected.first_mismatch(actual) is None
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("dropped", [0, 29, 30, 31, 45, 62])
+def test_any_number_of_dropped_bits(rounding, dropped):
+    below = min(dropped, 48)  # fraction of weight and bias; sums of 32 bits
+    spec = LayerSpec(
+        n_in=1, n_out=2, input_bits=4, weight=QFormat(True, 28 - below, below),
+        bias=QFormat(True, 2 - below, below), membrane=QFormat(True, 16 + dropped - below, below - dropped),
+        beta=0, beta_format=QFormat(False, 1, 0), v_th=1, rounding=rounding,
+    )  # fmt: skip
+    assert spec.sum_bits == 32
+    assert spec.rounded_bits == dropped
+    for expected, actual in extreme(spec):
+        assert expected.first_mismatch(actual) is None
+
+
+def test_what_comes_after_a_sample_has_no_influence():
+    for seed in range(20):
+        network, counts = draw(seed)
+        rng = np.random.default_rng(seed)
+        lengths = rng.integers(1, len(counts) + 1, size=counts.shape[1])
+        result = Engine(network).run(counts, lengths)
+        for b, length in enumerate(lengths):
+            alone = counts[:length, b : b + 1]
+            expected = golden.run(network, alone)
+            assert result.scores[b].tolist() == expected.scores[0].tolist()
+            assert result.classes[b] == expected.classes[0]
+            for ours, theirs in zip(result.events, event_counts(expected, alone), strict=True):
+                assert ours[:length, b].tolist() == theirs[:, 0].tolist()
+                assert not ours[length:, b].any()
+        totals = [[stage[:, b].sum() for stage in result.events] for b in range(len(lengths))]
+        assert result.event_totals.tolist() == totals
+
+
+def test_a_stream_equals_the_whole_run_at_every_step():
+    for seed in range(40):
+        network, counts = draw(seed)
+        whole = golden.run(network, counts)
+        stream = Engine(network).stream(counts.shape[1])
+        for _ in range(2):
+            for t, frame in enumerate(counts):
+                step = stream.step(frame)
+                assert step.scores.tolist() == golden.run(network, counts[: t + 1]).scores.tolist()
+                for ours, layer in zip(step.spikes, whole.layers, strict=True):
+                    assert ours.tolist() == layer.spikes[t].tolist(), f"seed {seed} step {t}"
+            stream.reset()
+
+
+def test_a_stream_goes_on_without_growing(bundled):
+    network = bundled.network
+    frames = np.concatenate(np.split(bundled.stimulus[:, :4], 4, axis=1))[:, 0]
+    stream = Engine(network).stream()
+    sizes, steps = [], []
+    for frame in frames:
+        steps.append(stream.step(frame[np.newaxis]))
+        sizes.append(sum(part.nbytes for own in stream._state for part in own))
+    whole = golden.run(network, frames[:, np.newaxis])
+    assert all(a == b for a, b in pairwise(sizes))
+    assert steps[-1].scores.tolist() == whole.scores.tolist()
+    for i, layer in enumerate(whole.layers):
+        assert np.array_equal(np.stack([step.spikes[i] for step in steps]), layer.spikes)
+
+
+def test_results_of_a_stream_are_its_callers_own(bundled):
+    counts = bundled.stimulus[:20, :1]
+    stream = Engine(bundled.network).stream()
+    for t, frame in enumerate(counts):
+        step = stream.step(frame)
+        assert step.scores.tolist() == golden.run(bundled.network, counts[: t + 1]).scores.tolist()
+        step.scores[:] = 7
+        for y in step.spikes:
+            y[:] = 1
+
+
+def test_threads_and_blocks_change_nothing_here_or_elsewhere(bundled):
+    counts = np.concatenate([bundled.stimulus] * 5, axis=1)[:, :37]
+    before = numba.get_num_threads()
+    alone = golden.run(bundled.network, counts[:, : bundled.stimulus.shape[1]])
+    results = [Engine(bundled.network, threads).run(counts) for threads in (1, 2, 3, 50, None)]
+    assert numba.get_num_threads() == before
+    for result in results:
+        assert result.scores[: len(alone.scores)].tolist() == alone.scores.tolist()
+        assert result.scores.tolist() == results[0].scores.tolist()
+        assert all(map(np.array_equal, result.events, results[0].events))
+
+
+def test_inputs_of_any_integer_type_and_layout_are_the_same():
+    network, counts = draw(11)
+    expected = golden.run(network, counts).scores.tolist()
+    readonly = counts.astype(np.uint8)
+    readonly.flags.writeable = False
+    for form in (counts, counts.astype(np.uint64), readonly, np.asfortranarray(readonly)):
+        assert Engine(network).run(form).scores.tolist() == expected
+    assert Engine(network).run(readonly[:, :0]).scores.shape == (0, network.spec.n_out)
+    assert fast.run(network, readonly[:, :0]).classes.tolist() == []
+
+
+NETWORK = random_network(np.random.default_rng(5))
+N_IN, LIMIT = NETWORK.spec.n_in, NETWORK.spec.layers[0].max_input
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.zeros((1, 1, N_IN)),
+        np.zeros((1, 1, N_IN), bool),
+        np.zeros((1, N_IN), np.uint8),
+        np.zeros((1, 1, N_IN + 1), np.uint8),
+        np.zeros((0, 1, N_IN), np.uint8),
+        np.full((1, 1, N_IN), LIMIT + 1),
+        np.full((1, 1, N_IN), LIMIT + 1, np.uint8),
+        np.full((1, 1, N_IN), -1, np.int8),
+        np.full((1, 1, N_IN), 2**64 - 1, np.uint64),
+    ],
+)
+def test_unusable_inputs_are_refused_in_the_golden_models_words(counts):
+    with pytest.raises(InputError) as expected:
+        golden.run(NETWORK, counts)
+    for attempt in (Engine(NETWORK).run, Engine(NETWORK).trace):
+        with pytest.raises(InputError) as found:
+            attempt(counts)
+        assert str(found.value) == str(expected.value)
+
+
+X = np.zeros((4, 2, N_IN), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda: Engine(NETWORK, 0), r"threads must be at least 1, not 0"),
+        (lambda: Engine(NETWORK).stream(0), r"batch of a stream must be at least 1, not 0"),
+        (lambda: Engine(NETWORK).run(X, np.array([4, 5])), r"length of a sample must be 1\.\.4, not 5"),
+        (lambda: Engine(NETWORK).run(X, np.array([0, 4])), r"length of a sample must be 1\.\.4, not 0"),
+        (
+            lambda: Engine(NETWORK).run(X, np.array([1, 2, 3])),
+            r"lengths must be integers of shape \(2,\), not int64 of shape \(3,\)",
+        ),
+        (lambda: Engine(NETWORK).run(X, np.ones(2)), r"lengths must be integers .*, not float64 of .*"),
+        (
+            lambda: Engine(NETWORK).stream(3).step(X[0]),
+            rf"input of a step must have shape \(3, {N_IN}\), samples x channels, not \(2, {N_IN}\)",
+        ),
+        (lambda: Engine(NETWORK).stream(2).step(X[0] * 1.0), r"input must hold integer counts, not float64"),
+        (
+            lambda: Engine(NETWORK).stream(2).step(X[0] + np.int64(LIMIT + 1)),
+            rf"input count must be 0\.\.{LIMIT}, not {LIMIT + 1}",
+        ),
+    ],
+)
+def test_other_unusable_arguments_are_named(attempt, message):
+    with pytest.raises(InputError, match=f"^{message}$"):
+        attempt()
+
+
+def test_a_refused_step_leaves_the_stream_where_it_was():
+    network, counts = draw(9)
+    stream = Engine(network).stream(counts.shape[1])
+    for frame in counts:
+        with pytest.raises(InputError):
+            stream.step(np.full_like(frame, -1))
+        last = stream.step(frame)
+    assert last.scores.tolist() == golden.run(network, counts).scores.tolist()
+
+
+def test_a_layer_alone_fires_as_the_golden_layer_on_the_same_currents():
+    for seed in range(30):
+        network, counts = draw(seed)
+        trace = golden.run(network, counts)
+        for spec, params, layer in zip(network.spec.layers, network.params[:-1], trace.layers, strict=True):
+            stage = Stage(spec, params)
+            fixed = layer.i_syn.astype(stage.packed.bias.dtype)
+            fixed.flags.writeable = False
+            for currents in (layer.i_syn, fixed):
+                assert np.array_equal(stage.fire(currents), layer.spikes)
+
+
+def test_currents_that_no_input_gives_are_refused():
+    spec = LayerSpec(
+        n_in=2, n_out=3, weight=QFormat(True, 8, 0), bias=QFormat(True, 4, 2), membrane=QFormat(True, 8, 0),
+        beta=0, beta_format=QFormat(False, 1, 0), v_th=5,
+    )  # fmt: skip
+    stage = Stage(spec, StageParams(np.zeros((3, 2), int), np.zeros(3, int)))
+    # quarters: 2 * -128 * 4 - 32 .. 2 * 127 * 4 + 31
+    for current in (-1057, 1048):
+        with pytest.raises(InputError, match=rf"^current must be -1056\.\.1047, not {current}$"):
+            stage.fire(np.full((1, 1, 3), current))
+    with pytest.raises(InputError, match=r"^currents must be integers of shape \(T, B, 3\), not int64 .*$"):
+        stage.fire(np.zeros((1, 1, 2), int))
+
+
+def test_evaluation_by_the_engine_has_the_golden_fingerprints(bundled):
+    counts = bundled.stimulus
+    labels = np.arange(counts.shape[1]) % bundled.network.spec.n_out
+    lengths = np.where(np.arange(counts.shape[1]) % 2, len(counts), len(counts) // 2)
+    expected = evaluate(golden.run, bundled.network, counts, labels, lengths)
+    for engine in (fast.score, fast.run):
+        found = evaluate(engine, bundled.network, counts, labels, lengths)
+        assert found.accuracy == expected.accuracy
+        assert found.scores_sha256 == expected.scores_sha256
+        assert found.predictions_sha256 == expected.predictions_sha256

@@ -1,0 +1,111 @@
+"""The fused hidden layer computes what plain torch computes, and padding never changes a result."""
+
+import numpy as np
+import pytest
+import torch
+
+from fxp_model.fixed import Overflow, QFormat, Rounding
+from fxp_model.qat import delays, kernels, plain
+from fxp_model.qat.network import Regularization, SpikingNetwork
+from fxp_model.qat.neuron import Neuron, Recurrence
+from fxp_model.qat.signal import Norm, Signal
+from fxp_model.qat.template import Shape, network_spec
+from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
+
+STEPS, SAMPLES, N_IN, N = 22, 5, 17, 19
+LENGTHS = torch.tensor([22, 9, 15, 1, 22])
+QUIET = Regularization(dropout=0.0, recurrent_dropout=0.0)
+
+
+def drawn(rng, shape, scale=1.0):
+    return torch.tensor(rng.normal(0, scale, shape), requires_grad=True)
+
+
+def counts(rng, steps=STEPS, n_in=N_IN):
+    """Bytes, half of them zero, and zero beyond the lengths."""
+    x = rng.integers(0, 16, (steps, SAMPLES, n_in)) * rng.integers(0, 2, (steps, SAMPLES, n_in))
+    return torch.tensor(x * (np.arange(steps)[:, None, None] < LENGTHS.numpy()[:, None]), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("membrane", [QFormat(True, 4, 10), None], ids=["quantised", "real"])
+@pytest.mark.parametrize("weight_shape", [5, (N, N), None], ids=["conv", "dense", "none"])
+@pytest.mark.parametrize("noisy", [True, False])
+def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape, membrane, noisy):
+    rng = np.random.default_rng(3)
+    events = counts(rng)
+    neuron = Neuron(1.0, ResetMode.ZERO, membrane, Rounding.RND, Overflow.SAT)
+    link = events.double().requires_grad_()
+    leaves = {
+        "link": link,
+        "weight": drawn(rng, (N, N_IN), 0.2),
+        "gamma": torch.tensor(rng.uniform(0.5, 1.5, N), requires_grad=True),
+        "bias": drawn(rng, N),
+        "beta": torch.tensor(0.75, dtype=torch.float64, requires_grad=True),
+    }
+    if weight_shape is not None:
+        leaves |= {"recurrent": drawn(rng, weight_shape, 0.3), "delay": drawn(rng, N, 4.0)}
+    gate = torch.tensor(rng.integers(0, 2, (SAMPLES, N)) / 0.5) if noisy else None
+    kept = torch.tensor(rng.integers(0, 2, (STEPS, SAMPLES, N)), dtype=torch.uint8) if noisy else None
+    pull = torch.tensor(rng.normal(0, 1, (STEPS, SAMPLES, N)))
+
+    def run(path):
+        norm = Norm(
+            leaves["gamma"], leaves["bias"], torch.zeros(N).double(), torch.ones(N).double(), 1e-5, 0.1
+        )
+        recurrence = None
+        if weight_shape is not None:
+            taps = delays.spread(leaves["delay"].abs() + 1, 1.4)
+            recurrence = Recurrence(leaves["recurrent"], taps, gate)
+        x = Signal(events, link, LENGTHS)
+        out, count = path.hidden_layer(x, leaves["weight"], norm, leaves["beta"], neuron, recurrence, kept)
+        # the readout's weights pull at every spike that goes out
+        pulled = path.weighed(out, pull.flatten()[: 3 * N].view(3, N))
+        inside = out.inside()[:, :, None]
+        loss = (pulled * inside * pull[:, :, :3]).sum() + 0.3 * count
+        grads = torch.autograd.grad(loss, list(leaves.values()))
+        return out, count, norm, dict(zip(leaves, grads, strict=True))
+
+    (out, count, norm, grads), (other, count_, norm_, grads_) = run(plain), run(kernels)
+    assert torch.equal(out.events, other.events)
+    assert 0.02 * LENGTHS.sum() * N < count == count_
+    terms = STEPS * SAMPLES * N * (N + N_IN)  # of float64 sums in another order
+    assert (norm.mean - norm_.mean).abs().max() <= terms * 2.0**-53 * norm.mean.abs().max()
+    assert (norm.var - norm_.var).abs().max() <= terms * 2.0**-53 * norm.var.abs().max()
+    for name, grad in grads.items():
+        scale = float(grad.abs().max())
+        assert scale > 0, name
+        assert float((grad - grads_[name]).abs().max()) <= 10 * terms * 2.0**-53 * max(scale, 1.0), name
+
+
+@pytest.mark.parametrize("readout", ReadoutMode)
+@pytest.mark.parametrize("recurrence", [RecurrenceKind.CONV, RecurrenceKind.DENSE])
+def test_padding_changes_no_logit_gradient_or_statistic(recurrence, readout):
+    rng = np.random.default_rng(8)
+    short = counts(rng)
+    long = torch.cat([short, torch.zeros(13, SAMPLES, N_IN, dtype=torch.uint8)])
+    results = []
+    for x in (short, long):
+        torch.manual_seed(0)
+        shape = Shape(hidden=(12, 11), recurrence=recurrence, readout=readout)
+        module = SpikingNetwork(network_spec(shape, N_IN, 3))
+        output = module(x, LENGTHS, 2.0, QUIET)
+        (output.logits.square().sum() + output.rates.sum()).backward()
+        state = {name: p.grad for name, p in module.named_parameters()} | dict(module.named_buffers())
+        results.append({"logits": output.logits.detach(), "rates": output.rates.detach()} | state)
+    for name, value in results[0].items():
+        # dense weights sum over all steps in one product, whose order follows its size
+        exact = not (recurrence is RecurrenceKind.DENSE and name.endswith(".recurrent"))
+        assert torch.allclose(
+            value, results[1][name], rtol=0 if exact else 1e-5, atol=0 if exact else 1e-6
+        ), name
+
+
+def test_a_clip_alone_has_the_logits_that_it_has_in_eval_mode_among_others():
+    """What one clip's steps hold reaches no other clip but through batch norm, which eval mode fixes."""
+    torch.manual_seed(1)
+    module = SpikingNetwork(network_spec(Shape(hidden=(12, 11)), N_IN, 3)).eval()
+    x = counts(np.random.default_rng(4)).numpy()
+    for index, length in enumerate(LENGTHS.tolist()):
+        together = module.scores(x[:length])
+        alone = module.scores(x[:length, [index]])
+        assert np.array_equal(together[index], alone[0])
