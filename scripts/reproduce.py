@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
+from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
@@ -43,7 +44,7 @@ def main() -> int:
     if args.summary or args.figures is not None:
         return show(args)
     if args.data is None or args.out is None:
-        parser.error("--data and --out are needed to train, or --summary or --figures")
+        raise InputError("--data and --out are needed to train, or --summary or --figures")
     return train(args)
 
 
@@ -66,14 +67,17 @@ def train(args: argparse.Namespace) -> int:
     """Run the sweep; 1 where a training failed."""
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
+    from fxp_model.qat.limits import check_limits
     from fxp_model.qat.sweep import Sweep, load, run_sweep
     from fxp_model.qat.systems import system_of, systems
     from fxp_model.qat.train import Recipe
 
+    check_limits("--workers", args.workers, 1, None)
+    for seed in args.seeds:
+        check_limits("--seeds", seed, 0, None)
     recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
     store = args.store or f"sqlite:///{args.out.resolve() / 'tasks.db'}"
-    args.out.mkdir(parents=True, exist_ok=True)
     failures = run_sweep(Sweep(store, args.out, table, *load(args.data)), args.seeds, args.workers)
     for task, reason in failures.items():
         print(f"reproduce.py: {task}: {reason}", file=sys.stderr)

@@ -131,13 +131,13 @@ def _point(axes: Axes, x: float, row: Summary, color: str) -> None:
 
 
 def _label(axes: Axes, points: Sequence[tuple[float, float, str]], color: str, gap: float) -> None:
-    """Name points in a column to their right, from below, `gap` apart at least."""
+    """Name points in a column to their right, from the top, `gap` apart at least."""
     if not points:
         return
     column = 40.0 if max(x for x, _, _ in points) == 0 else 2.5 * max(x for x, _, _ in points)
-    last = -np.inf
-    for x, y, name in sorted(points, key=lambda point: point[1]):
-        last = max(y, last + gap)
+    last = np.inf
+    for x, y, name in sorted(points, key=lambda point: -point[1]):
+        last = min(y, last - gap)
         axes.annotate(
             name,
             (x, y),

@@ -18,6 +18,7 @@ COLORS = ("#0b6e99", "#d9730d", "#6b7a3a")
 
 _HOUSE = {
     "axes.edgecolor": INK,
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelcolor": INK,
     "axes.spines.right": False,
