@@ -8,7 +8,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from fxp_model.cli import run
+from fxp_model.artifact import load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.errors import InputError
+from fxp_model.pretrained import DEFAULT
+from fxp_model.results.rows import read_rows
+from fxp_model.results.summary import markdown, summarise
+
+RESULTS = Path(__file__).parent / "results" / "reproduce.jsonl"
 
 
 def main() -> int:
@@ -22,24 +29,55 @@ def main() -> int:
     add("--workers", type=int, default=2, help="processes, of one thread each (default: 2)")
     add("--epochs", type=int, help="of each training (default: the recipe's)")
     add("--store", help="database of the list of trainings, for several machines (default: OUT/tasks.db)")
+    add("--summary", action="store_true", help="print the table of results as Markdown")
+    add("--figures", type=Path, metavar="DIR", help="draw the results as SVG")
+    add(
+        "--json",
+        metavar="FILE",
+        help="write the table as JSON, '-' for standard output, in place of Markdown",
+    )
+    add(
+        "--results", type=Path, default=RESULTS, help=f"rows to read (default: {RESULTS.name} in the project)"
+    )
+    add("--artifact", default=str(DEFAULT), help="network of the raster (default: the bundled one)")
     args = parser.parse_args()
+    if args.summary or args.figures is not None:
+        return show(args)
     if args.data is None or args.out is None:
-        parser.error("--data and --out are needed to train")
+        raise InputError("--data and --out are needed to train, or --summary or --figures")
     return train(args)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print the table, draw the figures."""
+    rows = read_rows(args.results)
+    if args.json is not None:
+        write_json(args.json, summarise(rows))
+    elif args.summary:
+        print(markdown(summarise(rows)), end="")
+    if args.figures is not None:
+        from fxp_model.results.figures import draw
+
+        for path in draw(args.figures, rows, load_artifact(args.artifact)):
+            print(path, file=sys.stderr)
+    return 0
 
 
 def train(args: argparse.Namespace) -> int:
     """Run the sweep; 1 where a training failed."""
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
+    from fxp_model.qat.limits import check_limits
     from fxp_model.qat.sweep import Sweep, load, run_sweep
     from fxp_model.qat.systems import system_of, systems
     from fxp_model.qat.train import Recipe
 
+    check_limits("--workers", args.workers, 1, None)
+    for seed in args.seeds:
+        check_limits("--seeds", seed, 0, None)
     recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
     store = args.store or f"sqlite:///{args.out.resolve() / 'tasks.db'}"
-    args.out.mkdir(parents=True, exist_ok=True)
     failures = run_sweep(Sweep(store, args.out, table, *load(args.data)), args.seeds, args.workers)
     for task, reason in failures.items():
         print(f"reproduce.py: {task}: {reason}", file=sys.stderr)

@@ -19,6 +19,8 @@ MAY_IMPORT = {
 
 ONLY_UNDER = {
     "torch": ("fxp_model/qat/",),
+    "optuna": ("fxp_model/qat/",),
+    "matplotlib": ("fxp_model/results/",),
     "hls4ml": ("hw/hls/",),
     "amaranth": ("hw/", "tb/"),
     "cocotb": ("tb/",),

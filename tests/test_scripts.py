@@ -42,6 +42,11 @@ USAGE_ERRORS = [
     ("bench.py", ("--data", "nowhere"), "nowhere"),
     ("evaluate.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
     ("evaluate.py", ("--data", "nowhere"), "nowhere"),
+    ("reproduce.py", (), "--data and --out are needed to train, or --summary or --figures"),
+    ("reproduce.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
+    ("reproduce.py", ("--data", "nowhere", "--out", "OUT", "--systems", "x"), "system must be one of conv, "),
+    ("reproduce.py", ("--data", "nowhere", "--out", "OUT", "--workers", "0"), "--workers must be at least 1"),
+    ("reproduce.py", ("--summary", "--results", "nowhere"), "nowhere: No such file or directory"),
     ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
     ("train.py", ("--data", "synthetic", "--out", "OUT", "--kernel", "4"), "kernel_size must be odd, not 4"),
 ]

@@ -33,7 +33,7 @@ class Regularization:
     recurrent_dropout : share of neurons whose recurrent current is lost, for a whole clip
     """
 
-    dropout: float = 0.4
+    dropout: float = 0.3
     recurrent_dropout: float = 0.2
 
     def __post_init__(self) -> None:

@@ -105,13 +105,13 @@ def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, st
                 process.start()
             while any(process.is_alive() for process in processes):
                 wait([process.sentinel for process in processes if process.is_alive()], POLL_S)
-                _show(bar, todo, tasks, sweep.folder)
+                _show(bar, todo, tasks, sweep)
         finally:
             stop.set()
             for process in processes:
                 if process.pid is not None:
                     process.join()
-            _show(bar, todo, tasks, sweep.folder)
+            _show(bar, todo, tasks, sweep)
     done = {Task(row["system"], row["seed"]) for row in todo.rows()}
     failures = todo.failures()
     return {task: failures.get(task, "a worker died; run again") for task in tasks if task not in done}
@@ -242,11 +242,15 @@ def _epochs(todo: TaskList, tasks: Iterable[Task]) -> int:
     return sum(done.get(task, 0) for task in tasks)
 
 
-def _show(bar: tqdm, todo: TaskList, tasks: Iterable[Task], folder: Path) -> None:
-    """Bring the bar and the file of results up to date."""
-    rows = todo.rows()
-    with replacing(folder / RESULTS) as path:
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+def _show(bar: tqdm, todo: TaskList, tasks: Iterable[Task], sweep: Sweep) -> None:
+    """Bring the bar and the file of results, in the order of the systems, up to date."""
+    place = {name: index for index, name in enumerate(sweep.systems)}
+    rows = sorted(todo.rows(), key=lambda row: (place.get(row["system"], len(place)), row["seed"]))
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    results = sweep.folder / RESULTS
+    if not results.exists() or results.read_text() != text:
+        with replacing(results) as path:
+            path.write_text(text)
     bar.n = _epochs(todo, tasks)
     bar.set_postfix_str(f"{len(rows)} trained")
 

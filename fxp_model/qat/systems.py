@@ -43,43 +43,39 @@ SPARSE_COST = 0.3
 
 
 def systems(recipe: Recipe) -> dict[str, System]:
-    """Every system by its name, in the order of the table; all are trained with `recipe`.
+    """Every system by its name, in the order in which they are trained; all with `recipe`.
 
-    Weights have 8 bits where a name does not say otherwise; dense systems and those called
-    ``float`` are real numbers.
+    Weights have 8 bits and K is 5 where a name does not say otherwise.
     """
     conv, dense = Shape(), Shape(recurrence=RecurrenceKind.DENSE)
-    last = RecurrentLayers.LAST
+    none, last = Shape(recurrence=None), RecurrentLayers.LAST
     real = replace(recipe, quantized=False)
     fixed = replace(recipe, learn_delays=False)
-    steps = (0.0,) * len(conv.hidden)
+    one_step = (0.0,) * len(conv.hidden)
+    bits = {n: replace(conv, weight_bits=n, kernel_bits=n) for n in (6, 4, 3, 2)}
+    taps = {k: replace(conv, kernel_size=k) for k in (1, 3, 7)}
+    narrow = replace(taps[7], weight_bits=4, kernel_bits=4)
     sparse = replace(recipe, spike_cost=SPARSE_COST)
-    plain = replace(real, learn_delays=False, start_delay=steps)
-
-    def narrow(bits: int) -> Shape:
-        return replace(conv, weight_bits=bits, kernel_bits=bits)
-
+    plain = replace(real, learn_delays=False, start_delay=one_step)
     table = [
         System("conv", "learned delays", conv, recipe),
-        System(
-            "dense-last-float", "DelRec, last layer as published", replace(dense, recurrent_layers=last), real
-        ),
-        System("dense-float", "DelRec in both layers", dense, real),
-        System("conv-taught", "conv, taught by dense-float", conv, recipe, taught_by="dense-float"),
-        System("conv-taught-4bit", "the same in 4 bits", narrow(4), recipe, taught_by="dense-float"),
-        System("conv-taught-sparse", "the same, firing costs", conv, sparse, taught_by="dense-float"),
-        System("none", "no recurrence", Shape(recurrence=None), recipe),
-        System("conv-delay-1", "no delay beyond one step", conv, replace(fixed, start_delay=steps)),
+        System("dense-last-float", "DelRec, last layer", replace(dense, recurrent_layers=last), real),
+        System("dense-float", "DelRec, both layers", dense, real),
+        System("conv-k7-taught", "taught by dense-float", taps[7], recipe, taught_by="dense-float"),
+        System("conv-k7-taught-4bit", "taught by dense-float", narrow, recipe, taught_by="dense-float"),
+        System("conv-k7-taught-sparse", "the same, firing costs", taps[7], sparse, taught_by="dense-float"),
+        System("none", "no recurrence", none, recipe),
+        System("conv-delay-1", "no extra delay", conv, replace(fixed, start_delay=one_step)),
         System("conv-delay-random", "delays as drawn at the start", conv, fixed),
-        System("conv-delay-mean", "all delays at the learned mean", conv, fixed, at_mean_of="conv"),
-        *(System(f"conv-k{k}", "learned delays", replace(conv, kernel_size=k), recipe) for k in (1, 3, 7)),
-        System("conv-last", "last layer only", replace(conv, recurrent_layers=last), recipe),
+        System("conv-delay-mean", "the learned mean in each layer", conv, fixed, at_mean_of="conv"),
+        *(System(f"conv-k{k}", "learned delays", shape, recipe) for k, shape in taps.items()),
+        System("conv-last", "last layer", replace(conv, recurrent_layers=last), recipe),
         System("dense-delay-1-float", "a plain recurrent network", dense, plain),
         System("conv-float", "learned delays", conv, real),
-        *(System(f"conv-{bits}bit", "learned delays", narrow(bits), recipe) for bits in (6, 4, 3, 2)),
+        *(System(f"conv-{n}bit", "learned delays", shape, recipe) for n, shape in bits.items()),
         System("dense", "DelRec in 8 bits", dense, recipe),
         System("dense-taught-float", "DelRec, taught by itself", dense, real, taught_by="dense-float"),
-        System("none-float", "no recurrence", Shape(recurrence=None), real),
+        System("none-float", "no recurrence", none, real),
     ]
     return {system.name: system for system in table}
 

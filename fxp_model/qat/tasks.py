@@ -61,21 +61,29 @@ class TaskList:
         URL of the database, ``sqlite:///PATH`` or a server's.
     heartbeat_s : int
         A worker that is silent for four times as long is dead.
+
+    Raises
+    ------
+    InputError
+        If the database cannot be used.
     """
 
     def __init__(self, store: str, heartbeat_s: int = HEARTBEAT_S) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         sqlite = store.startswith("sqlite")
-        with warnings.catch_warnings():
-            # heartbeats are called experimental since 2021
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            storage = RDBStorage(
-                store,
-                engine_kwargs={"connect_args": {"timeout": LOCK_S}} if sqlite else None,
-                heartbeat_interval=heartbeat_s,
-                grace_period=4 * heartbeat_s,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-            )
+        try:
+            with warnings.catch_warnings():
+                # heartbeats have been called experimental since 2021
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                storage = RDBStorage(
+                    store,
+                    engine_kwargs={"connect_args": {"timeout": LOCK_S}} if sqlite else None,
+                    heartbeat_interval=heartbeat_s,
+                    grace_period=4 * heartbeat_s,
+                    heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+                )
+        except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+            raise InputError(f"store {store}: {str(error).splitlines()[0]}") from None
         if sqlite:
             # SQLite has no FOR UPDATE; so that two workers cannot take one trial, reading it locks too
             sqlalchemy.event.listen(
@@ -119,7 +127,7 @@ class TaskList:
             live = self._trials(*_LIVE)
             if not live:
                 return
-            if any(trial.state is TrialState.WAITING and self._is_ready(trial) for trial in live):
+            if any(trial.state is TrialState.WAITING and _is_ready(trial, live) for trial in live):
                 self._study.optimize(
                     lambda trial: self._run(trial, train),
                     n_trials=1,
@@ -152,7 +160,7 @@ class TaskList:
         if task is None or self._is_taken(task, trial.number):
             # Optuna made it up, as another worker took the last; or two machines put it on the list
             raise optuna.TrialPruned
-        if not self._is_ready(trial):
+        if not _is_ready(trial, self._trials(*_LIVE)):
             trial.set_user_attr("again", True)
             raise optuna.TrialPruned
         after = attrs["after"] and Task(*attrs["after"])
@@ -177,11 +185,6 @@ class TaskList:
     def _enqueue(self, attrs: dict[str, Any]) -> None:
         self._study.enqueue_trial({}, user_attrs=attrs)
 
-    def _is_ready(self, trial: Trial | FrozenTrial) -> bool:
-        """Whether what `trial` comes after has ended, well or not."""
-        after = trial.user_attrs["after"]
-        return after is None or Task(*after) not in {_task(live) for live in self._trials(*_LIVE)}
-
     def _is_taken(self, task: Task, number: int) -> bool:
         return any(
             _task(trial) == task and (trial.state is TrialState.COMPLETE or trial.number < number)
@@ -196,6 +199,12 @@ class TaskList:
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
+
+
+def _is_ready(trial: Trial | FrozenTrial, live: list[FrozenTrial]) -> bool:
+    """Whether what `trial` comes after has ended, well or not."""
+    after = trial.user_attrs["after"]
+    return after is None or Task(*after) not in {_task(other) for other in live}
 
 
 def _task(trial: Trial | FrozenTrial) -> Task | None:

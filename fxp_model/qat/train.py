@@ -90,7 +90,7 @@ class Recipe:
     spike_cost: float = 0.0
     sigma: float = 5.0
     rounds_at: float = 0.8
-    taught: float = 0.5
+    taught: float = 0.8
     temperature: float = 2.0
     noise: Regularization = field(default_factory=Regularization)
     augmentation: Augmentation = field(default_factory=Augmentation)

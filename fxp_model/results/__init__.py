@@ -1,0 +1,1 @@
+"""What trainings gave, as rows: tables and figures of them. No torch."""

@@ -1,0 +1,45 @@
+"""One look for all figures, and files that are equal byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from fxp_model.files import replacing
+
+INK = "#222222"
+PALE = "#bbbbbb"
+COLORS = ("#0b6e99", "#d9730d", "#6b7a3a")
+"""Conv, dense, and no recurrence; distinct in grey too."""
+
+_HOUSE = {
+    "axes.edgecolor": INK,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "spikeline",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+@contextmanager
+def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """An empty figure of `width` x `height` inches, written to `path` as SVG when the block ends well."""
+    with mpl.rc_context(_HOUSE):
+        drawing = Figure(figsize=(width, height), layout="constrained")
+        yield drawing
+        with replacing(path) as temporary:
+            drawing.savefig(temporary, format="svg", metadata={"Date": None})
