@@ -346,7 +346,8 @@ class Training:
 def distillation(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
     """Sum over the batch of T**2 times the cross-entropy of softmax(student / T) to softmax(teacher / T).
 
-    Logits (B, classes). Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network" (1503.02531).
+    Logits (B, classes). Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network",
+    1503.02531.
     """
     told = F.softmax(teacher.to(student.dtype) / temperature, 1)
     return temperature**2 * F.cross_entropy(student / temperature, told, reduction="sum")
