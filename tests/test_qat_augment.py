@@ -8,7 +8,9 @@ import pytest
 from fxp_model.errors import InputError
 from fxp_model.qat.augment import Augmentation, augment
 
-NONE = {"time_shift": 0, "channel_shift": 0, "event_drop": 0.0}
+NONE = dict.fromkeys(
+    ("time_shift", "channel_shift", "event_drop", "time_mask", "channel_mask", "time_stretch"), 0
+)
 
 
 def changed(counts, seed=0, labels=None, lengths=None, **settings):
@@ -72,7 +74,7 @@ def test_a_stretched_clip_has_one_tempo(seed):
     for b, length in enumerate(lengths):
         low, high = 0.7, 1.3  # tempos that explain every step: source = round(t / tempo)
         for t in range(1, length):
-            source = moved[t, b, 0] - 1
+            source = int(moved[t, b, 0]) - 1
             if source >= 0:
                 low, high = max(low, t / (source + 0.5)), min(high, t / (source - 0.5))
             else:
