@@ -205,13 +205,14 @@ def test_a_sweep_is_interrupted_goes_on_and_tells_what_failed(tmp_path, monkeypa
         time.sleep(0.05)
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(sweeping, "wait", interrupt)
-        run_sweep(sweep, [0], workers=1)
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(sweep, [0], workers=1)
     assert len(read_lines(tmp_path)) < 3
     failed = run_sweep(sweep, [0], workers=2)
     assert list(failed) == [Task("bad", 0)]
-    assert failed[Task("bad", 0)].startswith("loss is not finite in epoch 0")
+    assert failed[Task("bad", 0)].startswith("loss is not finite in epoch ")
     rows = {row["system"]: row for row in read_rows(tmp_path / RESULTS)}
     assert list(rows) == ["conv", "conv-delay-mean", "dense-float"]
     assert all(len(row["curve"]) == 4 and max(row["curve"]) == row["val"] for row in rows.values())
