@@ -32,9 +32,9 @@ class Augmentation:
     time_shift: int = 10
     channel_shift: int = 4
     event_drop: float = 0.1
-    time_mask: int = 0
-    channel_mask: int = 0
-    time_stretch: float = 0.0
+    time_mask: int = 10
+    channel_mask: int = 10
+    time_stretch: float = 0.15
     blend: float = 0.0
 
     def __post_init__(self) -> None:

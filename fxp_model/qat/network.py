@@ -33,7 +33,7 @@ class Regularization:
     recurrent_dropout : share of neurons whose recurrent current is lost, for a whole clip
     """
 
-    dropout: float = 0.4
+    dropout: float = 0.3
     recurrent_dropout: float = 0.2
 
     def __post_init__(self) -> None:
@@ -167,6 +167,22 @@ class SpikingNetwork(nn.Module):
         if self.numbers.quantized:
             v_mem, x = codes(v_mem, spec.membrane.frac_bits), codes(x, 0)
         return _array(_scores(spec.mode, v_mem, x))
+
+    def logits(self, counts: NDArray[np.integer], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Logits (B, classes) in eval mode, of the size that `forward` gives them: for a teacher.
+
+        `counts` (T, B, n_in), each clip over its own `lengths` (B,).
+        """
+        found = np.zeros((len(lengths), self.spec.n_out))
+        for length in np.unique(lengths):
+            group = np.flatnonzero(lengths == length)
+            found[group] = self.scores(counts[:length, group])
+        readout = self.readout.spec
+        if self.numbers.quantized and readout.mode is not ReadoutMode.SPIKE_COUNT:
+            found *= readout.membrane.lsb
+        if readout.mode in (ReadoutMode.SUM, ReadoutMode.SPIKE_COUNT):
+            found /= lengths[:, None]
+        return found
 
     def _checked(self, counts: NDArray[np.integer]) -> Tensor:
         checked = check_counts(self.spec, counts)

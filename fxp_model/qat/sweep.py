@@ -31,7 +31,7 @@ from fxp_model.qat.session import frames_of
 from fxp_model.qat.systems import System
 from fxp_model.qat.tasks import POLL_S, Row, Setting, Stopped, Task, TaskList
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Training, frames_sha256
+from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training, frames_sha256
 from fxp_model.spec import RecurrenceKind
 
 RESULTS = "results.jsonl"
@@ -91,7 +91,7 @@ def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, st
     todo = TaskList(sweep.store)
     digest = frames_sha256(sweep.train, sweep.val)
     for task, system in tasks.items():
-        after = None if system.at_mean_of is None else Task(system.at_mean_of, task.seed)
+        after = None if system.after is None else Task(system.after, task.seed)
         todo.add(task, _setting(system, digest), after)
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
@@ -130,12 +130,17 @@ def train_one(
     """
     system = sweep.systems[task.system]
     recipe = replace(system.recipe, seed=task.seed)
-    if system.at_mean_of is not None:
-        if source is None:
-            raise InputError(f"{system.at_mean_of} of the same seed is not trained, whose delays it needs")
+    if system.after is not None and source is None:
+        raise InputError(f"{system.after} of the same seed is not trained, which it needs")
+    if system.at_mean_of is not None and source is not None:
         recipe = replace(recipe, start_delay=tuple(float(np.mean(d)) for d in source["delays_after"]))
-    spec = network_spec(system.shape, sweep.train.counts.shape[2], len(sweep.classes))
-    training = Training(spec, recipe, sweep.folder / f"{task.system}-{task.seed}", sweep.classes)
+    teacher = None
+    if system.taught_by is not None:
+        theirs = sweep.systems[system.taught_by]
+        school = _training(sweep, theirs, replace(theirs.recipe, seed=task.seed))
+        school.resume()
+        teacher = school.selected()
+    training = _training(sweep, system, recipe, teacher)
     before = _delays(training.module)
     if (training.folder / CHECKPOINT).exists():
         training.resume()
@@ -158,8 +163,8 @@ def train_one(
         "about": system.about,
         "weight_bits": system.shape.weight_bits if recipe.quantized else None,
         "kernel": system.shape.kernel_size if conv else None,
-        "recurrent_parameters": spec.layers[-1].recurrent_parameters,
-        "recurrent_layers": sum(layer.recurrence is not None for layer in spec.layers),
+        "recurrent_parameters": training.spec.layers[-1].recurrent_parameters,
+        "recurrent_layers": sum(layer.recurrence is not None for layer in training.spec.layers),
         "val": best.val_accuracy,
         "val_last_epoch": training.rows[-1].val_accuracy,
         "selected_epoch": best.epoch,
@@ -201,6 +206,14 @@ def spike_rate(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float
     return spikes / (neurons * int(frames.lengths.sum()))
 
 
+def _training(
+    sweep: Sweep, system: System, recipe: Recipe, teacher: SpikingNetwork | None = None
+) -> Training:
+    spec = network_spec(system.shape, sweep.train.counts.shape[2], len(sweep.classes))
+    folder = sweep.folder / f"{system.name}-{recipe.seed}"
+    return Training(spec, recipe, folder, sweep.classes, teacher)
+
+
 def _worker(sweep: Sweep, stop: Event) -> None:
     """Work of one process, until nothing is left, it is stopped, or its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -215,7 +228,9 @@ def _worker(sweep: Sweep, stop: Event) -> None:
 
 def _setting(system: System, frames: str | None) -> Setting:
     setting = (
-        asdict(system.shape) | asdict(system.recipe) | {"at_mean_of": system.at_mean_of, "frames": frames}
+        {"at_mean_of": system.at_mean_of, "taught_by": system.taught_by, "frames": frames}
+        | asdict(system.shape)
+        | asdict(system.recipe)
     )
     plain: Setting = json.loads(json.dumps(setting))
     del plain["seed"]

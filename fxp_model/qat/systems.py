@@ -21,6 +21,8 @@ class System:
     recipe : Recipe
     at_mean_of : str or None
         System whose learned delays, of the same seed, give the one delay of each layer, their mean.
+    taught_by : str or None
+        System whose network, of the same seed, gives logits to learn from beside the labels.
     """
 
     name: str
@@ -28,6 +30,16 @@ class System:
     shape: Shape
     recipe: Recipe
     at_mean_of: str | None = None
+    taught_by: str | None = None
+
+    @property
+    def after(self) -> str | None:
+        """System that has to be trained before."""
+        return self.at_mean_of or self.taught_by
+
+
+SPARSE_COST = 0.3
+"""Loss per spike of a neuron and step of the sparse network."""
 
 
 def systems(recipe: Recipe) -> dict[str, System]:
@@ -40,27 +52,29 @@ def systems(recipe: Recipe) -> dict[str, System]:
     real = replace(recipe, quantized=False)
     fixed = replace(recipe, learn_delays=False)
     one_step = (0.0,) * len(conv.hidden)
-    bits = {n: replace(conv, weight_bits=n, kernel_bits=n) for n in (4, 6, 3, 2)}
+    bits = {n: replace(conv, weight_bits=n, kernel_bits=n) for n in (6, 4, 3, 2)}
     taps = {k: replace(conv, kernel_size=k) for k in (1, 3, 7)}
+    narrow = replace(taps[7], weight_bits=4, kernel_bits=4)
+    sparse = replace(recipe, spike_cost=SPARSE_COST)
+    plain = replace(real, learn_delays=False, start_delay=one_step)
     table = [
         System("conv", "learned delays", conv, recipe),
-        System("dense-float", "DelRec", dense, real),
-        System("conv-float", "learned delays", conv, real),
-        *(System(f"conv-{n}bit", "learned delays", shape, recipe) for n, shape in bits.items()),
+        System("dense-last-float", "DelRec, last layer", replace(dense, recurrent_layers=last), real),
+        System("dense-float", "DelRec, both layers", dense, real),
+        System("conv-k7-taught", "taught by dense-float", taps[7], recipe, taught_by="dense-float"),
+        System("conv-k7-taught-4bit", "taught by dense-float", narrow, recipe, taught_by="dense-float"),
+        System("conv-k7-taught-sparse", "the same, firing costs", taps[7], sparse, taught_by="dense-float"),
         System("none", "no recurrence", none, recipe),
         System("conv-delay-1", "no extra delay", conv, replace(fixed, start_delay=one_step)),
         System("conv-delay-random", "delays as drawn at the start", conv, fixed),
         System("conv-delay-mean", "the learned mean in each layer", conv, fixed, at_mean_of="conv"),
         *(System(f"conv-k{k}", "learned delays", shape, recipe) for k, shape in taps.items()),
-        System(
-            "dense-delay-1-float",
-            "a plain recurrent network",
-            dense,
-            replace(real, learn_delays=False, start_delay=one_step),
-        ),
-        System("conv-last", "recurrence in the last layer", replace(conv, recurrent_layers=last), recipe),
-        System("dense-last-float", "DelRec in the last layer", replace(dense, recurrent_layers=last), real),
+        System("conv-last", "last layer", replace(conv, recurrent_layers=last), recipe),
+        System("dense-delay-1-float", "a plain recurrent network", dense, plain),
+        System("conv-float", "learned delays", conv, real),
+        *(System(f"conv-{n}bit", "learned delays", shape, recipe) for n, shape in bits.items()),
         System("dense", "DelRec in 8 bits", dense, recipe),
+        System("dense-taught-float", "DelRec, taught by itself", dense, real, taught_by="dense-float"),
         System("none-float", "no recurrence", none, real),
     ]
     return {system.name: system for system in table}

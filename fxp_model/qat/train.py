@@ -66,6 +66,8 @@ class Recipe:
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
     sigma : width of the delay's triangle at the start
     rounds_at : share of the training after which delays are integers
+    taught : share of the loss that is the teacher's, where there is one
+    temperature : what logits are divided by before student and teacher are compared
 
     Raises
     ------
@@ -86,18 +88,21 @@ class Recipe:
     learn_delays: bool = True
     start_delay: tuple[float, ...] | None = None
     spike_cost: float = 0.0
-    sigma: float = 10.0
+    sigma: float = 5.0
     rounds_at: float = 0.8
+    taught: float = 0.8
+    temperature: float = 2.0
     noise: Regularization = field(default_factory=Regularization)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         for name, low in (("epochs", 1), ("batch", 1), ("seed", 0)):
             check_limits(name, getattr(self, name), low, None)
-        for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1)):
+        for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1), ("taught", 1)):
             check_limits(name, getattr(self, name), 0, high)
         for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
             check_limits(name, getattr(self, name), 0, 10**6)
+        check_limits("temperature", self.temperature, 0.01, 1000)
         for delay in self.start_delay or ():
             check_limits("start_delay", delay, 0, MAX_DELAY_STEPS)
 
@@ -132,15 +137,23 @@ class Training:
         Where the checkpoint and the log go.
     classes : tuple of str
         Names of the labels; a checkpoint of other names is not resumed.
+    teacher : SpikingNetwork, optional
+        In eval mode; its logits are learned from beside the labels.
     """
 
     def __init__(
-        self, spec: NetworkSpec, recipe: Recipe, folder: Path, classes: tuple[str, ...] = ()
+        self,
+        spec: NetworkSpec,
+        recipe: Recipe,
+        folder: Path,
+        classes: tuple[str, ...] = (),
+        teacher: SpikingNetwork | None = None,
     ) -> None:
         self.spec = spec
         self.recipe = recipe
         self.folder = folder
         self.classes = classes
+        self.teacher = teacher
         self.frames_sha256: str | None = None
         kernels.match_threads()
         torch.manual_seed(recipe.seed)
@@ -243,6 +256,10 @@ class Training:
                 self.best = _under("module/", checkpoint.state_of(self.module, self.optimizer))
             self.save()
             progress(row)
+        return self.selected()
+
+    def selected(self) -> SpikingNetwork:
+        """The network of the best epoch so far, in eval mode."""
         best = SpikingNetwork(self.spec, self.numbers)
         best.load_state_dict(self.best)
         return best.eval()
@@ -270,6 +287,11 @@ class Training:
             output = self.step_module(counts, lengths, sigma, recipe.noise)
             smoothing = recipe.label_smoothing
             loss = F.cross_entropy(output.logits, labels, label_smoothing=smoothing, reduction="sum")
+            if self.teacher is not None:
+                told = torch.from_numpy(self.teacher.logits(arrays[0], arrays[2]))
+                loss = (1 - recipe.taught) * loss + recipe.taught * distillation(
+                    output.logits, told, recipe.temperature
+                )
             # gradients are averaged over the processes
             total = loss * (self.processes / len(batch))
             if recipe.spike_cost > 0:
@@ -311,9 +333,24 @@ class Training:
 
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must agree on with the training that resumes it."""
-        identity = {"network": self.spec.to_dict(), "recipe": asdict(self.recipe), "classes": self.classes}
+        identity = {
+            "network": self.spec.to_dict(),
+            "recipe": asdict(self.recipe),
+            "classes": self.classes,
+            "teacher_sha256": None if self.teacher is None else _sha256(self.teacher),
+        }
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
+
+
+def distillation(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Sum over the batch of T**2 times the cross-entropy of softmax(student / T) to softmax(teacher / T).
+
+    Logits (B, classes). Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network",
+    1503.02531.
+    """
+    told = F.softmax(teacher.to(student.dtype) / temperature, 1)
+    return temperature**2 * F.cross_entropy(student / temperature, told, reduction="sum")
 
 
 def frames_sha256(*splits: Frames) -> str:
@@ -372,6 +409,13 @@ def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": delays, "factor": recipe.delay_rate, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]])
+
+
+def _sha256(module: SpikingNetwork) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _under(prefix: str, arrays: checkpoint.Arrays) -> checkpoint.Arrays:

@@ -107,7 +107,8 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
     panels = [("input channel", counts[:, 0])]
     panels += [(f"neuron, layer {i}", layer.spikes[:, 0]) for i, layer in enumerate(trace.layers)]
     with figure(path, 8, 7) as drawing:
-        for axes, (name, events) in zip(drawing.subplots(len(panels), 1, sharex=True), panels, strict=True):
+        rows = drawing.subplots(len(panels), 1, sharex=True)
+        for axes, (name, events) in zip(rows, panels, strict=True):
             # a pixel per step and line: as points, a clip would take megabytes
             axes.imshow(events.T, "Greys", aspect="auto", interpolation="nearest", origin="lower")
             axes.set_ylabel(name)

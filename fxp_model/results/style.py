@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -16,7 +17,7 @@ PALE = "#bbbbbb"
 COLORS = ("#0b6e99", "#d9730d", "#6b7a3a")
 """Conv, dense, and no recurrence; distinct in grey too."""
 
-_HOUSE = {
+_HOUSE: Any = {
     "axes.edgecolor": INK,
     "axes.axisbelow": True,
     "axes.grid": True,
