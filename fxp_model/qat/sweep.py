@@ -101,8 +101,11 @@ def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, st
     with tqdm(total=total, desc="trainings", unit="epoch", smoothing=0) as bar:
         bar.initial = bar.n = _epochs(todo, tasks)
         try:
+            # workers inherit the block, and so leave an interrupt to this process at any time
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             for process in processes:
                 process.start()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             while any(process.is_alive() for process in processes):
                 wait([process.sentinel for process in processes if process.is_alive()], POLL_S)
                 _show(bar, todo, tasks, sweep)
@@ -216,7 +219,6 @@ def _training(
 
 def _worker(sweep: Sweep, stop: Event) -> None:
     """Work of one process, until nothing is left, it is stopped, or its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

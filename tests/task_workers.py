@@ -1,0 +1,31 @@
+"""What worker processes of `test_reproduce.py` run; apart from it, so that they start without torch."""
+
+import time
+from functools import partial
+
+from fxp_model.qat.tasks import TaskList
+
+
+def never() -> bool:
+    return False
+
+
+def noting(path, task, source, report):
+    """A training that takes no time, and notes in a file that it was called."""
+    with path.open("a") as file:
+        file.write(f"{task.system} {task.seed}\n")
+    return {"system": task.system, "seed": task.seed, "val": 0.5, "source": source and source["system"]}
+
+
+def work_noting(url, path, together):
+    todo = TaskList(url)
+    together.wait()
+    todo.work(partial(noting, path), never)
+
+
+def work_forever(url, path):
+    def train(task, source, report):
+        path.touch()
+        time.sleep(600)
+
+    TaskList(url, heartbeat_s=1).work(train, never)
