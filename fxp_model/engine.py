@@ -7,10 +7,10 @@ their widths (NUMERICS.md section 6) prove wide enough. The loops are in `engine
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,11 @@ BLOCK = 8
 
 Ints = NDArray[np.int64]
 State = tuple[NDArray[Any], NDArray[Any]]
-"""Membranes (B, N), and the ring of delayed spikes (B, R, N + K - 1) or the scores (B, classes)."""
+"""Membranes (B, N), and the ring of i_rec still to come (B, rows * width) or the scores (B, classes)."""
+
+Part = TypeVar("Part")
 
 _ABSENT = np.zeros((0, 0, 0), np.int64)
-_KINDS = {RecurrenceKind.CONV: kernels.CONV, RecurrenceKind.DENSE: kernels.DENSE}
 _MODES = {
     ReadoutMode.SUM: kernels.SUM,
     ReadoutMode.LAST: kernels.LAST,
@@ -79,6 +80,24 @@ class Step:
     spikes: tuple[NDArray[np.uint8], ...]
 
 
+class _Threads:
+    """Threads over blocks of samples; they start when they are first needed."""
+
+    def __init__(self, number: int | None) -> None:
+        if number is not None and number < 1:
+            raise InputError(f"threads must be at least 1, not {number}")
+        self.number = number or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self.number)
+
+    def map(self, part: Callable[[int, int], Part], samples: int) -> list[Part]:
+        """``part(first, end)`` of every block, in order; of an empty block when there are no samples."""
+        size = max(1, min(BLOCK, -(-samples // self.number)))
+        first = range(0, max(samples, 1), size)
+        end = [min(start + size, samples) for start in first]
+        several = self.number > 1 and len(first) > 1
+        return list((self._pool.map if several else map)(part, first, end))
+
+
 class Stage:
     """One stage, packed for the kernels.
 
@@ -87,14 +106,21 @@ class Stage:
     spec : LayerSpec or ReadoutSpec
     params : StageParams
         Such as `fxp_model.network.Network` has checked.
+    threads : int, optional
+        Threads over samples of `fire`, as of `Engine`.
+
+    Raises
+    ------
+    InputError
+        If `threads` is below 1.
     """
 
-    def __init__(self, spec: IntegratorSpec, params: StageParams) -> None:
+    def __init__(self, spec: IntegratorSpec, params: StageParams, threads: int | None = None) -> None:
         self.spec = spec
         self.packed = _pack(spec, params)
-        kernel_size = len(self.packed.recurrent[0]) if self.packed.kind == kernels.CONV else 1
-        depth = int(self.packed.delay.max()) + 1 if len(self.packed.delay) else 1
-        self._ring_shape = (depth, spec.n_out + kernel_size - 1)
+        self._threads = _Threads(threads)
+        rows = 1 if params.delay_steps is None else int(params.delay_steps.max()) + 1
+        self._ring_size = rows * self.packed.width
 
     def zeros(self, samples: int) -> State:
         """The state before step 0."""
@@ -102,10 +128,10 @@ class Stage:
         if isinstance(self.spec, ReadoutSpec):
             lowest = SCORE.min_raw if self.spec.mode is ReadoutMode.MAX else 0
             return v, np.full(v.shape, lowest, np.int64)
-        return v, np.zeros((samples, *self._ring_shape), np.uint8)
+        return v, np.zeros((samples, self._ring_size), v.dtype)
 
     def fire(self, i_syn: NDArray[np.integer]) -> NDArray[np.uint8]:
-        """Spikes (T, B, N) of a hidden layer alone, from the zero state, on given currents, with one thread.
+        """Spikes (T, B, N) of a hidden layer alone, from the zero state, on given currents.
 
         `i_syn` (T, B, N) is as `fxp_model.network.synaptic_current` gives it; it is taken without a copy
         in the type of ``packed.bias``.
@@ -128,7 +154,12 @@ class Stage:
             raise InputError(f"current must be {low}..{high}, not {worst}")
         spikes = np.empty(i_syn.shape, np.uint8)
         currents = np.require(i_syn, packed.bias.dtype, ("C", "W"))
-        kernels.layer_of_currents(packed, currents, *self.zeros(i_syn.shape[1]), spikes)
+
+        def part(first: int, end: int) -> None:
+            v, ring = self.zeros(1)
+            kernels.layer_of_currents(packed, currents, first, end, v[0], ring[0], spikes)
+
+        self._threads.map(part, i_syn.shape[1])
         return spikes
 
 
@@ -149,12 +180,9 @@ class Engine:
     """
 
     def __init__(self, network: Network, threads: int | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise InputError(f"threads must be at least 1, not {threads}")
         self.network = network
-        self.threads = threads or os.cpu_count() or 1
+        self._threads = _Threads(threads)
         self._stages = [Stage(*pair) for pair in zip(network.spec.stages, network.params, strict=True)]
-        self._pool = ThreadPoolExecutor(self.threads)  # starts a thread when it is first needed
 
     def run(self, counts: NDArray[np.integer], lengths: NDArray[np.integer] | None = None) -> Result:
         """Run whole sequences from the zero state.
@@ -174,16 +202,13 @@ class Engine:
         x = _check_counts(self.network.spec, counts)
         steps, samples, _ = x.shape
         ends = np.full(samples, steps) if lengths is None else _check_lengths(lengths, steps, samples)
-        size = min(BLOCK, -(-samples // self.threads))
-        if samples <= size:
-            return self._forward(x, ends, self._zeros(samples))[0]
 
-        def part(first: int) -> Result:
-            block = slice(first, first + size)
-            own = ends[block]
-            return self._forward(np.ascontiguousarray(x[:, block]), own, self._zeros(len(own)))[0]
+        def part(first: int, end: int) -> Result:
+            own = ends[first:end]
+            block = np.ascontiguousarray(x[:, first:end])
+            return self._forward(block, own, self._zeros(len(own)))[0]
 
-        parts = list((map if self.threads == 1 else self._pool.map)(part, range(0, samples, size)))
+        parts = self._threads.map(part, samples)
         events = zip(*(result.events for result in parts), strict=True)
         return Result(
             np.concatenate([result.scores for result in parts]),
@@ -325,14 +350,21 @@ def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
     weight: NDArray[Any] = np.zeros((spec.n_in, -(-spec.n_out // lanes) * lanes), narrow)
     weight[:, : spec.n_out] = params.weight.T
 
-    kind, recurrent, delay = kernels.NO_RECURRENCE, np.zeros((0, 0), np.int64), np.zeros(0, np.int64)
+    rows: NDArray[Any] = np.zeros((1, 0), np.int64)
+    place, edge = np.zeros(spec.n_out, np.int64), 0
     if isinstance(spec, LayerSpec) and spec.recurrence is not None:
         assert params.recurrent is not None
         assert params.delay_steps is not None
-        kind, delay = _KINDS[spec.recurrence.kind], params.delay_steps.copy()
-        # one row of taps, or a row per source
-        rows = params.recurrent.T if kind == kernels.DENSE else params.recurrent[np.newaxis]
-        recurrent = rows << (spec.sum_frac_bits - spec.recurrence.weight.frac_bits)
+        rows = params.recurrent.T
+        if spec.recurrence.kind is RecurrenceKind.CONV:
+            rows, edge = params.recurrent[np.newaxis, ::-1], len(params.recurrent) // 2
+            place = np.arange(spec.n_out)  # the last tap of a neuron meets the neuron `edge` below
+        rows = rows << (spec.sum_frac_bits - spec.recurrence.weight.frac_bits)
+    recurrent = np.zeros((len(rows), -(-rows.shape[1] // kernels.LANES) * kernels.LANES), wide)
+    recurrent[:, : rows.shape[1]] = rows
+    width = max(int(place[-1]) + recurrent.shape[1], spec.n_out)
+    if params.delay_steps is not None:
+        place = place + params.delay_steps * width
 
     mode, v_th, reset = kernels.SUM, 0, ResetMode.ZERO
     if isinstance(spec, LayerSpec | ReadoutSpec):
@@ -349,9 +381,10 @@ def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
         weight=weight,
         no_sum=np.zeros(weight.shape[1], middle),
         bias=(params.bias << (spec.sum_frac_bits - spec.bias.frac_bits)).astype(wide),
-        recurrent=np.ascontiguousarray(recurrent, wide),
-        delay=delay,
-        kind=kind,
+        recurrent=recurrent,
+        place=place,
+        width=width,
+        edge=edge,
         mode=mode,
         counts=int(spec.input_bits > 1),
         weight_shift=spec.sum_frac_bits - spec.weight.frac_bits,

@@ -2,8 +2,8 @@
 
 Design: a spike adds one row of the transposed weights (four rows a pass, so that the sums are loaded and
 stored a quarter as often); silence costs nothing. Neurons lie in the vector lanes, without a branch:
-every rounding and overflow mode is one formula with other constants. A spike is written to the row
-of the ring that its delay names, so that a step finds the delayed spikes of all neurons side by side.
+every rounding and overflow mode is one formula with other constants. A spike adds its taps, or its row of
+the dense weights, to the row of the ring that its delay names, so that a step finds i_rec as one row.
 
 Every sum is an integer that fits its type by the widths of section 6; Python proves that when it packs.
 The kernels hold no lock (`nogil`) and start no threads.
@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-NO_RECURRENCE, CONV, DENSE = range(3)
+LANES = 8
+"""Recurrent weights that are added together; a row of them is a multiple."""
 SUM, LAST, MAX, SPIKE_COUNT = range(4)
 
 
@@ -28,9 +30,11 @@ class Packed(NamedTuple):
     weight : (n_in, padded) rows of the transposed weights, zeros from n_out on
     no_sum : (padded,) zeros of the type in which rows are added
     bias : (n_out,) shifted, of the type of the exact sum
-    recurrent : (1, K) taps or (N, N) transposed weights, shifted; (0, 0) without recurrence
-    delay : (n_out,) delays, (0,) without recurrence
-    kind, mode : recurrence (`CONV`, ...) and score mode (`SUM`, ...)
+    recurrent : what a spike adds, shifted, zeros up to a multiple of `LANES`: one row of the taps from last
+        to first, or a row of the transposed dense weights per source; (1, 0) without recurrence
+    place : (n_out,) where it adds them, counted in the ring from the row of the next step
+    width : of a row of the ring; edge : where neuron 0 lies in it
+    mode : score mode (`SUM`, ...)
     counts : 1 where inputs may exceed 1
     weight_shift : from the fraction of the weights to that of the sum
     beta : shifted
@@ -46,8 +50,9 @@ class Packed(NamedTuple):
     no_sum: NDArray[np.signedinteger]
     bias: NDArray[np.signedinteger]
     recurrent: NDArray[np.signedinteger]
-    delay: NDArray[np.int64]
-    kind: int
+    place: NDArray[np.int64]
+    width: int
+    edge: int
     mode: int
     counts: int
     weight_shift: int
@@ -67,6 +72,11 @@ def _compiled(function: Any) -> Any:
     return numba.njit(nogil=True, cache=True)(function)
 
 
+def _inlined(function: Any) -> Any:
+    """Compiled into its callers: a call costs half a step, for it passes all that `Packed` holds."""
+    return numba.njit(nogil=True, cache=True, forceinline=True)(function)
+
+
 # Numba widens a shift to 64 bits, and with it the vector lanes; these stay in the type of x.
 @intrinsic
 def _right(_: Any, x: Any, bits: Any) -> Any:
@@ -80,55 +90,97 @@ def _left(_: Any, x: Any, bits: Any) -> Any:
     return x(x, bits), lambda context, builder, signature, values: builder.shl(*values)
 
 
+@intrinsic
+def _ones(_: Any, row: Any, first: Any) -> Any:
+    """Bit i says whether row[first + i] is not 0, i = 0 .. 63; of bytes side by side."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        word = _load(context, builder, signature, values[0], values[1], 0, 64)[1]
+        ones = builder.icmp_unsigned("!=", word, ir.Constant(word.type, None))
+        return builder.bitcast(ones, ir.IntType(64))
+
+    return numba.uint64(row, first), generate
+
+
+@intrinsic
+def _lowest(_: Any, bits: Any) -> Any:
+    """Number of the lowest bit that is set, of bits that are not 0."""
+    known = ir.Constant(ir.IntType(1), 1)
+    return numba.int64(bits), lambda context, builder, signature, values: builder.cttz(values[0], known)
+
+
+@intrinsic
+def _add_lanes(_: Any, target: Any, at: Any, row: Any, first: Any) -> Any:
+    """target[at : at + LANES] += row[first : first + LANES]; the compiler would add them one by one."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer, own = _load(context, builder, signature, values[0], values[1], 0, LANES)
+        _, more = _load(context, builder, signature, values[2], values[3], 2, LANES)
+        builder.store(builder.add(own, more), pointer, align=target.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return numba.void(target, at, row, first), generate
+
+
+def _load(
+    context: Any, builder: Any, signature: Any, array: Any, at: Any, argument: int, lanes: int
+) -> tuple[Any, Any]:
+    """Pointer to, and vector of, `lanes` items from index `at` of an argument, an array of one axis."""
+    kind = signature.args[argument]
+    vector = ir.VectorType(ir.IntType(kind.dtype.bitwidth), lanes)
+    data = context.make_array(kind)(context, builder, array).data
+    pointer = builder.bitcast(builder.gep(data, [at]), vector.as_pointer())
+    return pointer, builder.load(pointer, align=kind.dtype.bitwidth // 8)
+
+
 @_compiled
 def encode(x, lengths, index, number):  # type: ignore[no-untyped-def]
     """List the inputs x (T, B, n) that are not 0: `number` (T, B) of them, at `index` (B, T, n)."""
     for b in range(len(lengths)):
         for t in range(lengths[b]):
-            events = 0
-            row, places = x[t, b], index[b, t]
-            for j in range(len(row)):
-                places[events] = j
-                events += row[j] != 0
-            number[t, b] = events
+            number[t, b] = _list(x[t, b], index[b, t])
 
 
 @_compiled
 def layer(  # type: ignore[no-untyped-def]
     p, x, index, number, lengths, start, v, ring, spikes, out_index, out_number, i_syn, i_rec, v_mem
 ):
-    """Steps `start`, ... of a hidden layer, from and to the state `v` (B, N), `ring` (B, R, N + K - 1).
+    """Steps `start`, ... of a hidden layer, from and to the state `v` (B, N), `ring` (B, rows * width).
 
     Inputs as of `encode`; writes spikes (T, B, N) and their list. i_syn, i_rec, v_mem (T, B, N)
     are written unless their length is 0.
     """
     n = len(p.bias)
     acc = np.empty_like(p.no_sum)
-    current, recurrent, u = np.empty_like(p.bias), np.zeros_like(p.bias), np.empty_like(p.bias)
+    current, u = np.empty_like(p.bias), np.empty_like(p.bias)
     for b in range(len(lengths)):
-        phase = start % ring.shape[1]
+        now = start * p.width % ring.shape[1]
         for t in range(lengths[b]):
             _synapses(p, acc, x[t, b], index[b, t], number[t, b], current)
-            out_number[t, b] = _step(
-                p, ring[b], phase, v[b], current, recurrent, u, spikes[t, b], out_index[b, t]
-            )
-            phase = phase + 1 if phase + 1 < ring.shape[1] else 0
             if len(v_mem):
                 for j in range(n):
-                    i_syn[t, b, j], i_rec[t, b, j], v_mem[t, b, j] = current[j], recurrent[j], u[j]
+                    i_syn[t, b, j], i_rec[t, b, j] = current[j], ring[b, now + p.edge + j]
+            out_number[t, b] = _step(p, ring[b], now, v[b], current, u, spikes[t, b], out_index[b, t])
+            if len(v_mem):
+                for j in range(n):
+                    v_mem[t, b, j] = u[j]
+            now = now + p.width if now + p.width < ring.shape[1] else 0
 
 
 @_compiled
-def layer_of_currents(p, i_syn, v, ring, spikes):  # type: ignore[no-untyped-def]
-    """A hidden layer whose currents i_syn (T, B, N) are given; writes spikes (T, B, N)."""
-    steps, samples, n = i_syn.shape
-    recurrent, u = np.zeros_like(p.bias), np.empty_like(p.bias)
-    index = np.empty(n, np.uint16)
-    for b in range(samples):
-        phase = 0
-        for t in range(steps):
-            _step(p, ring[b], phase, v[b], i_syn[t, b], recurrent, u, spikes[t, b], index)
-            phase = phase + 1 if phase + 1 < ring.shape[1] else 0
+def layer_of_currents(p, i_syn, first, last, v, ring, spikes):  # type: ignore[no-untyped-def]
+    """Samples `first` .. `last` - 1 of a hidden layer whose currents i_syn (T, B, N) are given.
+
+    Writes spikes (T, B, N); `v` (N,) and `ring` (rows * width,) are its memory.
+    """
+    u, index = np.empty_like(p.bias), np.empty(len(p.bias), np.uint16)
+    for b in range(first, last):
+        _clear(v)
+        _clear(ring)
+        now = 0
+        for t in range(len(i_syn)):
+            _step(p, ring, now, v, i_syn[t, b], u, spikes[t, b], index)
+            now = now + p.width if now + p.width < len(ring) else 0
 
 
 @_compiled
@@ -160,24 +212,26 @@ def readout(p, x, index, number, lengths, v, scores, i_syn, v_mem):  # type: ign
                     i_syn[t, b, j], v_mem[t, b, j] = current[j], u[j]
 
 
-@_compiled
-def _step(p, ring, phase, v, current, recurrent, u, y, index):  # type: ignore[no-untyped-def]
-    """One step of a hidden layer; the number of its spikes, listed in `index`."""
-    if p.kind != NO_RECURRENCE:
-        _recurrence(p, ring[phase], recurrent, index)
-    _leak(p, v, current, recurrent, u)
+@_inlined
+def _step(p, ring, now, v, current, u, y, index):  # type: ignore[no-untyped-def]
+    """One step of a hidden layer, whose i_rec is the row at `now` of `ring`; its number of listed spikes."""
+    row = ring[now : now + p.width]
+    _leak(p, v, current, row[p.edge : p.edge + len(u)], u)
     _fire(p, u, v, y)
+    _clear(row)  # for the next turn, which begins with this step's spikes of the longest delay
     events = _list(y, index)
-    if p.kind != NO_RECURRENCE:
-        edge = (ring.shape[1] - len(y)) // 2
-        for i in range(events):
-            source = index[i]
-            row = phase + 1 + p.delay[source]
-            ring[row if row < len(ring) else row - len(ring), source + edge] = 1
+    shared = len(p.recurrent) == 1
+    for i in range(events):
+        source = index[i]
+        at = now + p.width + p.place[source]
+        at = at if at < len(ring) else at - len(ring)
+        weights = p.recurrent[0 if shared else source]
+        for k in range(0, len(weights), LANES):
+            _add_lanes(ring, at + k, weights, k)
     return events
 
 
-@_compiled
+@_inlined
 def _synapses(p, acc, x, index, events, current):  # type: ignore[no-untyped-def]
     """current = bias + W x, of the `events` inputs of x that are not 0."""
     _clear(acc)
@@ -191,7 +245,7 @@ def _synapses(p, acc, x, index, events, current):  # type: ignore[no-untyped-def
         current[j] = p.bias[j] + _left(number(acc[j]), shift)
 
 
-@_compiled
+@_inlined
 def _add_rows(acc, rows, index, events):  # type: ignore[no-untyped-def]
     """acc += rows[index[0]] + ... + rows[index[events - 1]]."""
     number = acc.dtype.type
@@ -206,7 +260,7 @@ def _add_rows(acc, rows, index, events):  # type: ignore[no-untyped-def]
             acc[j] += number(a[j])
 
 
-@_compiled
+@_inlined
 def _add_scaled_rows(acc, rows, index, events, x):  # type: ignore[no-untyped-def]
     """acc += x[i] * rows[i] over the listed i."""
     number = acc.dtype.type
@@ -223,28 +277,7 @@ def _add_scaled_rows(acc, rows, index, events, x):  # type: ignore[no-untyped-de
             acc[j] += number(a[j]) * xa
 
 
-@_compiled
-def _recurrence(p, delayed, recurrent, index):  # type: ignore[no-untyped-def]
-    """i_rec of the delayed spikes, which lie between two edges of zeros and are cleared for the next turn."""
-    n = len(recurrent)
-    edge = (len(delayed) - n) // 2
-    if p.kind == DENSE:
-        _clear(recurrent)
-        _add_rows(recurrent, p.recurrent, index, _list(delayed, index))
-    else:  # a few sweeps of the lanes: to look for silence first would cost as much
-        number, taps = recurrent.dtype.type, p.recurrent[0]
-        middle, window = taps[edge], delayed[edge : edge + n]
-        for j in range(n):
-            recurrent[j] = middle * number(window[j])
-        for k in range(edge):  # taps in pairs: half the passes
-            far = 2 * edge - k
-            low, high, below, above = taps[k], taps[far], delayed[k : k + n], delayed[far : far + n]
-            for j in range(n):
-                recurrent[j] += low * number(below[j]) + high * number(above[j])
-    _clear(delayed)
-
-
-@_compiled
+@_inlined
 def _leak(p, v, current, recurrent, u):  # type: ignore[no-untyped-def]
     """u = Q(beta * v + current + recurrent)."""
     number = u.dtype.type
@@ -258,7 +291,7 @@ def _leak(p, v, current, recurrent, u):  # type: ignore[no-untyped-def]
         u[j] = min(max(_right(_left(r, wrap), wrap), lowest), highest)
 
 
-@_compiled
+@_inlined
 def _fire(p, u, v, y):  # type: ignore[no-untyped-def]
     """Spikes y of the membrane u, and the membrane v after the reset."""
     number = u.dtype.type
@@ -269,17 +302,24 @@ def _fire(p, u, v, y):  # type: ignore[no-untyped-def]
         v[j] = number(u[j] - v_th) & keep if fires else u[j]
 
 
-@_compiled
-def _list(y, index):  # type: ignore[no-untyped-def]
-    """Write the places of the ones of y to `index`; their number."""
+@_inlined
+def _list(x, index):  # type: ignore[no-untyped-def]
+    """Write the places of what is not 0 in the bytes x to `index`; their number."""
     events = 0
-    for j in range(len(y)):
+    whole = len(x) & -64
+    for first in range(0, whole, 64):
+        ones = _ones(x, first)
+        while ones:
+            index[events] = first + _lowest(ones)
+            events += 1
+            ones &= ones - np.uint64(1)
+    for j in range(whole, len(x)):
         index[events] = j
-        events += y[j]
+        events += x[j] != 0
     return events
 
 
-@_compiled
+@_inlined
 def _clear(row):  # type: ignore[no-untyped-def]
     """row[:] = 0, which the compiler makes faster of this."""
     for j in range(len(row)):

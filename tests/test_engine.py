@@ -239,6 +239,7 @@ X = np.zeros((4, 2, N_IN), np.uint8)
     ("attempt", "message"),
     [
         (lambda: Engine(NETWORK, 0), r"threads must be at least 1, not 0"),
+        (lambda: Stage(NETWORK.spec.layers[0], NETWORK.params[0], 0), r"threads must be at least 1, not 0"),
         (lambda: Engine(NETWORK).stream(0), r"batch of a stream must be at least 1, not 0"),
         (lambda: Engine(NETWORK).run(X, np.array([4, 5])), r"length of a sample must be 1\.\.4, not 5"),
         (lambda: Engine(NETWORK).run(X, np.array([0, 4])), r"length of a sample must be 1\.\.4, not 0"),
@@ -297,6 +298,25 @@ def test_currents_that_no_input_gives_are_refused():
             stage.fire(np.full((1, 1, 3), current))
     with pytest.raises(InputError, match=r"^currents must be integers of shape \(T, B, 3\), not int64 .*$"):
         stage.fire(np.zeros((1, 1, 2), int))
+
+
+def test_a_layer_alone_is_the_same_on_any_number_of_threads(bundled):
+    spec, params = bundled.network.spec.layers[-1], bundled.network.params[-2]
+    layer = golden.run(bundled.network, bundled.stimulus).layers[-1]
+    many = np.arange(19) % bundled.stimulus.shape[1]  # more than two blocks
+    for threads in (1, 2, 5, None):
+        assert np.array_equal(Stage(spec, params, threads).fire(layer.i_syn[:, many]), layer.spikes[:, many])
+    assert Stage(spec, params).fire(layer.i_syn[:, :0]).shape == (*layer.spikes.shape[:1], 0, spec.n_out)
+
+
+def test_every_place_that_is_not_0_is_listed_at_any_length():
+    rng = np.random.default_rng(0)
+    for length in (*range(1, 10), *range(60, 70), 127, 128, 129, 256):
+        for share in (0, 0.3, 1):
+            x = (rng.integers(1, 256, length) * (rng.random(length) < share)).astype(np.uint8)
+            index, number = np.empty((1, 1, length), np.uint16), np.zeros((1, 1), np.int64)
+            fast.kernels.encode(x[np.newaxis, np.newaxis], np.array([1]), index, number)
+            assert index[0, 0, : number[0, 0]].tolist() == np.flatnonzero(x).tolist()
 
 
 def test_evaluation_by_the_engine_has_the_golden_fingerprints(bundled):

@@ -305,10 +305,7 @@ def whole_network(conv: Subject, dense: Subject, batch: int) -> Calls:
 
 
 def recurrent_layer(conv: Subject, dense: Subject, batch: int) -> Calls:
-    """Calls that run the last hidden layer on given currents; of the GRU, one layer on its given input.
-
-    The engine's layer takes one thread whatever the scenario is.
-    """
+    """Calls that run the last hidden layer on given currents; of the GRU, one layer on its given input."""
     calls = _exact_layers(conv, batch)
     for kind, subject in (("conv", conv), ("dense", dense)):
         real = torch.from_numpy(subject.currents(batch) * 2.0**-subject.layer.sum_frac_bits).float()
@@ -326,7 +323,7 @@ def _exact_layers(conv: Subject, batch: int) -> Calls:
     exact = list(from_network(conv.network).layers)[-1].folded()
     real = torch.from_numpy(currents * 2.0**-conv.layer.sum_frac_bits)
     dynamics = exact.dynamics(real.dtype)
-    engine = EngineStage(conv.layer, conv.network.params[-2])
+    engine = EngineStage(conv.layer, conv.network.params[-2], threads=torch.get_num_threads())
     return {
         "torch_eval": lambda: simulate(real, *dynamics)[1],
         "engine": partial(engine.fire, currents.astype(engine.packed.bias.dtype)),

@@ -59,7 +59,7 @@ def random_params(rng: np.random.Generator, spec: IntegratorSpec) -> StageParams
 
 def random_pair(rng: np.random.Generator) -> tuple[Network, NDArray[np.int64]]:
     """A network and its input, of widths and word lengths that reach every type that an engine may choose."""
-    network = random_network(rng, _pick(rng, (6, 40, 60)), weight_widths=(2, 8, 8, 8, 9, 16, 24))
+    network = random_network(rng, _pick(rng, (6, 40, 150)), weight_widths=(2, 8, 8, 8, 9, 16, 24))
     steps, samples = int(rng.integers(1, 41)), int(rng.integers(1, 5))
     return network, random_counts(rng, network.spec, steps, samples)
 
