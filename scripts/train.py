@@ -79,6 +79,8 @@ def main() -> int:
     add("--dropout", type=float, default=recipe.noise.dropout, help="share of spikes lost")
     add("--label-smoothing", type=float, default=recipe.label_smoothing, help="of the targets")
     add("--spike-cost", type=float, default=recipe.spike_cost, help="loss per spike of a neuron and step")
+    add("--teacher", type=Path, metavar="ARTIFACT", help="network whose logits are learned from")
+    add("--taught", type=float, default=recipe.taught, help="share of the loss that is the teacher's")
     fixed = argparse.BooleanOptionalAction
     add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
     add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
@@ -107,6 +109,7 @@ def main() -> int:
         learning_rate=args.lr,
         label_smoothing=args.label_smoothing,
         spike_cost=args.spike_cost,
+        taught=args.taught,
         learn_delays=args.learn_delays,
         learn_beta=args.learn_beta,
         noise=Regularization(dropout=args.dropout),
@@ -115,7 +118,9 @@ def main() -> int:
     command = shlex.join(["python", *sys.argv])
     try:
         with launched():
-            artifact = train_artifact(args.data, args.out, shape, recipe, resume=args.resume, command=command)
+            artifact = train_artifact(
+                args.data, args.out, shape, recipe, resume=args.resume, teacher=args.teacher, command=command
+            )
     except NotEqual as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1

@@ -163,3 +163,35 @@ def test_an_interrupted_training_leaves_a_whole_checkpoint(folder, tmp_path):
     _, description = checkpoint.load(out / CHECKPOINT)
     rows = len((out / LOG).read_text().splitlines()) - 1
     assert len(description["rows"]) - rows in (0, 1)  # the log follows the checkpoint
+
+
+def test_a_network_learns_from_an_artifact(trained, folder, tmp_path):
+    out = tmp_path / "taught"
+    teacher = trained[0] / "artifact"
+    result = train("--data", folder, "--out", out, "--teacher", teacher, *SMALL)
+    assert result.returncode == 0, result.stderr
+    load_artifact(out / "artifact")
+    assert (out / LOG).read_text() != (trained[0] / LOG).read_text()
+
+
+def test_a_teacher_of_other_words_is_refused(folder, tmp_path):
+    out = tmp_path / "refused"
+    teacher = ROOT / "fxp_model" / "pretrained" / "asc20-256x256-k5"
+    result = train("--data", folder, "--out", out, "--teacher", teacher, *SMALL)
+    assert result.returncode == 2
+    assert result.stderr.startswith(
+        f"train.py: teacher {teacher}: classes must be ('high', 'low'), not ('close',"
+    )
+    assert not out.exists()
+
+
+def test_two_processes_under_torchrun_write_one_artifact(folder, tmp_path):
+    out = tmp_path / "two"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "scripts/train.py", "--data", str(folder), "--out", str(out), *SMALL]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("accuracy") == 1
+    artifact = load_artifact(out / "artifact")
+    assert artifact.metrics["val"]["clips"] == 4
+    assert sorted(path.name for path in out.iterdir()) == ["artifact", CHECKPOINT, LOG]

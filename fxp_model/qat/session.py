@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import fxp_model
-from fxp_model.artifact import Artifact, check_target, save_artifact
+from fxp_model.artifact import Artifact, check_target, load_artifact, save_artifact
 from fxp_model.data import (
     CochlearEncoder,
     EncodedSplit,
@@ -29,9 +29,11 @@ from fxp_model.data.synthetic import synthetic_dataset
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.qat import parallel
+from fxp_model.qat.network import SpikingNetwork, from_network
 from fxp_model.qat.publish import delay_table, measure
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training, frames_sha256
+from fxp_model.spec import NetworkSpec
 
 ARTIFACT = "artifact"
 """Folder of the artifact inside the output folder."""
@@ -45,6 +47,7 @@ def train_artifact(
     recipe: Recipe,
     *,
     resume: bool = False,
+    teacher: Path | None = None,
     command: str,
 ) -> Artifact | None:
     """Train on split ``train`` of a data set, select on ``val``, and write the artifact.
@@ -61,6 +64,8 @@ def train_artifact(
     recipe : Recipe
     resume : bool
         Go on from the checkpoint in `out`.
+    teacher : Path, optional
+        Artifact whose logits are learned from beside the labels.
     command : str
         For the provenance.
 
@@ -83,7 +88,8 @@ def train_artifact(
         dataset.split(split)
     encoder = encoder_for(dataset, shape.input_bits)
     spec = network_spec(shape, encoder.channels, len(dataset.classes))
-    training = Training(spec, recipe, out, dataset.classes)
+    taught_by = None if teacher is None else teacher_of(teacher, spec, dataset.classes)
+    training = Training(spec, recipe, out, dataset.classes, taught_by)
     if resume:
         training.resume()
     with parallel.first_alone() as first:
@@ -142,6 +148,26 @@ def train_artifact(
         stimulus=stimulus(encoder, val),
         extra_files={"README.md": model_card(network, dataset.classes, provenance, metrics)},
     )
+
+
+def teacher_of(artifact: Path, spec: NetworkSpec, classes: tuple[str, ...]) -> SpikingNetwork:
+    """The network of an artifact, which takes the inputs of `spec` and knows `classes`, to learn from.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or its inputs or classes are others.
+    """
+    loaded = load_artifact(artifact)
+    own, first = loaded.network.spec.layers[0], spec.layers[0]
+    for what, has, takes in (
+        ("channels", own.n_in, first.n_in),
+        ("input_bits", own.input_bits, first.input_bits),
+        ("classes", loaded.labels, classes),
+    ):
+        if has != takes:
+            raise InputError(f"teacher {artifact}: {what} must be {takes}, not {has}")
+    return from_network(loaded.network)
 
 
 def frames_of(split: EncodedSplit) -> Frames:
