@@ -43,7 +43,7 @@ SPARSE_COST = 0.3
 
 
 def systems(recipe: Recipe) -> dict[str, System]:
-    """Every system by its name, in the order in which they are trained; all with `recipe`.
+    """Every system by its name, in the order in which they are trained; all with `recipe`, some for longer.
 
     Weights have 8 bits and K is 5 where a name does not say otherwise.
     """
@@ -55,15 +55,19 @@ def systems(recipe: Recipe) -> dict[str, System]:
     bits = {n: replace(conv, weight_bits=n, kernel_bits=n) for n in (6, 4, 3, 2)}
     taps = {k: replace(conv, kernel_size=k) for k in (1, 3, 7)}
     narrow = replace(taps[7], weight_bits=4, kernel_bits=4)
-    sparse = replace(recipe, spike_cost=SPARSE_COST)
+    # a student that sees every variant of its clips gains for long (Beyer et al., 2106.05237)
+    patient = replace(recipe, epochs=3 * recipe.epochs)
+    sparse = replace(patient, spike_cost=SPARSE_COST)
     plain = replace(real, learn_delays=False, start_delay=one_step)
     table = [
         System("conv", "learned delays", conv, recipe),
         System("dense-last-float", "DelRec, last layer", replace(dense, recurrent_layers=last), real),
         System("dense-float", "DelRec, both layers", dense, real),
-        System("conv-k7-taught", "taught by dense-float", taps[7], recipe, taught_by="dense-float"),
-        System("conv-k7-taught-4bit", "taught by dense-float", narrow, recipe, taught_by="dense-float"),
+        System("conv-k7-taught", "taught by dense-float", taps[7], patient, taught_by="dense-float"),
+        System("conv-k7-taught-4bit", "the same in 4 bits", narrow, patient, taught_by="dense-float"),
         System("conv-k7-taught-sparse", "the same, firing costs", taps[7], sparse, taught_by="dense-float"),
+        System("conv-long", "three times as many epochs", conv, patient),
+        System("dense-float-long", "three times as many epochs", dense, replace(real, epochs=patient.epochs)),
         System("none", "no recurrence", none, recipe),
         System("conv-delay-1", "no extra delay", conv, replace(fixed, start_delay=one_step)),
         System("conv-delay-random", "delays as drawn at the start", conv, fixed),
