@@ -259,7 +259,7 @@ def test_every_system_builds_and_its_parameters_are_those_of_the_paper():
     assert {name for name, system in table.items() if not system.recipe.quantized} == {
         name for name in table if name.endswith("-float")
     }
-    assert all(system.at_mean_of in {None, *table} for system in table.values())
+    assert all(system.after in {None, *table} for system in table.values())
 
 
 # table and figures

@@ -67,7 +67,7 @@ def systems(recipe: Recipe) -> dict[str, System]:
         System("conv-k7-taught-4bit", "the same in 4 bits", narrow, patient, taught_by="dense-float"),
         System("conv-k7-taught-sparse", "the same, firing costs", taps[7], sparse, taught_by="dense-float"),
         System("conv-long", "three times as many epochs", conv, patient),
-        System("dense-float-long", "three times as many epochs", dense, replace(real, epochs=patient.epochs)),
+        System("dense-long-float", "three times as many epochs", dense, replace(real, epochs=patient.epochs)),
         System("none", "no recurrence", none, recipe),
         System("conv-delay-1", "no extra delay", conv, replace(fixed, start_delay=one_step)),
         System("conv-delay-random", "delays as drawn at the start", conv, fixed),
