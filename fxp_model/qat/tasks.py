@@ -107,9 +107,9 @@ class TaskList:
         Raises
         ------
         InputError
-            If the list holds the task with another setting.
+            If the list holds the task with another setting, and it has not failed.
         """
-        known = [trial for trial in self._trials() if _task(trial) == task]
+        known = [trial for trial in self._trials(TrialState.COMPLETE, *_LIVE) if _task(trial) == task]
         for trial in known:
             stored = trial.user_attrs["setting"]
             for name in setting:
@@ -118,7 +118,7 @@ class TaskList:
                         f"{task} is in the store with {name} {stored.get(name)!r}, "
                         f"not {setting[name]!r}: name another folder or store"
                     )
-        if all(trial.state in (TrialState.FAIL, TrialState.PRUNED) for trial in known):
+        if not known:
             self._enqueue({"task": list(task), "setting": setting, "after": after and list(after)})
 
     def work(self, train: Train, stopped: Callable[[], bool]) -> None:
