@@ -130,13 +130,7 @@ def train_artifact(
         "epochs": recipe.epochs,
         "selected_epoch": training.best_row.epoch,
         "seconds_of_last_run": round(seconds, 1),
-        "versions": {
-            "spikeline": fxp_model.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "numba": numba.__version__,
-        },
+        "versions": versions(),
     }
     return save_artifact(
         out / ARTIFACT,
@@ -148,6 +142,17 @@ def train_artifact(
         stimulus=stimulus(encoder, val),
         extra_files={"README.md": model_card(network, dataset.classes, provenance, metrics)},
     )
+
+
+def versions() -> dict[str, str]:
+    """What a result may depend on."""
+    return {
+        "spikeline": fxp_model.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "numba": numba.__version__,
+    }
 
 
 def teacher_of(artifact: Path, spec: NetworkSpec, classes: tuple[str, ...]) -> SpikingNetwork:

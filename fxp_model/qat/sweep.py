@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import platform
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -15,19 +14,17 @@ from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-import numba
 import numpy as np
 import torch
 from tqdm import tqdm
 
-import fxp_model
 from fxp_model.data import encoder_for, load_frames, open_dataset
 from fxp_model.errors import InputError
 from fxp_model.files import replacing
 from fxp_model.qat import delays
 from fxp_model.qat.layer import simulate
 from fxp_model.qat.network import SpikingNetwork
-from fxp_model.qat.session import frames_of
+from fxp_model.qat.session import frames_of, versions
 from fxp_model.qat.systems import System
 from fxp_model.qat.tasks import POLL_S, Row, Setting, Stopped, Task, TaskList
 from fxp_model.qat.template import Shape, network_spec
@@ -180,13 +177,7 @@ def train_one(
         "threads": torch.get_num_threads(),
         "setting": _setting(system, training.frames_sha256),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "spikeline": fxp_model.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "numba": numba.__version__,
-        },
+        "versions": versions(),
     }
 
 
