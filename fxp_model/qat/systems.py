@@ -38,7 +38,7 @@ class System:
         return self.at_mean_of or self.taught_by
 
 
-SPARSE_COST = 0.3
+SPARSE_COST = 2.0
 """Loss per spike of a neuron and step of the sparse network."""
 
 
