@@ -19,7 +19,7 @@ def noting(path, task, source, report):
 
 def work_noting(url, path, together):
     todo = TaskList(url)
-    together.wait()
+    together.wait(timeout=60)
     todo.work(partial(noting, path), never)
 
 

@@ -135,10 +135,21 @@ def test_what_a_killed_worker_had_is_done_by_another(tmp_path):
     worker = SPAWN.Process(target=work_forever, args=(store(tmp_path), begun))
     worker.start()
     while not begun.exists():
+        assert worker.is_alive()
         time.sleep(0.05)
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
     todo.work(partial(noting, tmp_path / "notes"), never)
+    assert (tmp_path / "notes").read_text() == "a 0\n"
+
+
+def test_what_a_worker_had_that_died_before_its_first_heartbeat_is_done(tmp_path):
+    todo = TaskList(store(tmp_path), heartbeat_s=1)
+    todo.add(Task("a", 0), {})
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        todo._study.ask()
+    late = time.monotonic() + 60
+    todo.work(partial(noting, tmp_path / "notes"), lambda: time.monotonic() > late)
     assert (tmp_path / "notes").read_text() == "a 0\n"
 
 

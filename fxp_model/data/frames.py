@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -146,7 +147,13 @@ def _encode_chunks(
         yield from map(work, chunks)
         return
     # workers leave an interrupt to the parent, and so finish and keep the chunk they are at
-    pool = ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(
+        workers,
+        # not forked: this process may hold threads of numba or torch
+        multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
     try:
         yield from pool.map(work, chunks)
     finally:

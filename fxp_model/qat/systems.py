@@ -54,8 +54,6 @@ def systems(recipe: Recipe) -> dict[str, System]:
     one_step = (0.0,) * len(conv.hidden)
     bits = {n: replace(conv, weight_bits=n, kernel_bits=n) for n in (6, 4, 3, 2)}
     taps = {k: replace(conv, kernel_size=k) for k in (1, 3, 7)}
-    deep = replace(conv, hidden=(256, 256, 256))
-    narrow = replace(taps[7], weight_bits=4, kernel_bits=4)
     # a student that sees every variant of its clips gains for long (Beyer et al., 2106.05237)
     patient = replace(recipe, epochs=3 * recipe.epochs)
     sparse = replace(patient, spike_cost=SPARSE_COST)
@@ -64,10 +62,9 @@ def systems(recipe: Recipe) -> dict[str, System]:
         System("conv", "learned delays", conv, recipe),
         System("dense-last-float", "DelRec, last layer", replace(dense, recurrent_layers=last), real),
         System("dense-float", "DelRec, both layers", dense, real),
-        System("conv-k7-taught", "taught by dense-float", taps[7], patient, taught_by="dense-float"),
-        System("conv-k7-taught-4bit", "the same in 4 bits", narrow, patient, taught_by="dense-float"),
-        System("conv-k7-taught-sparse", "the same, firing costs", taps[7], sparse, taught_by="dense-float"),
-        System("conv-deep", "three layers: weights as many as DelRec", deep, recipe),
+        System("conv-taught", "taught by dense-float", conv, patient, taught_by="dense-float"),
+        System("conv-taught-4bit", "the same in 4 bits", bits[4], patient, taught_by="dense-float"),
+        System("conv-taught-sparse", "the same, firing costs", conv, sparse, taught_by="dense-float"),
         System("conv-long", "three times as many epochs", conv, patient),
         System("dense-long-float", "three times as many epochs", dense, replace(real, epochs=patient.epochs)),
         System("none", "no recurrence", none, recipe),

@@ -89,6 +89,8 @@ class TaskList:
             sqlalchemy.event.listen(
                 storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
             )
+        self._storage = storage
+        self._watched: set[int] = set()
         self._study = optuna.create_study(
             study_name=STUDY, storage=storage, direction="maximize", load_if_exists=True
         )
@@ -193,6 +195,12 @@ class TaskList:
         )
 
     def _fail_dead(self) -> None:
+        # Optuna never calls a trial dead that has no heartbeat at all: its worker may have died before
+        # the first one. So whoever waits for a trial gives it one, once.
+        for trial in self._trials(TrialState.RUNNING):
+            if trial._trial_id not in self._watched:
+                self._watched.add(trial._trial_id)
+                self._storage.record_heartbeat(trial._trial_id)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             optuna.storages.fail_stale_trials(self._study)

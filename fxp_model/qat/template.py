@@ -52,7 +52,7 @@ class Shape:
     input_bits: int = 4
     weight_bits: int = 8
     kernel_bits: int = 8
-    reset_mode: ResetMode = ResetMode.ZERO
+    reset_mode: ResetMode = ResetMode.SUBTRACT
     readout: ReadoutMode = ReadoutMode.SUM
 
     def __post_init__(self) -> None:
