@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ def main() -> int:
     add("--workers", type=int, default=2, help="processes, of one thread each (default: 2)")
     add("--epochs", type=int, help="of each training (default: the recipe's)")
     add("--store", help="database of the list of trainings, for several machines (default: OUT/tasks.db)")
+    add("--export", type=Path, metavar="DIR", help="write the best seed of each system as DIR/SYSTEM")
     add("--summary", action="store_true", help="print the table of results as Markdown")
     add("--figures", type=Path, metavar="DIR", help="draw the results as SVG")
     add(
@@ -68,7 +70,7 @@ def train(args: argparse.Namespace) -> int:
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
     from fxp_model.qat.limits import check_limits
-    from fxp_model.qat.sweep import Sweep, load, run_sweep
+    from fxp_model.qat.sweep import Sweep, export, load, run_sweep
     from fxp_model.qat.systems import system_of, systems
     from fxp_model.qat.train import Recipe
 
@@ -78,10 +80,16 @@ def train(args: argparse.Namespace) -> int:
     recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
     store = args.store or f"sqlite:///{args.out.resolve() / 'tasks.db'}"
-    failures = run_sweep(Sweep(store, args.out, table, *load(args.data)), args.seeds, args.workers)
+    sweep = Sweep(store, args.out, table, *load(args.data))
+    failures = run_sweep(sweep, args.seeds, args.workers)
     for task, reason in failures.items():
         print(f"reproduce.py: {task}: {reason}", file=sys.stderr)
-    return 1 if failures else 0
+    if failures:
+        return 1
+    if args.export is not None:
+        for path in export(sweep, args.export, args.data, shlex.join(["python", *sys.argv])):
+            print(path, file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":

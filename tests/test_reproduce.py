@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,7 +22,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 from fxp_model.qat import sweep as sweeping
-from fxp_model.qat.sweep import RESULTS, Sweep, run_sweep, spike_rate, train_one
+from fxp_model.qat.sweep import RESULTS, Sweep, export, load, run_sweep, spike_rate, train_one
 from fxp_model.qat.systems import System, systems
 from fxp_model.qat.tasks import Stopped, Task, TaskList
 from fxp_model.qat.template import network_spec
@@ -231,6 +232,29 @@ def test_a_stopped_training_goes_on_from_its_checkpoint_to_the_same_row(tmp_path
     for name in whole.keys() - {"date", "seconds_of_last_run"}:
         assert row[name] == whole[name], name
     assert whole["delays_before"] != whole["delays_after"]
+
+
+def every(n, clips):
+    return Frames(np.ascontiguousarray(clips.counts[:, ::n]), clips.labels[::n], clips.lengths[::n])
+
+
+def test_the_best_seed_becomes_an_artifact(tmp_path):
+    chosen = [small("dense-float", epochs=1), small("conv-taught", epochs=1)]
+    table = {system.name: system for system in chosen}
+    train, val, classes = load("synthetic")
+    sweep = Sweep(store(tmp_path), tmp_path, table, every(8, train), every(8, val), classes)
+    todo = TaskList(sweep.store)
+    for system, seed in product(chosen, (0, 1)):
+        todo.add(Task(system.name, seed), {}, system.after and Task(system.after, seed))
+    todo.work(partial(train_one, sweep, never), never)
+    assert export(sweep, tmp_path / "best", "synthetic", "as asked") == [tmp_path / "best" / "conv-taught"]
+    artifact = load_artifact(tmp_path / "best" / "conv-taught")
+    best = max((row for row in todo.rows() if row["system"] == "conv-taught"), key=lambda row: row["val"])
+    assert artifact.metrics["val"]["accuracy"] == best["val"]
+    assert artifact.provenance["seed"] == best["seed"]
+    delays = [params.delay_steps.tolist() for params in artifact.network.params[:2]]
+    assert delays == best["delays_after"]
+    assert "    as asked\n" in (tmp_path / "best" / "conv-taught" / "README.md").read_text()
 
 
 def test_delays_of_an_untrained_system_are_missed_by_name(tmp_path):

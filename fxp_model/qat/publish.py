@@ -2,21 +2,97 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+import fxp_model
 from fxp_model import network as golden
+from fxp_model.artifact import Artifact, save_artifact
+from fxp_model.data import CochlearEncoder, EventBinner, SpeechDataset, SpikeDataset, load_frames
+from fxp_model.data.synthetic import synthetic_dataset
 from fxp_model.network import Network
 from fxp_model.qat.network import SpikingNetwork
-from fxp_model.qat.train import Frames
+from fxp_model.qat.train import Frames, Training, frames_sha256
+
+STIMULUS_CLIPS = 4
 
 
 class NotEqual(RuntimeError):
     """Torch and the golden model gave different integers: a bug, never an input error."""
+
+
+def publish(
+    path: Path,
+    training: Training,
+    module: SpikingNetwork,
+    dataset: SpeechDataset | SpikeDataset,
+    encoder: CochlearEncoder | EventBinner,
+    splits: tuple[Frames, Frames],
+    *,
+    command: str,
+    seconds: float,
+) -> Artifact:
+    """Write the artifact of a trained network, with all that is measured and known of it.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the artifact.
+    training : Training
+        Of which `module` was selected.
+    module : SpikingNetwork
+        In eval mode.
+    dataset, encoder
+        What the frames come from.
+    splits : (train, val)
+        Frames that it was trained and selected with.
+    command, seconds
+        For the provenance.
+
+    Raises
+    ------
+    NotEqual
+        If torch and the golden model differ on a validation clip; nothing is written then.
+    """
+    train, val = splits
+    network = module.export()
+    with tqdm(total=len(val), desc="golden", unit="clip") as bar:
+        metrics = {"val": measure(module, network, val, progress=bar.update)}
+    provenance = {
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "seed": training.recipe.seed,
+        "data": {
+            "name": dataset.name,
+            "train_clips": len(train),
+            "val_clips": len(val),
+            "frames_sha256": frames_sha256(train, val),
+        },
+        "epochs": training.recipe.epochs,
+        "selected_epoch": training.best_row.epoch,
+        "seconds_of_last_run": round(seconds, 1),
+        "versions": versions(),
+    }
+    return save_artifact(
+        path,
+        network=network,
+        labels=dataset.classes,
+        encoder=encoder.to_dict(),
+        provenance=provenance,
+        metrics=metrics,
+        stimulus=stimulus(encoder, val),
+        extra_files={"README.md": model_card(network, dataset.classes, provenance, metrics)},
+    )
 
 
 def measure(
@@ -88,3 +164,74 @@ def delay_table(network: Network, width: int = 4) -> str:
         counts = [int(np.sum((d >= low) & (d < low + width))) for d in columns.values()]
         lines.append(f"{f'{low}..{low + width - 1}':>11}" + "".join(f"{count:>9}" for count in counts))
     return "\n".join(lines) + "\n"
+
+
+def versions() -> dict[str, str]:
+    """What a result may depend on."""
+    return {
+        "spikeline": fxp_model.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "numba": numba.__version__,
+    }
+
+
+def stimulus(encoder: CochlearEncoder | EventBinner, val: Frames) -> NDArray[np.uint8]:
+    """Counts (T, B, channels) of a few clips of different classes: synthetic where `encoder` takes sound."""
+    if isinstance(encoder, EventBinner):
+        _, first = np.unique(val.labels, return_index=True)
+        return val.counts[:, first[:STIMULUS_CLIPS]]
+    dataset = synthetic_dataset()
+    clips = {clip.label: clip for clip in reversed(dataset.split("val"))}
+    chosen = tuple(clips[label] for label in sorted(clips)[:STIMULUS_CLIPS])
+    few = SpeechDataset(dataset.name, dataset.classes, {"stimulus": chosen})
+    return load_frames(few, "stimulus", encoder, progress=False).counts
+
+
+def model_card(
+    network: Network, labels: tuple[str, ...], provenance: dict[str, Any], metrics: dict[str, Any]
+) -> str:
+    """The artifact in words: what it is, how it was made, what was measured."""
+    widths = [network.spec.n_in, *(stage.n_out for stage in network.spec.stages)]
+    val, data = metrics["val"], provenance["data"]
+    events = "\n".join(f"| {name} | {count} |" for name, count in val["events_per_step"].items())
+    rates = ", ".join(f"{name} {rate}" for name, rate in val["spikes_per_neuron_step"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
+    chosen = f"epoch {provenance['selected_epoch']} of {provenance['epochs']}"
+    delays = delay_table(network)
+    size = "-".join(str(width) for width in widths)
+    return f"""# {size}
+
+{size} neurons. Classes: {", ".join(labels)}.
+
+## Training
+
+Data: {data["name"]}, {data["train_clips"]} clips for training, {data["val_clips"]} for validation.
+Frames, sha256: `{data["frames_sha256"]}`.
+
+    {provenance["command"]}
+
+Seed {provenance["seed"]}; {provenance["date"]}; {versions}.
+The validation clips chose {chosen} (counted from 0), nothing else.
+
+## Measured
+
+On the {val["clips"]} validation clips, by the golden integers, which PyTorch equals on each of them:
+
+- accuracy {val["accuracy"]:.4f}
+- spikes per neuron and step: {rates}
+- spikes per clip, all hidden layers: {val["spikes_per_clip"]}
+
+| stage | events into it per step |
+|---|---|
+{events}
+
+## Delays
+
+{f"Neurons by axonal delay in steps.{chr(10)}{chr(10)}" + _indented(delays) if delays else "No recurrence."}
+"""
+
+
+def _indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines()).rstrip("\n")

@@ -18,17 +18,26 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from fxp_model.data import encoder_for, load_frames, open_dataset
+from fxp_model.data import (
+    CochlearEncoder,
+    EventBinner,
+    SpeechDataset,
+    SpikeDataset,
+    encoder_for,
+    load_frames,
+    open_dataset,
+)
 from fxp_model.errors import InputError
 from fxp_model.files import replacing
 from fxp_model.qat import delays
 from fxp_model.qat.layer import simulate
 from fxp_model.qat.network import SpikingNetwork
-from fxp_model.qat.session import frames_of, versions
+from fxp_model.qat.publish import publish, versions
+from fxp_model.qat.session import frames_of
 from fxp_model.qat.systems import System
 from fxp_model.qat.tasks import POLL_S, Row, Setting, Stopped, Task, TaskList
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training, frames_sha256
+from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Training, frames_sha256
 from fxp_model.spec import RecurrenceKind
 
 RESULTS = "results.jsonl"
@@ -55,10 +64,14 @@ class Sweep:
 
 def load(data: str) -> tuple[Frames, Frames, tuple[str, ...]]:
     """Frames of splits ``train`` and ``val`` of a data set, and the names of its classes."""
-    dataset = open_dataset(data)
-    encoder = encoder_for(dataset, Shape().input_bits)
+    dataset, encoder = _opened(data)
     train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
     return train, val, dataset.classes
+
+
+def _opened(data: str) -> tuple[SpeechDataset | SpikeDataset, CochlearEncoder | EventBinner]:
+    dataset = open_dataset(data)
+    return dataset, encoder_for(dataset, Shape().input_bits)
 
 
 def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, str]:
@@ -129,18 +142,7 @@ def train_one(
     `source` is the row whose delays it takes the mean of; the others are those of `tasks.Train`.
     """
     system = sweep.systems[task.system]
-    recipe = replace(system.recipe, seed=task.seed)
-    if system.after is not None and source is None:
-        raise InputError(f"{system.after} of the same seed is not trained, which it needs")
-    if system.at_mean_of is not None and source is not None:
-        recipe = replace(recipe, start_delay=tuple(float(np.mean(d)) for d in source["delays_after"]))
-    teacher = None
-    if system.taught_by is not None:
-        theirs = sweep.systems[system.taught_by]
-        school = _training(sweep, theirs, replace(theirs.recipe, seed=task.seed))
-        school.resume()
-        teacher = school.selected()
-    training = _training(sweep, system, recipe, teacher)
+    training = _training(sweep, task, source)
     before = _delays(training.module)
     if (training.folder / CHECKPOINT).exists():
         training.resume()
@@ -161,14 +163,14 @@ def train_one(
         "system": task.system,
         "seed": task.seed,
         "about": system.about,
-        "weight_bits": system.shape.weight_bits if recipe.quantized else None,
+        "weight_bits": system.shape.weight_bits if training.recipe.quantized else None,
         "kernel": system.shape.kernel_size if conv else None,
         "recurrent_parameters": training.spec.layers[-1].recurrent_parameters,
         "recurrent_layers": sum(layer.recurrence is not None for layer in training.spec.layers),
         "val": best.val_accuracy,
         "val_last_epoch": training.rows[-1].val_accuracy,
         "selected_epoch": best.epoch,
-        "epochs": recipe.epochs,
+        "epochs": training.recipe.epochs,
         "spikes_per_neuron_step": spike_rate(module, sweep.val),
         "curve": [row.val_accuracy for row in training.rows],
         "delays_before": before,
@@ -179,6 +181,43 @@ def train_one(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
     }
+
+
+def export(sweep: Sweep, folder: Path, data: str, command: str) -> list[Path]:
+    """Write the best seed of every system of integers as an artifact, ``folder/SYSTEM``.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        All of whose systems are trained.
+    folder : Path
+    data : str
+        The data set whose frames the sweep holds.
+    command : str
+        For the provenance.
+    """
+    dataset, encoder = _opened(data)
+    rows = TaskList(sweep.store).rows()
+    written = []
+    for name, system in sweep.systems.items():
+        if not system.recipe.quantized:
+            continue
+        best = max((row for row in rows if row["system"] == name), key=lambda row: (row["val"], -row["seed"]))
+        after = (row for row in rows if (row["system"], row["seed"]) == (system.after, best["seed"]))
+        training = _training(sweep, Task(name, best["seed"]), next(after, None))
+        training.resume()
+        written.append(folder / name)
+        publish(
+            written[-1],
+            training,
+            training.selected(),
+            dataset,
+            encoder,
+            (sweep.train, sweep.val),
+            command=command,
+            seconds=best["seconds_of_last_run"],
+        )
+    return written
 
 
 @torch.no_grad()
@@ -200,12 +239,21 @@ def spike_rate(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float
     return spikes / (neurons * int(frames.lengths.sum()))
 
 
-def _training(
-    sweep: Sweep, system: System, recipe: Recipe, teacher: SpikingNetwork | None = None
-) -> Training:
+def _training(sweep: Sweep, task: Task, source: Row | None) -> Training:
+    """The training of `task`, at its start."""
+    system = sweep.systems[task.system]
+    recipe = replace(system.recipe, seed=task.seed)
+    if system.after is not None and source is None:
+        raise InputError(f"{system.after} of the same seed is not trained, which it needs")
+    if system.at_mean_of is not None and source is not None:
+        recipe = replace(recipe, start_delay=tuple(float(np.mean(d)) for d in source["delays_after"]))
+    teacher = None
+    if system.taught_by is not None:
+        school = _training(sweep, Task(system.taught_by, task.seed), None)
+        school.resume()
+        teacher = school.selected()
     spec = network_spec(system.shape, sweep.train.counts.shape[2], len(sweep.classes))
-    folder = sweep.folder / f"{system.name}-{recipe.seed}"
-    return Training(spec, recipe, folder, sweep.classes, teacher)
+    return Training(spec, recipe, sweep.folder / f"{task.system}-{task.seed}", sweep.classes, teacher)
 
 
 def _worker(sweep: Sweep, stop: Event) -> None:
