@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import add_artifact_argument
 
 
 def main() -> int:
@@ -18,7 +17,7 @@ def main() -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)")
+    add_artifact_argument(parser)
     add("--data", help="folder of a data set, or 'synthetic' (default: the artifact's own clips)")
     add("--split", default="val", help="of --data; %(default)s")
     add("--quick", action="store_true", help="one round instead of several: a trial, not a measurement")

@@ -16,7 +16,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
 from fxp_model.engine import Engine
 from fxp_model.errors import InputError
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the oracles belong to the checkout
@@ -44,9 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1000, help="random networks with inputs (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the first pair, counted up (%(default)s)")
-    parser.add_argument(
-        "--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)"
-    )
+    add_artifact_argument(parser)
     parser.add_argument("--data", help="folder of a data set, or 'synthetic' (default: none)")
     parser.add_argument("--split", default="val", help="%(default)s")
     parser.add_argument("--json", metavar="FILE", help="write the summary as JSON; - is standard output")

@@ -14,7 +14,7 @@ import numpy as np
 from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.cli import run, write_json
 from fxp_model.errors import InputError
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import add_artifact_argument
 from hw.config import DEFAULT_LANES, HardwareConfig
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
@@ -36,9 +36,7 @@ def clips_of(artifact: Artifact, data: str | None, split: str) -> tuple[Any, Any
 def main() -> int:
     """Parse the arguments, simulate, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)"
-    )
+    add_artifact_argument(parser)
     parser.add_argument(
         "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
     )

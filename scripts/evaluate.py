@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -14,7 +13,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
 from fxp_model.data import frames_for
 from fxp_model.evaluation import Engine, evaluate
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import add_artifact_argument
 
 
 def engine_of(name: str) -> Engine:
@@ -33,9 +32,7 @@ def engine_of(name: str) -> Engine:
 def main() -> int:
     """Parse the arguments, evaluate, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)"
-    )
+    add_artifact_argument(parser)
     parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
     parser.add_argument("--split", default="val", help="%(default)s")
     parser.add_argument(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import run
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import add_artifact_argument
 from hw.build import build, module_name
 from hw.config import DEFAULT_LANES, HardwareConfig
 
@@ -15,9 +15,7 @@ from hw.config import DEFAULT_LANES, HardwareConfig
 def main() -> int:
     """Parse the arguments, build, print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--artifact", type=Path, default=DEFAULT, help="artifact folder (default: the bundled one)"
-    )
+    add_artifact_argument(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>)")
     parser.add_argument("--name", help="Verilog module (default: from the artifact's name)")
     parser.add_argument(

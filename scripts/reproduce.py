@@ -12,7 +12,7 @@ from pathlib import Path
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
 from fxp_model.errors import InputError
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import add_artifact_argument
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 
@@ -41,7 +41,7 @@ def main() -> int:
     add(
         "--results", type=Path, default=RESULTS, help=f"rows to read (default: {RESULTS.name} in the project)"
     )
-    add("--artifact", default=str(DEFAULT), help="network of the raster (default: the bundled one)")
+    add_artifact_argument(parser)
     args = parser.parse_args()
     if args.summary or args.figures is not None:
         return show(args)

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from fxp_model.cli import run
+from fxp_model.pretrained import find
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 
 SYNTHETIC_EPOCHS = 15
@@ -79,7 +80,7 @@ def main() -> int:
     add("--dropout", type=float, default=recipe.noise.dropout, help="share of spikes lost")
     add("--label-smoothing", type=float, default=recipe.label_smoothing, help="of the targets")
     add("--spike-cost", type=float, default=recipe.spike_cost, help="loss per spike of a neuron and step")
-    add("--teacher", type=Path, metavar="ARTIFACT", help="network whose logits are learned from")
+    add("--teacher", type=find, metavar="ARTIFACT", help="network whose logits are learned from")
     add("--taught", type=float, default=recipe.taught, help="share of the loss that is the teacher's")
     fixed = argparse.BooleanOptionalAction
     add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")

@@ -1,5 +1,26 @@
 """Trained artifacts that come with Spikeline, and which of them is the default."""
 
+import argparse
 from pathlib import Path
 
-DEFAULT = Path(__file__).parent / "asc20-256x256-k5"
+_FOLDER = Path(__file__).parent
+
+DEFAULT = _FOLDER / "asc20-256x256-k5"
+
+
+def bundled() -> list[str]:
+    """Names of the artifacts that come with Spikeline."""
+    return sorted(spec.parent.name for spec in _FOLDER.glob("*/spec.json"))
+
+
+def find(name: str) -> Path:
+    """Folder of the artifact `name`: a bundled one's name, or a path."""
+    return _FOLDER / name if name in bundled() else Path(name)
+
+
+def add_artifact_argument(parser: argparse.ArgumentParser) -> None:
+    """Give a script the option ``--artifact``."""
+    names = ", ".join(bundled())
+    parser.add_argument(
+        "--artifact", type=find, default=DEFAULT, help=f"folder, or one of {names} (default: {DEFAULT.name})"
+    )
