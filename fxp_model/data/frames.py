@@ -91,7 +91,8 @@ def load_frames(
         Default: ``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``.
     workers : int, optional
         Processes that encode sound, at least 1; default: one per core. The result does not depend
-        on it.
+        on it. More than one are spawned, so a script guards its calls by
+        ``if __name__ == "__main__"``.
     progress : bool
         Show a bar on stderr.
 
