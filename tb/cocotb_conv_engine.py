@@ -8,6 +8,7 @@ import cocotb
 from amaranth.lib import wiring
 
 from hw.rtl.conv_engine import ConvEngine
+from hw.rtl.events import tag_layout
 from tb.block_bench import BlockBench, signed_lanes
 
 CASES: dict[str, dict[str, Any]] = {
@@ -15,6 +16,7 @@ CASES: dict[str, dict[str, Any]] = {
     "three_taps": {"kernel": [100, -7, -128], "n": 16, "lanes": 4},
     "wider_than_layer": {"kernel": [1, -2, 4, -8, 16, -32, 63], "n": 3, "lanes": 2},
     "two_tables": {"kernel": [1, 3, -5, 7, 127, -128, 64, -9, 2], "n": 21, "lanes": 8},
+    "three_groups_ahead": {"kernel": [1, 2, -3, 4, 5, -6, 7, 8, -9, 10, 11], "n": 9, "lanes": 2},
     "one_group": {"kernel": [5, 6, -7, 8, 9], "n": 11, "lanes": 11},
 }
 
@@ -30,7 +32,9 @@ async def convolution(dut: Any) -> None:
     rng, reach = bench.rng, (len(kernel) - 1) // 2
     bits = ConvEngine.current_bits(kernel)
     groups = -(-n // lanes)
-    await bench.reset(load=0, slide=0, delayed=0)
+    ahead = ConvEngine.reach(len(kernel), n, lanes)
+    tag = tag_layout(groups)
+    await bench.reset(fetched=0, delayed=0)
 
     async def look(sweep: int, group: int, expected: list[int]) -> None:
         """The result of a group stands at the output two cycles after its fetch."""
@@ -45,12 +49,17 @@ async def convolution(dut: Any) -> None:
         padded = [0] * reach + spikes + [0] * reach
         current = [sum(w * padded[i + k] for k, w in enumerate(kernel)) for i in range(n)]
         for group in range(groups):
-            dut.load.value, dut.slide.value = int(group == 0), int(group > 0)
-            word = sum(bit << m for m, bit in enumerate(spikes)) if group == 0 else int(rng.integers(1 << n))
+            dut.fetched.value = tag.const({"valid": 1, "group": group}).as_bits()
+            # each group is read once, `ahead` groups before it is in front, and means nothing otherwise
+            read = range(ahead + 1) if group == 0 else (group + ahead,)
+            word = int(rng.integers(1 << n))
+            for m, bit in enumerate(spikes):
+                if m // lanes in read:
+                    word = word & ~(1 << m) | bit << m
             dut.delayed.value = word
             await bench.edge
             bench.start(look(sweep, group, current[group * lanes : (group + 1) * lanes]))
-        dut.load.value = dut.slide.value = 0
+        dut.fetched.value = 0
         for _ in range(int(rng.choice([0, 0, 1, 3]))):
             await bench.edge
     await bench.finish()

@@ -14,7 +14,7 @@ from fxp_model.network import StageParams, fire, leak
 from fxp_model.spec import LayerSpec, RecurrenceKind, RecurrenceSpec, ResetMode
 from hw.config import StageConfig
 from hw.rtl.conv_engine import ConvEngine
-from hw.rtl.events import currents_layout, results_layout
+from hw.rtl.events import currents_layout, results_layout, tag_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from tb.block_bench import BlockBench, codes, layer_spec, pack_lanes, signed_lanes
 from tb.drivers import BlockStream, drive, random_gaps
@@ -125,10 +125,21 @@ async def updates(dut: Any) -> None:
                 int(rng.integers(1 << min(lanes * rec_bits, 62))) if pending is None else pending
             )
             pending = None
-            if dut.load.value or dut.slide.value:
+            if tag_layout(groups).from_bits(int(dut.fetched.value)).valid:
                 t, group = divmod(fetched, groups)
                 pending = pack_lanes(i_rec[t, group * lanes : (group + 1) * lanes], rec_bits)
                 fetched += 1
+
+    starts: list[int] = []
+
+    async def count_starts() -> None:
+        cycle = 0
+        while True:
+            await bench.edge
+            tag = tag_layout(groups).from_bits(int(dut.fetched.value))
+            if tag.valid and tag.group == 0:
+                starts.append(cycle)
+            cycle += 1
 
     async def hesitate() -> None:
         while True:
@@ -138,6 +149,7 @@ async def updates(dut: Any) -> None:
     await bench.reset(i__valid=0, hold=0)
     bench.start(watch())
     bench.start(hesitate())
+    bench.start(count_starts())
     if rec_bits:
         bench.start(recur())
     source, gaps = BlockStream(dut, "i"), random_gaps(rng)
@@ -148,9 +160,10 @@ async def updates(dut: Any) -> None:
             )
             for low in range(0, n, lanes)
         ]
-        for _ in range(gaps()):
+        for _ in range(gaps() if t % 3 else 0):
             await RisingEdge(dut.clk)
         # the groups of a step follow each other without a gap
         await drive(source, [item.as_bits() for item in items], lambda: 0, rng)
     await bench.finish()
+    assert min(np.diff(starts)) == NeuronUpdate.distance(spec, config), "no sweep followed another at once"
     assert fired > 0, "no neuron fired"

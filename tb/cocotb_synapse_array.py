@@ -79,5 +79,5 @@ async def sums(dut: Any) -> None:
             fields = {"address": address} | ({"count": count} if spec.input_bits > 1 else {})
             items.append(pack(**fields))
         items.append(pack(marker=1, last=int(rng.integers(2)), address=int(rng.integers(spec.n_in))))
-    await bench.stream(items, predict, interpret)
+    await bench.stream(items, predict, interpret, config.groups(spec.n_out))
     await bench.finish()

@@ -125,6 +125,20 @@ async def accept(stream: Stream[T], gaps: Gaps) -> None:
         await edge
 
 
+async def accept_runs(stream: Stream[T], length: int, gaps: Gaps) -> None:
+    """Refuse for `gaps()` cycles, then take `length` items without a pause, for ever."""
+    edge = RisingEdge(stream.clock)
+    while True:
+        stream.ready.value = 0
+        for _ in range(gaps()):
+            await edge
+        stream.ready.value = 1
+        taken = 0
+        while taken < length:
+            await edge
+            taken += bool(stream.valid.value)
+
+
 async def accept_late(stream: Stream[T], gaps: Gaps) -> None:
     """Be ready only for an item that is already there: valid must not wait for ready."""
     edge = RisingEdge(stream.clock)

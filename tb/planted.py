@@ -43,8 +43,8 @@ BUGS = {
     "delay_off_by_one": Bug("delay_lines.py", "line[delay] &", "line[max(delay - 1, 0)] &"),
     "window_edge": Bug(
         "conv_engine.py",
-        "Cat(Const(0, (taps - 1) // 2), self.delayed)",
-        "Cat(self.delayed[0].replicate((taps - 1) // 2), self.delayed)",
+        "Cat(Const(0, edge), *groups[: reach + 1])",
+        "Cat(self.delayed[0].replicate(edge), *groups[: reach + 1])",
     ),
     "sign": Bug(
         "neuron_update.py",
@@ -71,12 +71,13 @@ BUGS = {
     "lost_beat_under_backpressure": Bug(
         "skid_buffer.py", "self.i.ready.eq(~spare_valid)", "self.i.ready.eq(1)"
     ),
-    "stale_state_after_tlast": Bug("delay_lines.py", "Mux(self.clear, 0, Cat(1, age))", "Cat(1, age)"),
+    "stale_state_after_tlast": Bug("delay_lines.py", "Mux(self.fetched.last, 0, Cat(1, age))", "Cat(1, age)"),
     "accumulator_width": Bug(
         "accumulators.py",
         'sums = [Signal(shape, name=f"sum_{i}"',
         'sums = [Signal(signed(bits - 1), name=f"sum_{i}"',
     ),
+    "sweep_too_early": Bug("neuron_update.py", "cls.LATENCY + 1 + reach", "cls.LATENCY + reach"),
     "tie_in_argmax": Bug("score_unit.py", "(score > best)", "(score >= best)"),
 }
 

@@ -14,7 +14,7 @@ from tb import (
     cocotb_neuron_update,
     cocotb_score_unit,
     cocotb_skid_buffer,
-    cocotb_spike_register,
+    cocotb_spike_queue,
     cocotb_synapse_array,
 )
 from tb.block_bench import block_design
@@ -28,7 +28,7 @@ BLOCKS = (
     cocotb_neuron_update,
     cocotb_score_unit,
     cocotb_skid_buffer,
-    cocotb_spike_register,
+    cocotb_spike_queue,
     cocotb_synapse_array,
 )
 

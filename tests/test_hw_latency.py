@@ -17,18 +17,20 @@ NARROW = HardwareConfig((StageConfig(1, 1), StageConfig(1, 1)))
 def test_a_sample_without_events_by_hand() -> None:
     """One marker through two stages of one neuron, G = 1, A = 3.
 
-    s_axis 0 | array takes it 1, sums offered 1+3+1 = 5: S = 5 | spikes to the encoder 5+1+4 = 10 |
-    marker enters the buffer 12 | readout takes it 13, S = 17 | score 27, class 28.
+    s_axis 0 | array takes it 1, sums offered 1+3+1 = 5: S = 5 | spikes to the encoder 5+1+5 = 11 |
+    marker enters the buffer 13 | readout takes it 14, S = 18 | score 28, class 29.
     """
     timing = run_timing(ONE, NARROW, [np.array([0]), np.array([0])], [1])
-    assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 27, 28)
-    assert timing.run_cycles == sample_cycles(ONE, NARROW, [np.array([0]), np.array([0])]) == 29
+    assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 28, 29)
+    assert timing.run_cycles == sample_cycles(ONE, NARROW, [np.array([0]), np.array([0])]) == 30
 
 
-def test_steps_without_events_follow_each_other_by_a_sweep_and_its_tail() -> None:
-    config = HardwareConfig.uniform(SHD, update_lanes=16)
+@pytest.mark.parametrize(("update_lanes", "distance"), [(16, 16), (32, 8), (64, 5), (256, 5)])
+def test_steps_without_events_follow_each_other_by_a_sweep(update_lanes: int, distance: int) -> None:
+    """Of 256 / `update_lanes` groups; 5 at least, as a membrane is written four cycles after it is read."""
+    config = HardwareConfig(tuple(StageConfig(n, min(update_lanes, n)) for n in (256, 256, 20)))
     cycles = [sample_cycles(SHD, config, [np.zeros(steps, dtype=int)] * 3) for steps in (50, 51)]
-    assert cycles[1] - cycles[0] == 16 + 5
+    assert cycles[1] - cycles[0] == distance
 
 
 def test_the_busiest_stage_sets_the_pace() -> None:

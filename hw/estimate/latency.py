@@ -27,6 +27,7 @@ from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
 from hw.rtl.skid_buffer import SkidBuffer
+from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.synapse_array import SynapseArray
 
 NEVER = -(1 << 40)
@@ -109,9 +110,11 @@ def run_timing(
     links = [_Link(widths.words(stage.n_out)) for stage, widths in stages]
     latencies = [SynapseArray.latency(stage) for stage in spec.stages]
     groups = [widths.groups(stage.n_out) for stage, widths in stages]
+    released = [SynapseArray.released(stage, widths) for stage, widths in stages]
+    distances = [NeuronUpdate.distance(stage, widths) for stage, widths in stages]
     readout = len(links) - 1
     start = [NEVER] * len(links)  # first fetch of the latest sweep
-    taken = [NEVER] * len(links)  # latest transfer from spike register to encoder
+    taken = [(NEVER,) * SpikeQueue.DEPTH] * len(links)  # latest transfers from spike queue to encoder
     occupied_until = NEVER
     beats = np.zeros((len(ends), 4), dtype=np.int64)
 
@@ -121,21 +124,21 @@ def run_timing(
         closes = step == ends[sample]
         ready_from = 0
         for stage, (link, count) in enumerate(zip(links, counts, strict=True)):
-            drained = start[stage] + groups[stage]
-            link.transfer(count, ready_from, drained)
+            link.transfer(count, ready_from, start[stage] + released[stage])
             if stage == 0:
                 beats[sample, 1] = link.marker_in
                 if opens:
                     beats[sample, 0] = link.first_in
-            swept = start[stage] + groups[stage] + NeuronUpdate.LATENCY
             offered = link.taken + latencies[stage] + 1
+            swept = start[stage] + distances[stage]
             if stage == readout:
                 start[stage] = max(offered, swept, occupied_until if closes else NEVER)
                 continue
-            start[stage] = max(offered, swept, taken[stage] + 1)
-            complete = start[stage] + groups[stage] + NeuronUpdate.LATENCY
-            taken[stage] = max(complete, links[stage + 1].source_free)
-            ready_from = taken[stage] + EventEncoder.LATENCY
+            oldest, *later = taken[stage]
+            start[stage] = max(offered, swept, oldest + 1)
+            complete = start[stage] + groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
+            taken[stage] = (*later, max(complete, links[stage + 1].source_free))
+            ready_from = taken[stage][-1] + EventEncoder.LATENCY
         opens = closes
         if closes:
             first_score = start[readout] + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
@@ -158,12 +161,12 @@ class _Link:
         self._before = self.taken = NEVER  # when the array took the last two items
         self.first_in = self.marker_in = self.source_free = NEVER
 
-    def transfer(self, count: int, ready_from: int, drained: int) -> None:
+    def transfer(self, count: int, ready_from: int, released: int) -> None:
         """Pass on a step of `count` events, then its marker.
 
         The source has the first item from cycle `ready_from` on, and one more each cycle; an item enters
         the buffer when the item two before it has left. The array takes an event with its last
-        word, and the marker from the cycle `drained` on.
+        word, and the marker from the cycle `released` on.
         """
         enters = max(ready_from, self.marker_in + 1) - 1
         self.source_free = max(ready_from - 1, self.marker_in)
@@ -176,7 +179,7 @@ class _Link:
                 self.source_free = enters
                 leaves += self._words - 1
             else:
-                leaves = max(leaves, drained)
+                leaves = max(leaves, released)
             self._before, self.taken = self.taken, leaves
         self.marker_in = enters
 

@@ -27,8 +27,8 @@ def word_layout(words: int) -> data.StructLayout:
 class Accumulators(wiring.Component):
     """Base of the two forms: ports only.
 
-    `close` comes only when the sums of the step before are drained. The first event of a step is
-    stored and not added, so nothing is ever cleared.
+    `close` comes with the transfer of the last group of the step before, or later. The first event
+    of a step is stored and not added, so nothing is ever cleared.
 
     Latency: currents are offered in the cycle after `close`. Throughput: one word per cycle.
 
@@ -40,11 +40,19 @@ class Accumulators(wiring.Component):
     o : Out stream of `currents_layout`
         All groups of a closed step, without a gap.
     drained : Out(1)
-        The last group of a step is taken.
+        A `close` that is `lead` cycles away, counted from the next one, finds the last group taken.
+
+    Parameters
+    ----------
+    spec : IntegratorSpec
+    config : StageConfig
+    term_bits : int
+    lead : int
+        Cycles, 0 or more. A drain runs through once it has begun, so that its end is known before.
     """
 
-    def __init__(self, spec: IntegratorSpec, config: StageConfig, term_bits: int) -> None:
-        self._spec, self._config = spec, config
+    def __init__(self, spec: IntegratorSpec, config: StageConfig, term_bits: int, lead: int) -> None:
+        self._spec, self._config, self._lead = spec, config, lead
         super().__init__(
             {
                 "control": In(word_layout(config.words(spec.n_out))),
@@ -65,11 +73,11 @@ class Accumulators(wiring.Component):
             self.o.valid.eq(valid),
             self.o.payload.last.eq(last),
             transfer.eq(valid & self.o.ready),
-            self.drained.eq(transfer & (group == groups - 1)),
+            self.drained.eq(transfer & (group == max(0, groups - 2 - self._lead))),
         ]
         with m.If(self.control.close):
             m.d.sync += [valid.eq(1), last.eq(self.control.last), group.eq(0)]
-        with m.Elif(self.drained):
+        with m.Elif(transfer & (group == groups - 1)):
             m.d.sync += valid.eq(0)
         with m.Elif(transfer):
             m.d.sync += group.eq(group + 1)

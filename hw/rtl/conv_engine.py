@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.fixed import signed_width
-from hw.rtl.arithmetic import pack
+from hw.rtl.arithmetic import pack, selected
+from hw.rtl.events import tag_layout
 
 TABLE_TAPS = 6
 """Taps per table: 2**6 entries, one LUT6 per result bit."""
@@ -20,10 +21,11 @@ class ConvEngine(wiring.Component):
 
     Spikes are bits, so the sum of K taps is a table with 2**K entries: a LUT per result bit and no
     multiplier. A kernel of more than 6 taps is cut into tables whose results are added.
-    The window slides by shifting a copy of all delayed spikes: one LUT and flip-flop per
-    neuron, where a multiplexer would need one LUT per two groups.
+    The window holds the group in front, the (K-1)/2 neurons before it and `reach` groups behind it; with
+    each fetch it slides by a group, and one more group comes in. So every tap is read once, `reach`
+    groups ahead of the sweep, at a time when neither the sweep before writes it any more nor this one.
 
-    Latency: `current` is that of the group named by `load` or `slide` two cycles earlier.
+    Latency: `current` is that of the group that is `fetched` two cycles earlier.
     Throughput: one group per cycle.
 
     Parameters
@@ -38,11 +40,10 @@ class ConvEngine(wiring.Component):
     Members
     -------
     delayed : In(n)
-        Delayed spikes, stable from `load` on for one cycle.
-    load : In(1)
-        The first group of a sweep is fetched.
-    slide : In(1)
-        The next group is fetched.
+        Delayed spikes; read are those of groups 0 .. `reach` with the first group of a sweep, and those
+        of group g + `reach` with group g.
+    fetched : In(tag_layout)
+        Which group of a sweep is fetched, if any; all of them, in order.
     current : Out(lanes * current_bits)
         Two's complement sums, lowest neuron in the low bits.
     """
@@ -55,8 +56,7 @@ class ConvEngine(wiring.Component):
         super().__init__(
             {
                 "delayed": In(n),
-                "load": In(1),
-                "slide": In(1),
+                "fetched": In(tag_layout(-(-n // lanes))),
                 "current": Out(lanes * self.current_bits(self._kernel)),
             }
         )
@@ -66,18 +66,27 @@ class ConvEngine(wiring.Component):
         """Width of the sum over any set of taps."""
         return signed_width(sum(min(int(w), 0) for w in kernel), sum(max(int(w), 0) for w in kernel))
 
+    @staticmethod
+    def reach(taps: int, n: int, lanes: int) -> int:
+        """Groups behind a group that its taps reach into."""
+        return min(-(-(taps // 2) // lanes), -(-n // lanes) - 1)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         taps, lanes = len(self._kernel), self._lanes
 
-        # Neuron n sits at bit n + (K-1)/2 of the window, so that lane i of the group in front sees
-        # its taps at bits i .. i+K-1; bits beyond both edges are the zero padding.
-        groups = -(-self._n // lanes)
-        window = Signal(groups * lanes + taps - 1, reset_less=True)
-        with m.If(self.load):
-            m.d.sync += window.eq(Cat(Const(0, (taps - 1) // 2), self.delayed))
-        with m.Elif(self.slide):
-            m.d.sync += window.eq(window >> lanes)
+        # Neuron n of the group in front sits at bit n + (K-1)/2 of the window, so that lane i sees its
+        # taps at bits i .. i+K-1; bits beyond both edges are the zero padding.
+        edge, reach = (taps - 1) // 2, self.reach(taps, self._n, lanes)
+        groups = [self.delayed[low : low + lanes] for low in range(0, self._n, lanes)]
+        held = Signal(edge + (reach + 1) * lanes, reset_less=True)
+        coming = Signal(lanes)
+        later = groups[reach:] + [Const(0, lanes)] * reach  # what comes in with group 0, 1, ..
+        m.d.comb += coming.eq(selected(later, self.fetched.group))
+        with m.If(self.fetched.valid):
+            opening = Cat(Const(0, edge), *groups[: reach + 1])
+            m.d.sync += held.eq(Mux(self.fetched.group == 0, opening, Cat(held[lanes:], coming)))
+        window = Cat(held, Const(0, edge))
 
         bits = self.current_bits(self._kernel)
         for lane in range(lanes):

@@ -14,15 +14,15 @@ from hw.rtl.delay_lines import DelayLines
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout
 from hw.rtl.neuron_update import NeuronUpdate
-from hw.rtl.spike_register import SpikeRegister
+from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.synapse_array import SynapseArray
 
 
 class HiddenLayer(wiring.Component):
     """Synapses, neuron update, delayed recurrence and event encoder, all working at once.
 
-    Three steps are in the layer at a time: one is accumulated, one updated, one sent. Each part
-    waits for the next one only between steps.
+    One step is accumulated, one updated, some wait, and one is sent at a time. Each part waits for
+    the next one only between steps.
 
     Parameters
     ----------
@@ -51,27 +51,30 @@ class HiddenLayer(wiring.Component):
         spec, params, config = self._spec, self._params, self._config
         n, lanes = spec.n_out, config.update_lanes
 
-        # Streams all along; beside them the recurrence, fed by whole steps and read by the sweep.
+        # Streams all along; beside them the recurrence, written and read by the sweeps.
         m.submodules.synapses = synapses = SynapseArray(spec, params, config)
         m.submodules.update = update = NeuronUpdate(spec, params, config)
-        m.submodules.spike_register = spikes = SpikeRegister(n, lanes, config.groups(n), spec.membrane.width)
+        m.submodules.spike_queue = spikes = SpikeQueue(n, lanes, config.groups(n), spec.membrane.width)
         m.submodules.encoder = encoder = EventEncoder(n)
         wiring.connect(m, wiring.flipped(self.i), synapses.i)
         wiring.connect(m, synapses.o, update.i)
-        m.d.comb += [spikes.results.eq(update.results), update.hold.eq(spikes.full)]
+        m.d.comb += [
+            spikes.results.eq(update.results),
+            spikes.starts.eq(update.fetched.valid & (update.fetched.group == 0)),
+            update.hold.eq(spikes.full),
+        ]
         wiring.connect(m, spikes.o, encoder.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
 
         if params.recurrent is not None and params.delay_steps is not None:
-            m.submodules.delays = delays = DelayLines(params.delay_steps.tolist())
+            m.submodules.delays = delays = DelayLines(params.delay_steps.tolist(), lanes)
             m.submodules.conv = conv = ConvEngine(params.recurrent.tolist(), n, lanes)
             m.d.comb += [
-                delays.spikes.eq(spikes.o.payload.spikes),
-                delays.shift.eq(spikes.complete),
-                delays.clear.eq(spikes.o.payload.last),
+                delays.written.eq(update.results.tag),
+                delays.spikes.eq(update.results.spikes),
+                delays.fetched.eq(update.fetched),
+                conv.fetched.eq(update.fetched),
                 conv.delayed.eq(delays.delayed),
-                conv.load.eq(update.load),
-                conv.slide.eq(update.slide),
                 update.recurrent.eq(conv.current),
             ]
         return m

@@ -28,12 +28,12 @@ class NeuronUpdate(wiring.Component):
     """Sweeps the neurons of a stage: v = Q(beta * v + i_syn + i_rec), spikes, reset.
 
     `update_lanes` neurons per cycle share the arithmetic of the whole stage. A sweep starts when
-    the currents of a step are offered, the sweep before has left the pipeline, and `hold` is low;
-    then it runs without a stop. So no stall reaches the pipeline, and the price is that a
-    sweep does not start under the tail of the one before.
+    the currents of a step are offered and `hold` is low; then it runs without a stop, so that no
+    stall reaches the pipeline. It may follow the sweep before at once, whose last groups are then still
+    in the pipeline: what it reads of a neuron is written `distance` cycles after the start before.
 
     Latency: the results of a group follow its transfer by `LATENCY` cycles.
-    Throughput: one group per cycle within a sweep; sweeps at least G + `LATENCY` cycles apart.
+    Throughput: one group per cycle; sweeps at least `distance` cycles apart.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ class NeuronUpdate(wiring.Component):
         All groups of a step without a gap, as `SynapseArray` offers them.
     hold : In(1)
         While high, no sweep starts.
-    load, slide : Out(1), only with a recurrence
-        The first group, another group of a sweep is fetched.
+    fetched : Out(tag_layout)
+        Which group is fetched, if any.
     recurrent : In(update_lanes * current_bits), only with a recurrence
         i_rec of the group fetched two cycles earlier.
     results : Out(results_layout)
@@ -60,6 +60,20 @@ class NeuronUpdate(wiring.Component):
     """
 
     LATENCY = 4
+
+    @classmethod
+    def distance(cls, spec: IntegratorSpec, config: StageConfig) -> int:
+        """Least number of cycles between the starts of two sweeps, G or more.
+
+        A membrane is read in the cycle after it is written, at the earliest; and a group's recurrence
+        looks `ConvEngine.reach` groups ahead.
+        """
+        groups = config.groups(spec.n_out)
+        recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        reach = 0
+        if recurrence is not None:
+            reach = ConvEngine.reach(recurrence.kernel_size, spec.n_out, config.update_lanes)
+        return max(groups, cls.LATENCY + 1 + reach)
 
     def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
         config.check("stage", spec.n_out)
@@ -72,10 +86,11 @@ class NeuronUpdate(wiring.Component):
         ports = {
             "i": In(stream.Signature(currents_layout(lanes, spec.accumulator_bits))),
             "hold": In(1),
+            "fetched": Out(tag_layout(groups)),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
         }
         if self._recurrence is not None:
-            ports |= {"load": Out(1), "slide": Out(1), "recurrent": In(lanes * self._current_bits)}
+            ports |= {"recurrent": In(lanes * self._current_bits)}
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
@@ -87,15 +102,21 @@ class NeuronUpdate(wiring.Component):
         # Fetch | leak, scale | sum | requantise | compare, reset, write back. The membranes of the step
         # before a sample are not cleared but ignored: `first` makes them zeros.
         group = Signal(index_shape(groups))
-        busy = Signal()
         first = Signal(init=1)
         start = Signal()
         fetch = Signal()
+        wait = Signal()
         m.d.comb += [
             start.eq(group == 0),
-            self.i.ready.eq(~start | ~(busy | self.hold)),
+            self.i.ready.eq(~start | ~(wait | self.hold)),
             fetch.eq(self.i.valid & self.i.ready),
         ]
+        # Where a sweep is shorter than its distance to the next, starts are remembered for so long.
+        distance = self.distance(spec, self._config)
+        if distance > groups:
+            recent = Signal(distance - 1)
+            m.d.sync += recent.eq(Cat(fetch & start, recent))
+            m.d.comb += wait.eq(recent.any())
 
         tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(self.LATENCY + 1)]
         m.d.comb += [
@@ -107,16 +128,13 @@ class NeuronUpdate(wiring.Component):
         ]
         for before, after in pairwise(tags):
             m.d.sync += after.eq(before)
+        m.d.comb += self.fetched.eq(tags[0])
         done = tags[-1]
 
         with m.If(fetch):
             m.d.sync += group.eq(Mux(tags[0].final, 0, group + 1))
             with m.If(tags[0].final):
                 m.d.sync += first.eq(self.i.payload.last)
-        with m.If(fetch):
-            m.d.sync += busy.eq(1)
-        with m.Elif(done.valid & done.final):
-            m.d.sync += busy.eq(0)
 
         # Fetch.
         depth = max(2, groups)
@@ -136,8 +154,6 @@ class NeuronUpdate(wiring.Component):
         m.d.sync += sums.eq(self.i.payload.sums)
         for port in (read, bias_read):
             m.d.comb += [port.addr.eq(group), port.en.eq(fetch)]
-        if self._recurrence is not None:
-            m.d.comb += [self.load.eq(fetch & start), self.slide.eq(fetch & ~start)]
 
         v_new = []
         words = (

@@ -21,8 +21,8 @@ class SynapseArray(wiring.Component):
     costs ``config.words(n_out)`` cycles and a marker one: more lanes buy cycles with adders
     and memory width. Accumulators are doubled: a marker hands the sums over to be drained,
     and the events of the next step are added meanwhile. Only a marker ever waits, until the
-    sums of the step before are drained; data in flight never stops, so no stall has to reach
-    the adders or the memory.
+    sums of the step before will be drained when it takes effect; data in flight never stops, so
+    no stall has to reach the adders or the memory.
 
     Latency: a transfer of the last word or of a marker is added, or takes effect, `latency`
     cycles later; the currents are offered in the cycle after that.
@@ -39,7 +39,8 @@ class SynapseArray(wiring.Component):
     i : In stream of `event_layout`
         An event is taken with its last word.
     o : Out stream of `currents_layout`
-        ``config.groups(n_out)`` transfers per step, offered without a gap.
+        ``config.groups(n_out)`` transfers per step, offered without a gap; from the first one on,
+        they are taken without a gap.
     """
 
     def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
@@ -56,6 +57,11 @@ class SynapseArray(wiring.Component):
     def latency(spec: IntegratorSpec) -> int:
         """Cycles from a transfer at `i` to its addition: address, read, output register, product."""
         return 4 if spec.input_bits > 1 else 3
+
+    @classmethod
+    def released(cls, spec: IntegratorSpec, config: StageConfig) -> int:
+        """Cycles from the first transfer of a step at `o` until the next marker is taken at `i`."""
+        return max(1, config.groups(spec.n_out) - 1 - cls.latency(spec))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -76,7 +82,7 @@ class SynapseArray(wiring.Component):
         )
         read = weights.read_port()
 
-        pending = Signal()  # a step is closed and not yet drained
+        pending = Signal()  # a step is closed, and what closes the next one would come too early
         word = Signal(index_shape(words))
         offset = Signal(read.addr.shape())
         final_word = Signal()
@@ -126,7 +132,7 @@ class SynapseArray(wiring.Component):
                 terms[index] = product
 
         kind = RegisterAccumulators if words == 1 else RamAccumulators
-        m.submodules.accumulators = accumulators = kind(spec, config, len(terms[0]))
+        m.submodules.accumulators = accumulators = kind(spec, config, len(terms[0]), self.latency(spec))
         m.d.comb += accumulators.control.eq(stages[-1])
         m.d.comb += [port.eq(term) for port, term in zip(accumulators.terms, terms, strict=True)]
         wiring.connect(m, accumulators.o, wiring.flipped(self.o))

@@ -1,4 +1,4 @@
-"""SpikeRegister: every step whole and in order, offered until it is taken, and `complete` for one cycle."""
+"""SpikeQueue: every step whole and in order, offered until it is taken; `full` when no more have room."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 import cocotb
 import numpy as np
 from amaranth.lib import wiring
+from cocotb.triggers import NextTimeStep, ReadOnly
 
 from hw.config import StageConfig
 from hw.rtl.events import results_layout, spikes_layout
-from hw.rtl.spike_register import SpikeRegister
+from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.spike_queue import SpikeQueue
 from tb.block_bench import BlockBench, pack_lanes
 from tb.drivers import BlockStream, accept
 
@@ -24,7 +26,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def component(n: int, lanes: int) -> wiring.Component:
-    return SpikeRegister(n, lanes, StageConfig(n, lanes).groups(n), MEMBRANE_BITS)
+    return SpikeQueue(n, lanes, StageConfig(n, lanes).groups(n), MEMBRANE_BITS)
 
 
 @cocotb.test()
@@ -37,7 +39,9 @@ async def holds_steps(dut: Any) -> None:
     # lanes beyond the last neuron hold anything
     spikes = rng.random((steps, groups * lanes)) < rng.choice([0.05, 0.5, 0.95], (steps, 1))
     last = rng.random(steps) < 0.3
-    delays: list[int] = []
+    begun, written, taken = 0, 0, 0  # steps
+    final_in = [0] * steps  # cycle of the final group
+    waits: list[int] = []
 
     def idle(sizes: list[int]) -> int:
         return int(rng.choice(sizes))
@@ -51,34 +55,51 @@ async def holds_steps(dut: Any) -> None:
         dut.results.value = inputs.const(group).as_bits()
 
     async def watch() -> None:
-        """Every output in every cycle, against a register that knows the steps."""
-        done, age, cycle = 0, None, 0
+        """Every output in every cycle, against a model that counts steps."""
+        nonlocal begun, written, taken
+        cycle, free = 0, 0
         while True:
             await bench.edge
-            offered, fresh, step = None, age == 0, done - 1
-            if age is not None:
-                offered = (np.flatnonzero(spikes[step, :n]).tolist(), int(last[step]))
-            bench.expect((cycle, age is not None, age is not None, fresh, offered))
+            offered = None
+            if taken < written and cycle >= max(final_in[taken] + SpikeQueue.LATENCY, free):
+                offered = (np.flatnonzero(spikes[taken, :n]).tolist(), int(last[taken]))
+            bench.expect((cycle, begun - taken == SpikeQueue.DEPTH, offered))
             seen = None
             if dut.o__valid.value:
                 item = outputs.from_bits(int(dut.o__payload.value))
                 seen = ([k for k in range(n) if item.spikes >> k & 1], item.last)
-            bench.see((cycle, bool(dut.full.value), bool(dut.o__valid.value), bool(dut.complete.value), seen))
-            cycle += 1
-            if age is not None and dut.o__ready.value:
-                delays.append(age)
-                age = None
-            elif age is not None:
-                age += 1
+            bench.see((cycle, bool(dut.full.value), seen))
+            begun += int(dut.starts.value)
+            if offered is not None and dut.o__ready.value:
+                waits.append(cycle - final_in[taken] - SpikeQueue.LATENCY)
+                taken, free = taken + 1, cycle + 1
             tag = inputs.from_bits(int(dut.results.value)).tag
             if tag.valid and tag.final:
-                done, age = done + 1, 0
+                final_in[written] = cycle
+                written += 1
+            cycle += 1
 
+    most = 0
     put()
-    await bench.reset(o__ready=0)
+    await bench.reset(o__ready=0, starts=0)
     bench.start(watch())
-    bench.start(accept(BlockStream(dut, "o"), lambda: idle([0, 0, 1, 3, 20])))
+    bench.start(
+        accept(
+            BlockStream(dut, "o"), lambda: idle([0, 0, 1, 3, 20] if taken % 50 < 25 else [0, 60 + 6 * groups])
+        )
+    )
     for t in range(steps):
+        await ReadOnly()
+        while dut.full.value:
+            await bench.edge
+            await ReadOnly()
+        await NextTimeStep()
+        most = max(most, begun + 1 - taken)
+        dut.starts.value = 1
+        await bench.edge
+        dut.starts.value = 0
+        for _ in range(NeuronUpdate.LATENCY - 1):  # groups follow their start so late
+            await bench.edge
         for group in range(groups):
             for _ in range(idle([0, 0, 0, 1, 3])):
                 put()
@@ -88,12 +109,10 @@ async def holds_steps(dut: Any) -> None:
             put(valid=1, group=group, final=final, last=int(last[t]), spikes=pack_lanes(part, 1))
             await bench.edge
         put()
+    for _ in range((60 + 6 * groups) * SpikeQueue.DEPTH):
         await bench.edge
-        # the next step may come in the first cycle after the transfer
-        while not dut.o__ready.value:
-            put()
-            await bench.edge
     await bench.finish()
-    assert len(delays) == steps
-    assert min(delays) == 0, "no step was taken at once"
-    assert max(delays) > 5, "no step waited"
+    assert len(waits) == steps
+    assert most == SpikeQueue.DEPTH, "the queue was never full"
+    assert min(waits) == 0, "no step was taken at once"
+    assert max(waits) > 5, "no step waited"

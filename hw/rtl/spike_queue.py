@@ -1,0 +1,86 @@
+"""Collects the spikes of a sweep into one word, and keeps the words of several steps in order."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.rtl.events import results_layout, spikes_layout
+
+
+class SpikeQueue(wiring.Component):
+    """Shifts the spikes of a step together, group by group; whole steps wait in LUT RAM.
+
+    The queue is what lets a layer run ahead while the next one works on a busy step. It holds
+    steps and not events, as a step is one word however many of its neurons spiked. `full` says when
+    the next sweep may not start: `DEPTH` steps are under way or wait.
+
+    Latency: a step is offered `LATENCY` cycles after its final group.
+    Throughput: one group per cycle, without a gap between steps.
+
+    Parameters
+    ----------
+    n : int
+        Neurons.
+    lanes, groups, membrane_bits : int
+        Shape of the results.
+
+    Members
+    -------
+    starts : In(1)
+        A sweep starts.
+    results : In(results_layout)
+    full : Out(1)
+        No sweep may start.
+    o : Out stream of `spikes_layout`
+    """
+
+    LATENCY = 2
+    DEPTH = 16
+    """Steps; a LUT RAM is 16 or 32 deep, and 32 steps save a clip hardly a cycle more."""
+
+    def __init__(self, n: int, lanes: int, groups: int, membrane_bits: int) -> None:
+        self._n, self._lanes, self._groups = n, lanes, groups
+        super().__init__(
+            {
+                "starts": In(1),
+                "results": In(results_layout(lanes, membrane_bits, groups, spiking=True)),
+                "full": Out(1),
+                "o": Out(stream.Signature(spikes_layout(n))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+
+        # Groups enter at the top; after the last one the first has arrived at the bottom.
+        spikes = Signal(self._lanes * self._groups, reset_less=True)
+        last = Signal(reset_less=True)
+        complete = Signal()
+        with m.If(self.results.tag.valid):
+            m.d.sync += [
+                spikes.eq(Cat(spikes, self.results.spikes)[self._lanes :]),
+                last.eq(self.results.tag.last),
+            ]
+        m.d.sync += complete.eq(self.results.tag.valid & self.results.tag.final)
+
+        m.submodules.steps = steps = memory.Memory(shape=unsigned(self._n + 1), depth=self.DEPTH, init=[])
+        write = steps.write_port()
+        read = steps.read_port(domain="comb")
+        taken = Signal()
+        m.d.comb += [
+            write.en.eq(complete),
+            write.data.eq(Cat(spikes[: self._n], last)),
+            taken.eq(self.o.valid & self.o.ready),
+            Cat(self.o.payload.spikes, self.o.payload.last).eq(read.data),
+        ]
+        m.d.sync += [write.addr.eq(write.addr + complete), read.addr.eq(read.addr + taken)]
+
+        # Steps that wait, and steps that were started and not taken.
+        waiting, started = (Signal(range(self.DEPTH + 1), name=name) for name in ("waiting", "started"))
+        for count, more in ((waiting, complete), (started, self.starts)):
+            with m.If(more != taken):
+                m.d.sync += count.eq(Mux(taken, count - 1, count + 1))
+        m.d.comb += [self.o.valid.eq(waiting != 0), self.full.eq(started == self.DEPTH)]
+        return m
