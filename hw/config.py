@@ -8,10 +8,13 @@ from typing import Any
 from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec, RecurrenceKind
 
-DEFAULT_LANES = 128
-"""Weights added per cycle: two words per event at 256 neurons, and a word that fills 512-deep block RAMs."""
-DEFAULT_UPDATE_LANES = 16
-"""Neurons updated per cycle."""
+PRESETS = {"tiny": (16, 4), "balanced": (128, 16), "fast": (256, 32)}
+"""`lanes` and `update_lanes` of every stage, clipped to its neurons.
+
+``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs; ``fast``
+takes one word per event.
+"""
+DEFAULT_PRESET = "balanced"
 
 
 @dataclass(frozen=True)
@@ -77,19 +80,29 @@ class HardwareConfig:
 
     @classmethod
     def uniform(
-        cls, spec: NetworkSpec, lanes: int = DEFAULT_LANES, update_lanes: int | None = None
+        cls,
+        spec: NetworkSpec,
+        lanes: int | None = None,
+        update_lanes: int | None = None,
+        preset: str = DEFAULT_PRESET,
     ) -> HardwareConfig:
-        """The same widths for every stage, clipped to its neurons.
+        """The same widths for every stage, clipped to its neurons: those of `preset` where none are given.
 
-        Without `update_lanes`, each stage takes the largest width up to 16 that its
+        Without `update_lanes`, each stage takes the largest width up to the preset's that its
         lanes allow.
 
         Raises
         ------
         InputError
-            If a width is not positive, or a given `update_lanes` does not fit a stage.
+            If there is no such preset, a width is not positive, or a given `update_lanes` does not
+            fit a stage.
         """
-        wanted = StageConfig(lanes, DEFAULT_UPDATE_LANES if update_lanes is None else update_lanes)
+        if preset not in PRESETS:
+            raise InputError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}")
+        usual = PRESETS[preset]
+        wanted = StageConfig(
+            usual[0] if lanes is None else lanes, usual[1] if update_lanes is None else update_lanes
+        )
         stages = []
         for stage in spec.stages:
             clipped = min(wanted.lanes, stage.n_out)

@@ -12,7 +12,7 @@ from fxp_model.network import run
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
 from hw.config import HardwareConfig
 from hw.emit import EmittedCore
-from hw.estimate.latency import event_counts, lower_bound, sample_cycles
+from hw.estimate.latency import clip_cycles, event_counts, lower_bound
 
 
 def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> dict[str, Any]:
@@ -37,17 +37,14 @@ def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> di
         )
     trace = run(artifact.network, artifact.stimulus)
     events = event_counts(trace, artifact.stimulus)
-    clips: list[dict[str, Any]] = []
-    for sample in range(artifact.stimulus.shape[1]):
-        own = [count[:, sample] for count in events]
-        clips.append(
-            {
-                "steps": len(own[0]),
-                "events": [int(count.sum()) for count in own],
-                "cycles": sample_cycles(spec, config, own),
-                "lower_bound_cycles": lower_bound(spec, config, own),
-            }
-        )
+    steps, samples = events[0].shape
+    cycles = clip_cycles(spec, config, events, [steps] * samples)
+    bounds = lower_bound(spec, config, events, [steps] * samples)
+    totals = np.stack([count.sum(axis=0) for count in events], axis=1)
+    clips = [
+        {"steps": steps, "events": into, "cycles": taken, "lower_bound_cycles": bound}
+        for into, taken, bound in zip(totals.tolist(), cycles.tolist(), bounds.tolist(), strict=True)
+    ]
     return {
         "layers": layers,
         "memories": [

@@ -15,7 +15,7 @@ from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.cli import run, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
-from hw.config import DEFAULT_LANES, HardwareConfig
+from hw.options import add_width_options, config_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
 from tb.cosim import cosimulate
@@ -46,14 +46,13 @@ def main() -> int:
     parser.add_argument(
         "--level-clips", type=int, default=3, help="clips compared membrane by membrane (%(default)s)"
     )
-    parser.add_argument("--lanes", type=int, default=DEFAULT_LANES, help="as of gen_hw.py (%(default)s)")
-    parser.add_argument("--update-lanes", type=int, help="as of gen_hw.py")
+    add_width_options(parser)
     parser.add_argument("--out", type=Path, default=Path("build/cosim"), help="work folder (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
     args = parser.parse_args()
 
     artifact = load_artifact(args.artifact)
-    config = HardwareConfig.uniform(artifact.network.spec, args.lanes, args.update_lanes)
+    config = config_of(args, artifact.network.spec)
     for option, least in (("verilator_clips", 0), ("icarus_clips", 0), ("level_clips", 1)):
         if getattr(args, option) < least:
             name = option.replace("_", "-")

@@ -9,7 +9,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.cli import run
 from fxp_model.pretrained import add_artifact_argument
 from hw.build import build, module_name
-from hw.config import DEFAULT_LANES, HardwareConfig
+from hw.options import add_width_options, config_of
 
 
 def main() -> int:
@@ -18,18 +18,10 @@ def main() -> int:
     add_artifact_argument(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>)")
     parser.add_argument("--name", help="Verilog module (default: from the artifact's name)")
-    parser.add_argument(
-        "--lanes",
-        type=int,
-        default=DEFAULT_LANES,
-        help="weights added per cycle in every stage (%(default)s)",
-    )
-    parser.add_argument(
-        "--update-lanes", type=int, help="neurons updated per cycle in every stage (default: up to 16)"
-    )
+    add_width_options(parser)
     args = parser.parse_args()
     artifact = load_artifact(args.artifact)
-    config = HardwareConfig.uniform(artifact.network.spec, args.lanes, args.update_lanes)
+    config = config_of(args, artifact.network.spec)
     name = args.name or module_name(artifact)
     out = args.out or Path("build") / name
     build(artifact, config, name, out)

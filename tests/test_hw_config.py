@@ -24,6 +24,15 @@ def test_uniform_widths_are_clipped_to_each_stage() -> None:
     )
 
 
+def test_presets_give_widths_that_options_replace() -> None:
+    assert HardwareConfig.uniform(SHD, preset="tiny").stages == (StageConfig(16, 4),) * 3
+    assert HardwareConfig.uniform(SHD, preset="fast").stages[0] == StageConfig(256, 32)
+    assert HardwareConfig.uniform(SHD, 64, preset="fast").stages[0] == StageConfig(64, 32)
+    assert HardwareConfig.uniform(SHD, preset="balanced") == HardwareConfig.uniform(SHD)
+    with pytest.raises(InputError, match=r"^preset must be one of tiny, balanced, fast, not 'huge'$"):
+        HardwareConfig.uniform(SHD, preset="huge")
+
+
 @pytest.mark.parametrize(
     ("lanes", "update_lanes"), [(1, 1), (2, 2), (7, 7), (12, 12), (17, 1), (19, 1), (20, 16), (48, 16)]
 )

@@ -5,12 +5,24 @@ import pytest
 
 from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.latency import event_counts, lower_bound, run_timing, sample_cycles
+from hw.estimate.latency import clip_cycles, event_counts, lower_bound, run_timing
 from tests.oracles.plain_networks import SHD, network_spec
 from tests.oracles.random_networks import random_counts, random_network
 
 ONE = network_spec(1, 1, 1)
+
+
+def cycles_of(spec: NetworkSpec, config: HardwareConfig, events: list) -> int:
+    """Of one sample, `events` (T,) per stage."""
+    return int(clip_cycles(spec, config, [count[:, np.newaxis] for count in events], [len(events[0])])[0])
+
+
+def bound_of(spec: NetworkSpec, config: HardwareConfig, events: list) -> int:
+    return int(lower_bound(spec, config, [count[:, np.newaxis] for count in events], [len(events[0])])[0])
+
+
 NARROW = HardwareConfig((StageConfig(1, 1), StageConfig(1, 1)))
 
 
@@ -22,14 +34,14 @@ def test_a_sample_without_events_by_hand() -> None:
     """
     timing = run_timing(ONE, NARROW, [np.array([0]), np.array([0])], [1])
     assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 28, 29)
-    assert timing.run_cycles == sample_cycles(ONE, NARROW, [np.array([0]), np.array([0])]) == 30
+    assert timing.run_cycles == cycles_of(ONE, NARROW, [np.array([0]), np.array([0])]) == 30
 
 
 @pytest.mark.parametrize(("update_lanes", "distance"), [(16, 16), (32, 8), (64, 5), (256, 5)])
 def test_steps_without_events_follow_each_other_by_a_sweep(update_lanes: int, distance: int) -> None:
     """Of 256 / `update_lanes` groups; 5 at least, as a membrane is written four cycles after it is read."""
     config = HardwareConfig(tuple(StageConfig(n, min(update_lanes, n)) for n in (256, 256, 20)))
-    cycles = [sample_cycles(SHD, config, [np.zeros(steps, dtype=int)] * 3) for steps in (50, 51)]
+    cycles = [cycles_of(SHD, config, [np.zeros(steps, dtype=int)] * 3) for steps in (50, 51)]
     assert cycles[1] - cycles[0] == distance
 
 
@@ -37,9 +49,9 @@ def test_the_busiest_stage_sets_the_pace() -> None:
     """More work than any sweep in every step: a step more costs its words and its marker."""
     config = HardwareConfig.uniform(SHD, lanes=64, update_lanes=16)
     events = [np.full(60, 10), np.full(60, 40), np.full(60, 12)]
-    cycles = [sample_cycles(SHD, config, [count[:steps] for count in events]) for steps in (50, 60)]
+    cycles = [cycles_of(SHD, config, [count[:steps] for count in events]) for steps in (50, 60)]
     assert cycles[1] - cycles[0] == 10 * (4 * 40 + 1)
-    assert lower_bound(SHD, config, events) == 60 * (4 * 40 + 1)
+    assert bound_of(SHD, config, events) == 60 * (4 * 40 + 1)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -49,15 +61,30 @@ def test_a_run_is_above_its_bound_and_grows_with_its_events(seed: int) -> None:
     events = [rng.integers(0, 30, 40) for _ in range(3)]
     lengths = [1, 9, 2, 28]
     timing = run_timing(SHD, config, events, lengths)
-    assert timing.run_cycles > lower_bound(SHD, config, events)
+    assert timing.run_cycles > bound_of(SHD, config, events)
     assert np.all(np.diff(timing.last_out) > SHD.n_out)
     assert np.all(timing.first_in[1:] > timing.last_in[:-1])
-    assert timing.last_out[0] + 1 == sample_cycles(SHD, config, [count[:1] for count in events])
+    assert timing.last_out[0] + 1 == cycles_of(SHD, config, [count[:1] for count in events])
 
     stage, step = rng.integers(3), rng.integers(40)
     events[stage][step] += 1
     later = run_timing(SHD, config, events, lengths)
     assert np.all(later.last_out >= timing.last_out)
+
+
+def test_clips_side_by_side_take_the_cycles_that_each_takes_alone() -> None:
+    rng = np.random.default_rng(3)
+    config = HardwareConfig.uniform(SHD, 100)
+    lengths = [1, 40, 7, 33]
+    events = [rng.integers(0, 90, (40, 4)) for _ in range(3)]
+    cycles = clip_cycles(SHD, config, events, lengths)
+    for clip, length in enumerate(lengths):
+        own = [count[:length, clip] for count in events]
+        assert cycles[clip] == run_timing(SHD, config, own, [length]).run_cycles
+    padded = [np.where(np.arange(40)[:, None] < lengths, count, 0) for count in events]
+    assert np.all(lower_bound(SHD, config, padded, lengths) < cycles)
+    with pytest.raises(InputError, match=r"^lengths of samples must be 4 of 1..40, not \[1, 41, 7, 33\]$"):
+        clip_cycles(SHD, config, events, [1, 41, 7, 33])
 
 
 def test_event_counts_are_those_of_the_trace() -> None:
@@ -79,8 +106,12 @@ EVENTS = [np.zeros(4, dtype=int)] * 3
     ("events", "lengths", "message"),
     [
         (EVENTS[:2], [4], "events must be of 3 stages, not 2"),
-        ([*EVENTS[:2], np.zeros(4)], [4], "events into readout must be integers of shape .*, not float64 .*"),
-        ([*EVENTS[:2], np.zeros(3, dtype=int)], [4], r"events into readout must be .* \(4,\), not .* \(3,\)"),
+        ([*EVENTS[:2], np.zeros(4)], [4], "events into readout must be integers .*, not float64 .*"),
+        (
+            [*EVENTS[:2], np.zeros(3, dtype=int)],
+            [4],
+            r"events into readout must be .*, not int64 of shape \(3,\)",
+        ),
         ([*EVENTS[:2], np.array([0, 0, -2, 0])], [4], "events into readout must be 0 or more, not -2"),
         (EVENTS, [3], r"lengths of samples must be positive and sum to 4, not \[3\]"),
         (EVENTS, [4, 0], r"lengths of samples must be positive and sum to 4, not \[4, 0\]"),

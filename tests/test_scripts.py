@@ -31,6 +31,8 @@ USAGE_ERRORS = [
     ("gen_hw.py", ("--name", "module"), "name of a core must not be a word of Verilog, and 'module' is one"),
     ("cosim.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("cosim.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
+    ("latency.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
+    ("latency.py", ("--data", "nowhere"), "nowhere"),
     ("cosim.py", ("--level-clips", "0"), "--level-clips must be at least 1, not 0"),
     ("cosim.py", ("--icarus-clips", "-1"), "--icarus-clips must be at least 0, not -1"),
     (

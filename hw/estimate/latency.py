@@ -13,6 +13,7 @@ constant comes from the component that causes it. It equals simulation, or a ben
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,9 +27,11 @@ from hw.config import HardwareConfig
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
-from hw.rtl.skid_buffer import SkidBuffer
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.synapse_array import SynapseArray
+
+Counts = NDArray[np.integer]
+Cycles = NDArray[np.int64]
 
 NEVER = -(1 << 40)
 """Cycle of what has not happened yet."""
@@ -64,25 +67,55 @@ def event_counts(trace: Trace, counts: NDArray[np.integer]) -> tuple[NDArray[np.
     return tuple(np.count_nonzero(x, axis=2).astype(np.int64) for x in inputs)
 
 
-def sample_cycles(spec: NetworkSpec, config: HardwareConfig, events: Sequence[NDArray[np.integer]]) -> int:
-    """Cycles of one sample on an idle core; `events` (T,) per stage."""
-    return int(run_timing(spec, config, events, [len(events[0])]).sample_cycles[0])
+def lower_bound(
+    spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int] | Cycles
+) -> Cycles:
+    """Cycles (B,) that no core of these widths can go below: words and markers through its busiest stage.
+
+    `events` (T, B) per stage and `lengths` (B,) as of `clip_cycles`.
+    """
+    counts = _checked(spec, config, events, 2)
+    words = [widths.words(stage.n_out) for stage, widths in zip(spec.stages, config.stages, strict=True)]
+    busiest: Cycles = np.max(counts.sum(axis=1) * np.array(words)[:, np.newaxis], axis=0)
+    return busiest + np.asarray(lengths)
 
 
-def lower_bound(spec: NetworkSpec, config: HardwareConfig, events: Sequence[NDArray[np.integer]]) -> int:
-    """Cycles that no core of these widths can go below: words and markers through its busiest stage."""
-    _check(spec, config, events)
-    return max(
-        int(np.sum(np.asarray(count) * widths.words(stage.n_out) + 1))
-        for stage, widths, count in zip(spec.stages, config.stages, events, strict=True)
-    )
+def clip_cycles(
+    spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int] | Cycles
+) -> Cycles:
+    """Cycles of each of several samples (B,), each on an idle core.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    config : HardwareConfig
+    events : (T, B) integers per stage
+        Events into each stage in each step, such as `event_counts` or ``fxp_model.engine`` gives them.
+    lengths : (B,) integers
+        Steps of each sample, 1 .. T.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not agree.
+    """
+    counts = _checked(spec, config, events, 2)
+    steps, samples = counts.shape[1:]
+    ends = np.asarray(lengths, dtype=np.int64) - 1
+    if ends.shape != (samples,) or np.any((ends < 0) | (ends >= steps)):
+        raise InputError(f"lengths of samples must be {samples} of 1..{steps}, not {list(lengths)}")
+    cores = _Cores(spec, config, samples)
+    first_in, cycles = np.zeros(samples, np.int64), np.zeros(samples, np.int64)
+    for step in range(steps):
+        beats = cores.step(counts[:, step], ends == step)
+        if step == 0:
+            first_in = beats.first_in
+        cycles = np.where(ends == step, beats.last_out - first_in + 1, cycles)
+    return cycles
 
 
 def run_timing(
-    spec: NetworkSpec,
-    config: HardwareConfig,
-    events: Sequence[NDArray[np.integer]],
-    lengths: Sequence[int],
+    spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int]
 ) -> RunTiming:
     """When each of several samples, sent back to back, enters and leaves the core.
 
@@ -100,52 +133,67 @@ def run_timing(
     InputError
         If the shapes do not agree.
     """
-    _check(spec, config, events)
-    if any(length < 1 for length in lengths) or sum(lengths) != len(events[0]):
+    counts = _checked(spec, config, events, 1)
+    if any(length < 1 for length in lengths) or sum(lengths) != counts.shape[1]:
         raise InputError(
-            f"lengths of samples must be positive and sum to {len(events[0])}, not {list(lengths)}"
+            f"lengths of samples must be positive and sum to {counts.shape[1]}, not {list(lengths)}"
         )
-    ends = np.cumsum(lengths) - 1
-    stages = list(zip(spec.stages, config.stages, strict=True))
-    links = [_Link(widths.words(stage.n_out)) for stage, widths in stages]
-    latencies = [SynapseArray.latency(stage) for stage in spec.stages]
-    groups = [widths.groups(stage.n_out) for stage, widths in stages]
-    released = [SynapseArray.released(stage, widths) for stage, widths in stages]
-    distances = [NeuronUpdate.distance(stage, widths) for stage, widths in stages]
-    readout = len(links) - 1
-    start = [NEVER] * len(links)  # first fetch of the latest sweep
-    taken = [(NEVER,) * SpikeQueue.DEPTH] * len(links)  # latest transfers from spike queue to encoder
-    occupied_until = NEVER
-    beats = np.zeros((len(ends), 4), dtype=np.int64)
+    core = _Cores(spec, config, 1)
+    beats = np.zeros((4, len(lengths)), dtype=np.int64)
+    step = 0
+    for sample, length in enumerate(lengths):
+        for place in range(length):
+            now = core.step(counts[:, step, np.newaxis], np.array([place == length - 1]))
+            if place == 0:
+                beats[0, sample] = now.first_in[0]
+            step += 1
+        beats[1:, sample] = now.last_in[0], now.first_out[0], now.last_out[0]
+    return RunTiming(*beats)
 
-    sample = 0
-    opens = True
-    for step, counts in enumerate(zip(*(np.asarray(count).tolist() for count in events), strict=True)):
-        closes = step == ends[sample]
-        ready_from = 0
-        for stage, (link, count) in enumerate(zip(links, counts, strict=True)):
-            link.transfer(count, ready_from, start[stage] + released[stage])
-            if stage == 0:
-                beats[sample, 1] = link.marker_in
-                if opens:
-                    beats[sample, 0] = link.first_in
-            offered = link.taken + latencies[stage] + 1
-            swept = start[stage] + distances[stage]
+
+class _Cores:
+    """Cores of one kind, each with a sample of its own; all arrays are of shape (cores,)."""
+
+    def __init__(self, spec: NetworkSpec, config: HardwareConfig, cores: int) -> None:
+        stages = list(zip(spec.stages, config.stages, strict=True))
+        never = np.full(cores, NEVER)
+        self._n_out = spec.n_out
+        self._links = [_Link(widths.words(stage.n_out), never) for stage, widths in stages]
+        self._latencies = [SynapseArray.latency(stage) for stage in spec.stages]
+        self._groups = [widths.groups(stage.n_out) for stage, widths in stages]
+        self._released = [SynapseArray.released(stage, widths) for stage, widths in stages]
+        self._distances = [NeuronUpdate.distance(stage, widths) for stage, widths in stages]
+        self._start = [never] * len(stages)  # first fetch of the latest sweep
+        # the latest transfers from each spike queue to its encoder, the oldest first
+        self._taken = [deque([never] * SpikeQueue.DEPTH, SpikeQueue.DEPTH) for _ in spec.layers]
+        self._occupied_until = never
+
+    def step(self, counts: Cycles, closes: NDArray[np.bool_]) -> RunTiming:
+        """Follow a step through the cores: `counts` (stages, cores) events, `closes` where a sample ends.
+
+        The beats of `RunTiming` are those of the step as if it were the first and last of a sample.
+        """
+        readout = len(self._links) - 1
+        ready_from = np.zeros_like(counts[0])
+        for stage, (link, count) in enumerate(zip(self._links, counts, strict=True)):
+            link.transfer(count, ready_from, self._start[stage] + self._released[stage])
+            start = np.maximum(
+                link.taken + self._latencies[stage] + 1, self._start[stage] + self._distances[stage]
+            )
             if stage == readout:
-                start[stage] = max(offered, swept, occupied_until if closes else NEVER)
-                continue
-            oldest, *later = taken[stage]
-            start[stage] = max(offered, swept, oldest + 1)
-            complete = start[stage] + groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
-            taken[stage] = (*later, max(complete, links[stage + 1].source_free))
-            ready_from = taken[stage][-1] + EventEncoder.LATENCY
-        opens = closes
-        if closes:
-            first_score = start[readout] + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
-            beats[sample, 2:] = first_score, first_score + spec.n_out
-            occupied_until = first_score + spec.n_out - ScoreUnit.RELEASE
-            sample += 1
-    return RunTiming(*beats.T)
+                start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
+            else:
+                taken = self._taken[stage]
+                start = np.maximum(start, taken[0] + 1)
+                offered = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
+                taken.append(np.maximum(offered, self._links[stage + 1].source_free))
+                ready_from = taken[-1] + EventEncoder.LATENCY
+            self._start[stage] = start
+        first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
+        last_out = first_out + self._n_out
+        self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
+        first = self._links[0]
+        return RunTiming(first.first_in, first.marker_in, first_out, last_out)
 
 
 class _Link:
@@ -156,45 +204,49 @@ class _Link:
     source_free : cycle from which on the encoder takes another step
     """
 
-    def __init__(self, words: int) -> None:
+    def __init__(self, words: int, never: Cycles) -> None:
         self._words = words
-        self._before = self.taken = NEVER  # when the array took the last two items
-        self.first_in = self.marker_in = self.source_free = NEVER
+        self._before = self.taken = never  # when the array took the last two items
+        self.first_in = self.marker_in = self.source_free = never
 
-    def transfer(self, count: int, ready_from: int, released: int) -> None:
+    def transfer(self, count: Cycles, ready_from: Cycles, released: Cycles) -> None:
         """Pass on a step of `count` events, then its marker.
 
         The source has the first item from cycle `ready_from` on, and one more each cycle; an item enters
-        the buffer when the item two before it has left. The array takes an event with its last
-        word, and the marker from the cycle `released` on.
+        the buffer when the item two before it has left, and leaves it one cycle later at the
+        earliest. The array takes an event with its last word, and the marker from the
+        cycle `released` on. So events leave W cycles apart from the first one on, and each enters in
+        the cycle after the event two before it leaves.
         """
-        enters = max(ready_from, self.marker_in + 1) - 1
-        self.source_free = max(ready_from - 1, self.marker_in)
-        for item in range(count + 1):
-            enters = max(enters, self._before) + 1
-            if item == 0:
-                self.first_in = enters
-            leaves = max(enters + SkidBuffer.LATENCY, self.taken + 1)
-            if item < count:
-                self.source_free = enters
-                leaves += self._words - 1
-            else:
-                leaves = max(leaves, released)
-            self._before, self.taken = self.taken, leaves
-        self.marker_in = enters
+        some, words = count > 0, self._words
+        first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
+        base = np.maximum(first, self.taken)  # event i leaves in cycle base + (i + 1) W
+        enters = base + (count - 2) * words + 1  # the last event, and W cycles later the marker
+        idle = np.maximum(ready_from - 1, self.marker_in)
+        self.source_free = np.where(some, np.where(count > 1, enters, first), idle)
+        self.first_in = first
+        self.marker_in = np.where(some, enters + words, first)
+        last = base + count * words
+        self._before = np.where(some, last, self.taken)
+        self.taken = np.maximum(last + 1, released)
 
 
-def _check(spec: NetworkSpec, config: HardwareConfig, events: Sequence[NDArray[np.integer]]) -> None:
-    """Raise `InputError` unless `config` and `events` fit `spec`."""
+def _checked(
+    spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], dimensions: int
+) -> NDArray[np.int64]:
+    """`events` as one array (stages, T, ..); `InputError` unless they and `config` fit `spec`."""
     config.check(spec)
     if len(events) != len(spec.stages):
         raise InputError(f"events must be of {len(spec.stages)} stages, not {len(events)}")
+    shape = np.shape(events[0])
+    wanted = "(T,)" if dimensions == 1 else "(T, B)"
     for name, counts in zip(spec.stage_names, events, strict=True):
         array = np.asarray(counts)
-        if array.dtype.kind not in "iu" or array.shape != np.shape(events[0]) or array.ndim != 1:
+        if array.dtype.kind not in "iu" or array.shape != shape or array.ndim != dimensions:
             raise InputError(
-                f"events into {name} must be integers of shape ({len(events[0])},), "
+                f"events into {name} must be integers of one shape {wanted} for all stages, "
                 f"not {array.dtype} of shape {array.shape}"
             )
         if array.size and array.min() < 0:
             raise InputError(f"events into {name} must be 0 or more, not {array.min()}")
+    return np.stack([np.asarray(counts, dtype=np.int64) for counts in events])

@@ -1,0 +1,31 @@
+"""Options of the scripts that say how wide a core is."""
+
+from __future__ import annotations
+
+import argparse
+
+from fxp_model.spec import NetworkSpec
+from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
+
+
+def add_width_options(parser: argparse.ArgumentParser) -> None:
+    """Give a script ``--preset``, ``--lanes`` and ``--update-lanes``."""
+    add = parser.add_argument_group("widths of the core").add_argument
+    choices = ", ".join(f"{name} {lanes}/{update}" for name, (lanes, update) in PRESETS.items())
+    add(
+        "--preset",
+        choices=tuple(PRESETS),
+        default=DEFAULT_PRESET,
+        help=f"lanes/update-lanes of every stage: {choices} (default: {DEFAULT_PRESET})",
+    )
+    add("--lanes", type=int, help="weights added per cycle in every stage (default: the preset's)")
+    add(
+        "--update-lanes",
+        type=int,
+        help="neurons updated per cycle in every stage (default: up to the preset's)",
+    )
+
+
+def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
+    """The configuration that the options of `add_width_options` ask for."""
+    return HardwareConfig.uniform(spec, args.lanes, args.update_lanes, args.preset)

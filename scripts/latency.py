@@ -1,0 +1,64 @@
+"""Cycles of a core on every clip of a data set, exactly, without simulating it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from fxp_model.artifact import load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.data import frames_for
+from fxp_model.engine import Engine
+from fxp_model.pretrained import add_artifact_argument
+from hw.estimate.latency import clip_cycles, lower_bound
+from hw.options import add_width_options, config_of
+
+BINS = 12
+BAR = 50
+
+
+def main() -> int:
+    """Parse the arguments, run the engine, follow its events through the core, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_artifact_argument(parser)
+    parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
+    parser.add_argument("--split", default="val", help="%(default)s")
+    add_width_options(parser)
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
+    args = parser.parse_args()
+
+    artifact = load_artifact(args.artifact)
+    spec = artifact.network.spec
+    config = config_of(args, spec)
+    frames = frames_for(artifact, args.data, args.split)
+    events = Engine(artifact.network).run(frames.counts, frames.lengths).events
+    cycles = clip_cycles(spec, config, events, frames.lengths)
+    bounds = lower_bound(spec, config, events, frames.lengths)
+    summary: dict[str, Any] = {
+        "artifact": artifact.name,
+        "data": args.data,
+        "split": args.split,
+        "hardware": config.to_dict(),
+        "clips": len(cycles),
+        "cycles_mean": float(cycles.mean()),
+        "cycles_max": int(cycles.max()),
+        "lower_bound_mean": float(bounds.mean()),
+        "events_mean": dict(
+            zip(spec.stage_names, (float(count.sum(axis=0).mean()) for count in events), strict=True)
+        ),
+    }
+    if args.json:
+        write_json(args.json, summary)
+        return 0
+    print("\n".join(f"{key:20}{summary[key]}" for key in summary if key != "hardware"))
+    print(f"above the bound     {cycles.mean() / bounds.mean() - 1:.1%}")
+    clips, edges = np.histogram(cycles, BINS)
+    for count, low in zip(clips, edges, strict=False):
+        print(f"{low:12,.0f} {'#' * round(BAR * count / clips.max())} {count}")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
