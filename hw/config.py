@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fxp_model.errors import InputError
-from fxp_model.spec import NetworkSpec, RecurrenceKind
+from fxp_model.spec import NetworkSpec
 
 PRESETS = {"tiny": (16, 4), "balanced": (128, 16), "fast": (256, 32)}
 """`lanes` and `update_lanes` of every stage, clipped to its neurons.
@@ -120,11 +120,6 @@ class HardwareConfig:
             raise InputError(f"hardware must be of {len(spec.stages)} stages, not {len(self.stages)}")
         for name, stage, config in zip(spec.stage_names, spec.stages, self.stages, strict=True):
             config.check(name, stage.n_out)
-        for name, layer in zip(spec.stage_names, spec.layers, strict=False):
-            if layer.recurrence is not None and layer.recurrence.kind is not RecurrenceKind.CONV:
-                raise InputError(
-                    f"{name}: hardware supports recurrence conv or none, not {layer.recurrence.kind}"
-                )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

@@ -90,8 +90,8 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
     Raises
     ------
     InputError
-        If the configuration does not fit the network, the network cannot be built
-        (dense recurrence), or `name` is not a plain Verilog identifier or is a reserved word.
+        If the configuration does not fit the network, or `name` is not a plain Verilog identifier or
+        is a reserved word.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InputError(f"name of a core must be letters, digits and _, not {name!r}")

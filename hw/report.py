@@ -36,7 +36,7 @@ def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> di
             }
         )
     trace = run(artifact.network, artifact.stimulus)
-    events = event_counts(trace, artifact.stimulus)
+    events = event_counts(artifact.network, trace, artifact.stimulus)
     steps, samples = events[0].shape
     cycles = clip_cycles(spec, config, events, [steps] * samples)
     bounds = lower_bound(spec, config, events, [steps] * samples)

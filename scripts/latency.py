@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import run, write_json
-from fxp_model.data import frames_for
+from fxp_model.data import EncodedSplit, frames_for
 from fxp_model.engine import Engine
+from fxp_model.network import Network
 from fxp_model.pretrained import add_artifact_argument
-from hw.estimate.latency import clip_cycles, lower_bound
+from hw.estimate.latency import clip_cycles, dense_layers, event_counts, lower_bound
 from hw.options import add_width_options, config_of
 
 BINS = 12
 BAR = 50
+
+
+def events_of(network: Network, frames: EncodedSplit) -> Sequence[NDArray[np.int64]]:
+    """Events into each synapse array, as `clip_cycles` takes them."""
+    engine = Engine(network)
+    if not dense_layers(network.spec):
+        return engine.run(frames.counts, frames.lengths).events
+    within = np.arange(len(frames.counts))[:, np.newaxis] < frames.lengths
+    counts = event_counts(network, engine.trace(frames.counts), frames.counts)
+    return [count * within for count in counts]
 
 
 def main() -> int:
@@ -33,7 +46,7 @@ def main() -> int:
     spec = artifact.network.spec
     config = config_of(args, spec)
     frames = frames_for(artifact, args.data, args.split)
-    events = Engine(artifact.network).run(frames.counts, frames.lengths).events
+    events = events_of(artifact.network, frames)
     cycles = clip_cycles(spec, config, events, frames.lengths)
     bounds = lower_bound(spec, config, events, frames.lengths)
     summary: dict[str, Any] = {

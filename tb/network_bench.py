@@ -166,10 +166,11 @@ class NetworkBench:
         """
         spec = self.network.spec
         samples = [sample.counts for sample in self.decoder.samples]
-        counted = [event_counts(run(self.network, x[:, np.newaxis]), x[:, np.newaxis]) for x in samples]
-        events = [
-            np.concatenate([part[stage][:, 0] for part in counted]) for stage in range(len(spec.stages))
-        ]
+        counted = []
+        for x in samples:
+            alone = x[:, np.newaxis]
+            counted.append(event_counts(self.network, run(self.network, alone), alone))
+        events = [np.concatenate([count[:, 0] for count in array]) for array in zip(*counted, strict=True)]
         predicted = run_timing(spec, config, events, [len(x) for x in samples])
         for name, cycles in self.timing.per_sample().items():
             expected = getattr(predicted, name)

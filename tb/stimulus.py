@@ -205,11 +205,12 @@ def _draw_layer(rng: Rng, n_in: int, n_out: int, input_bits: int) -> LayerSpec:
     recurrence = None
     if rng.random() < 0.85:
         weight = common["weight"]
+        conv = rng.random() < 0.7
         recurrence = RecurrenceSpec(
-            RecurrenceKind.CONV,
+            RecurrenceKind.CONV if conv else RecurrenceKind.DENSE,
             weight=_signed(int(rng.integers(2, 11)), weight.frac_bits + int(rng.integers(-3, 3))),
             max_delay=int(rng.choice([0, 1, 2, 5, 15, 31, 63, 90])),
-            kernel_size=int(rng.choice([1, 3, 5, 7])),
+            kernel_size=int(rng.choice([1, 3, 5, 7])) if conv else 0,
         )
     if rng.random() < 0.15:
         # nothing to round: the membrane is as fine as every term, and beta is 0 or 1
@@ -288,7 +289,8 @@ def _draw_recurrence(rng: Rng, spec: RecurrenceSpec, n_out: int) -> dict[str, Co
     # some short enough to matter in a short sample, and both ends of the range
     delays = np.where(rng.random(n_out) < 0.6, np.minimum(delays, rng.integers(0, 6)), delays)
     delays[rng.integers(n_out)] = spec.max_delay
-    return {"recurrent": _codes(rng, spec.weight, (spec.kernel_size,)), "delay_steps": delays}
+    shape = (spec.kernel_size,) if spec.kind is RecurrenceKind.CONV else (n_out, n_out)
+    return {"recurrent": _codes(rng, spec.weight, shape), "delay_steps": delays}
 
 
 def _codes(rng: Rng, fmt: QFormat, shape: tuple[int, ...]) -> Counts:

@@ -9,7 +9,7 @@ import pytest
 
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network, run
-from fxp_model.spec import LayerSpec, ReadoutMode, ResetMode
+from fxp_model.spec import LayerSpec, ReadoutMode, RecurrenceKind, ResetMode
 from hw.protocol import Beat, encode_sample
 from tb.monitors import SampleDecoder
 from tb.stimulus import (
@@ -50,7 +50,10 @@ def _layer_kinds(layer: LayerSpec) -> Iterator[str]:
     if layer.recurrence is None:
         yield "no_recurrence"
         return
-    yield f"kernel_{layer.recurrence.kernel_size}"
+    if layer.recurrence.kind is RecurrenceKind.DENSE:
+        yield "dense_recurrence"
+    else:
+        yield f"kernel_{layer.recurrence.kernel_size}"
     if layer.recurrence.kernel_size > layer.n_out:
         yield "kernel_wider_than_layer"
     if layer.recurrence.max_delay == 0:
@@ -92,6 +95,7 @@ WANTED = (
     "kernel_wider_than_layer",
     "lsb_above_1",
     "no_delay_at_all",
+    "dense_recurrence",
     "no_recurrence",
     "nothing_rounded",
     "one_class",

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from fxp_model.errors import InputError
-from fxp_model.spec import RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
-from tests.oracles.plain_networks import BYTE, SHD, network_spec
+from tests.oracles.plain_networks import SHD
 
 
 def test_uniform_widths_are_clipped_to_each_stage() -> None:
@@ -76,12 +75,6 @@ def test_widths_that_do_not_fit_are_refused(stages: list[tuple[int, int]], messa
     config = HardwareConfig(tuple(StageConfig(*widths) for widths in stages))
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         config.check(SHD)
-
-
-def test_a_dense_recurrence_is_refused_by_name() -> None:
-    spec = network_spec(4, 4, 2, recurrence=RecurrenceSpec(RecurrenceKind.DENSE, BYTE, max_delay=3))
-    with pytest.raises(InputError, match=r"^layer0: hardware supports recurrence conv or none, not dense$"):
-        HardwareConfig.uniform(spec)
 
 
 def test_a_configuration_survives_json_form() -> None:

@@ -92,7 +92,7 @@ def test_event_counts_are_those_of_the_trace() -> None:
     network = random_network(rng)
     counts = random_counts(rng, network.spec, steps=5, samples=2)
     trace = run(network, counts)
-    into = event_counts(trace, counts)
+    into = event_counts(network, trace, counts)
     assert len(into) == len(network.spec.stages)
     assert into[0][3, 1] == sum(count > 0 for count in counts[3, 1])
     for spikes, layer in zip(into[1:], trace.layers, strict=True):
@@ -105,7 +105,7 @@ EVENTS = [np.zeros(4, dtype=int)] * 3
 @pytest.mark.parametrize(
     ("events", "lengths", "message"),
     [
-        (EVENTS[:2], [4], "events must be of 3 stages, not 2"),
+        (EVENTS[:2], [4], "events must be of layer0, layer1, readout, not 2 arrays"),
         ([*EVENTS[:2], np.zeros(4)], [4], "events into readout must be integers .*, not float64 .*"),
         (
             [*EVENTS[:2], np.zeros(3, dtype=int)],

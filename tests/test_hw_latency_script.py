@@ -44,7 +44,7 @@ def test_the_script_gives_the_cycles_of_the_golden_model(folder: Path, preset: s
     cycles, bounds, events = [], [], []
     for clip, length in enumerate(frames.lengths):
         counts = frames.counts[:length, clip : clip + 1]
-        own = event_counts(run(artifact.network, counts), counts)
+        own = event_counts(artifact.network, run(artifact.network, counts), counts)
         cycles += clip_cycles(spec, config, own, [length]).tolist()
         bounds += lower_bound(spec, config, own, [length]).tolist()
         events.append([int(count.sum()) for count in own])

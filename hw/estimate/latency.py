@@ -21,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
-from fxp_model.spec import NetworkSpec
+from fxp_model.network import Network
+from fxp_model.spec import NetworkSpec, RecurrenceKind
 from fxp_model.trace import Trace
 from hw.config import HardwareConfig
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.score_unit import ScoreUnit
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.synapse_array import SynapseArray
@@ -61,10 +63,36 @@ class RunTiming:
         return int(self.last_out[-1] - self.first_in[0] + 1)
 
 
-def event_counts(trace: Trace, counts: NDArray[np.integer]) -> tuple[NDArray[np.int64], ...]:
-    """Events into each stage, (T, B) per stage, of the run of `trace` on the input `counts` (T, B, n_in)."""
+def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles, ...]:
+    """Events of the run of `trace` on the input `counts` (T, B, n_in), (T, B) for each synapse array.
+
+    First those into each stage, then, in the order of the layers, the delayed spikes of each
+    dense recurrence.
+    """
     inputs = [np.asarray(counts), *(layer.spikes for layer in trace.layers)]
-    return tuple(np.count_nonzero(x, axis=2).astype(np.int64) for x in inputs)
+    own = [np.count_nonzero(x, axis=2).astype(np.int64) for x in inputs]
+    for index in dense_layers(network.spec):
+        spikes, delay_steps = trace.layers[index].spikes, network.params[index].delay_steps
+        assert delay_steps is not None
+        own.append(_delayed_counts(spikes, delay_steps))
+    return tuple(own)
+
+
+def _delayed_counts(spikes: NDArray[np.uint8], delay_steps: NDArray[np.integer]) -> Cycles:
+    """How many neurons have s[m](t) = y[m](t - 1 - d[m]) of NUMERICS.md section 5, (T, B)."""
+    steps = len(spikes)
+    total = np.zeros(spikes.shape[:2], dtype=np.int64)
+    for delay in np.unique(delay_steps):
+        if delay + 1 < steps:
+            alike = spikes[: steps - 1 - delay, :, delay_steps == delay]
+            total[delay + 1 :] += np.count_nonzero(alike, axis=2)
+    return total
+
+
+def dense_layers(spec: NetworkSpec) -> list[int]:
+    """Indices of the layers with dense recurrence."""
+    kinds = [layer.recurrence and layer.recurrence.kind for layer in spec.layers]
+    return [index for index, kind in enumerate(kinds) if kind is RecurrenceKind.DENSE]
 
 
 def lower_bound(
@@ -72,10 +100,11 @@ def lower_bound(
 ) -> Cycles:
     """Cycles (B,) that no core of these widths can go below: words and markers through its busiest stage.
 
-    `events` (T, B) per stage and `lengths` (B,) as of `clip_cycles`.
+    `events` (T, B) and `lengths` (B,) as of `clip_cycles`.
     """
     counts = _checked(spec, config, events, 2)
     words = [widths.words(stage.n_out) for stage, widths in zip(spec.stages, config.stages, strict=True)]
+    words += [words[index] for index in dense_layers(spec)]
     busiest: Cycles = np.max(counts.sum(axis=1) * np.array(words)[:, np.newaxis], axis=0)
     return busiest + np.asarray(lengths)
 
@@ -89,8 +118,8 @@ def clip_cycles(
     ----------
     spec : NetworkSpec
     config : HardwareConfig
-    events : (T, B) integers per stage
-        Events into each stage in each step, such as `event_counts` or ``fxp_model.engine`` gives them.
+    events : (T, B) integers for each synapse array
+        As `event_counts` gives them; without dense recurrence, as ``fxp_model.engine`` does.
     lengths : (B,) integers
         Steps of each sample, 1 .. T.
 
@@ -123,8 +152,8 @@ def run_timing(
     ----------
     spec : NetworkSpec
     config : HardwareConfig
-    events : (T,) integers per stage
-        Events into each stage in each step, over all samples.
+    events : (T,) integers for each synapse array
+        As of `clip_cycles`, over all samples.
     lengths : sequence of int
         Steps of each sample, 1 or more; their sum is T.
 
@@ -166,16 +195,22 @@ class _Cores:
         self._start = [never] * len(stages)  # first fetch of the latest sweep
         # the latest transfers from each spike queue to its encoder, the oldest first
         self._taken = [deque([never] * SpikeQueue.DEPTH, SpikeQueue.DEPTH) for _ in spec.layers]
+        self._recurrent = {
+            index: (_Link(self._links[index].words, never), RecurrentSynapses.latency(spec.layers[index]))
+            for index in dense_layers(spec)
+        }
+        self._opens = np.full(cores, True)  # whether a sample begins with the next step
         self._occupied_until = never
 
     def step(self, counts: Cycles, closes: NDArray[np.bool_]) -> RunTiming:
-        """Follow a step through the cores: `counts` (stages, cores) events, `closes` where a sample ends.
+        """Follow a step through the cores: `counts` (synapse arrays, cores), `closes` where a sample ends.
 
         The beats of `RunTiming` are those of the step as if it were the first and last of a sample.
         """
         readout = len(self._links) - 1
         ready_from = np.zeros_like(counts[0])
-        for stage, (link, count) in enumerate(zip(self._links, counts, strict=True)):
+        recurrent = iter(counts[readout + 1 :])
+        for stage, (link, count) in enumerate(zip(self._links, counts, strict=False)):
             link.transfer(count, ready_from, self._start[stage] + self._released[stage])
             start = np.maximum(
                 link.taken + self._latencies[stage] + 1, self._start[stage] + self._distances[stage]
@@ -183,6 +218,9 @@ class _Cores:
             if stage == readout:
                 start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
             else:
+                if stage in self._recurrent:
+                    ready = self._recurrence(stage, next(recurrent))
+                    start = np.maximum(start, np.where(self._opens, NEVER, ready))
                 taken = self._taken[stage]
                 start = np.maximum(start, taken[0] + 1)
                 offered = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
@@ -192,20 +230,29 @@ class _Cores:
         first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
         last_out = first_out + self._n_out
         self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
+        self._opens = closes
         first = self._links[0]
         return RunTiming(first.first_in, first.marker_in, first_out, last_out)
+
+    def _recurrence(self, stage: int, count: Cycles) -> Cycles:
+        """Cycle from which on the dense recurrence of a layer offers its step, of `count` delayed spikes."""
+        link, latency = self._recurrent[stage]
+        written = self._start[stage] + self._groups[stage] - 1 + NeuronUpdate.LATENCY
+        link.transfer(count, written + 1 + EventEncoder.LATENCY, self._start[stage])
+        return link.taken + latency + 1
 
 
 class _Link:
     """A source of events (``s_axis`` or an encoder), its buffer of two, and the synapse array behind it.
 
+    words : cycles of an event in the array
     first_in, marker_in : cycles in which the first item and the marker of the latest step enter the buffer
     taken : cycle in which the array takes the marker
     source_free : cycle from which on the encoder takes another step
     """
 
     def __init__(self, words: int, never: Cycles) -> None:
-        self._words = words
+        self.words = words
         self._before = self.taken = never  # when the array took the last two items
         self.first_in = self.marker_in = self.source_free = never
 
@@ -218,7 +265,7 @@ class _Link:
         cycle `released` on. So events leave W cycles apart from the first one on, and each enters in
         the cycle after the event two before it leaves.
         """
-        some, words = count > 0, self._words
+        some, words = count > 0, self.words
         first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
         base = np.maximum(first, self.taken)  # event i leaves in cycle base + (i + 1) W
         enters = base + (count - 2) * words + 1  # the last event, and W cycles later the marker
@@ -234,13 +281,14 @@ class _Link:
 def _checked(
     spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], dimensions: int
 ) -> NDArray[np.int64]:
-    """`events` as one array (stages, T, ..); `InputError` unless they and `config` fit `spec`."""
+    """`events` as one array (synapse arrays, T, ..); `InputError` unless they and `config` fit `spec`."""
     config.check(spec)
-    if len(events) != len(spec.stages):
-        raise InputError(f"events must be of {len(spec.stages)} stages, not {len(events)}")
+    names = (*spec.stage_names, *(f"the recurrence of {spec.stage_names[i]}" for i in dense_layers(spec)))
+    if len(events) != len(names):
+        raise InputError(f"events must be of {', '.join(names)}, not {len(events)} arrays")
     shape = np.shape(events[0])
     wanted = "(T,)" if dimensions == 1 else "(T, B)"
-    for name, counts in zip(spec.stage_names, events, strict=True):
+    for name, counts in zip(names, events, strict=True):
         array = np.asarray(counts)
         if array.dtype.kind not in "iu" or array.shape != shape or array.ndim != dimensions:
             raise InputError(

@@ -7,13 +7,14 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.network import StageParams
-from fxp_model.spec import LayerSpec
+from fxp_model.spec import LayerSpec, RecurrenceKind
 from hw.config import StageConfig
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.delay_lines import DelayLines
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout
 from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.synapse_array import SynapseArray
 
@@ -27,7 +28,6 @@ class HiddenLayer(wiring.Component):
     Parameters
     ----------
     spec : LayerSpec
-        With recurrence ``conv`` or without.
     params : StageParams
     config : StageConfig
 
@@ -61,20 +61,35 @@ class HiddenLayer(wiring.Component):
         m.d.comb += [
             spikes.results.eq(update.results),
             spikes.starts.eq(update.fetched.valid & (update.fetched.group == 0)),
-            update.hold.eq(spikes.full),
         ]
         wiring.connect(m, spikes.o, encoder.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
+        if spec.recurrence is None:
+            m.d.comb += update.hold.eq(spikes.full)
+            return m
 
-        if params.recurrent is not None and params.delay_steps is not None:
-            m.submodules.delays = delays = DelayLines(params.delay_steps.tolist(), lanes)
-            m.submodules.conv = conv = ConvEngine(params.recurrent.tolist(), n, lanes)
+        assert params.recurrent is not None
+        assert params.delay_steps is not None
+        m.submodules.delays = delays = DelayLines(params.delay_steps.tolist(), lanes)
+        written = update.results.tag
+        m.d.comb += [
+            delays.written.eq(written),
+            delays.spikes.eq(update.results.spikes),
+            delays.fetched.eq(update.fetched),
+        ]
+        recurrence: ConvEngine | RecurrentSynapses
+        if spec.recurrence.kind is RecurrenceKind.CONV:
+            m.submodules.conv = recurrence = ConvEngine(params.recurrent.tolist(), n, lanes)
+            m.d.comb += update.hold.eq(spikes.full)
+        else:
+            m.submodules.recurrent = recurrence = RecurrentSynapses(spec, params, config)
             m.d.comb += [
-                delays.written.eq(update.results.tag),
-                delays.spikes.eq(update.results.spikes),
-                delays.fetched.eq(update.fetched),
-                conv.fetched.eq(update.fetched),
-                conv.delayed.eq(delays.delayed),
-                update.recurrent.eq(conv.current),
+                recurrence.complete.eq(written.valid & written.final & ~written.last),
+                update.hold.eq(spikes.full | ~recurrence.ready),
             ]
+        m.d.comb += [
+            recurrence.fetched.eq(update.fetched),
+            recurrence.delayed.eq(delays.delayed),
+            update.recurrent.eq(recurrence.current),
+        ]
         return m

@@ -10,11 +10,12 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.network import StageParams
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, ResetMode
+from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 from hw.config import StageConfig
 from hw.rtl.arithmetic import lanes_of, pack, requantized, scaled, times
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
+from hw.rtl.recurrent_synapses import RecurrentSynapses
 
 
 def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
@@ -49,7 +50,7 @@ class NeuronUpdate(wiring.Component):
     hold : In(1)
         While high, no sweep starts.
     fetched : Out(tag_layout)
-        Which group is fetched, if any.
+        Which group is fetched, if any; `first` is that of the next sweep when none runs.
     recurrent : In(update_lanes * current_bits), only with a recurrence
         i_rec of the group fetched two cycles earlier.
     results : Out(results_layout)
@@ -65,13 +66,13 @@ class NeuronUpdate(wiring.Component):
     def distance(cls, spec: IntegratorSpec, config: StageConfig) -> int:
         """Least number of cycles between the starts of two sweeps, G or more.
 
-        A membrane is read in the cycle after it is written, at the earliest; and a group's recurrence
-        looks `ConvEngine.reach` groups ahead.
+        A membrane is read in the cycle after it is written, at the earliest; and a group's convolution
+        looks `ConvEngine.reach` groups ahead. What a dense recurrence adds depends on its events.
         """
         groups = config.groups(spec.n_out)
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
         reach = 0
-        if recurrence is not None:
+        if recurrence is not None and recurrence.kind is RecurrenceKind.CONV:
             reach = ConvEngine.reach(recurrence.kernel_size, spec.n_out, config.update_lanes)
         return max(groups, cls.LATENCY + 1 + reach)
 
@@ -79,9 +80,12 @@ class NeuronUpdate(wiring.Component):
         config.check("stage", spec.n_out)
         self._spec, self._params, self._config = spec, params, config
         self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
-        if self._recurrence is not None:
+        if isinstance(spec, LayerSpec) and spec.recurrence is not None:
             assert params.recurrent is not None
-            self._current_bits = ConvEngine.current_bits(params.recurrent.tolist())
+            if spec.recurrence.kind is RecurrenceKind.CONV:
+                self._current_bits = ConvEngine.current_bits(params.recurrent.tolist())
+            else:
+                self._current_bits = RecurrentSynapses.current_bits(spec)
         lanes, groups = config.update_lanes, config.groups(spec.n_out)
         ports = {
             "i": In(stream.Signature(currents_layout(lanes, spec.accumulator_bits))),

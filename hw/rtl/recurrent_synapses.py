@@ -1,0 +1,99 @@
+"""The dense recurrence: every delayed spike is an event into a second synapse array."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from fxp_model.network import StageParams
+from fxp_model.spec import LayerSpec
+from hw.config import StageConfig
+from hw.rtl.event_encoder import EventEncoder
+from hw.rtl.events import tag_layout
+from hw.rtl.synapse_array import SynapseArray
+
+
+def inner_spec(spec: LayerSpec) -> LayerSpec:
+    """The recurrence of `spec` as a layer from its own neurons to its own neurons."""
+    assert spec.recurrence is not None
+    return replace(spec, n_in=spec.n_out, input_bits=1, weight=spec.recurrence.weight, recurrence=None)
+
+
+class RecurrentSynapses(wiring.Component):
+    """i_rec of `update_lanes` neurons per cycle, in step with the update sweep.
+
+    What a plain recurrent network needs: N**2 weights, and per step a cycle (and `words` of them)
+    for every spike, between the sweep of the step before and the sweep of this one. The first step of a
+    sample has no delayed spikes and waits for nothing.
+
+    Latency: that of `EventEncoder`, its buffer and `SynapseArray` from `complete` to `ready`; `current` is
+    that of the group that is `fetched` two cycles earlier.
+    Throughput: one group per cycle within a sweep.
+
+    Parameters
+    ----------
+    spec : LayerSpec
+        With recurrence ``dense``.
+    params : StageParams
+    config : StageConfig
+
+    Members
+    -------
+    delayed : In(n_out)
+        Delayed spikes, stable from the cycle after `complete` until the next sweep writes.
+    complete : In(1)
+        The last group of a step is written, and its sample goes on.
+    fetched : In(tag_layout)
+        Which group of a sweep is fetched, if any; `first` tells of the next sweep, too.
+    ready : Out(1)
+        A sweep may start.
+    current : Out(update_lanes * current_bits)
+        Two's complement sums, lowest neuron in the low bits.
+    """
+
+    def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig) -> None:
+        assert params.recurrent is not None
+        self._spec, self._config = inner_spec(spec), config
+        self._params = StageParams(params.recurrent, np.zeros(spec.n_out, dtype=np.int64))
+        super().__init__(
+            {
+                "delayed": In(spec.n_out),
+                "complete": In(1),
+                "fetched": In(tag_layout(config.groups(spec.n_out))),
+                "ready": Out(1),
+                "current": Out(config.update_lanes * self.current_bits(spec)),
+            }
+        )
+
+    @staticmethod
+    def current_bits(spec: LayerSpec) -> int:
+        """Width of the sum over any set of delayed spikes."""
+        return inner_spec(spec).accumulator_bits
+
+    @staticmethod
+    def latency(spec: LayerSpec) -> int:
+        """That of the synapse array."""
+        return SynapseArray.latency(inner_spec(spec))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.encoder = encoder = EventEncoder(self._spec.n_out)
+        m.submodules.synapses = synapses = SynapseArray(self._spec, self._params, self._config)
+        wiring.connect(m, encoder.o, synapses.i)
+
+        # The encoder is free: the sweep that has just ended waited for all that it sent.
+        m.d.sync += encoder.i.valid.eq(self.complete)
+        m.d.comb += encoder.i.payload.spikes.eq(self.delayed)
+
+        first = self.fetched.first
+        m.d.comb += [
+            self.ready.eq(first | synapses.o.valid),
+            synapses.o.ready.eq(self.fetched.valid & ~first),
+        ]
+        sums = Signal.like(self.current, reset_less=True)
+        m.d.sync += [sums.eq(Mux(first, 0, synapses.o.payload.sums)), self.current.eq(sums)]
+        return m
