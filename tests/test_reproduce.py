@@ -335,18 +335,19 @@ def written(folder, rows):
 def test_the_summary_has_the_numbers_worked_out_by_hand():
     conv, dense, four, none = summarise(ROWS)
     assert (conv["system"], conv["weight_bits"], conv["kernel"]) == ("conv", 8, 5)
-    assert (conv["recurrent_parameters"], conv["seeds"], conv["pairs"]) == (261, [0, 1, 2], 3)
+    assert (conv["recurrent_parameters"], conv["seeds"]) == (261, [0, 1, 2])
     assert conv["val_mean"] == pytest.approx(0.95)
     assert conv["val_std"] == pytest.approx(0.02)  # sqrt((0.02**2 + 0 + 0.02**2) / 2)
-    assert conv["delta_to_dense"] == pytest.approx(0.02)
     assert conv["spikes_per_neuron_step"] == pytest.approx(0.06)
     # differences 0.01, 0.02, 0.03: t = 0.02 / (0.01 / sqrt(3)), and with 2 degrees p = 1 - t / sqrt(2 + t**2)
-    assert conv["p_value"] == pytest.approx(1 - math.sqrt(12 / 14))
+    expected = {"delta": pytest.approx(0.02), "p_value": pytest.approx(1 - math.sqrt(12 / 14)), "pairs": 3}
+    assert conv["against"]["dense-float"] == expected
     assert (dense["weight_bits"], dense["kernel"], dense["recurrent_parameters"]) == (None, None, 65_792)
-    assert (dense["delta_to_dense"], dense["p_value"], dense["pairs"]) == (None, None, 0)
-    assert (four["val_std"], four["pairs"], four["p_value"]) == (None, 1, None)
-    assert four["delta_to_dense"] == pytest.approx(-0.03)
-    assert (none["seeds"], none["pairs"], none["delta_to_dense"]) == ([7], 0, None)
+    nothing = {"delta": None, "p_value": None, "pairs": 0}
+    assert dense["against"] == {"dense-last-float": nothing, "dense-float": nothing}
+    assert four["val_std"] is None
+    assert four["against"]["dense-float"] == {"delta": pytest.approx(-0.03), "p_value": None, "pairs": 1}
+    assert (none["seeds"], none["against"]["dense-float"]) == ([7], nothing)
 
 
 def test_the_p_value_is_scipys_and_absent_where_nothing_varies():
@@ -359,7 +360,7 @@ def test_the_p_value_is_scipys_and_absent_where_nothing_varies():
 def test_the_table_is_markdown():
     lines = markdown(summarise(ROWS)).splitlines()
     assert lines[2] == (
-        "| conv | tried | 8 bit | 5 | 2 x 261 | 3 | 95.00 ± 2.00 | +2.00 | 0.074 (n = 3) | 0.060 |"
+        "| conv | tried | 8 bit | 5 | 2 x 261 | 3 | 95.00 ± 2.00 |  | +2.00 (p 0.074, n 3) | 0.060 |"
     )
     assert lines[5] == "| none | tried | 8 bit |  | 0 | 1 | 80.00 |  |  | 0.120 |"
     assert {line.count("|") for line in lines} == {11}

@@ -1,4 +1,4 @@
-"""A line for each system: mean and spread over seeds, and the difference to dense DelRec."""
+"""A line for each system: mean and spread over seeds, and the differences to dense DelRec."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from fxp_model.results.rows import Row
 
-REFERENCE = "dense-float"
-"""The system that the others are compared with: DelRec as published."""
+REFERENCES = ("dense-last-float", "dense-float")
+"""Systems that the others are compared with: DelRec as published, and with a recurrence in every layer."""
 
 Summary = dict[str, Any]
 
@@ -17,33 +17,39 @@ Summary = dict[str, Any]
 def summarise(rows: Iterable[Row]) -> list[Summary]:
     """One object for each system, in the order of the rows.
 
-    `val_std` is the sample's (ddof 1), `recurrent_parameters` are those of one layer.
-    `delta_to_dense` is the mean over the seeds that both have, `pairs` their number, and `p_value`
-    that of the paired t-test over them, two-sided; None where there is nothing to test.
+    `val_std` is the sample's (ddof 1), `recurrent_parameters` are those of one layer. `against` has, for
+    each of `REFERENCES`, the mean `delta` over the seeds that both have, the number of `pairs`, and the
+    `p_value` of the paired t-test over them, two-sided; None where there is nothing to test.
     """
     systems: dict[str, dict[int, Row]] = {}
     for row in rows:
         systems.setdefault(row["system"], {})[row["seed"]] = row
-    reference = systems.get(REFERENCE, {})
-    return [_summary(by_seed, reference) for by_seed in systems.values()]
+    references = {name: systems.get(name, {}) for name in REFERENCES}
+    return [_summary(by_seed, references) for by_seed in systems.values()]
 
 
-def _summary(by_seed: dict[int, Row], reference: dict[int, Row]) -> Summary:
+def _summary(by_seed: dict[int, Row], references: dict[str, dict[int, Row]]) -> Summary:
     first = next(iter(by_seed.values()))
     seeds = sorted(by_seed)
     val = [by_seed[seed]["val"] for seed in seeds]
-    common = [seed for seed in seeds if seed in reference and first["system"] != REFERENCE]
-    own, other = ([rows[seed]["val"] for seed in common] for rows in (by_seed, reference))
     copied = ("system", "about", "weight_bits", "kernel", "recurrent_parameters", "recurrent_layers")
     return {name: first[name] for name in copied} | {
         "val_mean": statistics.fmean(val),
         "val_std": statistics.stdev(val) if len(val) > 1 else None,
         "seeds": seeds,
-        "delta_to_dense": statistics.fmean(own) - statistics.fmean(other) if common else None,
-        "p_value": paired_p_value(own, other),
-        "pairs": len(common),
+        "against": {
+            name: _against(by_seed, {} if name == first["system"] else reference)
+            for name, reference in references.items()
+        },
         "spikes_per_neuron_step": statistics.fmean(row["spikes_per_neuron_step"] for row in by_seed.values()),
     }
+
+
+def _against(by_seed: dict[int, Row], reference: dict[int, Row]) -> dict[str, Any]:
+    common = sorted(by_seed.keys() & reference.keys())
+    own, other = ([rows[seed]["val"] for seed in common] for rows in (by_seed, reference))
+    delta = statistics.fmean(own) - statistics.fmean(other) if common else None
+    return {"delta": delta, "p_value": paired_p_value(own, other), "pairs": len(common)}
 
 
 def paired_p_value(a: list[float], b: list[float]) -> float | None:
@@ -58,7 +64,8 @@ def paired_p_value(a: list[float], b: list[float]) -> float | None:
 def markdown(summaries: Iterable[Summary]) -> str:
     """The table as Markdown; accuracies in percent, differences in points."""
     lines = [
-        "| system | | weights | K | recurrent parameters | seeds | val % | to dense | p | spikes |",
+        "| system | | weights | K | recurrent parameters | seeds | val % "
+        "| to dense, last layer | to dense, both | spikes |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in summaries:
@@ -72,12 +79,16 @@ def markdown(summaries: Iterable[Summary]) -> str:
             else "0",
             str(len(row["seeds"])),
             f"{100 * row['val_mean']:.2f}" + _optional(" ± {:.2f}", row["val_std"], 100),
-            _optional("{:+.2f}", row["delta_to_dense"], 100),
-            _optional("{:.3f}", row["p_value"]) + (f" (n = {row['pairs']})" if row["p_value"] else ""),
+            *(_difference(row["against"][name]) for name in REFERENCES),
             f"{row['spikes_per_neuron_step']:.3f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _difference(against: dict[str, Any]) -> str:
+    test = _optional(f" (p {{:.3f}}, n {against['pairs']})", against["p_value"])
+    return _optional("{:+.2f}", against["delta"], 100) + test
 
 
 def _optional(text: str, value: float | None, factor: float = 1.0) -> str:
