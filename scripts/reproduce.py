@@ -30,6 +30,9 @@ def main() -> int:
     add("--workers", type=int, default=2, help="processes, of one thread each (default: 2)")
     add("--epochs", type=int, help="of each training (default: the recipe's)")
     add("--store", help="database of the list of trainings, for several machines (default: OUT/tasks.db)")
+    add(
+        "--known", type=Path, metavar="FILE", help="results that need not be trained again, such as --results"
+    )
     add("--export", type=Path, metavar="DIR", help="write the best seed of each system as DIR/SYSTEM")
     add("--summary", action="store_true", help="print the table of results as Markdown")
     add("--figures", type=Path, metavar="DIR", help="draw the results as SVG")
@@ -81,7 +84,8 @@ def train(args: argparse.Namespace) -> int:
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
     store = args.store or f"sqlite:///{args.out.resolve() / 'tasks.db'}"
     sweep = Sweep(store, args.out, table, *load(args.data))
-    failures = run_sweep(sweep, args.seeds, args.workers)
+    known = [] if args.known is None else read_rows(args.known)
+    failures = run_sweep(sweep, args.seeds, args.workers, known)
     for task, reason in failures.items():
         print(f"reproduce.py: {task}: {reason}", file=sys.stderr)
     if failures:

@@ -215,6 +215,31 @@ def test_a_sweep_is_interrupted_goes_on_and_tells_what_failed(tmp_path, monkeypa
     assert counts == {"conv": (8, 5 + 6), "conv-delay-mean": (8, 5 + 6), "dense-float": (None, 6 * 6 + 6)}
 
 
+def test_what_was_trained_elsewhere_is_not_trained_again(tmp_path):
+    taught = small("conv-taught", epochs=1)
+    there = sweep_of(tmp_path / "there", small("conv"), small("dense-float", epochs=1), taught)
+    assert run_sweep(there, [0], workers=2) == {}
+    rows = read_rows(tmp_path / "there" / RESULTS)
+    assert [row["system"] for row in rows] == ["conv", "dense-float", "conv-taught"]
+    here = replace(there, store=store(tmp_path), folder=tmp_path / "here")
+    assert run_sweep(here, [0], workers=1, known=rows) == {}
+    assert read_rows(tmp_path / "here" / RESULTS) == rows
+    assert not (tmp_path / "here" / "conv-0").exists()
+
+    # a network that is to teach has to be there
+    again = replace(there, store=store(tmp_path / "there") + "2", folder=tmp_path / "again")
+    assert run_sweep(again, [0], workers=1, known=rows[:2]) == {}
+    assert [path.parent.name for path in sorted((tmp_path / "again").glob("*/log.csv"))] == [
+        "conv-taught-0",
+        "dense-float-0",
+    ]
+    changed = [{**rows[0], "setting": {**rows[0]["setting"], "kernel_size": 3}}]
+    with pytest.raises(
+        InputError, match=r"^conv of seed 0 is known with kernel_size 3, not 5: name another "
+    ):
+        run_sweep(replace(here, store=store(tmp_path) + "3"), [0], workers=1, known=changed)
+
+
 def read_lines(folder):
     return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
 

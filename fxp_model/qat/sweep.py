@@ -35,7 +35,7 @@ from fxp_model.qat.network import SpikingNetwork
 from fxp_model.qat.publish import publish, versions
 from fxp_model.qat.session import frames_of
 from fxp_model.qat.systems import System
-from fxp_model.qat.tasks import POLL_S, Row, Setting, Stopped, Task, TaskList
+from fxp_model.qat.tasks import POLL_S, Row, Setting, Stopped, Task, TaskList, check_setting
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Training, frames_sha256
 from fxp_model.spec import RecurrenceKind
@@ -74,7 +74,7 @@ def _opened(data: str) -> tuple[SpeechDataset | SpikeDataset, CochlearEncoder | 
     return dataset, encoder_for(dataset, Shape().input_bits)
 
 
-def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, str]:
+def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int, known: Iterable[Row] = ()) -> dict[Task, str]:
     """Train every system with every seed, in processes; what was done or begun before goes on.
 
     After each training, ``results.jsonl`` holds the rows of all that the store has.
@@ -85,6 +85,9 @@ def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, st
     seeds : iterable of int
     workers : int
         Processes on this machine, of one thread each where the environment says so.
+    known : iterable of rows, optional
+        Results from elsewhere, which are not trained again; but for a teacher whose network is not in the
+        folder and is still to teach.
 
     Returns
     -------
@@ -94,15 +97,24 @@ def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int) -> dict[Task, st
     Raises
     ------
     InputError
-        If the store holds a task with another setting.
+        If the store or a known row has a task with another setting.
     """
     tasks = {Task(name, seed): system for seed in seeds for name, system in sweep.systems.items()}
     sweep.folder.mkdir(parents=True, exist_ok=True)
     todo = TaskList(sweep.store)
     digest = frames_sha256(sweep.train, sweep.val)
+    found = {Task(row["system"], row["seed"]): row for row in known}
+    teachers = {
+        Task(s.taught_by, task.seed) for task, s in tasks.items() if s.taught_by and task not in found
+    }
     for task, system in tasks.items():
-        after = None if system.after is None else Task(system.after, task.seed)
-        todo.add(task, _setting(system, digest), after)
+        setting = _setting(system, digest)
+        teaches = task in teachers and not (_folder(sweep, task) / CHECKPOINT).exists()
+        if task in found and not teaches:
+            check_setting(f"{task} is known", found[task]["setting"], setting)
+            todo.add_done(task, setting, found[task])
+        else:
+            todo.add(task, setting, None if system.after is None else Task(system.after, task.seed))
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     processes = [context.Process(target=_worker, args=(sweep, stop)) for _ in range(workers)]
@@ -253,7 +265,11 @@ def _training(sweep: Sweep, task: Task, source: Row | None) -> Training:
         school.resume()
         teacher = school.selected()
     spec = network_spec(system.shape, sweep.train.counts.shape[2], len(sweep.classes))
-    return Training(spec, recipe, sweep.folder / f"{task.system}-{task.seed}", sweep.classes, teacher)
+    return Training(spec, recipe, _folder(sweep, task), sweep.classes, teacher)
+
+
+def _folder(sweep: Sweep, task: Task) -> Path:
+    return sweep.folder / f"{task.system}-{task.seed}"
 
 
 def _worker(sweep: Sweep, stop: Event) -> None:

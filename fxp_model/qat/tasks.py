@@ -52,6 +52,15 @@ Train = Callable[[Task, Row | None, Callable[[int, float], object]], Row]
 """
 
 
+def check_setting(what: str, stored: Setting, asked: Setting) -> None:
+    """`InputError`, naming the first difference, unless the `stored` setting is the one that is `asked`."""
+    for name in asked:
+        if stored.get(name) != asked[name]:
+            raise InputError(
+                f"{what} with {name} {stored.get(name)!r}, not {asked[name]!r}: name another folder or store"
+            )
+
+
 class TaskList:
     """Trainings that wait, run, and are done.
 
@@ -111,17 +120,14 @@ class TaskList:
         InputError
             If the list holds the task with another setting, and it has not failed.
         """
-        known = [trial for trial in self._trials(TrialState.COMPLETE, *_LIVE) if _task(trial) == task]
-        for trial in known:
-            stored = trial.user_attrs["setting"]
-            for name in setting:
-                if stored.get(name) != setting[name]:
-                    raise InputError(
-                        f"{task} is in the store with {name} {stored.get(name)!r}, "
-                        f"not {setting[name]!r}: name another folder or store"
-                    )
-        if not known:
+        if not self._has(task, setting):
             self._enqueue({"task": list(task), "setting": setting, "after": after and list(after)})
+
+    def add_done(self, task: Task, setting: Setting, row: Row) -> None:
+        """Put `task` on the list as done elsewhere, with its `row`; otherwise as `add`."""
+        if not self._has(task, setting):
+            attrs = {"task": list(task), "setting": setting, "after": None, "row": row}
+            self._study.add_trial(optuna.trial.create_trial(value=row["val"], user_attrs=attrs))
 
     def work(self, train: Train, stopped: Callable[[], bool]) -> None:
         """Train what waits, until nothing waits or runs any more, or `stopped` says so."""
@@ -179,6 +185,12 @@ class TaskList:
             raise
         trial.set_user_attr("row", row)
         return float(row["val"])
+
+    def _has(self, task: Task, setting: Setting) -> bool:
+        known = [trial for trial in self._trials(TrialState.COMPLETE, *_LIVE) if _task(trial) == task]
+        for trial in known:
+            check_setting(f"{task} is in the store", trial.user_attrs["setting"], setting)
+        return bool(known)
 
     def _put_back(self, study: optuna.Study, trial: FrozenTrial) -> None:
         if trial.user_attrs.get("again"):
