@@ -38,8 +38,8 @@ class System:
         return self.at_mean_of or self.taught_by
 
 
-SPARSE_COST = 2.0
-"""Loss per spike of a neuron and step of the sparse network."""
+SPARSE_COST, SPARSER_COST = 2.0, 8.0
+"""Loss per spike of a neuron and step of the sparse networks."""
 
 
 def systems(recipe: Recipe) -> dict[str, System]:
@@ -56,15 +56,17 @@ def systems(recipe: Recipe) -> dict[str, System]:
     taps = {k: replace(conv, kernel_size=k) for k in (1, 3, 7)}
     # a student that sees every variant of its clips gains for long (Beyer et al., 2106.05237)
     patient = replace(recipe, epochs=3 * recipe.epochs)
-    sparse = replace(patient, spike_cost=SPARSE_COST)
+    sparse, sparser = (replace(patient, spike_cost=cost) for cost in (SPARSE_COST, SPARSER_COST))
+    teacher = "dense-float"
     plain = replace(real, learn_delays=False, start_delay=one_step)
     table = [
         System("conv", "learned delays", conv, recipe),
         System("dense-last-float", "DelRec, last layer", replace(dense, recurrent_layers=last), real),
         System("dense-float", "DelRec, both layers", dense, real),
-        System("conv-taught", "taught by dense-float", conv, patient, taught_by="dense-float"),
-        System("conv-taught-4bit", "the same in 4 bits", bits[4], patient, taught_by="dense-float"),
-        System("conv-taught-sparse", "the same, firing costs", conv, sparse, taught_by="dense-float"),
+        System("conv-taught", "taught by dense-float", conv, patient, taught_by=teacher),
+        System("conv-taught-sparse", "the same, firing costs", conv, sparse, taught_by=teacher),
+        System("conv-taught-sparse-4bit", "the same in 4 bits", bits[4], sparse, taught_by=teacher),
+        System("conv-taught-sparser", "firing costs more", conv, sparser, taught_by=teacher),
         System("conv-long", "three times as many epochs", conv, patient),
         System("dense-long-float", "three times as many epochs", dense, replace(real, epochs=patient.epochs)),
         System("none", "no recurrence", none, recipe),
