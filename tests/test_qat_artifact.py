@@ -1,4 +1,4 @@
-"""The committed artifact is what its card says, and torch evaluates it as the golden model does."""
+"""The bundled artifacts are what their cards say, and torch evaluates them as the golden model does."""
 
 import re
 
@@ -7,20 +7,27 @@ import pytest
 
 from fxp_model.artifact import load_artifact
 from fxp_model.network import run
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import DEFAULT, bundled, find
 from fxp_model.qat import evaluate
 from fxp_model.qat.publish import delay_table
 from fxp_model.spec import ReadoutMode, RecurrenceKind
 
 
-@pytest.fixture(scope="module")
-def artifact():
-    return load_artifact(DEFAULT)
+SPARSE, FOUR_BITS = (f"{DEFAULT.name}-{kind}" for kind in ("sparse", "4bit"))
 
 
-@pytest.fixture(scope="module")
-def card():
-    return (DEFAULT / "README.md").read_text()
+@pytest.fixture(scope="module", params=bundled())
+def artifact(request):
+    return load_artifact(find(request.param))
+
+
+@pytest.fixture
+def card(artifact):
+    return (find(artifact.name) / "README.md").read_text()
+
+
+def test_a_default_a_sparse_and_a_narrow_one_are_bundled():
+    assert bundled() == sorted([DEFAULT.name, SPARSE, FOUR_BITS])
 
 
 def test_torch_equals_the_golden_model_on_its_stimulus(artifact):
@@ -34,14 +41,15 @@ def test_it_is_the_network_it_should_be(artifact):
     spec = artifact.network.spec
     assert [spec.n_in, *(stage.n_out for stage in spec.stages)] == [140, 256, 256, 20]
     assert spec.readout.mode is ReadoutMode.SUM
+    bits = 4 if artifact.name == FOUR_BITS else 8
     for stage in spec.stages:
-        assert stage.weight.width == 8
+        assert stage.weight.width == bits
         assert stage.membrane.width == 16
     for layer, params in zip(spec.layers, artifact.network.params, strict=False):
         assert layer.recurrence is not None
         assert layer.recurrence.kind is RecurrenceKind.CONV
         assert layer.recurrence.kernel_size == 5
-        assert layer.recurrence.weight.width == 8
+        assert layer.recurrence.weight.width == bits
         assert layer.recurrence.max_delay == 63
         assert len(np.unique(params.delay_steps)) > 20
     assert spec.layers[0].input_bits == 4
@@ -51,6 +59,13 @@ def test_it_is_the_network_it_should_be(artifact):
 def test_its_measured_accuracy_is_enough(artifact):
     assert artifact.metrics["val"]["clips"] == 1200
     assert artifact.metrics["val"]["accuracy"] >= 0.93
+
+
+def test_the_others_are_within_a_point_of_the_default_and_the_sparse_one_fires_half_as_much():
+    default, sparse, narrow = (load_artifact(find(n)).metrics["val"] for n in (DEFAULT.name, SPARSE, FOUR_BITS))
+    assert narrow["accuracy"] >= default["accuracy"] - 0.01
+    assert sparse["accuracy"] >= default["accuracy"] - 0.01
+    assert sparse["spikes_per_clip"] <= default["spikes_per_clip"] / 2
 
 
 def test_the_card_says_what_the_artifact_says(artifact, card):
