@@ -12,7 +12,6 @@ from fxp_model.qat import evaluate
 from fxp_model.qat.publish import delay_table
 from fxp_model.spec import ReadoutMode, RecurrenceKind
 
-
 SPARSE, FOUR_BITS = (f"{DEFAULT.name}-{kind}" for kind in ("sparse", "4bit"))
 
 
@@ -34,7 +33,8 @@ def test_torch_equals_the_golden_model_on_its_stimulus(artifact):
     expected = run(artifact.network, artifact.stimulus)
     assert expected.first_mismatch(evaluate.run(artifact.network, artifact.stimulus)) is None
     assert artifact.stimulus.shape == (100, 4, 140)
-    assert all(0.01 < layer.spikes.mean() < 0.3 for layer in expected.layers)
+    least = 0.005 if artifact.name == SPARSE else 0.01
+    assert all(least < layer.spikes.mean() < 0.3 for layer in expected.layers)
 
 
 def test_it_is_the_network_it_should_be(artifact):
@@ -62,7 +62,9 @@ def test_its_measured_accuracy_is_enough(artifact):
 
 
 def test_the_others_are_within_a_point_of_the_default_and_the_sparse_one_fires_half_as_much():
-    default, sparse, narrow = (load_artifact(find(n)).metrics["val"] for n in (DEFAULT.name, SPARSE, FOUR_BITS))
+    default, sparse, narrow = (
+        load_artifact(find(n)).metrics["val"] for n in (DEFAULT.name, SPARSE, FOUR_BITS)
+    )
     assert narrow["accuracy"] >= default["accuracy"] - 0.01
     assert sparse["accuracy"] >= default["accuracy"] - 0.01
     assert sparse["spikes_per_clip"] <= default["spikes_per_clip"] / 2
