@@ -67,6 +67,8 @@ def systems(recipe: Recipe) -> dict[str, System]:
         System("conv-taught-sparse", "the same, firing costs", conv, sparse, taught_by=teacher),
         System("conv-taught-sparse-4bit", "the same in 4 bits", bits[4], sparse, taught_by=teacher),
         System("conv-taught-sparser", "firing costs more", conv, sparser, taught_by=teacher),
+        System("conv-sparse", "firing costs", conv, replace(recipe, spike_cost=SPARSE_COST)),
+        System("dense-sparse-float", "DelRec, firing costs", dense, replace(real, spike_cost=SPARSE_COST)),
         System("conv-long", "three times as many epochs", conv, patient),
         System("dense-long-float", "three times as many epochs", dense, replace(real, epochs=patient.epochs)),
         System("none", "no recurrence", none, recipe),
