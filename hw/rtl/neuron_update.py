@@ -77,7 +77,7 @@ class NeuronUpdate(wiring.Component):
         return max(groups, cls.LATENCY + 1 + reach)
 
     def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
-        config.check("stage", spec.n_out)
+        config.check("stage", spec.n_in, spec.n_out)
         self._spec, self._params, self._config = spec, params, config
         self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
         if isinstance(spec, LayerSpec) and spec.recurrence is not None:
