@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Shape, unsigned
-from amaranth.lib import data
+from amaranth.hdl import Shape, Value, unsigned
+from amaranth.lib import data, stream
 
 
 def index_shape(n: int) -> Shape:
@@ -23,6 +23,11 @@ def event_layout(n_in: int, input_bits: int) -> data.StructLayout:
     if input_bits > 1:
         fields["count"] = unsigned(input_bits)
     return data.StructLayout(fields)
+
+
+def events_of(link: stream.Interface) -> Value:
+    """A bit for each event that passes `link`, a stream of `event_layout`, in this cycle."""
+    return link.valid & link.ready & ~link.payload.marker
 
 
 def currents_layout(lanes: int, accumulator_bits: int) -> data.StructLayout:

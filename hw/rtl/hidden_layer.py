@@ -12,10 +12,11 @@ from hw.config import StageConfig
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.delay_lines import DelayLines
 from hw.rtl.event_encoder import EventEncoder
-from hw.rtl.events import event_layout
+from hw.rtl.events import event_layout, events_of
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.spike_queue import SpikeQueue
+from hw.rtl.stage_counters import taps_signature
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -35,6 +36,7 @@ class HiddenLayer(wiring.Component):
     -------
     i : In stream of `event_layout`
     o : Out stream of `event_layout`
+    taps : Out(taps_signature)
     """
 
     def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig) -> None:
@@ -43,6 +45,7 @@ class HiddenLayer(wiring.Component):
             {
                 "i": In(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
                 "o": Out(stream.Signature(event_layout(spec.n_out, 1))),
+                "taps": Out(taps_signature(spec, config)),
             }
         )
 
@@ -64,6 +67,11 @@ class HiddenLayer(wiring.Component):
         ]
         wiring.connect(m, spikes.o, encoder.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
+        m.d.comb += [
+            self.taps.events.eq(events_of(self.i)),
+            self.taps.spikes.eq(update.fired),
+            self.taps.saturated.eq(update.saturated),
+        ]
         if spec.recurrence is None:
             m.d.comb += update.hold.eq(spikes.full)
             return m

@@ -15,7 +15,7 @@ BEAT = data.StructLayout({"data": 32, "last": 1})
 
 
 class InputDecoder(wiring.Component):
-    """Buffers beats, drops what is no event, and counts what it drops.
+    """Buffers beats, drops what is no event, and tells what it drops.
 
     A beat with bit 31 or TLAST is a marker and always passes. Another beat passes
     when its address is below `n_in` and its count within 1 .. 2**input_bits - 1. Checking every
@@ -34,8 +34,8 @@ class InputDecoder(wiring.Component):
     i : In stream of `BEAT`
         `data` [15:0] address, [23:16] count, [31] end of step; `last` end of sample.
     o : Out stream of `event_layout`
-    dropped : Out(32)
-        Beats with an event that was dropped since reset; stays at its highest value.
+    dropped : Out(1)
+        A beat with a faulty event is taken from the buffer.
     """
 
     def __init__(self, spec: IntegratorSpec) -> None:
@@ -44,7 +44,7 @@ class InputDecoder(wiring.Component):
             {
                 "i": In(stream.Signature(BEAT)),
                 "o": Out(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
-                "dropped": Out(32),
+                "dropped": Out(1),
             }
         )
 
@@ -74,6 +74,5 @@ class InputDecoder(wiring.Component):
             m.d.comb += self.o.payload.count.eq(count)
 
         faulty = marker & count.any() | ~marker & ~event
-        with m.If(buffer.o.valid & buffer.o.ready & faulty & ~self.dropped.all()):
-            m.d.sync += self.dropped.eq(self.dropped + 1)
+        m.d.comb += self.dropped.eq(buffer.o.valid & buffer.o.ready & faulty)
         return m

@@ -9,10 +9,11 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.network import StageParams
 from fxp_model.spec import ReadoutSpec
 from hw.config import StageConfig
-from hw.rtl.events import event_layout
+from hw.rtl.events import event_layout, events_of
 from hw.rtl.input_decoder import BEAT
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
+from hw.rtl.stage_counters import taps_signature
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -30,6 +31,7 @@ class Readout(wiring.Component):
     i : In stream of `event_layout`
     o : Out stream of `BEAT`
         Per sample: a beat per class score, then the class with `last`.
+    taps : Out(taps_signature)
     """
 
     def __init__(self, spec: ReadoutSpec, params: StageParams, config: StageConfig) -> None:
@@ -38,6 +40,7 @@ class Readout(wiring.Component):
             {
                 "i": In(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
                 "o": Out(stream.Signature(BEAT)),
+                "taps": Out(taps_signature(spec, config)),
             }
         )
 
@@ -53,6 +56,9 @@ class Readout(wiring.Component):
         m.d.comb += [
             scores.results.eq(update.results),
             update.hold.eq(scores.occupied & synapses.o.payload.last),
+            self.taps.events.eq(events_of(self.i)),
+            self.taps.spikes.eq(update.fired),
+            self.taps.saturated.eq(update.saturated),
         ]
         wiring.connect(m, scores.o, wiring.flipped(self.o))
         return m
