@@ -17,6 +17,7 @@ from fxp_model.files import replacing
 from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.emit import emit
+from hw.registers import register_map
 from hw.report import render, summary
 from hw.vectors import write_vectors
 
@@ -42,7 +43,7 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
     """
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))):
         raise InputError(f"{out} exists and is not an earlier build; name another folder")
-    core = emit(artifact.network, config, name)
+    core = emit(artifact.network, config, name, artifact.sha256)
     estimate = summary(artifact, config, core)
     manifest = {
         "name": name,
@@ -50,6 +51,7 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
         "artifact_sha256": artifact.sha256,
         "hardware": config.to_dict(),
         "ports": [asdict(port) for port in core.ports],
+        "registers": [asdict(register) for register in register_map(artifact.network.spec.stage_names)],
         "probes": [asdict(probe) for probe in core.probes],
         "versions": {
             "spikeline": __version__,

@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.config import HardwareConfig
+from hw.registers import NO_HASH
 from hw.rtl.core import Core
 from hw.rtl.neuron_update import fires
 
@@ -84,8 +85,10 @@ class EmittedCore:
     memories: tuple[MemoryShape, ...]
 
 
-def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
+def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_HASH) -> EmittedCore:
     """Generate the core of `network` at the widths of `config` as the Verilog module `name`.
+
+    `sha256` of the network's artifact, in hexadecimal, is what the core gives its host to read.
 
     Raises
     ------
@@ -96,15 +99,18 @@ def emit(network: Network, config: HardwareConfig, name: str) -> EmittedCore:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InputError(f"name of a core must be letters, digits and _, not {name!r}")
     config.check(network.spec)  # before a Component exists: Amaranth warns of one that is never elaborated
-    core = Core(network, config)
+    core = Core(network, config, sha256)
     ports = {
-        path[0]: (value, PortDirection.Input if member.flow is wiring.In else PortDirection.Output)
+        "_".join(map(str, path)): (
+            value,
+            PortDirection.Input if member.flow is wiring.In else PortDirection.Output,
+        )
         for path, member, value in core.signature.flatten(core)
     }
     rtlil_text = rtlil.convert(core, name=name, ports=ports, emit_src=False)
     header = f"module {name}({', '.join(ports)});"  # yosys would put the clock last
     verilog, headers = re.subn(
-        rf"^module {name}\(.*\);$", header, write_verilog(rtlil_text), flags=re.MULTILINE
+        rf"^module {name}\([^)]*\);$", header, write_verilog(rtlil_text), flags=re.MULTILINE
     )
     if headers != 1:  # yosys escapes a name that Verilog reserves
         raise InputError(f"name of a core must not be a word of Verilog, and {name!r} is one")

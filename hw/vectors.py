@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.protocol import WORD_BITS, Beat, encode_result, encode_sample, packed
+from hw.registers import DROPPED_BEATS
 
 
 def write_vectors(
@@ -51,6 +52,7 @@ def write_vectors(
             samples=len(samples),
             data_bits=WORD_BITS * slots,
             tkeep=".s_axis_tkeep(s_axis[DATA + 1 +: DATA / 8]), " if slots > 1 else "",
+            dropped_beats=DROPPED_BEATS.offset,
         )
     )
     (folder / "README.md").write_text(README.format(name=name, samples=len(samples)))
@@ -101,7 +103,13 @@ module tb_{name};
     reg  [DATA + DATA / 8:0] s_axis = 0;  // TKEEP, TLAST, TDATA
     reg         s_axis_tvalid = 0, m_axis_tready = 0;
     wire        s_axis_tready, m_axis_tvalid, m_axis_tlast;
-    wire [31:0] m_axis_tdata, dropped_beats;
+    wire [31:0] m_axis_tdata;
+
+    // the host's side: nothing is written, one register is read
+    localparam DROPPED_BEATS = {dropped_beats};
+    reg         s_axil_arvalid = 0;
+    wire        s_axil_arready, s_axil_rvalid;
+    wire [31:0] s_axil_rdata;
 
     {name} dut (
         .aclk(aclk), .aresetn(aresetn),
@@ -109,7 +117,12 @@ module tb_{name};
         {tkeep}.s_axis_tready(s_axis_tready), .s_axis_tlast(s_axis[DATA]),
         .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
         .m_axis_tready(m_axis_tready), .m_axis_tlast(m_axis_tlast),
-        .dropped_beats(dropped_beats)
+        .s_axil_awaddr(12'd0), .s_axil_awvalid(1'b0), .s_axil_awready(),
+        .s_axil_wdata(32'd0), .s_axil_wstrb(4'd0), .s_axil_wvalid(1'b0), .s_axil_wready(),
+        .s_axil_bresp(), .s_axil_bvalid(), .s_axil_bready(1'b0),
+        .s_axil_araddr(DROPPED_BEATS[11:0]), .s_axil_arvalid(s_axil_arvalid), .s_axil_arready(s_axil_arready),
+        .s_axil_rdata(s_axil_rdata), .s_axil_rresp(), .s_axil_rvalid(s_axil_rvalid), .s_axil_rready(1'b1),
+        .irq()
     );
 
     integer seed = 1;
@@ -176,9 +189,14 @@ module tb_{name};
         pass;
         stalls = 1;
         pass;
-        if (dropped_beats !== 0) begin
+        s_axil_arvalid = 1;
+        @(posedge aclk);
+        while (!s_axil_arready) @(posedge aclk);
+        @(negedge aclk) s_axil_arvalid = 0;
+        while (!s_axil_rvalid) @(negedge aclk);
+        if (s_axil_rdata !== 0) begin
             errors = errors + 1;
-            $display("FAIL: %0d input beats were dropped", dropped_beats);
+            $display("FAIL: %0d input beats were dropped", s_axil_rdata);
         end
         if (errors != 0) begin
             $display("FAIL: %0d errors", errors);

@@ -1,4 +1,4 @@
-"""The core between AXI4-Stream models that others wrote: cocotbext-axi."""
+"""The core between AXI models that others wrote, on all its sides: cocotbext-axi."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles
-from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiStreamBus,
+    AxiStreamFrame,
+    AxiStreamSink,
+    AxiStreamSource,
+)
 
 from fxp_model.artifact import load_artifact
 from fxp_model.network import run
 from hw.protocol import encode_result, encode_sample
+from hw.registers import DROPPED_BEATS, SAMPLES
 from tb.runner import load_plan
 from tb.scoreboard import MismatchError
 from tb.stimulus import random_samples
@@ -34,9 +42,10 @@ async def frames(dut: Any) -> None:
     network = load_artifact(PLAN["artifact"]).network
     rng = np.random.default_rng(PLAN["seed"])
     Clock(dut.aclk, 10, unit="ns").start()
-    options = {"clock": dut.aclk, "reset": dut.aresetn, "reset_active_level": False}
+    options: dict[str, Any] = {"clock": dut.aclk, "reset": dut.aresetn, "reset_active_level": False}
     source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), **options)
     sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), **options)
+    host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), **options)
     source.set_pause_generator(_pauses(1))
     sink.set_pause_generator(_pauses(2))
     dut.aresetn.value = 0
@@ -55,3 +64,5 @@ async def frames(dut: Any) -> None:
             raise MismatchError(f"sample {index}: expected {expected}, got {received}")
     await ClockCycles(dut.aclk, 100)
     assert sink.empty(), "a frame too many"
+    assert await host.read_dword(SAMPLES.offset) == len(samples)
+    assert await host.read_dword(DROPPED_BEATS.offset) == 0

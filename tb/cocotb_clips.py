@@ -38,7 +38,7 @@ async def all_levels(dut: Any) -> None:
     clips = CLIPS[: PLAN["level_clips"]]
     beats = [beat for clip in clips for beat in encode(bench.rng, clip)]
     await bench.play(beats, random_gaps(bench.rng), accept(bench.sink, random_gaps(bench.rng)))
-    bench.check()
+    await bench.check()
     assert bench.tally.samples == len(clips)
     FIGURES.add("all_levels", bench.figures())
 
@@ -52,7 +52,7 @@ async def full_rate(dut: Any) -> None:
     started = time.perf_counter()
     await bench.play(beats)
     seconds = {"seconds_per_clip": round((time.perf_counter() - started) / len(CLIPS), 3)}
-    bench.check()
+    await bench.check()
     assert bench.tally.samples == len(CLIPS)
     FIGURES.add("full_rate", {**bench.figures(), **bench.check_timing(CONFIG), **seconds})
 
@@ -65,7 +65,7 @@ async def one_at_a_time(dut: Any) -> None:
     for clip in CLIPS:
         await bench.restart()
         await bench.play(encode_sample(clip))
-        bench.check()
+        await bench.check()
         latencies.append(bench.check_timing(CONFIG)["run_cycles"])
     summary = {"latency_cycles_mean": float(np.mean(latencies)), "latency_cycles_max": max(latencies)}
     FIGURES.add("one_at_a_time", {**bench.figures(), **summary})

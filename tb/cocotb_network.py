@@ -27,7 +27,7 @@ async def traffic(dut: Any) -> None:
     samples = random_samples(rng, spec, PLAN["samples"])
     beats = [beat for sample in samples for beat in encode(rng, sample)]
     await bench.play(beats, random_gaps(rng), accept(bench.sink, random_gaps(rng)))
-    bench.check()
+    await bench.check()
     assert bench.tally.samples == len(samples)
     FIGURES.add("traffic", bench.figures())
 
@@ -46,7 +46,7 @@ async def hostile_input(dut: Any) -> None:
         if index % 3 == 0:
             beats += overfill(rng, spec, steps=3)
     await bench.play(beats, random_gaps(rng), accept_late(bench.sink, random_gaps(rng)))
-    bench.check()
+    await bench.check()
     assert bench.tally.samples == len(samples), "an unspecified sample was compared"
     assert bench.decoder.dropped > 0, "nothing malformed was sent"
     FIGURES.add("hostile_input", {**bench.figures(), "dropped_beats": bench.decoder.dropped})
@@ -65,7 +65,7 @@ async def resets(dut: Any) -> None:
         await bench.disturb(doomed, kind)
         await bench.restart(cycles=int(rng.integers(1, 4)))
         await bench.play(clean, random_gaps(rng), accept(bench.sink, random_gaps(rng)))
-        bench.check()
+        await bench.check()
     FIGURES.add("resets", bench.figures())
 
 
@@ -79,11 +79,11 @@ async def cycles(dut: Any) -> None:
     samples = random_samples(rng, spec, PLAN["samples"])
     beats = [encode_sample(sample) for sample in samples]
     await bench.play(list(chain.from_iterable(beats)))
-    bench.check()
+    await bench.check()
     figures = bench.check_timing(config)
     for sample in beats[:5]:
         await bench.restart()
         await bench.play(sample)
-        bench.check()
+        await bench.check()
         bench.check_timing(config)
     FIGURES.add("cycles", {**bench.figures(), **figures})

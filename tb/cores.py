@@ -14,6 +14,7 @@ from hw.config import HardwareConfig
 from hw.emit import EmittedCore
 from tb.runner import Design
 
+CONTROL_NETS = ("soft_reset",)
 PROBE_NETS = ("probe_valid", "probe_group", "probe_v_mem", "probe_spikes")
 
 
@@ -22,7 +23,10 @@ def core_design(core: EmittedCore) -> Design:
     return Design(
         core.name,
         core.verilog,
-        tuple((f"{core.name}.{p.path}", net) for p in core.probes for net in PROBE_NETS),
+        (
+            *((f"{core.name}.{p.path}", net) for p in core.probes for net in PROBE_NETS),
+            *((f"{core.name}.control", net) for net in CONTROL_NETS),
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the benches drive: reset, the input stream and the output's ready."""
+"""What the benches drive: reset, the input stream, the output's ready, and the registers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 
 from hw.protocol import Beat
+from hw.registers import Register
 
 T = TypeVar("T")
 Gaps = Callable[[], int]
@@ -94,6 +95,60 @@ class BlockStream:
 
     def write_garbage(self, rng: np.random.Generator) -> None:
         self.write(int.from_bytes(rng.bytes(len(self._payload))) & ((1 << len(self._payload)) - 1))
+
+
+AXI_LITE_INPUTS = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
+
+
+class Host(Protocol):
+    """Who reads and writes the registers of a core."""
+
+    async def read(self, register: Register) -> int:
+        """Its content."""
+
+    async def write(self, register: Register, word: int) -> None:
+        """Write all of it."""
+
+
+class AxiLite:
+    """`Host` at ``s_axil`` that makes one access at a time, and none in a reset."""
+
+    def __init__(self, dut: Any) -> None:
+        self._dut = dut
+        for name in AXI_LITE_INPUTS:
+            self._net(name).value = 0
+
+    async def read(self, register: Register) -> int:
+        await self._transfer("ar", araddr=register.offset)
+        return await self._answer("r", "rdata")
+
+    async def write(self, register: Register, word: int) -> None:
+        await self._transfer("aw", awaddr=register.offset)
+        await self._transfer("w", wdata=word, wstrb=0xF)
+        await self._answer("b", "bresp")
+
+    def _net(self, name: str) -> Any:
+        return getattr(self._dut, f"s_axil_{name}")
+
+    async def _transfer(self, channel: str, **payload: int) -> None:
+        edge = RisingEdge(self._dut.aclk)
+        for name, value in payload.items():
+            self._net(name).value = value
+        self._net(f"{channel}valid").value = 1
+        await edge
+        while not self._net(f"{channel}ready").value:
+            await edge
+        self._net(f"{channel}valid").value = 0
+
+    async def _answer(self, channel: str, payload: str) -> int:
+        edge = RisingEdge(self._dut.aclk)
+        self._net(f"{channel}ready").value = 1
+        await edge
+        while not self._net(f"{channel}valid").value:
+            await edge
+        self._net(f"{channel}ready").value = 0
+        assert int(self._net(f"{channel}resp").value) == 0, f"{channel}resp"
+        return int(self._net(payload).value)
 
 
 async def reset(dut: Any, cycles: int = 3) -> None:

@@ -19,8 +19,10 @@ class ProtocolError(AssertionError):
     """A stream broke its rules."""
 
 
-async def watch_stream(stream: Stream[T], transferred: Callable[[T], object]) -> None:
-    """Report every transfer, and fail when a stalled item changes or is withdrawn.
+async def watch_stream(
+    stream: Stream[T], transferred: Callable[[T], object], waited: Callable[[], object] = int
+) -> None:
+    """Report every transfer and every cycle in which an item waits; fail when one changes or is withdrawn.
 
     Sleeps while the stream is idle.
     """
@@ -40,6 +42,8 @@ async def watch_stream(stream: Stream[T], transferred: Callable[[T], object]) ->
         if stream.ready.value:
             transferred(item)
             stalled = None
+        else:
+            waited()
 
 
 async def watch_probe(
@@ -72,7 +76,7 @@ class Sample:
 
 @dataclass
 class SampleDecoder:
-    """The protocol's reference: beats in, samples and the number of dropped beats out.
+    """The protocol's reference: beats in, samples and the numbers of events and of dropped beats out.
 
     Parameters
     ----------
@@ -83,6 +87,7 @@ class SampleDecoder:
     n_in: int
     max_input: int
     samples: list[Sample] = field(default_factory=list)
+    events: int = 0
     dropped: int = 0
     taken: int = 0
     _steps: list[NDArray[np.int64]] = field(default_factory=list)
@@ -108,6 +113,7 @@ class SampleDecoder:
                 self._steps = []
         elif address < self.n_in and 1 <= count <= self.max_input:
             self._counts[address] += count
+            self.events += 1
         else:
             self.dropped += 1
 

@@ -20,7 +20,9 @@ from hw.config import HardwareConfig
 from hw.emit import Probe
 from hw.estimate.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed
-from tb.drivers import Axis, Gaps, accept, drive, no_gaps, reset
+from hw.registers import register_map
+from tb.counters import stage_counts
+from tb.drivers import AxiLite, Axis, Gaps, Host, accept, drive, no_gaps, reset
 from tb.monitors import ProtocolError, SampleDecoder, watch_probe, watch_stream
 from tb.scoreboard import MismatchError, Scoreboard, Tally
 from tb.stimulus import scattered
@@ -32,10 +34,12 @@ SILENCE_CYCLES = 20_000
 
 @dataclass
 class Timing:
-    """Cycle and TLAST of every transfer since a restart."""
+    """Cycle and TLAST of every transfer since a restart, and the cycles in which a beat waited."""
 
     inputs: list[tuple[int, bool]] = field(default_factory=list)
     outputs: list[tuple[int, bool]] = field(default_factory=list)
+    stalls_in: int = 0
+    stalls_out: int = 0
 
     def per_sample(self) -> dict[str, NDArray[np.int64]]:
         """What `hw.estimate.latency.RunTiming` predicts, counted from the first transfer."""
@@ -69,15 +73,19 @@ class NetworkBench:
         The core's top level.
     plan : mapping
         ``artifact`` folder, ``probes`` (fields of `Probe`; none for results alone), ``seed``.
+    host : Host, optional
+        Reads the counters; without, a plain one does.
     """
 
-    def __init__(self, dut: Any, plan: dict[str, Any]) -> None:
+    def __init__(self, dut: Any, plan: dict[str, Any], host: Host | None = None) -> None:
         self.dut = dut
         self.network = load_artifact(plan["artifact"]).network
         self.probes = tuple(Probe(**probe) for probe in plan["probes"])
         self.rng = np.random.default_rng(plan["seed"])
         self.slots = len(dut.s_axis_tdata) // WORD_BITS
         self.source, self.sink = Axis(dut, "s_axis", self.slots), Axis(dut, "m_axis")
+        self.host: Host = AxiLite(dut) if host is None else host
+        self.registers = {register.name: register for register in register_map(self.network.spec.stage_names)}
         self.edge = RisingEdge(dut.aclk)
         self.tally = Tally()
         self._began = self._cycle()
@@ -96,9 +104,20 @@ class NetworkBench:
         await self.edge
         if self.sink.valid.value:
             raise ProtocolError("m_axis_tvalid is high after a reset")
+        self._watch()
+
+    def cut(self) -> None:
+        """The core resets itself in this cycle, while the drivers go on: forget what was in flight."""
+        for task in self._tasks:
+            task.cancel()
+        self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
+        self._forget()
+        self._watch()
+
+    def _watch(self) -> None:
         self._tasks = []
-        self._start(watch_stream(self.source, self._went_in))
-        self._start(watch_stream(self.sink, self._came_out))
+        self._start(watch_stream(self.source, self._went_in, self._waited_in))
+        self._start(watch_stream(self.sink, self._came_out, self._waited_out))
         for probe in self.probes:
             self._start(self._watch_probe(probe))
         self._start(self._watchdog())
@@ -157,13 +176,33 @@ class NetworkBench:
             acceptor.cancel()
         driver.cancel()
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Compare everything since the last `restart`, once; all queues must be empty."""
+        self.check_results()
+        for name, expected in self.counters().items():
+            got = await self.host.read(self.registers[name])
+            if got != expected:
+                raise MismatchError(f"{name}: expected {expected}, got {got}")
+
+    def check_results(self) -> None:
+        """`check` without the counters."""
         self._checked = True
         self.tally += self.scoreboard.check(self.decoder.samples, self.decoder.unfinished)
-        dropped = int(self.dut.dropped_beats.value)
-        if dropped != self.decoder.dropped:
-            raise MismatchError(f"dropped_beats: expected {self.decoder.dropped}, got {dropped}")
+
+    def counters(self) -> dict[str, int]:
+        """What the counters must read; of the stages only where every sample is specified."""
+        timing, samples = self.timing, self.decoder.samples
+        took = timing.per_sample()
+        counts = {
+            "SAMPLES": len(samples),
+            "LAST_SAMPLE_CYCLES": int(took["last_out"][-1] - took["first_in"][-1] + 1),
+            "DROPPED_BEATS": self.decoder.dropped,
+            "STALLS_IN": timing.stalls_in,
+            "STALLS_OUT": timing.stalls_out,
+        }
+        if all(sample.specified for sample in samples):
+            counts |= stage_counts(self.network, samples, self.decoder.events)
+        return counts
 
     def check_timing(self, config: HardwareConfig) -> dict[str, int]:
         """Compare the cycle of every sample's first and last beat, in and out, with the prediction.
@@ -217,6 +256,12 @@ class NetworkBench:
         self._active = self._cycle()
         self.timing.outputs.append((self._active, beat.tlast))
         self.scoreboard.results.append(beat)
+
+    def _waited_in(self) -> None:
+        self.timing.stalls_in += 1
+
+    def _waited_out(self) -> None:
+        self.timing.stalls_out += 1
 
     async def _watch_probe(self, probe: Probe) -> None:
         instance = self.dut

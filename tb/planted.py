@@ -78,6 +78,10 @@ BUGS = {
         'sums = [Signal(signed(bits - 1), name=f"sum_{i}"',
     ),
     "sweep_too_early": Bug("neuron_update.py", "cls.LATENCY + 1 + reach", "cls.LATENCY + reach"),
+    "lanes_that_are_no_neurons_count": Bug(
+        "neuron_update.py", "real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))", "real.eq(-1)"
+    ),
+    "sample_without_its_last_cycle": Bug("sample_timer.py", "began.eq(read.data)", "began.eq(read.data + 1)"),
     "tie_in_argmax": Bug("score_unit.py", "(score > best)", "(score >= best)"),
 }
 

@@ -7,7 +7,9 @@ from types import ModuleType
 import pytest
 
 from tb import (
+    cocotb_axi_lite,
     cocotb_conv_engine,
+    cocotb_counter,
     cocotb_delay_lines,
     cocotb_event_encoder,
     cocotb_input_decoder,
@@ -21,7 +23,9 @@ from tb.block_bench import block_design
 from tb.runner import Workspace
 
 BLOCKS = (
+    cocotb_axi_lite,
     cocotb_conv_engine,
+    cocotb_counter,
     cocotb_delay_lines,
     cocotb_event_encoder,
     cocotb_input_decoder,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fxp_model.artifact import load_artifact
 from fxp_model.network import Network
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.emit import emit
@@ -27,9 +28,10 @@ def _check(
     seed: int,
     samples: int,
 ) -> dict[str, Any]:
-    core = emit(network, config, "core")
     artifact = save_network(workspace.runs / "artifact", network)
-    plan = core_plan(artifact, config, core, seed, samples=samples)
+    sha256 = load_artifact(artifact).sha256
+    core = emit(network, config, "core", sha256)
+    plan = core_plan(artifact, config, core, seed, samples=samples, sha256=sha256)
     return workspace.check(core_design(core), sim, module, plan, "network")
 
 
@@ -40,6 +42,13 @@ def test_core_equals_golden_model(seed: int, sim: str, workspace: Workspace) -> 
     figures = _check(network, config, sim, workspace, "tb.cocotb_network", seed, samples=9)
     assert figures.keys() == {"traffic", "hostile_input", "resets", "cycles"}
     print(figures)
+
+
+@pytest.mark.parametrize("seed", [None, 4, 9])
+def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -> None:
+    network = planted.network() if seed is None else random_network(seed)
+    config = planted.hardware() if seed is None else random_hardware(network, seed)
+    _check(network, config, sim, workspace, "tb.cocotb_control", seed or 1, samples=0)
 
 
 @pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)

@@ -13,6 +13,7 @@ from fxp_model.errors import InputError
 from hw.build import build, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
+from hw.registers import register_map
 from tb.stimulus import random_network
 
 
@@ -66,6 +67,12 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
     assert stored == json.loads(json.dumps(manifest))
     assert stored.keys() >= {"name", "artifact_sha256", "hardware", "ports", "versions", "estimate"}
     assert stored["artifact_sha256"] == artifact.sha256
+    names = artifact.network.spec.stage_names
+    assert [(r["name"], r["offset"]) for r in stored["registers"]] == [
+        (register.name, register.offset) for register in register_map(names)
+    ]
+    word = int(artifact.sha256[:8], 16)
+    assert f"32'd{word}" in (tmp_path / f"out/{name}.v").read_text()
     report = (tmp_path / "out/report.txt").read_text()
     for clip in stored["estimate"]["clips"]:
         assert clip["cycles"] >= clip["lower_bound_cycles"]

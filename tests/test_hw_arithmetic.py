@@ -8,7 +8,7 @@ from amaranth.hdl import Const, Module, Signal, Value, signed, unsigned
 from amaranth.sim import Simulator, SimulatorContext
 
 from fxp_model.fixed import Overflow, QFormat, Rounding, requantize
-from hw.rtl.arithmetic import lanes_of, pack, requantized, selected, times, times_count
+from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, selected, times, times_count
 
 
 def outputs(logic: Callable[[Signal], Value], operand: Signal, codes: Iterable[int]) -> list[int]:
@@ -44,12 +44,14 @@ TARGETS = [
 @pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 @pytest.mark.parametrize("frac_bits", [-3, 0, 1, 2, 4, 9])
-def test_requantized_is_the_models(
+def test_rounded_and_fitted_is_the_models_requantize(
     frac_bits: int, target: QFormat, rounding: Rounding, overflow: Overflow
 ) -> None:
     expected = requantize(np.array(CODES), frac_bits, target, rounding, overflow)
     logic = outputs(
-        lambda raw: requantized(raw, frac_bits, target, rounding, overflow), Signal(signed(8)), CODES
+        lambda raw: fitted(rounded(raw, frac_bits, target, rounding), target, overflow),
+        Signal(signed(8)),
+        CODES,
     )
     assert logic == expected.tolist()
 
@@ -62,6 +64,12 @@ def test_times_a_count_is_the_product(count_bits: int) -> None:
     codes = range(1 << 5 + count_bits)
     products = [((code & 31 ^ 16) - 16) * (code >> 5) for code in codes]
     assert outputs(logic, Signal(5 + count_bits), codes) == products
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_beyond_is_what_has_no_code(target: QFormat) -> None:
+    expected = [not target.min_raw <= code <= target.max_raw for code in CODES]
+    assert outputs(lambda value: beyond(value, target), Signal(signed(8)), CODES) == expected
 
 
 @pytest.mark.parametrize("factor", [*range(32), 85, 170, 219, 230, 255, 256, 511])

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,7 +75,24 @@ def test_the_ports_are_those_of_the_module_in_its_order(core: EmittedCore) -> No
         ("m_axis_tvalid", "output", 1),
         ("m_axis_tready", "input", 1),
         ("m_axis_tlast", "output", 1),
-        ("dropped_beats", "output", 32),
+        ("s_axil_awaddr", "input", 12),
+        ("s_axil_awvalid", "input", 1),
+        ("s_axil_awready", "output", 1),
+        ("s_axil_wdata", "input", 32),
+        ("s_axil_wstrb", "input", 4),
+        ("s_axil_wvalid", "input", 1),
+        ("s_axil_wready", "output", 1),
+        ("s_axil_bresp", "output", 2),
+        ("s_axil_bvalid", "output", 1),
+        ("s_axil_bready", "input", 1),
+        ("s_axil_araddr", "input", 12),
+        ("s_axil_arvalid", "input", 1),
+        ("s_axil_arready", "output", 1),
+        ("s_axil_rdata", "output", 32),
+        ("s_axil_rresp", "output", 2),
+        ("s_axil_rvalid", "output", 1),
+        ("s_axil_rready", "input", 1),
+        ("irq", "output", 1),
     ]
 
 
@@ -103,7 +121,8 @@ def test_memories_hold_the_network(core: EmittedCore) -> None:
     assert shapes["layer0.update.v_mem"] == (4, 2 * 8)
     assert core.memories[0].bits == 2 * 5 * 4 * 8
     layers = [memory.path.partition(".")[0] for memory in core.memories]
-    assert layers == sorted(layers), "in the order of the data flow"
+    assert layers[-1] == "control"
+    assert layers[:-1] == sorted(layers[:-1]), "in the order of the data flow"
 
 
 def test_the_text_is_plain_verilog_without_latches_or_system_calls(core: EmittedCore) -> None:
@@ -116,6 +135,12 @@ def test_the_text_is_plain_verilog_without_latches_or_system_calls(core: Emitted
 def test_a_name_that_is_no_identifier_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"^name of a core must be letters, digits and _, not "):
         emit(network(), CONFIG, name)
+
+
+def test_the_hash_is_all_that_an_artifact_adds(core: EmittedCore) -> None:
+    other = emit(network(), CONFIG, "a_core", sha256="0123456789abcdef" * 4)
+    assert other.verilog != core.verilog
+    assert replace(other, verilog=core.verilog) == core
 
 
 def test_a_configuration_of_another_network_is_refused() -> None:

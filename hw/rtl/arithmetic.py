@@ -68,28 +68,32 @@ def sign_extended(value: Value, width: int) -> Value:
     return value if len(value) >= width else Cat(value, value[-1].replicate(width - len(value))).as_signed()
 
 
-def requantized(raw: Value, frac_bits: int, target: QFormat, rounding: Rounding, overflow: Overflow) -> Value:
-    """`fxp_model.fixed.requantize` as logic: an increment and a saturation at most."""
+def rounded(raw: Value, frac_bits: int, target: QFormat, rounding: Rounding) -> Value:
+    """`raw` in lsb of `target`: the first half of `fxp_model.fixed.requantize`, an increment at most."""
     shift = frac_bits - target.frac_bits
     if shift <= 0:
-        return fitted(scaled(raw, -shift), target, overflow)
+        return scaled(raw, -shift)
     raw = sign_extended(raw, shift + 1)
-    rounded = raw[shift:].as_signed()
+    kept = raw[shift:].as_signed()
     if rounding is not Rounding.TRN:
         half = raw[shift - 1]
         if rounding is Rounding.RND_CONV:
             half &= raw[: shift - 1].any() | raw[shift] if shift > 1 else raw[shift]
-        rounded = rounded + half
-    return fitted(rounded, target, overflow)
+        kept = kept + half
+    return kept
+
+
+def beyond(value: Value, target: QFormat) -> Value:
+    """Whether `target` has no code for the integer `value`."""
+    above = sign_extended(value, target.width)[target.width - 1 :]
+    return above.any() & ~above.all()
 
 
 def fitted(value: Value, target: QFormat, overflow: Overflow) -> Value:
     """The code of `target` that stands for the integer `value`: clamped, or its low bits."""
-    value = sign_extended(value, target.width)
-    low = value[: target.width].as_signed()
-    above = value[target.width - 1 :]
-    if overflow is Overflow.WRAP or len(above) == 1:
+    low = sign_extended(value, target.width)[: target.width].as_signed()
+    if overflow is Overflow.WRAP or len(value) <= target.width:
         return low
     shape = signed(target.width)
     clamped = Mux(value[-1], Const(target.min_raw, shape), Const(target.max_raw, shape))
-    return Mux(above.all() | ~above.any(), low, clamped)
+    return Mux(beyond(value, target), clamped, low)

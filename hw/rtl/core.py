@@ -1,13 +1,16 @@
-"""The top level: AXI4-Stream in, AXI4-Stream out."""
+"""The top level: AXI4-Stream in and out, AXI4-Lite beside them."""
 
 from __future__ import annotations
 
-from amaranth.hdl import ClockDomain, Module
+from amaranth.hdl import ClockDomain, DomainRenamer, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.network import Network
 from hw.config import HardwareConfig
+from hw.registers import ADDRESS_BITS, NO_HASH
+from hw.rtl.axi_lite import axi_lite_signature
+from hw.rtl.control import Control
 from hw.rtl.hidden_layer import HiddenLayer
 from hw.rtl.input_decoder import SLOT_BITS, InputDecoder
 from hw.rtl.readout import Readout
@@ -20,6 +23,8 @@ class Core(wiring.Component):
     ----------
     network : Network
     config : HardwareConfig
+    sha256 : str
+        Of the artifact, for the host to read.
 
     Members
     -------
@@ -37,13 +42,15 @@ class Core(wiring.Component):
         A beat per class score, class 0 first, two's complement; then the class, with `m_axis_tlast`.
     m_axis_tvalid, m_axis_tlast : Out(1)
     m_axis_tready : In(1)
-    dropped_beats : Out(32)
-        Beats whose event was dropped since reset; stays at its highest value.
+    s_axil : In(axi_lite_signature)
+        Registers (`hw.registers`); with all inputs at 0 the core works as well.
+    irq : Out(1)
+        Level, high until the host clears its cause.
     """
 
-    def __init__(self, network: Network, config: HardwareConfig) -> None:
+    def __init__(self, network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> None:
         config.check(network.spec)
-        self._network, self._config = network, config
+        self._network, self._config, self._sha256 = network, config, sha256
         self._slots = config.stages[0].events_per_cycle
         super().__init__(
             {
@@ -58,7 +65,8 @@ class Core(wiring.Component):
                 "m_axis_tvalid": Out(1),
                 "m_axis_tready": In(1),
                 "m_axis_tlast": Out(1),
-                "dropped_beats": Out(32),
+                "s_axil": In(axi_lite_signature(ADDRESS_BITS)),
+                "irq": Out(1),
             }
         )
 
@@ -66,30 +74,31 @@ class Core(wiring.Component):
         m = Module()
         spec, params = self._network.spec, self._network.params
 
-        # The chain in the order of the data flow; every link is an event stream.
-        sync = ClockDomain("sync")
-        sync.clk = self.aclk
-        m.domains += sync
-        m.d.comb += sync.rst.eq(~self.aresetn)
+        # One clock; the registers are in a domain of their own, which the soft reset leaves alone.
+        sync, host = ClockDomain("sync"), ClockDomain("host")
+        sync.clk = host.clk = self.aclk
+        m.domains += [sync, host]
+        soft_reset = Signal()
+        m.d.comb += [host.rst.eq(~self.aresetn), sync.rst.eq(host.rst | soft_reset)]
 
+        # The chain in the order of the data flow; every link is an event stream.
         m.submodules.decoder = decoder = InputDecoder(spec.layers[0], self._slots)
         m.d.comb += [
             decoder.i.payload.data.eq(self.s_axis_tdata),
             decoder.i.payload.last.eq(self.s_axis_tlast),
             decoder.i.valid.eq(self.s_axis_tvalid),
-            self.s_axis_tready.eq(decoder.i.ready & self.aresetn),
-            self.dropped_beats.eq(decoder.dropped),
+            self.s_axis_tready.eq(decoder.i.ready & ~sync.rst),
         ]
         if self._slots > 1:
             m.d.comb += decoder.i.payload.keep.eq(self.s_axis_tkeep[:: SLOT_BITS // 8])
-        events = decoder.o
+        events, taps = decoder.o, {}
         widths = self._config.stages
         out_events = (following.events_per_cycle for following in widths[1:])
         stages = zip(spec.stage_names, spec.layers, params, widths, out_events, strict=False)
         for name, layer, codes, own, more in stages:
             m.submodules[name] = hidden = HiddenLayer(layer, codes, own, more)
             wiring.connect(m, events, hidden.i)
-            events = hidden.o
+            events, taps[name] = hidden.o, hidden.taps
         m.submodules.readout = readout = Readout(spec.readout, params[-1], self._config.stages[-1])
         wiring.connect(m, events, readout.i)
         m.d.comb += [
@@ -98,4 +107,23 @@ class Core(wiring.Component):
             self.m_axis_tvalid.eq(readout.o.valid),
             readout.o.ready.eq(self.m_axis_tready),
         ]
+        taps["readout"] = readout.taps
+
+        # The host's side looks on.
+        signatures = {name: tap.signature for name, tap in taps.items()}
+        m.submodules.control = control = DomainRenamer("host")(Control(signatures, self._slots, self._sha256))
+        wiring.connect(m, wiring.flipped(self.s_axil), control.bus)
+        m.d.comb += [
+            control.s_axis.valid.eq(self.s_axis_tvalid),
+            control.s_axis.ready.eq(self.s_axis_tready),
+            control.s_axis.last.eq(self.s_axis_tlast),
+            control.m_axis.valid.eq(self.m_axis_tvalid),
+            control.m_axis.ready.eq(self.m_axis_tready),
+            control.m_axis.last.eq(self.m_axis_tlast),
+            control.dropped.eq(decoder.dropped),
+            soft_reset.eq(control.soft_reset),
+            self.irq.eq(control.irq),
+        ]
+        for name, tap in taps.items():
+            wiring.connect(m, tap, getattr(control, name))
         return m

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Shape, unsigned
-from amaranth.lib import data
+from amaranth.hdl import Cat, Shape, Value, unsigned
+from amaranth.lib import data, stream
 
 
 def index_shape(n: int) -> Shape:
@@ -25,6 +25,13 @@ def event_layout(n_in: int, input_bits: int, events: int = 1) -> data.StructLayo
     if events == 2:
         fields |= {"pair": unsigned(1), **{f"second_{name}": shape for name, shape in event.items()}}
     return data.StructLayout(fields)
+
+
+def events_of(link: stream.Interface) -> Value:
+    """A bit for each event that passes `link`, a stream of `event_layout`, in this cycle."""
+    event = link.valid & link.ready & ~link.payload.marker
+    pairs = "pair" in dict(link.payload.shape())
+    return Cat(event, event & link.payload.pair) if pairs else event
 
 
 def currents_layout(lanes: int, accumulator_bits: int) -> data.StructLayout:

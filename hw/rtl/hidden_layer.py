@@ -12,10 +12,11 @@ from hw.config import StageConfig
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.delay_lines import DelayLines
 from hw.rtl.event_encoder import EventEncoder
-from hw.rtl.events import event_layout
+from hw.rtl.events import event_layout, events_of
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.spike_queue import SpikeQueue
+from hw.rtl.stage_counters import taps_signature
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -39,6 +40,7 @@ class HiddenLayer(wiring.Component):
         Up to ``config.events_per_cycle`` events per transfer.
     o : Out stream of `event_layout`
         Up to `out_events`.
+    taps : Out(taps_signature)
     """
 
     def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig, out_events: int) -> None:
@@ -48,6 +50,7 @@ class HiddenLayer(wiring.Component):
             {
                 "i": In(stream.Signature(inputs)),
                 "o": Out(stream.Signature(event_layout(spec.n_out, 1, out_events))),
+                "taps": Out(taps_signature(spec, config)),
             }
         )
 
@@ -69,6 +72,11 @@ class HiddenLayer(wiring.Component):
         ]
         wiring.connect(m, spikes.o, encoder.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
+        m.d.comb += [
+            self.taps.events.eq(events_of(self.i)),
+            self.taps.spikes.eq(update.fired),
+            self.taps.saturated.eq(update.saturated),
+        ]
         if spec.recurrence is None:
             m.d.comb += update.hold.eq(spikes.full)
             return m

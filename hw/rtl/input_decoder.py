@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,7 +22,7 @@ def beat_layout(slots: int = 1) -> data.StructLayout:
 
 
 class InputDecoder(wiring.Component):
-    """Buffers beats, drops what is no event, and counts what it drops.
+    """Buffers beats, drops what is no event, and tells what it drops.
 
     A word with bit 31, or the last one of a sample, is a marker and always passes. Another one passes
     when its address is below `n_in` and its count within 1 .. 2**input_bits - 1. Checking every
@@ -47,8 +47,8 @@ class InputDecoder(wiring.Component):
         `data` [15:0] address, [23:16] count, [31] end of step, and so on for a second word; `last` end of
         sample, which is that of the last word kept.
     o : Out stream of `event_layout`
-    dropped : Out(32)
-        Words with an event that was dropped since reset; stays at its highest value.
+    dropped : Out(slots)
+        Words with a faulty event that are taken from the buffer, a bit for each.
     """
 
     def __init__(self, spec: IntegratorSpec, slots: int = 1) -> None:
@@ -57,7 +57,7 @@ class InputDecoder(wiring.Component):
             {
                 "i": In(stream.Signature(beat_layout(slots))),
                 "o": Out(stream.Signature(event_layout(spec.n_in, spec.input_bits, slots))),
-                "dropped": Out(32),
+                "dropped": Out(slots),
             }
         )
 
@@ -107,9 +107,8 @@ class InputDecoder(wiring.Component):
             if self._spec.input_bits > 1:
                 m.d.comb += out.second_count.eq(words[1].count)
 
-        total = self.dropped + sum(word.faulty for word in words)
-        with m.If(buffer.o.valid & buffer.o.ready):
-            m.d.sync += self.dropped.eq(Mux(total[32:].any(), ~0, total))
+        faulty = Cat(word.faulty for word in words)
+        m.d.comb += self.dropped.eq(Mux(buffer.o.valid & buffer.o.ready, faulty, 0))
         return m
 
     def _word(self, m: Module, name: str, word: Value, kept: Value, ends: Value) -> _Word:

@@ -9,10 +9,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from fxp_model.fixed import Overflow
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 from hw.config import StageConfig
-from hw.rtl.arithmetic import lanes_of, pack, requantized, scaled, times
+from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, scaled, times
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
 from hw.rtl.recurrent_synapses import RecurrentSynapses
@@ -55,6 +56,10 @@ class NeuronUpdate(wiring.Component):
         i_rec of the group fetched two cycles earlier.
     results : Out(results_layout)
         Results of one group.
+    fired : Out(update_lanes), no bits where neurons do not fire
+        Neurons that fire in this cycle: `results.spikes` without what is no result and no neuron.
+    saturated : Out(update_lanes), no bits where Q wraps
+        Neurons whose membrane Q clamps in this cycle.
 
     For benches, plain nets of the same content: `probe_valid`, `probe_group`, `probe_v_mem` and, where
     neurons fire, `probe_spikes`.
@@ -92,6 +97,8 @@ class NeuronUpdate(wiring.Component):
             "hold": In(1),
             "fetched": Out(tag_layout(groups)),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
+            "fired": Out(lanes if fires(spec) else 0),
+            "saturated": Out(lanes if spec.overflow is Overflow.SAT else 0),
         }
         if self._recurrence is not None:
             ports |= {"recurrent": In(lanes * self._current_bits)}
@@ -159,14 +166,17 @@ class NeuronUpdate(wiring.Component):
         for port in (read, bias_read):
             m.d.comb += [port.addr.eq(group), port.en.eq(fetch)]
 
-        v_new = []
+        v_new, saturated = [], []
         words = (
             lanes_of(read.data, v_bits),
             lanes_of(sums, spec.accumulator_bits),
             lanes_of(bias_read.data, b_bits),
         )
         for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):
-            v_new.append(self._integrated(m, lane, Mux(tags[1].first, 0, v).as_signed(), current, offset))
+            v_old = Mux(tags[1].first, 0, v).as_signed()
+            result, clamped = self._integrated(m, lane, v_old, current, offset)
+            v_new.append(result)
+            saturated.append(clamped)
 
         # Compare, reset, write back.
         v_kept = v_new
@@ -196,10 +206,22 @@ class NeuronUpdate(wiring.Component):
         if fires(spec):
             probe_spikes = Signal(lanes)
             m.d.comb += [probe_spikes.eq(spikes), self.results.spikes.eq(spikes)]
+
+        # Lanes of the last group that are no neurons count nothing.
+        real = Signal(lanes)
+        used = spec.n_out - (groups - 1) * lanes
+        with m.If(done.valid):
+            m.d.comb += real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))
+        if fires(spec):
+            m.d.comb += self.fired.eq(spikes & real)
+        if spec.overflow is Overflow.SAT:
+            m.d.comb += self.saturated.eq(Cat(saturated) & real)
         return m
 
-    def _integrated(self, m: Module, lane: int, v: Value, current: Value, offset: Value) -> Signal:
-        """Leak and scale | sum | requantise, for one lane: its membrane three cycles later."""
+    def _integrated(
+        self, m: Module, lane: int, v: Value, current: Value, offset: Value
+    ) -> tuple[Signal, Signal]:
+        """Leak and scale | sum | requantise, for a lane: its membrane three cycles later; whether clamped."""
         spec = self._spec
         frac_bits = spec.sum_frac_bits
         kept = Signal(signed(len(v) + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
@@ -217,5 +239,10 @@ class NeuronUpdate(wiring.Component):
         m.d.sync += total.eq(sum(terms[1:], terms[0]))
 
         v_new = Signal(signed(spec.membrane.width), name=f"v_new_{lane}", reset_less=True)
-        m.d.sync += v_new.eq(requantized(total, frac_bits, spec.membrane, spec.rounding, spec.overflow))
-        return v_new
+        clamped = Signal(name=f"clamped_{lane}", reset_less=True)
+        value = rounded(total, frac_bits, spec.membrane, spec.rounding)
+        m.d.sync += [
+            v_new.eq(fitted(value, spec.membrane, spec.overflow)),
+            clamped.eq(beyond(value, spec.membrane)),
+        ]
+        return v_new, clamped

@@ -9,10 +9,11 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.network import StageParams
 from fxp_model.spec import ReadoutSpec
 from hw.config import StageConfig
-from hw.rtl.events import event_layout
+from hw.rtl.events import event_layout, events_of
 from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
+from hw.rtl.stage_counters import taps_signature
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -31,12 +32,19 @@ class Readout(wiring.Component):
         Up to ``config.events_per_cycle`` events per transfer.
     o : Out stream of `beat_layout`
         Per sample: a beat per class score, then the class with `last`.
+    taps : Out(taps_signature)
     """
 
     def __init__(self, spec: ReadoutSpec, params: StageParams, config: StageConfig) -> None:
         self._spec, self._params, self._config = spec, params, config
         inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
-        super().__init__({"i": In(stream.Signature(inputs)), "o": Out(stream.Signature(beat_layout()))})
+        super().__init__(
+            {
+                "i": In(stream.Signature(inputs)),
+                "o": Out(stream.Signature(beat_layout())),
+                "taps": Out(taps_signature(spec, config)),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -50,6 +58,9 @@ class Readout(wiring.Component):
         m.d.comb += [
             scores.results.eq(update.results),
             update.hold.eq(scores.occupied & synapses.o.payload.last),
+            self.taps.events.eq(events_of(self.i)),
+            self.taps.spikes.eq(update.fired),
+            self.taps.saturated.eq(update.saturated),
         ]
         wiring.connect(m, scores.o, wiring.flipped(self.o))
         return m

@@ -1,0 +1,204 @@
+"""The register map of a core on AXI4-Lite: the one place where names, offsets and bits are written down.
+
+RTL, benches, the manifest and the table in ARCHITECTURE.md are made from it or checked against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+ADDRESS_BITS = 12
+"""A core occupies 4 KiB, the smallest block that an AXI interconnect maps."""
+IDENTITY_WORD = int.from_bytes(b"SPKL", "big")
+HASH_WORDS = 8
+NO_HASH = "0" * 64
+"""SHA-256 of a core that comes from no artifact."""
+
+
+class Access(StrEnum):
+    """What a host may do to a register; any other access is answered with SLVERR and changes nothing."""
+
+    RO = "ro"
+    """Read."""
+    RW = "rw"
+    """Read and write."""
+    W1C = "w1c"
+    """Read; a bit written as 1 becomes 0."""
+    WO = "wo"
+    """Write: a bit written as 1 acts once. Reads as 0."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits `low` .. `low` + `width` - 1 of a register."""
+
+    name: str
+    low: int
+    width: int
+    meaning: str
+
+    @property
+    def mask(self) -> int:
+        """Its bits, in place."""
+        return (1 << self.width) - 1 << self.low
+
+
+@dataclass(frozen=True)
+class Register:
+    """32 bits at byte `offset`; bits outside of `fields`, where it has some, read as 0."""
+
+    name: str
+    offset: int
+    access: Access
+    meaning: str
+    fields: tuple[Field, ...] = ()
+
+    def __getitem__(self, field: str) -> Field:
+        """The field of this name."""
+        return next(f for f in self.fields if f.name == field)
+
+
+IDENTITY = Register("IDENTITY", 0x00, Access.RO, f"0x{IDENTITY_WORD:08x}, `SPKL`")
+VERSION = Register(
+    "VERSION",
+    0x04,
+    Access.RO,
+    "version of Spikeline",
+    (
+        Field("MAJOR", 24, 8, "first number of Spikeline's version"),
+        Field("MINOR", 16, 8, "second"),
+        Field("PATCH", 0, 16, "third"),
+    ),
+)
+STATUS = Register(
+    "STATUS",
+    0x08,
+    Access.RO,
+    "what is now",
+    (Field("BUSY", 0, 1, "a sample has begun and not ended"), Field("IRQ", 1, 1, "level of `irq`")),
+)
+CONTROL = Register(
+    "CONTROL",
+    0x0C,
+    Access.WO,
+    "actions",
+    (
+        Field("SOFT_RESET", 0, 1, "resets the core for a cycle, not these registers"),
+        Field("CLEAR", 1, 1, "sets the registers from `SAMPLES` on to 0"),
+    ),
+)
+IRQ_ENABLE = Register(
+    "IRQ_ENABLE",
+    0x10,
+    Access.RW,
+    "causes of `irq`",
+    (Field("SAMPLE", 0, 1, "IRQ_STATUS SAMPLE raises `irq`"),),
+)
+IRQ_STATUS = Register(
+    "IRQ_STATUS",
+    0x14,
+    Access.W1C,
+    "causes since they were cleared",
+    (Field("SAMPLE", 0, 1, "a sample has ended"),),
+)
+ARTIFACT_HASH = tuple(
+    Register(
+        f"ARTIFACT_HASH{word}",
+        0x20 + 4 * word,
+        Access.RO,
+        f"digits {8 * word}..{8 * word + 7} of the artifact's SHA-256",
+    )
+    for word in range(HASH_WORDS)
+)
+SAMPLES = Register("SAMPLES", 0x40, Access.RO, "samples that ended: their TLAST beat left `m_axis`")
+LAST_SAMPLE_CYCLES = Register(
+    "LAST_SAMPLE_CYCLES", 0x44, Access.RO, "cycles of the last one that ended, modulo 2**32"
+)
+DROPPED_BEATS = Register("DROPPED_BEATS", 0x48, Access.RO, "words whose event was dropped")
+STALLS_IN = Register("STALLS_IN", 0x4C, Access.RO, "cycles in which a beat waited at `s_axis`")
+STALLS_OUT = Register("STALLS_OUT", 0x50, Access.RO, "cycles in which a beat waited at `m_axis`")
+
+COMMON = (
+    IDENTITY,
+    VERSION,
+    STATUS,
+    CONTROL,
+    IRQ_ENABLE,
+    IRQ_STATUS,
+    *ARTIFACT_HASH,
+    SAMPLES,
+    LAST_SAMPLE_CYCLES,
+    DROPPED_BEATS,
+    STALLS_IN,
+    STALLS_OUT,
+)
+"""Registers of every core."""
+
+STAGE_BASE, STAGE_STRIDE = 0x80, 0x10
+PER_STAGE = (
+    ("EVENTS", "events that its synapses took; of the first stage, words"),
+    ("SPIKES", "spikes of its neurons; 0 where they do not fire"),
+    ("SATURATIONS", "membranes clamped by Q; 0 where overflow is `WRAP`"),
+)
+"""Counters of each stage, from `STAGE_BASE` on; a block of `STAGE_STRIDE` bytes for each."""
+
+
+def stage_registers(stage: str, index: int) -> tuple[Register, ...]:
+    """The counters of the stage `index`, named `stage`."""
+    base = STAGE_BASE + STAGE_STRIDE * index
+    return tuple(
+        Register(f"{stage.upper()}_{name}", base + 4 * place, Access.RO, meaning)
+        for place, (name, meaning) in enumerate(PER_STAGE)
+    )
+
+
+def register_map(stage_names: Sequence[str]) -> tuple[Register, ...]:
+    """All registers of a core of these stages, by rising offset.
+
+    Raises
+    ------
+    ValueError
+        If there are more stages than the addresses reach.
+    """
+    most = ((1 << ADDRESS_BITS) - STAGE_BASE) // STAGE_STRIDE
+    if len(stage_names) > most:
+        raise ValueError(f"a core must have at most {most} stages, not {len(stage_names)}")
+    blocks = (stage_registers(name, index) for index, name in enumerate(stage_names))
+    return (*COMMON, *(register for block in blocks for register in block))
+
+
+def version_word(version: str) -> int:
+    """VERSION of a package version such as ``1.2.3``; what follows the third number is left out.
+
+    >>> hex(version_word("1.2.3"))
+    '0x1020003'
+    """
+    numbers = [int(part) for part in version.split(".")[:3]]
+    return sum(number << field.low for number, field in zip(numbers, VERSION.fields, strict=True))
+
+
+def hash_words(sha256: str) -> tuple[int, ...]:
+    """ARTIFACT_HASH of a SHA-256 in hexadecimal."""
+    return tuple(int(sha256[8 * word : 8 * word + 8], 16) for word in range(HASH_WORDS))
+
+
+def table() -> Iterator[str]:
+    """Lines of the table in ARCHITECTURE.md."""
+    yield "| offset | register | access | meaning |"
+    yield "|---|---|---|---|"
+    for register in COMMON:
+        fields = "; ".join(f"{_bits(f)} {f.name}: {f.meaning}" for f in register.fields)
+        yield f"| {_place(register)} | {fields or register.meaning} |"
+    for register in stage_registers("<stage>", 0):
+        yield f"| {_place(register)} | {register.meaning} |"
+
+
+def _place(register: Register) -> str:
+    return f"`0x{register.offset:02x}` | `{register.name}` | {register.access}"
+
+
+def _bits(field: Field) -> str:
+    high = field.low + field.width - 1
+    return f"[{field.low}]" if field.width == 1 else f"[{high}:{field.low}]"

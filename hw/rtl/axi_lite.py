@@ -1,0 +1,121 @@
+"""The AXI4-Lite side of the registers."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+OKAY, SLVERR = 0, 2
+
+
+def axi_lite_signature(address_bits: int) -> wiring.Signature:
+    """AXI4-Lite with 32 bits of data, as its master sees it; without AxPROT, which a slave may ignore."""
+    return wiring.Signature(
+        {
+            "awaddr": Out(address_bits),
+            "awvalid": Out(1),
+            "awready": In(1),
+            "wdata": Out(32),
+            "wstrb": Out(4),
+            "wvalid": Out(1),
+            "wready": In(1),
+            "bresp": In(2),
+            "bvalid": In(1),
+            "bready": Out(1),
+            "araddr": Out(address_bits),
+            "arvalid": Out(1),
+            "arready": In(1),
+            "rdata": In(32),
+            "rresp": In(2),
+            "rvalid": In(1),
+            "rready": Out(1),
+        }
+    )
+
+
+class AxiLite(wiring.Component):
+    """Turns AXI4-Lite transfers into accesses of single cycles.
+
+    One address, one word of data and one answer are held in each direction, and every output of the
+    bus is a register: small and free of combinational paths, at a transfer every few cycles.
+    Address and data of a write may come in any order. Writes and reads do not wait for each other.
+
+    Latency: a write acts in the cycle after the later of its two transfers and is answered in the next one; a
+    read looks in the cycle after its transfer and is answered in the next one.
+    Throughput: a write and a read every 3 cycles.
+
+    Parameters
+    ----------
+    address_bits : int
+        The two lowest mean nothing: a register is a word.
+
+    Members
+    -------
+    bus : In(axi_lite_signature)
+    write : Out(1)
+        Write the bits `write_mask` of `write_data` to the word `write_word`.
+    write_word : Out(address_bits - 2)
+    write_data, write_mask : Out(32)
+    write_ok : In(1)
+        There is such a word and it may be written; answered in the same cycle.
+    read_word : Out(address_bits - 2)
+    read_data : In(32)
+        Its content; answered in the same cycle.
+    read_ok : In(1)
+        There is such a word.
+    """
+
+    def __init__(self, address_bits: int) -> None:
+        super().__init__(
+            {
+                "bus": In(axi_lite_signature(address_bits)),
+                "write": Out(1),
+                "write_word": Out(address_bits - 2),
+                "write_data": Out(32),
+                "write_mask": Out(32),
+                "write_ok": In(1),
+                "read_word": Out(address_bits - 2),
+                "read_data": In(32),
+                "read_ok": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bus = self.bus
+
+        # Each channel is a register and a flag that it is full. `ready` is a register of its own, the
+        # flag's opposite but for the reset, in which nothing is taken.
+        strobe = Signal(4, reset_less=True)
+        addressed, filled = Signal(), Signal()
+        m.d.comb += [
+            self.write.eq(addressed & filled & ~bus.bvalid),
+            self.write_mask.eq(Cat(bit.replicate(8) for bit in strobe)),
+        ]
+        with m.If(bus.awvalid & bus.awready):
+            m.d.sync += [self.write_word.eq(bus.awaddr[2:]), addressed.eq(1), bus.awready.eq(0)]
+        with m.Elif(self.write | ~addressed):
+            m.d.sync += [addressed.eq(0), bus.awready.eq(1)]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.sync += [self.write_data.eq(bus.wdata), strobe.eq(bus.wstrb), filled.eq(1), bus.wready.eq(0)]
+        with m.Elif(self.write | ~filled):
+            m.d.sync += [filled.eq(0), bus.wready.eq(1)]
+        with m.If(self.write):
+            m.d.sync += [bus.bvalid.eq(1), bus.bresp.eq(Mux(self.write_ok, OKAY, SLVERR))]
+        with m.Elif(bus.bready):
+            m.d.sync += bus.bvalid.eq(0)
+
+        asked = Signal()
+        with m.If(bus.arvalid & bus.arready):
+            m.d.sync += [self.read_word.eq(bus.araddr[2:]), asked.eq(1), bus.arready.eq(0)]
+        with m.Elif(asked):
+            m.d.sync += [
+                asked.eq(0),
+                bus.rvalid.eq(1),
+                bus.rdata.eq(Mux(self.read_ok, self.read_data, 0)),
+                bus.rresp.eq(Mux(self.read_ok, OKAY, SLVERR)),
+            ]
+        with m.Elif(bus.rready | ~bus.rvalid):
+            m.d.sync += [bus.rvalid.eq(0), bus.arready.eq(1)]
+        return m

@@ -1,0 +1,41 @@
+"""A counter that a host reads."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Counter(wiring.Component):
+    """Adds up increments in 32 bits, and stays at 2**32 - 1 when it gets there.
+
+    So a figure is right, or it is the highest one. The carry is a bit of the register, which keeps the
+    comparison out of the adder's path.
+
+    Latency 1 cycle.
+
+    Parameters
+    ----------
+    increment_bits : int
+
+    Members
+    -------
+    increment : In(increment_bits)
+    clear : In(1)
+        Start from 0, whatever the increment.
+    total : Out(32)
+    """
+
+    def __init__(self, increment_bits: int) -> None:
+        super().__init__({"increment": In(increment_bits), "clear": In(1), "total": Out(32)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        total = Signal(33)
+        with m.If(self.clear):
+            m.d.sync += total.eq(0)
+        with m.Elif(~total[32]):
+            m.d.sync += total.eq(total + self.increment)
+        m.d.comb += self.total.eq(total[:32] | total[32].replicate(32))
+        return m

@@ -1,0 +1,80 @@
+"""The cycles of a sample, from its first beat in to its last beat out."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class SampleTimer(wiring.Component):
+    """Keeps the time at which each sample in flight began, and subtracts when it ends.
+
+    Samples end in the order in which they began, so their times lie in a queue, in LUT RAM. It
+    must be as deep as samples can be in flight.
+
+    Latency: `cycles` follows the end by 2 cycles.
+
+    Parameters
+    ----------
+    depth : int
+        A power of two, above the number of samples that can be in flight.
+
+    Members
+    -------
+    taken, taken_last : In(1)
+        A beat came in; it is the last one of its sample.
+    ends : In(1)
+        The last beat of a sample went out.
+    restart : In(1)
+        Forget the samples in flight, and a beat that comes in.
+    clear : In(1)
+        Set `cycles` to 0.
+    cycles : Out(32)
+        Of the last sample that ended, modulo 2**32.
+    busy : Out(1)
+        A sample is in flight.
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        super().__init__(
+            {
+                **{name: In(1) for name in ("taken", "taken_last", "ends", "restart", "clear")},
+                "cycles": Out(32),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        now = Signal(32)
+        m.submodules.starts = starts = memory.Memory(shape=unsigned(32), depth=self._depth, init=[])
+        write = starts.write_port()
+        read = starts.read_port(domain="comb")
+
+        first = Signal(init=1)
+        m.d.comb += [
+            write.en.eq(self.taken & first),
+            write.data.eq(now),
+            self.busy.eq(write.addr != read.addr),
+        ]
+        m.d.sync += [
+            now.eq(now + 1),
+            write.addr.eq(write.addr + write.en),
+            read.addr.eq(read.addr + self.ends),
+        ]
+        with m.If(self.taken):
+            m.d.sync += first.eq(self.taken_last)
+        with m.If(self.restart):
+            m.d.sync += [first.eq(1), write.addr.eq(0), read.addr.eq(0)]
+
+        # `now` has moved on by the time of the subtraction, so that the last cycle is counted too.
+        began = Signal(32, reset_less=True)
+        ended = Signal()
+        m.d.sync += [began.eq(read.data), ended.eq(self.ends)]
+        with m.If(self.clear):
+            m.d.sync += self.cycles.eq(0)
+        with m.Elif(ended):
+            m.d.sync += self.cycles.eq(now - began)
+        return m

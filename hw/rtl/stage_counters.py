@@ -1,0 +1,88 @@
+"""What a stage did: events, spikes, saturations."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from fxp_model.fixed import Overflow
+from fxp_model.spec import IntegratorSpec
+from hw.config import StageConfig
+from hw.rtl.counter import Counter
+from hw.rtl.neuron_update import fires
+
+CHUNK = 6
+"""Bits that a LUT6 adds at once."""
+
+
+def taps_signature(spec: IntegratorSpec, config: StageConfig) -> wiring.Signature:
+    """What a stage shows of its work: a bit for everything that happens in a cycle, of any of its neurons.
+
+    ``events``     events that its synapses take
+    ``spikes``     neurons that fire; no bits where neurons do not
+    ``saturated``  membranes that Q clamps; no bits where it wraps
+    """
+    return wiring.Signature(
+        {
+            "events": Out(config.events_per_cycle),
+            "spikes": Out(config.update_lanes if fires(spec) else 0),
+            "saturated": Out(config.update_lanes if spec.overflow is Overflow.SAT else 0),
+        }
+    )
+
+
+class StageCounters(wiring.Component):
+    """Counts the bits of the taps of one stage.
+
+    The taps are registered, and so is every level of the trees that add their bits: nothing of this
+    is in a path of the stage.
+
+    Parameters
+    ----------
+    taps : Signature
+        A `taps_signature`.
+
+    Members
+    -------
+    taps : In(taps)
+    clear : In(1)
+        Set the totals to 0; what is still in the trees is added afterwards.
+    events, spikes, saturations : Out(32)
+    """
+
+    def __init__(self, taps: wiring.Signature) -> None:
+        totals = {name: Out(32) for name in ("events", "spikes", "saturations")}
+        super().__init__({"taps": In(taps), "clear": In(1), **totals})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for name, tap, total in (
+            ("events", self.taps.events, self.events),
+            ("spikes", self.taps.spikes, self.spikes),
+            ("saturations", self.taps.saturated, self.saturations),
+        ):
+            if len(tap):
+                number = _ones(m, name, tap)
+                m.submodules[f"{name}_counter"] = counter = Counter(len(number))
+                m.d.comb += [
+                    counter.increment.eq(number),
+                    counter.clear.eq(self.clear),
+                    total.eq(counter.total),
+                ]
+        return m
+
+
+def _ones(m: Module, name: str, bits: Value) -> Value:
+    """How many of `bits` are set, later by a cycle for the tap and for every level of the tree."""
+    tap = Signal(len(bits), name=name)
+    m.d.sync += tap.eq(bits)
+    sums = [sum(tap[low : low + CHUNK], Const(0, 0)) for low in range(0, len(tap), CHUNK)]
+    level = 0
+    while True:
+        registers = [Signal(s.shape(), name=f"{name}_{level}_{index}") for index, s in enumerate(sums)]
+        m.d.sync += [register.eq(s) for register, s in zip(registers, sums, strict=True)]
+        if len(registers) == 1:
+            return registers[0]
+        sums = [sum(registers[i + 1 : i + 2], registers[i]) for i in range(0, len(registers), 2)]
+        level += 1

@@ -1,0 +1,207 @@
+"""The registers of a whole core, under a master that others wrote: cocotbext-axi."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ReadOnly, RisingEdge
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
+
+from fxp_model import __version__
+from fxp_model.network import run
+from hw.config import HardwareConfig
+from hw.estimate.latency import clip_cycles, event_counts
+from hw.protocol import END_OF_STEP, Beat, encode_sample, packed
+from hw.registers import (
+    ADDRESS_BITS,
+    CONTROL,
+    IDENTITY,
+    IDENTITY_WORD,
+    IRQ_ENABLE,
+    IRQ_STATUS,
+    STATUS,
+    VERSION,
+    Access,
+    Register,
+    hash_words,
+    version_word,
+)
+from tb.drivers import accept, drive, no_gaps, random_gaps
+from tb.network_bench import NetworkBench
+from tb.runner import load_plan
+from tb.scoreboard import MismatchError
+from tb.stimulus import encode, random_samples, scattered
+
+PLAN = load_plan()
+BUSY, IRQ = STATUS["BUSY"].mask, STATUS["IRQ"].mask
+SOFT_RESET, CLEAR = CONTROL["SOFT_RESET"].mask, CONTROL["CLEAR"].mask
+
+
+class Master:
+    """Register accesses by cocotbext-axi, and what must come of them."""
+
+    def __init__(self, dut: Any) -> None:
+        self._master = AxiLiteMaster(
+            AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk, dut.aresetn, reset_active_level=False
+        )
+
+    async def read(self, register: Register) -> int:
+        answer = await self._master.read(register.offset, 4)
+        assert answer.resp == AxiResp.OKAY, register
+        return int.from_bytes(answer.data, "little")
+
+    async def write(self, register: Register, word: int) -> None:
+        answer = await self._master.write(register.offset, word.to_bytes(4, "little"))
+        assert answer.resp == AxiResp.OKAY, register
+
+    async def expect(self, register: Register, word: int) -> None:
+        got = await self.read(register)
+        if got != word:
+            raise MismatchError(f"{register.name}: expected 0x{word:08x}, got 0x{got:08x}")
+
+    async def refused(self, offset: int, write: bool) -> bool:
+        """Whether an access to the word at `offset` is answered with SLVERR."""
+        access = self._master.write(offset, b"\xff" * 4) if write else self._master.read(offset, 4)
+        return (await access).resp == AxiResp.SLVERR
+
+
+async def _begin(dut: Any) -> tuple[NetworkBench, Master]:
+    host = Master(dut)
+    bench = NetworkBench(dut, PLAN, host)
+    await bench.restart()
+    return bench, host
+
+
+@cocotb.test()
+async def identity(dut: Any) -> None:
+    """What a host finds before anything has run; what is not in the map is refused."""
+    bench, host = await _begin(dut)
+    await host.expect(IDENTITY, IDENTITY_WORD)
+    await host.expect(VERSION, version_word(__version__))
+    for index, word in enumerate(hash_words(PLAN["sha256"])):
+        await host.expect(bench.registers[f"ARTIFACT_HASH{index}"], word)
+    by_offset = {register.offset: register for register in bench.registers.values()}
+    far = bench.rng.integers(0x200, 1 << ADDRESS_BITS, 30) & ~3
+    for offset in (*range(0, 0x200, 4), *far.tolist()):
+        register = by_offset.get(offset)
+        assert await host.refused(offset, write=False) == (register is None), hex(offset)
+        if register is None or register.access is Access.RO:
+            assert await host.refused(offset, write=True), hex(offset)
+    for register in list(bench.registers.values())[list(bench.registers).index("SAMPLES") :]:
+        await host.expect(register, 0)
+    await host.expect(STATUS, 0)
+
+    await host.write(IRQ_ENABLE, 0xFFFFFFFF)
+    await host.expect(IRQ_ENABLE, IRQ_ENABLE["SAMPLE"].mask)
+    await host.expect(CONTROL, 0)
+    await bench.restart()
+    await host.expect(IRQ_ENABLE, 0)
+
+
+@cocotb.test()
+async def interrupts(dut: Any) -> None:
+    """One interrupt per sample, with the cycles of the formula; none that is not enabled."""
+    bench, host = await _begin(dut)
+    rng, spec, network = bench.rng, bench.network.spec, bench.network
+    config = HardwareConfig.from_dict(PLAN["hardware"])
+    dut.m_axis_tready.value = 1
+    await host.write(IRQ_ENABLE, 1)
+    for number, sample in enumerate(random_samples(rng, spec, 6)):
+        await drive(bench.source, packed(encode_sample(sample), bench.slots), no_gaps, rng)
+        assert not dut.irq.value
+        await host.expect(STATUS, BUSY)
+        await RisingEdge(dut.irq)
+        alone = sample[:, np.newaxis]
+        events = event_counts(network, run(network, alone), alone)
+        predicted = clip_cycles(spec, config, events, [len(sample)])
+        await host.expect(bench.registers["SAMPLES"], number + 1)
+        await host.expect(bench.registers["LAST_SAMPLE_CYCLES"], int(predicted[0]))
+        await host.expect(STATUS, IRQ)
+        await host.write(IRQ_STATUS, 0)
+        assert dut.irq.value, "a bit written as 0 was cleared"
+        await host.write(IRQ_STATUS, 1)
+        await host.expect(IRQ_STATUS, 0)
+        assert not dut.irq.value
+    await host.write(IRQ_ENABLE, 0)
+    await drive(bench.source, packed(encode_sample(sample), bench.slots), no_gaps, rng)
+    while await host.read(STATUS) & BUSY:
+        pass
+    await host.expect(IRQ_STATUS, 1)
+    assert not dut.irq.value
+    await bench.check()
+
+
+@cocotb.test()
+async def soft_reset(dut: Any) -> None:
+    """Reset by the host amid traffic: what follows is a clean core's, and counters go on."""
+    bench, host = await _begin(dut)
+    rng, spec = bench.rng, bench.network.spec
+    samples = stalls_in = stalls_out = 0
+    for round_ in range(6):
+        await host.write(IRQ_ENABLE, 1)
+        words = [word for sample in random_samples(rng, spec, 16, 8) for word in encode(rng, sample)]
+        beats = scattered(rng, words, bench.slots)
+        gaps = random_gaps(rng) if round_ % 2 else no_gaps
+        acceptor = cocotb.start_soon(accept(bench.sink, gaps))
+        driver = cocotb.start_soon(drive(bench.source, beats, gaps, rng))
+        for _ in range(int(rng.integers(len(beats)))):
+            await bench.edge
+        asked = cocotb.start_soon(host.write(CONTROL, SOFT_RESET))
+        while not dut.control.soft_reset.value:
+            await bench.edge
+        await ReadOnly()
+        samples += sum(tlast for _, tlast in bench.timing.outputs)
+        stalls_in += bench.timing.stalls_in
+        stalls_out += bench.timing.stalls_out
+        bench.cut()
+        await asked
+        await driver
+        while await host.read(STATUS) & BUSY:
+            pass
+        bench.check_results()
+        samples += len(bench.decoder.samples)
+        stalls_in += bench.timing.stalls_in
+        stalls_out += bench.timing.stalls_out
+        expected = {"SAMPLES": samples, "STALLS_IN": stalls_in, "STALLS_OUT": stalls_out}
+        expected["LAST_SAMPLE_CYCLES"] = bench.counters()["LAST_SAMPLE_CYCLES"]
+        for name, count in expected.items():
+            await host.expect(bench.registers[name], count)
+        await host.expect(IRQ_ENABLE, 1)
+        acceptor.cancel()
+        dut.m_axis_tready.value = 0
+        bench.cut()
+    assert samples > 0
+    assert bench.tally.spikes_fired > 0
+
+    await host.write(CONTROL, CLEAR)
+    await host.expect(IRQ_ENABLE, 1)
+    await bench.play([beat for sample in random_samples(rng, spec, 5) for beat in encode(rng, sample)])
+    await bench.check()
+
+
+@cocotb.test()
+async def full_of_samples(dut: Any) -> None:
+    """As many samples as find place, each of one silent step, and the time of each is kept."""
+    bench, host = await _begin(dut)
+    end = Beat(END_OF_STEP, tlast=True)
+    driver = cocotb.start_soon(drive(bench.source, [end] * 200, no_gaps, bench.rng))
+    for _ in range(2000):
+        await bench.edge
+    waiting = len(bench.decoder.samples)
+    assert waiting > 16 * len(bench.network.spec.layers)
+    assert not driver.done()
+    ended = bench.registers["SAMPLES"]
+    for sample in range(200):
+        while sum(tlast for _, tlast in bench.timing.outputs) <= sample:
+            dut.m_axis_tready.value = 1
+            await bench.edge
+        dut.m_axis_tready.value = 0
+        await host.expect(ended, sample + 1)
+        firsts = [cycle for cycle, _ in bench.timing.inputs]
+        lasts = [cycle for cycle, tlast in bench.timing.outputs if tlast]
+        took = lasts[sample] - firsts[sample] + 1
+        await host.expect(bench.registers["LAST_SAMPLE_CYCLES"], took)
+    await driver
+    await bench.check()
