@@ -63,17 +63,22 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class HardwareConfig:
-    """Widths of every stage of a core.
+    """Widths of every stage of a core, and whether its network can be replaced at run time.
 
     Parameters
     ----------
     stages : tuple of StageConfig
         One per stage of `NetworkSpec.stages`: hidden layers in order, then the readout.
+    reload : bool
+        A host may load other weights, biases, kernels and thresholds. Doubles their memories.
     """
 
     stages: tuple[StageConfig, ...]
+    reload: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.reload, bool):
+            raise InputError(f"hardware.reload must be true or false, not {self.reload!r}")
         for index, stage in enumerate(self.stages):
             if not isinstance(stage, StageConfig):
                 raise InputError(f"hardware.stages[{index}] must be a StageConfig, not {stage!r}")
@@ -85,6 +90,7 @@ class HardwareConfig:
         lanes: int | None = None,
         update_lanes: int | None = None,
         preset: str = DEFAULT_PRESET,
+        reload: bool = False,
     ) -> HardwareConfig:
         """The same widths for every stage, clipped to its neurons: those of `preset` where none are given.
 
@@ -110,7 +116,7 @@ class HardwareConfig:
             if update_lanes is None and clipped < stage.n_out:
                 width = max(w for w in range(1, min(width, clipped) + 1) if clipped % w == 0)
             stages.append(StageConfig(clipped, width))
-        config = cls(tuple(stages))
+        config = cls(tuple(stages), reload)
         config.check(spec)
         return config
 
@@ -128,14 +134,16 @@ class HardwareConfig:
     @classmethod
     def from_dict(cls, value: Any) -> HardwareConfig:
         """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name."""
-        stages = _table("hardware", value, {"stages"})["stages"]
+        table = _table("hardware", value, {"stages", "reload"})
+        stages = table["stages"]
         if not isinstance(stages, list | tuple):
             raise InputError(f"hardware.stages must be a list, not {stages!r}")
         return cls(
             tuple(
                 StageConfig(**_table(f"hardware.stages[{i}]", stage, {"lanes", "update_lanes"}))
                 for i, stage in enumerate(stages)
-            )
+            ),
+            table["reload"],
         )
 
 

@@ -24,8 +24,9 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="neurons updated per cycle in every stage (default: up to the preset's)",
     )
+    add("--reload", action="store_true", help="let a host replace the network at run time")
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     """The configuration that the options of `add_width_options` ask for."""
-    return HardwareConfig.uniform(spec, args.lanes, args.update_lanes, args.preset)
+    return HardwareConfig.uniform(spec, args.lanes, args.update_lanes, args.preset, args.reload)
