@@ -48,8 +48,8 @@ BUGS = {
     ),
     "sign": Bug(
         "neuron_update.py",
-        "Cat(v >= spec.v_th for v in v_new)",
-        "Cat(v.as_unsigned() >= spec.v_th for v in v_new)",
+        "Cat(v >= v_th for v in v_new)",
+        "Cat(v.as_unsigned() >= v_th for v in v_new)",
     ),
     "rounding": Bug(
         "arithmetic.py", "half &= raw[: shift - 1].any() | raw[shift] if", "half &= raw[: shift - 1].any() if"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
-from amaranth.lib import memory, stream, wiring
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
 
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
 from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, word_layout
 from hw.rtl.arithmetic import lanes_of, pack
+from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.events import currents_layout, event_layout, index_shape
 
 
@@ -33,6 +36,8 @@ class SynapseArray(wiring.Component):
     spec : IntegratorSpec
     params : StageParams
     config : StageConfig
+    reloaded : Part, optional
+        As what the weights can be reloaded.
 
     Members
     -------
@@ -41,17 +46,31 @@ class SynapseArray(wiring.Component):
     o : Out stream of `currents_layout`
         ``config.groups(n_out)`` transfers per step, offered without a gap; from the first one on,
         they are taken without a gap.
+    reload : In(RELOAD), only where `reloaded`
     """
 
-    def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
+    def __init__(
+        self, spec: IntegratorSpec, params: StageParams, config: StageConfig, reloaded: Part | None = None
+    ) -> None:
         config.check("stage", spec.n_out)
-        self._spec, self._params, self._config = spec, params, config
-        super().__init__(
-            {
-                "i": In(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
-                "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
-            }
-        )
+        self._spec, self._params, self._config, self._reloaded = spec, params, config, reloaded
+        ports = {
+            "i": In(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
+            "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
+        }
+        if reloaded is not None:
+            ports |= {"reload": In(RELOAD)}
+        super().__init__(ports)
+
+    @staticmethod
+    def rows(weight: NDArray[np.int64], bits: int, config: StageConfig) -> list[int]:
+        """Words of the weight memory: by word of lanes, then by input."""
+        lanes = config.lanes
+        return [
+            pack(column[low : low + lanes], bits)
+            for low in range(0, len(weight), lanes)
+            for column in weight.T.tolist()
+        ]
 
     @staticmethod
     def latency(spec: IntegratorSpec) -> int:
@@ -71,20 +90,14 @@ class SynapseArray(wiring.Component):
         # One pipeline from the stream to the adders. Words lie in the memory by word, then by
         # input, so that an address is a sum, and no multiple of `words` has to be formed.
         weight_bits, lanes = spec.weight.width, config.lanes
-        m.submodules.weights = weights = memory.Memory(
-            shape=unsigned(lanes * weight_bits),
-            depth=max(2, words * spec.n_in),
-            init=[
-                pack(column[word * lanes : (word + 1) * lanes], weight_bits)
-                for word in range(words)
-                for column in self._params.weight.T.tolist()
-            ],
-        )
+        rows = self.rows(self._params.weight, weight_bits, config)
+        weights = parameter_memory(lanes * weight_bits, rows, self._reloaded is not None)
+        m.submodules.weights = weights
         read = weights.read_port()
 
         pending = Signal()  # a step is closed, and what closes the next one would come too early
         word = Signal(index_shape(words))
-        offset = Signal(read.addr.shape())
+        offset = Signal(index_shape(len(rows)))
         final_word = Signal()
         add = Signal()
         close = Signal()
@@ -114,10 +127,13 @@ class SynapseArray(wiring.Component):
             m.d.sync += stage.eq(stages[-1])
             stages.append(stage)
 
-        address = Signal(read.addr.shape(), reset_less=True)
+        address = Signal(offset.shape(), reset_less=True)
         word_of_weights = Signal(lanes * weight_bits, reset_less=True)
         m.d.sync += address.eq(self.i.payload.address + offset)
         m.d.comb += [read.addr.eq(address), read.en.eq(stages[1].add)]
+        if self._reloaded is not None:
+            m.d.comb += read.addr.eq(Cat(address, self.reload.bank))
+            connect_reload(m, weights, self.reload, self._reloaded)
         m.d.sync += word_of_weights.eq(read.data)
         terms = lanes_of(word_of_weights, weight_bits)
         if spec.input_bits > 1:
