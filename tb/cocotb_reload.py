@@ -26,6 +26,7 @@ from tb.drivers import accept, drive, no_gaps, random_gaps
 from tb.master import Master
 from tb.network_bench import NetworkBench
 from tb.runner import Figures, load_plan
+from tb.scoreboard import MismatchError
 from tb.stimulus import encode, random_samples
 
 PLAN = load_plan()
@@ -97,7 +98,7 @@ class ReloadBench(NetworkBench):
         await self.master.write(RELOAD_COMMIT, IMAGES[number].crc32)
         while await self.status() == PENDING:
             pass
-        assert self.swaps == swaps + 1
+        self.expect_swaps(swaps + 1)
         await self.has(number)
 
     async def status(self) -> int:
@@ -106,6 +107,17 @@ class ReloadBench(NetworkBench):
         if not word & PENDING:
             assert bool(word & BANK) == bool(self.dut.control.reload__bank.value)
         return word & ~BANK
+
+    async def expect_status(self, word: int) -> None:
+        """Fail unless `status` is `word`."""
+        got = await self.status()
+        if got != word:
+            raise MismatchError(f"RELOAD_STATUS: expected {word:#x}, got {got:#x}")
+
+    def expect_swaps(self, count: int) -> None:
+        """Fail unless the banks were swapped so often."""
+        if self.swaps != count:
+            raise MismatchError(f"banks: expected {count} swaps, saw {self.swaps}")
 
     async def has(self, number: int) -> None:
         """The host finds the artifact `number`."""
@@ -135,7 +147,7 @@ async def replaced(dut: Any) -> None:
         await bench.commit(number)
         await bench.samples(3)
     await bench.end()
-    assert bench.swaps == 4
+    bench.expect_swaps(4)
     assert bench.tally.samples > 12
     assert bench.tally.spikes_fired > 0
 
@@ -176,16 +188,16 @@ async def refused(dut: Any) -> None:
     for words, crc32, why in broken.values():
         await bench.load(words)
         await bench.master.write(RELOAD_COMMIT, crc32)
-        assert await bench.status() == why
+        await bench.expect_status(why)
         await bench.master.expect(RELOAD_POSITION, 0)
         await bench.has(0)
         await bench.samples(2)
     await bench.load(good.words[: len(good.words) // 3])
     await bench.master.write(RELOAD_BEGIN, 1)
-    assert await bench.status() == 0
+    await bench.expect_status(0)
     await bench.master.expect(RELOAD_POSITION, 0)
     await bench.samples(2)
-    assert bench.swaps == 0
+    bench.expect_swaps(0)
 
     await bench.commit(1)
     await bench.samples(2)
@@ -208,16 +220,17 @@ async def waiting(dut: Any) -> None:
         bench.coming, swaps = 1 - bench.coming, bench.swaps
         await bench.load(IMAGES[bench.coming].words)
         await master.write(RELOAD_COMMIT, IMAGES[bench.coming].crc32)
+        await bench.expect_status(PENDING)
         assert bool(dut.s_axis_tready.value) != whole
         for register in (RELOAD_BEGIN, RELOAD_DATA, RELOAD_COMMIT):
             assert await master.refuses_write(register.offset)
-        assert await bench.status() == PENDING
-        assert bench.swaps == swaps
+        await bench.expect_status(PENDING)
+        bench.expect_swaps(swaps)
         await drive(bench.source, sample[sent:], no_gaps, rng)
         dut.m_axis_tready.value = 1
         while await bench.status() == PENDING:
             pass
-        assert bench.swaps == swaps + 1
+        bench.expect_swaps(swaps + 1)
         await bench.has(bench.coming)
     assert bench.tally.samples == 4
 
@@ -247,4 +260,4 @@ async def soft_reset(dut: Any) -> None:
             await drive(bench.source, encode(rng, random_samples(rng, spec, 5)[-1]), no_gaps, rng)
             await bench.samples(1)
     bench.check_results()
-    assert bench.swaps == 2
+    bench.expect_swaps(2)
