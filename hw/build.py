@@ -51,7 +51,7 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
         "artifact_sha256": artifact.sha256,
         "hardware": config.to_dict(),
         "ports": [asdict(port) for port in core.ports],
-        "registers": [asdict(register) for register in register_map(artifact.network.spec.stage_names)],
+        "registers": [asdict(r) for r in register_map(artifact.network.spec.stage_names, config.reload)],
         "probes": [asdict(probe) for probe in core.probes],
         "versions": {
             "spikeline": __version__,

@@ -93,17 +93,22 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class HardwareConfig:
-    """Widths of every stage of a core.
+    """Widths of every stage of a core, and whether its network can be replaced at run time.
 
     Parameters
     ----------
     stages : tuple of StageConfig
         One per stage of `NetworkSpec.stages`: hidden layers in order, then the readout.
+    reload : bool
+        A host may load other weights, biases, kernels and thresholds. Doubles their memories.
     """
 
     stages: tuple[StageConfig, ...]
+    reload: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.reload, bool):
+            raise InputError(f"hardware.reload must be true or false, not {self.reload!r}")
         for index, stage in enumerate(self.stages):
             if not isinstance(stage, StageConfig):
                 raise InputError(f"hardware.stages[{index}] must be a StageConfig, not {stage!r}")
@@ -117,6 +122,7 @@ class HardwareConfig:
         preset: str = DEFAULT_PRESET,
         events_per_cycle: int | None = None,
         use_dsp: bool | None = None,
+        reload: bool = False,
     ) -> HardwareConfig:
         """The same widths for every stage, clipped to its size: those of `preset` where none are given.
 
@@ -146,7 +152,7 @@ class HardwareConfig:
                 width = max(w for w in range(1, min(width, clipped) + 1) if clipped % w == 0)
             events = min(wanted.events_per_cycle, stage.n_in)
             stages.append(StageConfig(clipped, width, events, wanted.use_dsp))
-        config = cls(tuple(stages))
+        config = cls(tuple(stages), reload)
         config.check(spec)
         return config
 
@@ -164,14 +170,16 @@ class HardwareConfig:
     @classmethod
     def from_dict(cls, value: Any) -> HardwareConfig:
         """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name."""
-        stages = _table("hardware", value, {"stages"})["stages"]
+        table = _table("hardware", value, {"stages", "reload"})
+        stages = table["stages"]
         if not isinstance(stages, list | tuple):
             raise InputError(f"hardware.stages must be a list, not {stages!r}")
         return cls(
             tuple(
                 StageConfig(**_table(f"hardware.stages[{i}]", stage, _WIDTHS))
                 for i, stage in enumerate(stages)
-            )
+            ),
+            table["reload"],
         )
 
 

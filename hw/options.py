@@ -37,10 +37,17 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="products of weight and count by multipliers (default: the preset's)",
     )
+    add("--reload", action="store_true", help="let a host replace the network at run time")
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     """The configuration that the options of `add_width_options` ask for."""
     return HardwareConfig.uniform(
-        spec, args.lanes, args.update_lanes, args.preset, args.events_per_cycle, args.use_dsp
+        spec,
+        args.lanes,
+        args.update_lanes,
+        args.preset,
+        args.events_per_cycle,
+        args.use_dsp,
+        args.reload,
     )

@@ -120,6 +120,31 @@ DROPPED_BEATS = Register("DROPPED_BEATS", 0x48, Access.RO, "words whose event wa
 STALLS_IN = Register("STALLS_IN", 0x4C, Access.RO, "cycles in which a beat waited at `s_axis`")
 STALLS_OUT = Register("STALLS_OUT", 0x50, Access.RO, "cycles in which a beat waited at `m_axis`")
 
+RELOAD_STATUS = Register(
+    "RELOAD_STATUS",
+    0x54,
+    Access.RO,
+    "state of a reload",
+    (
+        Field("PENDING", 0, 1, "committed, waits for the samples in flight"),
+        Field("WRONG_LENGTH", 1, 1, "the last commit was refused: words missing, or too many"),
+        Field("WRONG_CRC", 2, 1, "the last commit was refused: another CRC-32"),
+        Field("BANK", 3, 1, "of the memories, in use"),
+    ),
+)
+RELOAD_WORDS = Register("RELOAD_WORDS", 0x58, Access.RO, "words of a whole network")
+RELOAD_POSITION = Register("RELOAD_POSITION", 0x5C, Access.RO, "words written so far")
+RELOAD_BEGIN = Register(
+    "RELOAD_BEGIN", 0x60, Access.WO, "start anew", (Field("BEGIN", 0, 1, "forgets the words written so far"),)
+)
+RELOAD_DATA = Register("RELOAD_DATA", 0x64, Access.WO, "the next word of the network")
+RELOAD_COMMIT = Register(
+    "RELOAD_COMMIT", 0x68, Access.WO, "CRC-32 of the words: puts them to use, if all is right"
+)
+
+RELOADING = (RELOAD_STATUS, RELOAD_WORDS, RELOAD_POSITION, RELOAD_BEGIN, RELOAD_DATA, RELOAD_COMMIT)
+"""Registers of a core that can be reloaded."""
+
 COMMON = (
     IDENTITY,
     VERSION,
@@ -154,8 +179,8 @@ def stage_registers(stage: str, index: int) -> tuple[Register, ...]:
     )
 
 
-def register_map(stage_names: Sequence[str]) -> tuple[Register, ...]:
-    """All registers of a core of these stages, by rising offset.
+def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ...]:
+    """All registers of a core of these stages, by rising offset; those of a reload only where it has it.
 
     Raises
     ------
@@ -166,7 +191,8 @@ def register_map(stage_names: Sequence[str]) -> tuple[Register, ...]:
     if len(stage_names) > most:
         raise ValueError(f"a core must have at most {most} stages, not {len(stage_names)}")
     blocks = (stage_registers(name, index) for index, name in enumerate(stage_names))
-    return (*COMMON, *(register for block in blocks for register in block))
+    some = (*COMMON, *RELOADING) if reload else COMMON
+    return (*some, *(register for block in blocks for register in block))
 
 
 def version_word(version: str) -> int:
@@ -188,7 +214,7 @@ def table() -> Iterator[str]:
     """Lines of the table in ARCHITECTURE.md."""
     yield "| offset | register | access | meaning |"
     yield "|---|---|---|---|"
-    for register in COMMON:
+    for register in (*COMMON, *RELOADING):
         fields = "; ".join(f"{_bits(f)} {f.name}: {f.meaning}" for f in register.fields)
         yield f"| {_place(register)} | {fields or register.meaning} |"
     for register in stage_registers("<stage>", 0):

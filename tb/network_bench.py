@@ -15,7 +15,7 @@ from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
-from fxp_model.network import run
+from fxp_model.network import Network, run
 from hw.config import HardwareConfig
 from hw.emit import Probe
 from hw.estimate.latency import event_counts, run_timing
@@ -85,7 +85,8 @@ class NetworkBench:
         self.slots = len(dut.s_axis_tdata) // WORD_BITS
         self.source, self.sink = Axis(dut, "s_axis", self.slots), Axis(dut, "m_axis")
         self.host: Host = AxiLite(dut) if host is None else host
-        self.registers = {register.name: register for register in register_map(self.network.spec.stage_names)}
+        names, reload = self.network.spec.stage_names, plan["hardware"]["reload"]
+        self.registers = {register.name: register for register in register_map(names, reload)}
         self.edge = RisingEdge(dut.aclk)
         self.tally = Tally()
         self._began = self._cycle()
@@ -113,6 +114,12 @@ class NetworkBench:
         self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
         self._forget()
         self._watch()
+
+    def replace(self, network: Network) -> None:
+        """The core goes over to `network`, while the drivers go on; nothing may be in flight."""
+        self.check_results()
+        self.network = network
+        self._forget()
 
     def _watch(self) -> None:
         self._tasks = []

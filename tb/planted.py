@@ -37,6 +37,8 @@ class Bug:
     file: str
     right: str
     wrong: str
+    reload: bool = False
+    """Shows in a core that can be reloaded, when it is."""
 
 
 BUGS = {
@@ -48,8 +50,8 @@ BUGS = {
     ),
     "sign": Bug(
         "neuron_update.py",
-        "Cat(v >= spec.v_th for v in v_new)",
-        "Cat(v.as_unsigned() >= spec.v_th for v in v_new)",
+        "Cat(v >= v_th for v in v_new)",
+        "Cat(v.as_unsigned() >= v_th for v in v_new)",
     ),
     "rounding": Bug(
         "arithmetic.py", "half &= raw[: shift - 1].any() | raw[shift] if", "half &= raw[: shift - 1].any() if"
@@ -82,6 +84,18 @@ BUGS = {
         "neuron_update.py", "real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))", "real.eq(-1)"
     ),
     "sample_without_its_last_cycle": Bug("sample_timer.py", "began.eq(read.data)", "began.eq(read.data + 1)"),
+    "beat_taken_while_the_input_is_held": Bug(
+        "core.py",
+        "decoder.i.valid.eq(self.s_axis_tvalid & ~hold)",
+        "decoder.i.valid.eq(self.s_axis_tvalid)",
+        True,
+    ),
+    "another_network_amid_a_sample": Bug(
+        "loader.py", "settled.all() & ~self.busy", "settled.all()", reload=True
+    ),
+    "load_without_checksum": Bug(
+        "loader.py", "pending.eq(~wrong_length & ~wrong_crc)", "pending.eq(~wrong_length)", reload=True
+    ),
     "tie_in_argmax": Bug("score_unit.py", "(score > best)", "(score >= best)"),
 }
 
@@ -145,9 +159,9 @@ def network() -> Network:
     return Network(spec, tuple(params))
 
 
-def hardware() -> HardwareConfig:
+def hardware(reload: bool = False) -> HardwareConfig:
     """One word in the first layer, several in the second."""
-    return HardwareConfig((StageConfig(12, 5), StageConfig(4, 2), StageConfig(5, 2)))
+    return HardwareConfig((StageConfig(12, 5), StageConfig(4, 2), StageConfig(5, 2)), reload)
 
 
 def plant(folder: Path, bug: Bug | None) -> None:
@@ -164,12 +178,11 @@ def plant(folder: Path, bug: Bug | None) -> None:
     file.write_text(source.replace(bug.right, bug.wrong))
 
 
-def generate(folder: Path, artifact: Path) -> EmittedCore:
+def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
     """Emit the core of `artifact` with the sources in `folder`, in a process of its own."""
     result = folder / "core.json"
-    config = json.dumps(hardware().to_dict())
     done = subprocess.run(
-        [sys.executable, "-c", _GENERATE, str(artifact), config, str(result)],
+        [sys.executable, "-c", _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result)],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -192,6 +205,8 @@ _GENERATE = dedent("""\
 
     assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
     artifact, config, result = sys.argv[1:]
-    core = emit(load_artifact(artifact).network, HardwareConfig.from_dict(json.loads(config)), "core")
+    artifact = load_artifact(artifact)
+    config = HardwareConfig.from_dict(json.loads(config))
+    core = emit(artifact.network, config, "core", artifact.sha256)
     Path(result).write_text(json.dumps(asdict(core)))
 """)

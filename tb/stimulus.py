@@ -14,6 +14,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams, run, run_layer, run_readout
 from fxp_model.spec import (
+    IntegratorSpec,
     LayerSpec,
     NetworkSpec,
     ReadoutMode,
@@ -63,6 +64,33 @@ def random_hardware(network: Network, seed: int) -> HardwareConfig:
         events = int(rng.integers(1, 1 + min(2, stage.n_in)))
         stages.append(StageConfig(lanes, int(rng.choice(widths)), events, bool(rng.integers(2))))
     return HardwareConfig(tuple(stages))
+
+
+def retrained(network: Network, seed: int) -> Network:
+    """Another network for the same core: all that can be reloaded is new, though not much less active."""
+    rng = np.random.default_rng([seed, 2])
+    layers: list[LayerSpec] = []
+    params = []
+    for layer, own in zip(network.spec.layers, network.params, strict=False):
+        layers.append(replace(layer, v_th=_other_threshold(rng, layer.v_th)))
+        params.append(_other_params(rng, layer, own))
+    readout = network.spec.readout
+    if readout.v_th:
+        readout = replace(readout, v_th=_other_threshold(rng, readout.v_th))
+    params.append(_other_params(rng, readout, network.params[-1]))
+    return Network(NetworkSpec(tuple(layers), readout), tuple(params))
+
+
+def _other_threshold(rng: Rng, v_th: int) -> int:
+    return max(1, v_th - int(rng.integers(1, 3)))
+
+
+def _other_params(rng: Rng, spec: IntegratorSpec, own: StageParams) -> StageParams:
+    new = replace(own, weight=rng.permuted(own.weight), bias=_codes(rng, spec.bias, own.bias.shape) // 4)
+    if own.recurrent is None:
+        return new
+    recurrent = rng.permuted(own.recurrent)
+    return replace(new, recurrent=recurrent - (recurrent > 0))
 
 
 def random_samples(rng: Rng, spec: NetworkSpec, count: int, max_steps: int = 24) -> list[Counts]:

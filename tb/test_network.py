@@ -14,7 +14,7 @@ from hw.emit import emit
 from tb import planted
 from tb.cores import core_design, core_plan, save_network
 from tb.runner import Workspace
-from tb.stimulus import random_hardware, random_network
+from tb.stimulus import random_hardware, random_network, retrained
 
 SEEDS = range(24)
 
@@ -26,12 +26,12 @@ def _check(
     workspace: Workspace,
     module: str,
     seed: int,
-    samples: int,
+    **more: Any,
 ) -> dict[str, Any]:
     artifact = save_network(workspace.runs / "artifact", network)
     sha256 = load_artifact(artifact).sha256
     core = emit(network, config, "core", sha256)
-    plan = core_plan(artifact, config, core, seed, samples=samples, sha256=sha256)
+    plan = core_plan(artifact, config, core, seed, sha256=sha256, **more)
     return workspace.check(core_design(core), sim, module, plan, "network")
 
 
@@ -48,7 +48,19 @@ def test_core_equals_golden_model(seed: int, sim: str, workspace: Workspace) -> 
 def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -> None:
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)
-    _check(network, config, sim, workspace, "tb.cocotb_control", seed or 1, samples=0)
+    _check(network, config, sim, workspace, "tb.cocotb_control", seed or 1)
+
+
+@pytest.mark.parametrize("seed", [None, 4, 7])
+def test_reload_amid_traffic(seed: int | None, sim: str, workspace: Workspace) -> None:
+    network = planted.network() if seed is None else random_network(seed)
+    config = planted.hardware() if seed is None else random_hardware(network, seed)
+    config = replace(config, reload=True)
+    others = [save_network(workspace.runs / f"other{i}", retrained(network, i)) for i in (1, 2)]
+    figures = _check(
+        network, config, sim, workspace, "tb.cocotb_reload", seed or 1, others=[str(o) for o in others]
+    )
+    print(figures)
 
 
 @pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)

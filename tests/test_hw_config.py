@@ -96,23 +96,29 @@ def test_widths_that_do_not_fit_are_refused(stages: list[tuple[int, int]], messa
 
 
 def test_a_configuration_survives_json_form() -> None:
-    config = HardwareConfig.uniform(SHD, 64, 8)
-    assert HardwareConfig.from_dict(config.to_dict()) == config
+    for reload in (False, True):
+        config = HardwareConfig.uniform(SHD, 64, 8, reload=reload)
+        assert HardwareConfig.from_dict(config.to_dict()) == config
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
         ([], "hardware must be an object, not []"),
-        ({}, "hardware.stages is missing"),
-        ({"stages": [], "fast": 1}, "hardware.fast is unknown"),
-        ({"stages": 3}, "hardware.stages must be a list, not 3"),
+        ({"reload": False}, "hardware.stages is missing"),
+        ({"stages": []}, "hardware.reload is missing"),
+        ({"stages": [], "reload": 1}, "hardware.reload must be true or false, not 1"),
+        ({"stages": [], "reload": False, "fast": 1}, "hardware.fast is unknown"),
+        ({"stages": 3, "reload": False}, "hardware.stages must be a list, not 3"),
         (
-            {"stages": [{"lanes": 1, "events_per_cycle": 1, "use_dsp": True}]},
+            {"stages": [{"lanes": 1, "events_per_cycle": 1, "use_dsp": True}], "reload": False},
             "hardware.stages[0].update_lanes is missing",
         ),
         (
-            {"stages": [{"lanes": 0, "update_lanes": 1, "events_per_cycle": 1, "use_dsp": True}]},
+            {
+                "stages": [{"lanes": 0, "update_lanes": 1, "events_per_cycle": 1, "use_dsp": True}],
+                "reload": False,
+            },
             "lanes must be a positive integer, not 0",
         ),
     ],

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model import __version__
 from hw import registers
-from hw.registers import CONTROL, IRQ_ENABLE, IRQ_STATUS, STATUS, Access, Register
+from hw.registers import (
+    CONTROL,
+    IRQ_ENABLE,
+    IRQ_STATUS,
+    RELOAD_BEGIN,
+    RELOAD_COMMIT,
+    RELOAD_DATA,
+    RELOADING,
+    STATUS,
+    Access,
+    Register,
+)
 from hw.rtl.arithmetic import selected
 from hw.rtl.axi_lite import AxiLite, axi_lite_signature
+from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
 from hw.rtl.counter import Counter
+from hw.rtl.loader import Loader, Region
 from hw.rtl.sample_timer import SampleTimer
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.stage_counters import StageCounters
@@ -48,6 +61,8 @@ class Control(wiring.Component):
         Words of an input beat.
     sha256 : str
         Of the artifact, in hexadecimal.
+    regions : sequence of Region
+        What can be reloaded; none where nothing can.
 
     Members
     -------
@@ -61,21 +76,37 @@ class Control(wiring.Component):
         Reset everything else in this cycle.
     irq : Out(1)
         A status that is enabled; stays until the host clears it.
+
+    With `regions`:
+
+    reload : Out(RELOAD)
+    pending : Out(1)
+        Hold the input from the next end of a sample on.
+    held : In(1)
+        It is held, and the last beat before ended its sample.
     """
 
-    def __init__(self, taps: Mapping[str, wiring.Signature], slots: int, sha256: str) -> None:
-        self._taps, self._slots, self._sha256 = taps, slots, sha256
-        super().__init__(
-            {
-                "bus": In(axi_lite_signature(registers.ADDRESS_BITS)),
-                "s_axis": In(HANDSHAKE),
-                "m_axis": In(HANDSHAKE),
-                "dropped": In(slots),
-                **{name: In(signature) for name, signature in taps.items()},
-                "soft_reset": Out(1),
-                "irq": Out(1),
-            }
+    def __init__(
+        self, taps: Mapping[str, wiring.Signature], slots: int, sha256: str, regions: Sequence[Region] = ()
+    ) -> None:
+        self._taps, self._slots, self._hash, self._regions = (
+            taps,
+            slots,
+            registers.hash_words(sha256),
+            regions,
         )
+        ports = {
+            "bus": In(axi_lite_signature(registers.ADDRESS_BITS)),
+            "s_axis": In(HANDSHAKE),
+            "m_axis": In(HANDSHAKE),
+            "dropped": In(slots),
+            **{name: In(signature) for name, signature in taps.items()},
+            "soft_reset": Out(1),
+            "irq": Out(1),
+        }
+        if regions:
+            ports |= {"reload": Out(RELOAD), "pending": Out(1), "held": In(1)}
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -85,13 +116,10 @@ class Control(wiring.Component):
         wiring.connect(m, wiring.flipped(self.bus), axi_lite.bus)
         ones = axi_lite.write_data & axi_lite.write_mask
 
-        def written(register: Register) -> Value:
-            return axi_lite.write & (axi_lite.write_word == register.offset // 4)
-
         clear = Signal()
         m.d.sync += [
-            self.soft_reset.eq(written(CONTROL) & ones[CONTROL["SOFT_RESET"].low]),
-            clear.eq(written(CONTROL) & ones[CONTROL["CLEAR"].low]),
+            self.soft_reset.eq(_written(axi_lite, CONTROL) & ones[CONTROL["SOFT_RESET"].low]),
+            clear.eq(_written(axi_lite, CONTROL) & ones[CONTROL["CLEAR"].low]),
         ]
 
         s_axis, m_axis, restart = Signal(HANDSHAKE), Signal(HANDSHAKE), Signal()
@@ -114,11 +142,11 @@ class Control(wiring.Component):
         ]
 
         irq_enable, irq_status = Signal(), Signal()
-        with m.If(written(IRQ_ENABLE) & axi_lite.write_mask[0]):
+        with m.If(_written(axi_lite, IRQ_ENABLE) & axi_lite.write_mask[0]):
             m.d.sync += irq_enable.eq(axi_lite.write_data[0])
         with m.If(ends):
             m.d.sync += irq_status.eq(1)
-        with m.Elif(written(IRQ_STATUS) & ones[0]):
+        with m.Elif(_written(axi_lite, IRQ_STATUS) & ones[0]):
             m.d.sync += irq_status.eq(0)
         m.d.sync += self.irq.eq(irq_status & irq_enable)
 
@@ -131,8 +159,13 @@ class Control(wiring.Component):
             "IRQ_STATUS": irq_status,
             "LAST_SAMPLE_CYCLES": timer.cycles,
         }
-        for register, word in zip(registers.ARTIFACT_HASH, registers.hash_words(self._sha256), strict=True):
-            contents[register.name] = Const(word, 32)
+        if self._regions:
+            contents |= self._loaded(m, axi_lite, timer.busy)
+        else:
+            contents |= {
+                register.name: Const(word, 32)
+                for register, word in zip(registers.ARTIFACT_HASH, self._hash, strict=True)
+            }
         for name, increment in (
             ("SAMPLES", ends),
             ("DROPPED_BEATS", sum(dropped[1:], dropped[0])),
@@ -153,18 +186,55 @@ class Control(wiring.Component):
         self._answer(m, axi_lite, contents)
         return m
 
+    def _loaded(self, m: Module, axi_lite: AxiLite, busy: Value) -> dict[str, Value]:
+        """The loader, and the hash that it loads too; gives the contents of their registers."""
+        m.submodules.loader = loader = Loader(self._regions)
+        ones = axi_lite.write_data & axi_lite.write_mask
+        open_ = ~loader.pending
+        m.d.comb += [
+            loader.begin.eq(_written(axi_lite, RELOAD_BEGIN) & ones[0] & open_),
+            loader.write.eq(_written(axi_lite, RELOAD_DATA) & open_),
+            loader.commit.eq(_written(axi_lite, RELOAD_COMMIT) & open_),
+            loader.word.eq(ones),
+            loader.held.eq(self.held),
+            loader.busy.eq(busy),
+            self.pending.eq(loader.pending),
+            self.reload.load.eq(loader.load),
+            self.reload.bank.eq(loader.bank),
+        ]
+        m.submodules.sha256 = sha256 = parameter_memory(WORD, self._hash, reload=True)
+        read = sha256.read_port(domain="comb")
+        m.d.comb += read.addr.eq(Cat(axi_lite.read_word[:3], loader.bank))
+        connect_reload(m, sha256, self.reload, Part.HASH)
+        status = (loader.pending, loader.wrong_length, loader.wrong_crc, loader.bank)
+        return {
+            **{register.name: read.data for register in registers.ARTIFACT_HASH},
+            "RELOAD_STATUS": Cat(status),
+            "RELOAD_WORDS": Const(sum(region.words for region in self._regions), 32),
+            "RELOAD_POSITION": loader.position,
+            **{register.name: Const(0, 32) for register in (RELOAD_BEGIN, RELOAD_DATA, RELOAD_COMMIT)},
+        }
+
     def _answer(self, m: Module, axi_lite: AxiLite, contents: Mapping[str, Value]) -> None:
-        """Give the host the contents of the registers, by name, and say which words there are."""
-        register_map = registers.register_map(tuple(self._taps))
+        """Give the host the contents of the registers, by name, and say which accesses are right."""
+        register_map = registers.register_map(tuple(self._taps), bool(self._regions))
         words: list[Value] = [Const(0, 32)] * (register_map[-1].offset // 4 + 1)
         for register in register_map:
             words[register.offset // 4] = contents[register.name]
         writable = [register for register in register_map if register.access is not Access.RO]
+        write_ok = _among(writable, axi_lite.write_word)
+        if self._regions:
+            write_ok &= ~(self.pending & _among(RELOADING, axi_lite.write_word))
         m.d.comb += [
             axi_lite.read_data.eq(selected(words, axi_lite.read_word)),
             axi_lite.read_ok.eq(_among(register_map, axi_lite.read_word)),
-            axi_lite.write_ok.eq(_among(writable, axi_lite.write_word)),
+            axi_lite.write_ok.eq(write_ok),
         ]
+
+
+def _written(axi_lite: AxiLite, register: Register) -> Value:
+    """Whether the host writes `register` in this cycle."""
+    return axi_lite.write & (axi_lite.write_word == register.offset // 4)
 
 
 def _among(some: Iterable[Register], word: Value) -> Value:

@@ -8,8 +8,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from fxp_model.fixed import signed_width
+from fxp_model.fixed import QFormat, signed_width
 from hw.rtl.arithmetic import pack, selected
+from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.events import tag_layout
 
 TABLE_TAPS = 6
@@ -36,6 +37,8 @@ class ConvEngine(wiring.Component):
         Neurons.
     lanes : int
         Neurons per group.
+    taps : QFormat, optional
+        Format of kernels that can be reloaded. Then a table is in LUT RAM, and every lane has its own.
 
     Members
     -------
@@ -46,25 +49,38 @@ class ConvEngine(wiring.Component):
         Which group of a sweep is fetched, if any; all of them, in order.
     current : Out(lanes * current_bits)
         Two's complement sums, lowest neuron in the low bits.
+    reload : In(RELOAD), only with `taps`
     """
 
-    def __init__(self, kernel: Sequence[int], n: int, lanes: int) -> None:
+    def __init__(self, kernel: Sequence[int], n: int, lanes: int, taps: QFormat | None = None) -> None:
         if len(kernel) % 2 == 0:
             raise ValueError(f"kernel must have an odd number of taps, not {len(kernel)}")
         self._kernel = [int(tap) for tap in kernel]
-        self._n, self._lanes = n, lanes
-        super().__init__(
-            {
-                "delayed": In(n),
-                "fetched": In(tag_layout(-(-n // lanes))),
-                "current": Out(lanes * self.current_bits(self._kernel)),
-            }
-        )
+        self._n, self._lanes, self._taps = n, lanes, taps
+        ports = {
+            "delayed": In(n),
+            "fetched": In(tag_layout(-(-n // lanes))),
+            "current": Out(lanes * self.current_bits(self._kernel, taps)),
+        }
+        if taps is not None:
+            ports |= {"reload": In(RELOAD)}
+        super().__init__(ports)
 
     @staticmethod
-    def current_bits(kernel: Sequence[int]) -> int:
-        """Width of the sum over any set of taps."""
+    def current_bits(kernel: Sequence[int], taps: QFormat | None = None) -> int:
+        """Width of the sum over any set of taps; over those of any kernel where they are `taps`."""
+        if taps is not None:
+            return signed_width(len(kernel) * taps.min_raw, len(kernel) * taps.max_raw)
         return signed_width(sum(min(int(w), 0) for w in kernel), sum(max(int(w), 0) for w in kernel))
+
+    @staticmethod
+    def tables(kernel: Sequence[int]) -> list[list[int]]:
+        """Sums of the taps that are chosen by the bits of the index, table by table."""
+        cut = [kernel[low : low + TABLE_TAPS] for low in range(0, len(kernel), TABLE_TAPS)]
+        return [
+            [sum(tap for k, tap in enumerate(part) if chosen >> k & 1) for chosen in range(1 << len(part))]
+            for part in cut
+        ]
 
     @staticmethod
     def reach(taps: int, n: int, lanes: int) -> int:
@@ -88,22 +104,27 @@ class ConvEngine(wiring.Component):
             m.d.sync += held.eq(Mux(self.fetched.group == 0, opening, Cat(held[lanes:], coming)))
         window = Cat(held, Const(0, edge))
 
-        bits = self.current_bits(self._kernel)
+        bits = self.current_bits(self._kernel, self._taps)
         for lane in range(lanes):
             terms = [
-                self._looked_up(self._kernel[low : low + TABLE_TAPS], window[lane + low :])
-                for low in range(0, taps, TABLE_TAPS)
+                self._looked_up(m, f"table_{index}_{lane}", index, sums, window[lane + index * TABLE_TAPS :])
+                for index, sums in enumerate(self.tables(self._kernel))
             ]
             current = Signal(signed(bits), name=f"current_{lane}", reset_less=True)
             m.d.sync += current.eq(sum(terms[1:], terms[0]))
             m.d.comb += self.current[lane * bits : (lane + 1) * bits].eq(current)
         return m
 
-    def _looked_up(self, kernel: list[int], window: Value) -> Value:
-        """Sum of the taps of `kernel` whose bit of `window` is set, one table per result bit."""
-        sums = [
-            sum(tap for k, tap in enumerate(kernel) if chosen >> k & 1) for chosen in range(1 << len(kernel))
-        ]
-        tables = [pack([total >> bit & 1 for total in sums], 1) for bit in range(self.current_bits(kernel))]
-        chosen = window[: len(kernel)]
+    def _looked_up(self, m: Module, name: str, index: int, sums: list[int], window: Value) -> Value:
+        """The entry of the table `index` that the low bits of `window` choose."""
+        bits = self.current_bits(self._kernel, self._taps)
+        chosen = window[: (len(sums) - 1).bit_length()]
+        if self._taps is not None:
+            m.submodules[name] = table = parameter_memory(bits, [pack([s], bits) for s in sums], reload=True)
+            read = table.read_port(domain="comb")
+            m.d.comb += read.addr.eq(Cat(chosen, self.reload.bank))
+            connect_reload(m, table, self.reload, Part.TABLE + index)
+            return read.data[:bits].as_signed()
+        # one table per result bit
+        tables = [pack([total >> bit & 1 for total in sums], 1) for bit in range(bits)]
         return Cat(Const(table, len(sums)).bit_select(chosen, 1) for table in tables).as_signed()

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.registers import ADDRESS_BITS, NO_HASH
+from hw.reload import blocks
 from hw.rtl.axi_lite import axi_lite_signature
 from hw.rtl.control import Control
 from hw.rtl.hidden_layer import HiddenLayer
@@ -72,13 +73,13 @@ class Core(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec, params = self._network.spec, self._network.params
+        spec, params, reload = self._network.spec, self._network.params, self._config.reload
 
         # One clock; the registers are in a domain of their own, which the soft reset leaves alone.
         sync, host = ClockDomain("sync"), ClockDomain("host")
         sync.clk = host.clk = self.aclk
         m.domains += [sync, host]
-        soft_reset = Signal()
+        soft_reset, hold = Signal(), Signal()
         m.d.comb += [host.rst.eq(~self.aresetn), sync.rst.eq(host.rst | soft_reset)]
 
         # The chain in the order of the data flow; every link is an event stream.
@@ -86,20 +87,20 @@ class Core(wiring.Component):
         m.d.comb += [
             decoder.i.payload.data.eq(self.s_axis_tdata),
             decoder.i.payload.last.eq(self.s_axis_tlast),
-            decoder.i.valid.eq(self.s_axis_tvalid),
-            self.s_axis_tready.eq(decoder.i.ready & ~sync.rst),
+            decoder.i.valid.eq(self.s_axis_tvalid & ~hold),
+            self.s_axis_tready.eq(decoder.i.ready & ~sync.rst & ~hold),
         ]
         if self._slots > 1:
             m.d.comb += decoder.i.payload.keep.eq(self.s_axis_tkeep[:: SLOT_BITS // 8])
-        events, taps = decoder.o, {}
+        events, built = decoder.o, {}
         widths = self._config.stages
         out_events = (following.events_per_cycle for following in widths[1:])
         stages = zip(spec.stage_names, spec.layers, params, widths, out_events, strict=False)
         for name, layer, codes, own, more in stages:
-            m.submodules[name] = hidden = HiddenLayer(layer, codes, own, more)
+            m.submodules[name] = hidden = HiddenLayer(layer, codes, own, more, reload)
             wiring.connect(m, events, hidden.i)
-            events, taps[name] = hidden.o, hidden.taps
-        m.submodules.readout = readout = Readout(spec.readout, params[-1], self._config.stages[-1])
+            events, built[name] = hidden.o, hidden
+        m.submodules.readout = readout = Readout(spec.readout, params[-1], self._config.stages[-1], reload)
         wiring.connect(m, events, readout.i)
         m.d.comb += [
             self.m_axis_tdata.eq(readout.o.payload.data),
@@ -107,11 +108,14 @@ class Core(wiring.Component):
             self.m_axis_tvalid.eq(readout.o.valid),
             readout.o.ready.eq(self.m_axis_tready),
         ]
-        taps["readout"] = readout.taps
+        built["readout"] = readout
 
         # The host's side looks on.
-        signatures = {name: tap.signature for name, tap in taps.items()}
-        m.submodules.control = control = DomainRenamer("host")(Control(signatures, self._slots, self._sha256))
+        taps = {name: stage.taps.signature for name, stage in built.items()}
+        regions = [block.region for block in blocks(self._network, self._config)] if reload else []
+        m.submodules.control = control = DomainRenamer("host")(
+            Control(taps, self._slots, self._sha256, regions)
+        )
         wiring.connect(m, wiring.flipped(self.s_axil), control.bus)
         m.d.comb += [
             control.s_axis.valid.eq(self.s_axis_tvalid),
@@ -124,6 +128,20 @@ class Core(wiring.Component):
             soft_reset.eq(control.soft_reset),
             self.irq.eq(control.irq),
         ]
-        for name, tap in taps.items():
-            wiring.connect(m, tap, getattr(control, name))
+        for name, stage in built.items():
+            wiring.connect(m, stage.taps, getattr(control, name))
+
+        # A committed network waits at the end of a sample, with the input held, until the core is empty.
+        if reload:
+            between = Signal(init=1)
+            with m.If(self.s_axis_tvalid & self.s_axis_tready):
+                m.d.sync += between.eq(self.s_axis_tlast)
+            m.d.comb += [hold.eq(control.pending & between), control.held.eq(hold)]
+            for index, stage in enumerate(built.values()):
+                mine = control.reload.load.stage == index
+                m.d.comb += [
+                    stage.reload.load.eq(control.reload.load),
+                    stage.reload.load.valid.eq(control.reload.load.valid & mine),
+                    stage.reload.bank.eq(control.reload.bank),
+                ]
         return m

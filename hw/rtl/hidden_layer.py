@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.network import StageParams
 from fxp_model.spec import LayerSpec, RecurrenceKind
 from hw.config import StageConfig
+from hw.rtl.banks import RELOAD, Part
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.delay_lines import DelayLines
 from hw.rtl.event_encoder import EventEncoder
@@ -33,6 +34,8 @@ class HiddenLayer(wiring.Component):
     config : StageConfig
     out_events : int
         Events per cycle of the next stage.
+    reload : bool
+        Its parameters can be reloaded, except for the delays.
 
     Members
     -------
@@ -41,18 +44,28 @@ class HiddenLayer(wiring.Component):
     o : Out stream of `event_layout`
         Up to `out_events`.
     taps : Out(taps_signature)
+    reload : In(RELOAD), only if `reload`
     """
 
-    def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig, out_events: int) -> None:
-        self._spec, self._params, self._config, self._out_events = spec, params, config, out_events
+    def __init__(
+        self,
+        spec: LayerSpec,
+        params: StageParams,
+        config: StageConfig,
+        out_events: int,
+        reload: bool = False,
+    ) -> None:
+        self._spec, self._params, self._config = spec, params, config
+        self._out_events, self._reload = out_events, reload
         inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
-        super().__init__(
-            {
-                "i": In(stream.Signature(inputs)),
-                "o": Out(stream.Signature(event_layout(spec.n_out, 1, out_events))),
-                "taps": Out(taps_signature(spec, config)),
-            }
-        )
+        ports = {
+            "i": In(stream.Signature(inputs)),
+            "o": Out(stream.Signature(event_layout(spec.n_out, 1, out_events))),
+            "taps": Out(taps_signature(spec, config)),
+        }
+        if reload:
+            ports |= {"reload": In(RELOAD)}
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -60,8 +73,9 @@ class HiddenLayer(wiring.Component):
         n, lanes = spec.n_out, config.update_lanes
 
         # Streams all along; beside them the recurrence, written and read by the sweeps.
-        m.submodules.synapses = synapses = SynapseArray(spec, params, config)
-        m.submodules.update = update = NeuronUpdate(spec, params, config)
+        reloaded = Part.WEIGHT if self._reload else None
+        m.submodules.synapses = synapses = SynapseArray(spec, params, config, reloaded)
+        m.submodules.update = update = NeuronUpdate(spec, params, config, self._reload)
         m.submodules.spike_queue = spikes = SpikeQueue(n, lanes, config.groups(n), spec.membrane.width)
         m.submodules.encoder = encoder = EventEncoder(n, self._out_events)
         wiring.connect(m, wiring.flipped(self.i), synapses.i)
@@ -77,6 +91,9 @@ class HiddenLayer(wiring.Component):
             self.taps.spikes.eq(update.fired),
             self.taps.saturated.eq(update.saturated),
         ]
+        if self._reload:
+            wiring.connect(m, wiring.flipped(self.reload), synapses.reload)
+            wiring.connect(m, wiring.flipped(self.reload), update.reload)
         if spec.recurrence is None:
             m.d.comb += update.hold.eq(spikes.full)
             return m
@@ -92,10 +109,11 @@ class HiddenLayer(wiring.Component):
         ]
         recurrence: ConvEngine | RecurrentSynapses
         if spec.recurrence.kind is RecurrenceKind.CONV:
-            m.submodules.conv = recurrence = ConvEngine(params.recurrent.tolist(), n, lanes)
+            taps = spec.recurrence.weight if self._reload else None
+            m.submodules.conv = recurrence = ConvEngine(params.recurrent.tolist(), n, lanes, taps)
             m.d.comb += update.hold.eq(spikes.full)
         else:
-            m.submodules.recurrent = recurrence = RecurrentSynapses(spec, params, config)
+            m.submodules.recurrent = recurrence = RecurrentSynapses(spec, params, config, self._reload)
             m.d.comb += [
                 recurrence.complete.eq(written.valid & written.final & ~written.last),
                 update.hold.eq(spikes.full | ~recurrence.ready),
@@ -105,4 +123,6 @@ class HiddenLayer(wiring.Component):
             recurrence.delayed.eq(delays.delayed),
             update.recurrent.eq(recurrence.current),
         ]
+        if self._reload:
+            wiring.connect(m, wiring.flipped(self.reload), recurrence.reload)
         return m

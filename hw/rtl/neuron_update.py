@@ -5,15 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TypeGuard
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
 
 from fxp_model.fixed import Overflow
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 from hw.config import StageConfig
 from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, scaled, times
+from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
 from hw.rtl.recurrent_synapses import RecurrentSynapses
@@ -43,6 +46,8 @@ class NeuronUpdate(wiring.Component):
         A hidden layer or the readout.
     params : StageParams
     config : StageConfig
+    reload : bool
+        Bias and threshold can be reloaded.
 
     Members
     -------
@@ -60,6 +65,7 @@ class NeuronUpdate(wiring.Component):
         Neurons that fire in this cycle: `results.spikes` without what is no result and no neuron.
     saturated : Out(update_lanes), no bits where Q wraps
         Neurons whose membrane Q clamps in this cycle.
+    reload : In(RELOAD), only if `reload`
 
     For benches, plain nets of the same content: `probe_valid`, `probe_group`, `probe_v_mem` and, where
     neurons fire, `probe_spikes`.
@@ -81,14 +87,17 @@ class NeuronUpdate(wiring.Component):
             reach = ConvEngine.reach(recurrence.kernel_size, spec.n_out, config.update_lanes)
         return max(groups, cls.LATENCY + 1 + reach)
 
-    def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
+    def __init__(
+        self, spec: IntegratorSpec, params: StageParams, config: StageConfig, reload: bool = False
+    ) -> None:
         config.check("stage", spec.n_in, spec.n_out)
-        self._spec, self._params, self._config = spec, params, config
+        self._spec, self._params, self._config, self._reload = spec, params, config, reload
         self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
         if isinstance(spec, LayerSpec) and spec.recurrence is not None:
             assert params.recurrent is not None
             if spec.recurrence.kind is RecurrenceKind.CONV:
-                self._current_bits = ConvEngine.current_bits(params.recurrent.tolist())
+                taps = spec.recurrence.weight if reload else None
+                self._current_bits = ConvEngine.current_bits(params.recurrent.tolist(), taps)
             else:
                 self._current_bits = RecurrentSynapses.current_bits(spec)
         lanes, groups = config.update_lanes, config.groups(spec.n_out)
@@ -102,7 +111,15 @@ class NeuronUpdate(wiring.Component):
         }
         if self._recurrence is not None:
             ports |= {"recurrent": In(lanes * self._current_bits)}
+        if reload:
+            ports |= {"reload": In(RELOAD)}
         super().__init__(ports)
+
+    @staticmethod
+    def bias_rows(bias: NDArray[np.int64], bits: int, config: StageConfig) -> list[int]:
+        """Words of the bias memory, group by group."""
+        lanes = config.update_lanes
+        return [pack(bias[low : low + lanes].tolist(), bits) for low in range(0, len(bias), lanes)]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -153,24 +170,24 @@ class NeuronUpdate(wiring.Component):
         read = v_mem.read_port()
         write = v_mem.write_port()
         b_bits = spec.bias.width
-        m.submodules.bias = bias = memory.Memory(
-            shape=unsigned(lanes * b_bits),
-            depth=depth,
-            init=[
-                pack(params.bias[low : low + lanes].tolist(), b_bits) for low in range(0, spec.n_out, lanes)
-            ],
+        bias = parameter_memory(
+            lanes * b_bits, self.bias_rows(params.bias, b_bits, self._config), self._reload
         )
+        m.submodules.bias = bias
         bias_read = bias.read_port()
         sums = Signal(self.i.payload.sums.shape(), reset_less=True)
         m.d.sync += sums.eq(self.i.payload.sums)
         for port in (read, bias_read):
             m.d.comb += [port.addr.eq(group), port.en.eq(fetch)]
+        if self._reload:
+            m.d.comb += bias_read.addr.eq(Cat(group, self.reload.bank))
+            connect_reload(m, bias, self.reload, Part.BIAS)
 
         v_new, saturated = [], []
         words = (
             lanes_of(read.data, v_bits),
             lanes_of(sums, spec.accumulator_bits),
-            lanes_of(bias_read.data, b_bits),
+            lanes_of(bias_read.data[: lanes * b_bits], b_bits),
         )
         for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):
             v_old = Mux(tags[1].first, 0, v).as_signed()
@@ -182,10 +199,11 @@ class NeuronUpdate(wiring.Component):
         v_kept = v_new
         if fires(spec):
             spikes = Signal(lanes)
-            m.d.comb += spikes.eq(Cat(v >= spec.v_th for v in v_new))
+            v_th = self._threshold(m, spec.v_th)
+            m.d.comb += spikes.eq(Cat(v >= v_th for v in v_new))
             zero = spec.reset_mode is ResetMode.ZERO
             v_kept = [
-                Mux(spikes[lane], 0 if zero else (v - spec.v_th)[:v_bits].as_signed(), v)
+                Mux(spikes[lane], 0 if zero else (v - v_th)[:v_bits].as_signed(), v)
                 for lane, v in enumerate(v_new)
             ]
         m.d.comb += [
@@ -217,6 +235,20 @@ class NeuronUpdate(wiring.Component):
         if spec.overflow is Overflow.SAT:
             m.d.comb += self.saturated.eq(Cat(saturated) & real)
         return m
+
+    def _threshold(self, m: Module, v_th: int) -> Value | int:
+        """The threshold in use: a constant, or that of the bank."""
+        if not self._reload:
+            return v_th
+        width = self._spec.membrane.width
+        banks = parameter_memory(width, [v_th], reload=True)
+        m.submodules.v_th = banks
+        read = banks.read_port(domain="comb")
+        connect_reload(m, banks, self.reload, Part.V_TH)
+        used = Signal(signed(width), reset_less=True)
+        m.d.comb += read.addr.eq(Cat(Const(0, 1), self.reload.bank))
+        m.d.sync += used.eq(read.data)
+        return used
 
     def _integrated(
         self, m: Module, lane: int, v: Value, current: Value, offset: Value

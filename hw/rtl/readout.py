@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.network import StageParams
 from fxp_model.spec import ReadoutSpec
 from hw.config import StageConfig
+from hw.rtl.banks import RELOAD, Part
 from hw.rtl.events import event_layout, events_of
 from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import NeuronUpdate
@@ -25,6 +26,8 @@ class Readout(wiring.Component):
     spec : ReadoutSpec
     params : StageParams
     config : StageConfig
+    reload : bool
+        Its parameters can be reloaded.
 
     Members
     -------
@@ -33,26 +36,32 @@ class Readout(wiring.Component):
     o : Out stream of `beat_layout`
         Per sample: a beat per class score, then the class with `last`.
     taps : Out(taps_signature)
+    reload : In(RELOAD), only if `reload`
     """
 
-    def __init__(self, spec: ReadoutSpec, params: StageParams, config: StageConfig) -> None:
-        self._spec, self._params, self._config = spec, params, config
+    def __init__(
+        self, spec: ReadoutSpec, params: StageParams, config: StageConfig, reload: bool = False
+    ) -> None:
+        self._spec, self._params, self._config, self._reload = spec, params, config, reload
         inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
-        super().__init__(
-            {
-                "i": In(stream.Signature(inputs)),
-                "o": Out(stream.Signature(beat_layout())),
-                "taps": Out(taps_signature(spec, config)),
-            }
-        )
+        ports = {
+            "i": In(stream.Signature(inputs)),
+            "o": Out(stream.Signature(beat_layout())),
+            "taps": Out(taps_signature(spec, config)),
+        }
+        if reload:
+            ports |= {"reload": In(RELOAD)}
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
         # A sample's last step waits until the scores of the sample before are sent; others never do.
-        m.submodules.synapses = synapses = SynapseArray(self._spec, self._params, self._config)
-        m.submodules.update = update = NeuronUpdate(self._spec, self._params, self._config)
-        m.submodules.scores = scores = ScoreUnit(self._spec, self._config)
+        spec, params, config = self._spec, self._params, self._config
+        reloaded = Part.WEIGHT if self._reload else None
+        m.submodules.synapses = synapses = SynapseArray(spec, params, config, reloaded)
+        m.submodules.update = update = NeuronUpdate(spec, params, config, self._reload)
+        m.submodules.scores = scores = ScoreUnit(spec, config)
         wiring.connect(m, wiring.flipped(self.i), synapses.i)
         wiring.connect(m, synapses.o, update.i)
         m.d.comb += [
@@ -63,4 +72,7 @@ class Readout(wiring.Component):
             self.taps.saturated.eq(update.saturated),
         ]
         wiring.connect(m, scores.o, wiring.flipped(self.o))
+        if self._reload:
+            wiring.connect(m, wiring.flipped(self.reload), synapses.reload)
+            wiring.connect(m, wiring.flipped(self.reload), update.reload)
         return m

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.network import StageParams
 from fxp_model.spec import LayerSpec
 from hw.config import StageConfig
+from hw.rtl.banks import RELOAD, Part
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import tag_layout
 from hw.rtl.synapse_array import SynapseArray
@@ -45,6 +46,8 @@ class RecurrentSynapses(wiring.Component):
         With recurrence ``dense``.
     params : StageParams
     config : StageConfig
+    reload : bool
+        The weights can be reloaded.
 
     Members
     -------
@@ -58,21 +61,26 @@ class RecurrentSynapses(wiring.Component):
         A sweep may start.
     current : Out(update_lanes * current_bits)
         Two's complement sums, lowest neuron in the low bits.
+    reload : In(RELOAD), only if `reload`
     """
 
-    def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig) -> None:
+    def __init__(
+        self, spec: LayerSpec, params: StageParams, config: StageConfig, reload: bool = False
+    ) -> None:
         assert params.recurrent is not None
         self._spec, self._config = inner_spec(spec), recurrent_config(spec, config)
+        self._reload = reload
         self._params = StageParams(params.recurrent, np.zeros(spec.n_out, dtype=np.int64))
-        super().__init__(
-            {
-                "delayed": In(spec.n_out),
-                "complete": In(1),
-                "fetched": In(tag_layout(config.groups(spec.n_out))),
-                "ready": Out(1),
-                "current": Out(config.update_lanes * self.current_bits(spec)),
-            }
-        )
+        ports = {
+            "delayed": In(spec.n_out),
+            "complete": In(1),
+            "fetched": In(tag_layout(config.groups(spec.n_out))),
+            "ready": Out(1),
+            "current": Out(config.update_lanes * self.current_bits(spec)),
+        }
+        if reload:
+            ports |= {"reload": In(RELOAD)}
+        super().__init__(ports)
 
     @staticmethod
     def current_bits(spec: LayerSpec) -> int:
@@ -87,8 +95,11 @@ class RecurrentSynapses(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.encoder = encoder = EventEncoder(self._spec.n_out, self._config.events_per_cycle)
-        m.submodules.synapses = synapses = SynapseArray(self._spec, self._params, self._config)
+        reloaded = Part.RECURRENT if self._reload else None
+        m.submodules.synapses = synapses = SynapseArray(self._spec, self._params, self._config, reloaded)
         wiring.connect(m, encoder.o, synapses.i)
+        if self._reload:
+            wiring.connect(m, wiring.flipped(self.reload), synapses.reload)
 
         # The encoder is free: the sweep that has just ended waited for all that it sent.
         m.d.sync += encoder.i.valid.eq(self.complete)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, unsigned
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
 
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
 from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, word_layout
 from hw.rtl.arithmetic import lanes_of, pack, times_count
+from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.events import currents_layout, event_layout, index_shape
 
 
@@ -34,6 +37,8 @@ class SynapseArray(wiring.Component):
     spec : IntegratorSpec
     params : StageParams
     config : StageConfig
+    reloaded : Part, optional
+        As what the weights can be reloaded.
 
     Members
     -------
@@ -42,18 +47,32 @@ class SynapseArray(wiring.Component):
     o : Out stream of `currents_layout`
         ``config.groups(n_out)`` transfers per step, offered without a gap; from the first one on,
         they are taken without a gap.
+    reload : In(RELOAD), only where `reloaded`
     """
 
-    def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
+    def __init__(
+        self, spec: IntegratorSpec, params: StageParams, config: StageConfig, reloaded: Part | None = None
+    ) -> None:
         config.check("stage", spec.n_in, spec.n_out)
-        self._spec, self._params, self._config = spec, params, config
+        self._spec, self._params, self._config, self._reloaded = spec, params, config, reloaded
         inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
-        super().__init__(
-            {
-                "i": In(stream.Signature(inputs)),
-                "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
-            }
-        )
+        ports = {
+            "i": In(stream.Signature(inputs)),
+            "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
+        }
+        if reloaded is not None:
+            ports |= {"reload": In(RELOAD)}
+        super().__init__(ports)
+
+    @staticmethod
+    def rows(weight: NDArray[np.int64], bits: int, config: StageConfig) -> list[int]:
+        """Words of the weight memory: by word of lanes, then by input."""
+        lanes = config.lanes
+        return [
+            pack(column[low : low + lanes], bits)
+            for low in range(0, len(weight), lanes)
+            for column in weight.T.tolist()
+        ]
 
     @staticmethod
     def latency(spec: IntegratorSpec, config: StageConfig) -> int:
@@ -73,20 +92,16 @@ class SynapseArray(wiring.Component):
         # One pipeline from the stream to the adders. Words lie in the memory by word, then by
         # input, so that an address is a sum, and no multiple of `words` has to be formed.
         weight_bits, lanes = spec.weight.width, config.lanes
-        m.submodules.weights = weights = memory.Memory(
-            shape=unsigned(lanes * weight_bits),
-            depth=max(2, words * spec.n_in),
-            init=[
-                pack(column[word * lanes : (word + 1) * lanes], weight_bits)
-                for word in range(words)
-                for column in self._params.weight.T.tolist()
-            ],
-        )
+        rows = self.rows(self._params.weight, weight_bits, config)
+        weights = parameter_memory(lanes * weight_bits, rows, self._reloaded is not None)
+        m.submodules.weights = weights
         ports = [weights.read_port() for _ in range(config.events_per_cycle)]
+        if self._reloaded is not None:
+            connect_reload(m, weights, self.reload, self._reloaded)
 
         pending = Signal()  # a step is closed, and what closes the next one would come too early
         word = Signal(index_shape(words))
-        offset = Signal(ports[0].addr.shape())
+        offset = Signal(index_shape(len(rows)))
         final_word = Signal()
         add = Signal()
         close = Signal()
@@ -156,10 +171,13 @@ class SynapseArray(wiring.Component):
         `address` and `count` are those of a transfer, `enable` comes in the cycle after it.
         """
         spec, config = self._spec, self._config
-        registered = Signal(port.addr.shape(), reset_less=True, name=f"{slot}_address")
+        registered = Signal(
+            index_shape(spec.n_in * config.words(spec.n_out)), reset_less=True, name=f"{slot}_address"
+        )
         word = Signal(config.lanes * spec.weight.width, reset_less=True, name=f"{slot}_word")
         m.d.sync += [registered.eq(address), word.eq(port.data)]
-        m.d.comb += [port.addr.eq(registered), port.en.eq(enable)]
+        bank = [] if self._reloaded is None else [self.reload.bank]
+        m.d.comb += [port.addr.eq(Cat(registered, *bank)), port.en.eq(enable)]
         terms = lanes_of(word, spec.weight.width)
         if spec.input_bits == 1 and slot == "first":
             return terms

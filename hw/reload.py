@@ -1,0 +1,122 @@
+"""Another network for a core that runs: the words that a host writes, and their checksum."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fxp_model.errors import InputError
+from fxp_model.network import Network, StageParams
+from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
+from hw.config import HardwareConfig, StageConfig
+from hw.registers import NO_HASH, hash_words
+from hw.rtl.arithmetic import pack
+from hw.rtl.banks import WORD, Part, pieces
+from hw.rtl.conv_engine import ConvEngine
+from hw.rtl.loader import Region
+from hw.rtl.neuron_update import NeuronUpdate, fires
+from hw.rtl.recurrent_synapses import inner_spec
+from hw.rtl.synapse_array import SynapseArray
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one memory holds: `rows` of `width` bits."""
+
+    stage: int
+    part: int
+    width: int
+    rows: tuple[int, ...]
+
+    @property
+    def region(self) -> Region:
+        """Its place in a load."""
+        return Region(self.stage, self.part, len(self.rows), self.width)
+
+    def words(self) -> Iterator[int]:
+        """Row by row in words of 32 bits, the lowest first."""
+        for row in self.rows:
+            for piece in range(pieces(self.width)):
+                yield row >> WORD * piece & 0xFFFFFFFF
+
+
+def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> tuple[Block, ...]:
+    """All that can be reloaded of a core, in the order in which it is loaded."""
+    found = []
+    stages = zip(network.spec.stages, network.params, config.stages, strict=True)
+    for index, (spec, params, widths) in enumerate(stages):
+        for part, width, rows in _stage_blocks(spec, params, widths):
+            found.append(Block(index, part, width, tuple(rows)))
+    found.append(Block(0, Part.HASH, WORD, hash_words(sha256)))
+    return tuple(found)
+
+
+def _stage_blocks(
+    spec: IntegratorSpec, params: StageParams, config: StageConfig
+) -> Iterator[tuple[int, int, list[int]]]:
+    weight, bias, v_bits = spec.weight.width, spec.bias.width, spec.membrane.width
+    yield Part.WEIGHT, config.lanes * weight, SynapseArray.rows(params.weight, weight, config)
+    yield Part.BIAS, config.update_lanes * bias, NeuronUpdate.bias_rows(params.bias, bias, config)
+    if fires(spec):
+        yield Part.V_TH, v_bits, [spec.v_th]
+    if not isinstance(spec, LayerSpec) or spec.recurrence is None:
+        return
+    assert params.recurrent is not None
+    if spec.recurrence.kind is RecurrenceKind.DENSE:
+        bits = inner_spec(spec).weight.width
+        yield Part.RECURRENT, config.lanes * bits, SynapseArray.rows(params.recurrent, bits, config)
+        return
+    kernel = params.recurrent.tolist()
+    bits = ConvEngine.current_bits(kernel, spec.recurrence.weight)
+    for index, sums in enumerate(ConvEngine.tables(kernel)):
+        yield Part.TABLE + index, bits, [pack([total], bits) for total in sums]
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a host writes to RELOAD_DATA, word by word, and then to RELOAD_COMMIT."""
+
+    words: tuple[int, ...]
+
+    @property
+    def crc32(self) -> int:
+        """CRC-32 (that of zlib) of the words, each with its lowest byte first."""
+        return zlib.crc32(b"".join(word.to_bytes(4, "little") for word in self.words))
+
+
+def image(core: Network, config: HardwareConfig, network: Network, sha256: str = NO_HASH) -> Image:
+    """The words that make a core of the network `core` run `network`, of the artifact `sha256`.
+
+    Raises
+    ------
+    InputError
+        If the core cannot be reloaded, or `network` differs in more than weights, biases, kernels
+        and thresholds.
+    """
+    if not config.reload:
+        raise InputError("the core was generated without reload")
+    different = _difference("spec", core.spec.to_dict(), network.spec.to_dict())
+    if different is not None:
+        raise InputError(f"the network to load must have the core's spec: {different}")
+    stages = zip(core.spec.stage_names, core.params, network.params, strict=True)
+    for name, mine, other in stages:
+        own, wanted = mine.delay_steps, other.delay_steps
+        if own is not None and wanted is not None and np.any(own != wanted):
+            raise InputError(f"the network to load must have the core's delays: {name}.delay_steps differ")
+    words = (word for block in blocks(network, config, sha256) for word in block.words())
+    return Image(tuple(words))
+
+
+def _difference(name: str, mine: Any, other: Any) -> str | None:
+    """The first field, `v_th` aside, in which two specs in JSON form differ."""
+    if isinstance(mine, dict) and isinstance(other, dict) and mine.keys() == other.keys():
+        pairs = [(f"{name}.{key}", mine[key], other[key]) for key in mine if key != "v_th"]
+    elif isinstance(mine, list | tuple) and isinstance(other, list | tuple) and len(mine) == len(other):
+        pairs = [(f"{name}[{index}]", *both) for index, both in enumerate(zip(mine, other, strict=True))]
+    else:
+        return None if mine == other else f"{name} is {mine}, not {other}"
+    return next((text for pair in pairs if (text := _difference(*pair)) is not None), None)

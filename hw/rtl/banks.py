@@ -1,0 +1,66 @@
+"""How parameters are replaced at run time: memories with two banks, and what travels to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from amaranth.hdl import Cat, Module, Mux, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import Out
+
+from hw.rtl.events import index_shape
+
+WORD = 32
+"""Bits of a word from the host."""
+
+
+class Part(IntEnum):
+    """What of a stage a word belongs to. Tables of a kernel are numbered from `TABLE` on."""
+
+    WEIGHT = 0
+    BIAS = 1
+    V_TH = 2
+    RECURRENT = 3
+    HASH = 4
+    """Of the artifact; in no stage."""
+    TABLE = 5
+
+
+LOAD = data.StructLayout({"valid": 1, "stage": 8, "part": 6, "row": 24, "piece": 12, "data": WORD})
+"""A word for a memory of `part` of `stage`: 32 bits, the `piece`-th lowest of them, of the word `row`.
+
+Every memory reads as many low bits of `row` and `piece` as it needs.
+"""
+
+RELOAD = wiring.Signature({"load": Out(LOAD), "bank": Out(1)})
+"""Words to be written to the bank that is not in use, and the bank that is."""
+
+
+def pieces(width: int) -> int:
+    """Words from the host for a memory word of `width` bits."""
+    return -(-width // WORD)
+
+
+def parameter_memory(width: int, rows: Sequence[int], reload: bool) -> memory.Memory:
+    """Memory that holds `rows` of `width` bits; to be reloaded, in the lower of two banks.
+
+    Then the bank is the highest bit of the address, and a word of several pieces is filled up to whole ones.
+    """
+    if not reload:
+        return memory.Memory(shape=unsigned(width), depth=max(2, len(rows)), init=rows)
+    filled = width if pieces(width) == 1 else WORD * pieces(width)
+    return memory.Memory(shape=unsigned(filled), depth=2 << index_shape(len(rows)).width, init=rows)
+
+
+def connect_reload(m: Module, parameters: memory.Memory, reload: wiring.PureInterface, part: int) -> None:
+    """Let the words of `part` be written to a `parameter_memory`, in the bank that is not in use."""
+    count = pieces(parameters.shape.width)
+    write = parameters.write_port(granularity=WORD if count > 1 else None)
+    load = reload.load
+    piece = load.piece[: index_shape(count).width]
+    m.d.comb += [
+        write.addr.eq(Cat(load.row[: len(write.addr) - 1], ~reload.bank)),
+        write.data.eq(load.data.replicate(count)),
+        write.en.eq(Mux(load.valid & (load.part == part), Cat(piece == i for i in range(count)), 0)),
+    ]

@@ -1,0 +1,42 @@
+"""A host that others wrote: cocotbext-axi."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
+
+from hw.registers import Register
+from tb.scoreboard import MismatchError
+
+
+class Master:
+    """`tb.drivers.Host` at ``s_axil``, which also checks what it gets."""
+
+    def __init__(self, dut: Any) -> None:
+        self._master = AxiLiteMaster(
+            AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk, dut.aresetn, reset_active_level=False
+        )
+
+    async def read(self, register: Register) -> int:
+        answer = await self._master.read(register.offset, 4)
+        assert answer.resp == AxiResp.OKAY, register
+        return int.from_bytes(answer.data, "little")
+
+    async def write(self, register: Register, word: int) -> None:
+        answer = await self._master.write(register.offset, word.to_bytes(4, "little"))
+        assert answer.resp == AxiResp.OKAY, register
+
+    async def expect(self, register: Register, word: int) -> None:
+        """Read it, and fail unless it is `word`."""
+        got = await self.read(register)
+        if got != word:
+            raise MismatchError(f"{register.name}: expected 0x{word:08x}, got 0x{got:08x}")
+
+    async def refuses_read(self, offset: int) -> bool:
+        """Whether a read of the word at `offset` is answered with SLVERR."""
+        return (await self._master.read(offset, 4)).resp == AxiResp.SLVERR
+
+    async def refuses_write(self, offset: int) -> bool:
+        """Whether a write to the word at `offset` is answered with SLVERR."""
+        return (await self._master.write(offset, b"\xff" * 4)).resp == AxiResp.SLVERR

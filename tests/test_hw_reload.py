@@ -1,0 +1,103 @@
+"""What a host writes to reload a core, and what it refuses to write."""
+
+import re
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fxp_model.errors import InputError
+from fxp_model.network import Network
+from hw.config import HardwareConfig
+from hw.emit import emit
+from hw.reload import Image, blocks, image
+from hw.rtl.banks import Part
+from tb import planted
+from tb.stimulus import random_hardware, random_network, retrained
+
+NETWORK, CONFIG = planted.network(), replace(planted.hardware(), reload=True)
+SHA256 = "0123456789abcdef" * 4
+
+
+def test_a_network_is_taken_apart_into_words_and_put_together_again() -> None:
+    other = retrained(NETWORK, 1)
+    words = list(image(NETWORK, CONFIG, other, SHA256).words)
+    found: dict[tuple[int, int], list[int]] = {}
+    for block in blocks(NETWORK, CONFIG):
+        pieces = -(-block.width // 32)
+        rows = [[words.pop(0) for _ in range(pieces)] for _ in block.rows]
+        found[block.stage, block.part] = [
+            sum(word << 32 * index for index, word in enumerate(row)) for row in rows
+        ]
+        assert all(row < 1 << block.width for row in found[block.stage, block.part])
+    assert words == []
+
+    weight = other.params[0].weight
+    lanes = [[row >> 4 * lane & 15 for lane in range(12)] for row in found[0, Part.WEIGHT]]
+    np.testing.assert_array_equal(np.array(lanes).T, weight & 15)
+    assert found[1, Part.V_TH] == [other.spec.layers[1].v_th]
+    assert found[0, Part.HASH] == [0x01234567, 0x89ABCDEF] * 4
+    kernel = other.params[0].recurrent
+    assert kernel is not None
+    assert found[0, Part.TABLE][0b101] == (int(kernel[0]) + int(kernel[2])) & 63
+
+
+def test_the_checksum_is_that_of_zlib() -> None:
+    assert Image(()).crc32 == 0
+    assert Image((0x64636261,)).crc32 == zlib.crc32(b"abcd")
+
+
+@pytest.mark.parametrize("seed", range(0, 24, 3))
+def test_every_part_of_any_network_has_its_place(seed: int) -> None:
+    network = random_network(seed)
+    config = replace(random_hardware(network, seed), reload=True)
+    found = blocks(network, config)
+    assert len({(block.stage, block.part) for block in found}) == len(found)
+    assert len(image(network, config, retrained(network, 1)).words) == sum(b.region.words for b in found)
+
+
+def _with(**fields: object) -> Network:
+    """The network with other fields in its first layer."""
+    spec = NETWORK.spec
+    layers = (replace(spec.layers[0], **fields), *spec.layers[1:])
+    return Network(replace(spec, layers=layers), NETWORK.params)
+
+
+def test_another_threshold_is_no_other_spec() -> None:
+    assert image(NETWORK, CONFIG, _with(v_th=5)).words != image(NETWORK, CONFIG, NETWORK).words
+
+
+def test_another_spec_is_refused_by_its_first_field() -> None:
+    message = "the network to load must have the core's spec: spec.layers[0].beta is 3, not 2"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        image(NETWORK, CONFIG, _with(beta=2))
+
+
+def test_other_delays_are_refused() -> None:
+    own = NETWORK.params[1]
+    assert own.delay_steps is not None
+    other = replace(own, delay_steps=(own.delay_steps + 1) % 5)
+    network = Network(NETWORK.spec, (NETWORK.params[0], other, NETWORK.params[2]))
+    message = r"^the network to load must have the core's delays: layer1\.delay_steps differ$"
+    with pytest.raises(InputError, match=message):
+        image(NETWORK, CONFIG, network)
+
+
+def test_a_core_without_reload_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^the core was generated without reload$"):
+        image(NETWORK, HardwareConfig(CONFIG.stages), NETWORK)
+
+
+def test_only_a_core_with_reload_has_banks() -> None:
+    plain, twice = (emit(NETWORK, replace(CONFIG, reload=r), "a_core").memories for r in (False, True))
+    shapes = {memory.path: (memory.depth, memory.width) for memory in plain}
+    banks = {memory.path: (memory.depth, memory.width) for memory in twice}
+    assert shapes["layer0.synapses.weights"] == (6, 48)
+    assert banks["layer0.synapses.weights"] == (16, 64)
+    assert shapes["layer1.update.bias"] == (5, 8)
+    assert banks["layer1.update.bias"] == (16, 8)
+    assert "layer0.conv.table_0_0" not in shapes
+    assert banks["layer0.conv.table_0_0"] == (16, 6)
+    for path, shape in shapes.items():
+        assert banks[path] == shape or path.endswith((".weights", ".bias"))
