@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TypeGuard
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from fxp_model.fixed import Rounding, signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 from hw.config import StageConfig
@@ -80,6 +81,7 @@ class NeuronUpdate(wiring.Component):
         config.check("stage", spec.n_out)
         self._spec, self._params, self._config = spec, params, config
         self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        self._half = 1 << spec.rounded_bits >> 1 if spec.rounding is Rounding.RND else 0
         if isinstance(spec, LayerSpec) and spec.recurrence is not None:
             assert params.recurrent is not None
             if spec.recurrence.kind is RecurrenceKind.CONV:
@@ -145,13 +147,16 @@ class NeuronUpdate(wiring.Component):
         m.submodules.v_mem = v_mem = memory.Memory(shape=unsigned(lanes * v_bits), depth=depth, init=[])
         read = v_mem.read_port()
         write = v_mem.write_port()
-        b_bits = spec.bias.width
+        # Rounding to nearest adds half an lsb to the exact sum. It comes with the bias: in its codes, or as
+        # the constant bits below them.
+        places = spec.sum_frac_bits - spec.bias.frac_bits
+        added, below = divmod(self._half, 1 << places)
+        b_bits = signed_width(spec.bias.min_raw + added, spec.bias.max_raw + added)
+        offsets = (params.bias + added).tolist()
         m.submodules.bias = bias = memory.Memory(
             shape=unsigned(lanes * b_bits),
             depth=depth,
-            init=[
-                pack(params.bias[low : low + lanes].tolist(), b_bits) for low in range(0, spec.n_out, lanes)
-            ],
+            init=[pack(offsets[low : low + lanes], b_bits) for low in range(0, spec.n_out, lanes)],
         )
         bias_read = bias.read_port()
         sums = Signal(self.i.payload.sums.shape(), reset_less=True)
@@ -163,10 +168,10 @@ class NeuronUpdate(wiring.Component):
         words = (
             lanes_of(read.data, v_bits),
             lanes_of(sums, spec.accumulator_bits),
-            lanes_of(bias_read.data, b_bits),
+            [Cat(Const(below, places), code).as_signed() for code in lanes_of(bias_read.data, b_bits)],
         )
         for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):
-            v_new.append(self._integrated(m, lane, Mux(tags[1].first, 0, v).as_signed(), current, offset))
+            v_new.append(self._integrated(m, lane, tags[1].first, v, current, offset))
 
         # Compare, reset, write back.
         v_kept = v_new
@@ -198,24 +203,27 @@ class NeuronUpdate(wiring.Component):
             m.d.comb += [probe_spikes.eq(spikes), self.results.spikes.eq(spikes)]
         return m
 
-    def _integrated(self, m: Module, lane: int, v: Value, current: Value, offset: Value) -> Signal:
+    def _integrated(
+        self, m: Module, lane: int, first: Value, v: Value, current: Value, offset: Value
+    ) -> Signal:
         """Leak and scale | sum | requantise, for one lane: its membrane three cycles later."""
         spec = self._spec
         frac_bits = spec.sum_frac_bits
+        # A zero behind the product is the reset of a register; before it, a gate per bit.
         kept = Signal(signed(len(v) + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
-        fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + scaled(
-            offset, frac_bits - spec.bias.frac_bits
-        )
+        fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + offset
         fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
-        m.d.sync += [kept.eq(times(v, spec.beta)), fed.eq(fed_value)]
+        m.d.sync += [kept.eq(Mux(first, 0, times(v, spec.beta))), fed.eq(fed_value)]
 
         terms = [scaled(kept, frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits), fed]
         if self._recurrence is not None:
             recurrent = lanes_of(self.recurrent, self._current_bits)[lane]
             terms.append(scaled(recurrent, frac_bits - self._recurrence.weight.frac_bits))
-        total = Signal(signed(spec.sum_bits), name=f"total_{lane}", reset_less=True)
+        sum_bits = signed_width(*(limit + self._half for limit in spec.sum_range))
+        total = Signal(signed(sum_bits), name=f"total_{lane}", reset_less=True)
         m.d.sync += total.eq(sum(terms[1:], terms[0]))
 
         v_new = Signal(signed(spec.membrane.width), name=f"v_new_{lane}", reset_less=True)
-        m.d.sync += v_new.eq(requantized(total, frac_bits, spec.membrane, spec.rounding, spec.overflow))
+        rounding = Rounding.TRN if self._half else spec.rounding
+        m.d.sync += v_new.eq(requantized(total, frac_bits, spec.membrane, rounding, spec.overflow))
         return v_new
