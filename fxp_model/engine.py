@@ -55,7 +55,7 @@ class Result:
 
     scores : (B, classes) int64
     events : per stage (T, B) int64, events into it: inputs that are not 0, or spikes of the layer before;
-        0 after the end of a sample. It is what ``hw.estimate.latency`` predicts cycles from.
+        0 after the end of a sample.
     """
 
     scores: Ints

@@ -72,5 +72,6 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
             samples=[artifact.stimulus[:, b] for b in range(artifact.stimulus.shape[1])],
             scores=run(artifact.network, artifact.stimulus).scores,
             latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
+            slots=config.stages[0].events_per_cycle,
         )
     return manifest

@@ -8,18 +8,28 @@ from typing import Any
 from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec
 
-PRESETS = {"tiny": (16, 4), "balanced": (128, 16), "fast": (256, 32)}
-"""`lanes` and `update_lanes` of every stage, clipped to its neurons.
 
-``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs; ``fast``
-takes one word per event.
+@dataclass(frozen=True)
+class Preset:
+    """Widths of every stage, clipped to its neurons and inputs."""
+
+    lanes: int
+    update_lanes: int
+    events_per_cycle: int
+
+
+PRESETS = {"tiny": Preset(16, 4, 1), "balanced": Preset(128, 16, 1), "fast": Preset(256, 43, 2)}
+"""``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs. ``fast``
+takes one word for two events; its sweep of 256 neurons, six groups, is as long as a kernel of five taps has
+to wait for the sweep before, so that more lanes would gain nothing.
 """
 DEFAULT_PRESET = "balanced"
+EVENTS_PER_CYCLE = (1, 2)
 
 
 @dataclass(frozen=True)
 class StageConfig:
-    """Widths of one stage (a hidden layer or the readout) of `n_out` neurons.
+    """Widths of one stage (a hidden layer or the readout) of `n_in` inputs and `n_out` neurons.
 
     Parameters
     ----------
@@ -29,27 +39,35 @@ class StageConfig:
         Neurons updated per cycle, 1..n_out; a step costs ceil(n_out / update_lanes) cycles of update.
         Where an event needs more than one word, `update_lanes` divides `lanes`, so that a
         group of neurons lies in one word.
+    events_per_cycle : int
+        Events added in the same cycle, 1 or 2: two read ports of the weight memory, and an adder more per
+        lane. Two need two inputs at least.
     """
 
     lanes: int
     update_lanes: int
+    events_per_cycle: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("lanes", "update_lanes"):
+        for name in ("lanes", "update_lanes", "events_per_cycle"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(f"{name} must be a positive integer, not {value!r}")
+        if self.events_per_cycle not in EVENTS_PER_CYCLE:
+            raise InputError(f"events_per_cycle must be 1 or 2, not {self.events_per_cycle}")
 
     def words(self, n_out: int) -> int:
-        """Weight words per event."""
+        """Weight words per event, or per pair of events."""
         return -(-n_out // self.lanes)
 
     def groups(self, n_out: int) -> int:
         """Groups of neurons per update sweep."""
         return -(-n_out // self.update_lanes)
 
-    def check(self, stage: str, n_out: int) -> None:
-        """Raise `InputError`, naming `stage`, unless these widths fit `n_out` neurons."""
+    def check(self, stage: str, n_in: int, n_out: int) -> None:
+        """Raise `InputError`, naming `stage`, unless these widths fit `n_in` inputs and `n_out` neurons."""
+        if self.events_per_cycle > n_in:
+            raise InputError(f"{stage}: events_per_cycle must be 1 where there is 1 input, not 2")
         for name in ("lanes", "update_lanes"):
             value = getattr(self, name)
             if value > n_out:
@@ -85,8 +103,9 @@ class HardwareConfig:
         lanes: int | None = None,
         update_lanes: int | None = None,
         preset: str = DEFAULT_PRESET,
+        events_per_cycle: int | None = None,
     ) -> HardwareConfig:
-        """The same widths for every stage, clipped to its neurons: those of `preset` where none are given.
+        """The same widths for every stage, clipped to its size: those of `preset` where none are given.
 
         Without `update_lanes`, each stage takes the largest width up to the preset's that its
         lanes allow.
@@ -101,7 +120,9 @@ class HardwareConfig:
             raise InputError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}")
         usual = PRESETS[preset]
         wanted = StageConfig(
-            usual[0] if lanes is None else lanes, usual[1] if update_lanes is None else update_lanes
+            usual.lanes if lanes is None else lanes,
+            usual.update_lanes if update_lanes is None else update_lanes,
+            usual.events_per_cycle if events_per_cycle is None else events_per_cycle,
         )
         stages = []
         for stage in spec.stages:
@@ -109,7 +130,7 @@ class HardwareConfig:
             width = min(wanted.update_lanes, stage.n_out)
             if update_lanes is None and clipped < stage.n_out:
                 width = max(w for w in range(1, min(width, clipped) + 1) if clipped % w == 0)
-            stages.append(StageConfig(clipped, width))
+            stages.append(StageConfig(clipped, width, min(wanted.events_per_cycle, stage.n_in)))
         config = cls(tuple(stages))
         config.check(spec)
         return config
@@ -119,7 +140,7 @@ class HardwareConfig:
         if len(self.stages) != len(spec.stages):
             raise InputError(f"hardware must be of {len(spec.stages)} stages, not {len(self.stages)}")
         for name, stage, config in zip(spec.stage_names, spec.stages, self.stages, strict=True):
-            config.check(name, stage.n_out)
+            config.check(name, stage.n_in, stage.n_out)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
@@ -133,10 +154,13 @@ class HardwareConfig:
             raise InputError(f"hardware.stages must be a list, not {stages!r}")
         return cls(
             tuple(
-                StageConfig(**_table(f"hardware.stages[{i}]", stage, {"lanes", "update_lanes"}))
+                StageConfig(**_table(f"hardware.stages[{i}]", stage, _WIDTHS))
                 for i, stage in enumerate(stages)
             )
         )
+
+
+_WIDTHS = {"lanes", "update_lanes", "events_per_cycle"}
 
 
 def _table(name: str, value: Any, fields: set[str]) -> dict[str, Any]:

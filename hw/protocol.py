@@ -1,12 +1,13 @@
 """What travels on the core's AXI4-Streams (ARCHITECTURE.md, "Interfaces").
 
-Input beat: TDATA[15:0] address, [23:16] count, [31] end of step; TLAST ends the sample
-and implies the end of its last step. Output: one beat per class score, then the class
-index with TLAST.
+Input word: TDATA[15:0] address, [23:16] count, [31] end of step; TLAST ends the sample
+and implies the end of its last step. A beat is one such word, or two of them, as TKEEP says.
+Output: one beat per class score, then the class index with TLAST.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +16,15 @@ from numpy.typing import NDArray
 END_OF_STEP = 1 << 31
 
 
+WORD_BITS, WORD_KEEP = 32, 0xF
+
+
 class Beat(NamedTuple):
-    """One AXI4-Stream transfer: 32 bits of TDATA, and TLAST."""
+    """One AXI4-Stream transfer: words of 32 bits in TDATA, TLAST, and TKEEP, a bit per byte."""
 
     tdata: int
     tlast: bool = False
+    tkeep: int = WORD_KEEP
 
 
 def event(address: int, count: int = 1) -> Beat:
@@ -35,6 +40,38 @@ def encode_sample(counts: NDArray[np.integer]) -> list[Beat]:
         beats.append(Beat(END_OF_STEP))
     beats[-1] = Beat(END_OF_STEP, tlast=True)
     return beats
+
+
+def packed(words: Sequence[Beat], slots: int) -> list[Beat]:
+    """Beats of `slots` words each, every step in beats of its own; the fewest that there can be."""
+    if slots == 1:
+        return list(words)
+    beats: list[Beat] = []
+    first: Beat | None = None
+    for word in words:
+        marker = word.tlast or word.tdata & END_OF_STEP
+        if first is not None:
+            beats.append(pair(first, word))
+            first = None
+        elif marker:
+            beats.append(word)
+        else:
+            first = word
+    return beats
+
+
+def pair(first: Beat, second: Beat) -> Beat:
+    """The beat of two words, of which only the second may end a sample."""
+    return Beat(second.tdata << WORD_BITS | first.tdata, second.tlast, WORD_KEEP << 4 | WORD_KEEP)
+
+
+def unpacked(beat: Beat) -> list[Beat]:
+    """The words of a beat, in order; the last one has its TLAST. A TLAST without a word is a marker."""
+    slots = (slot for slot in range(2) if beat.tkeep >> 4 * slot & 1)
+    words = [Beat(beat.tdata >> WORD_BITS * slot & (1 << WORD_BITS) - 1) for slot in slots]
+    if beat.tlast:
+        words[-1:] = [(words or [Beat(END_OF_STEP)])[-1]._replace(tlast=True)]
+    return words
 
 
 def encode_result(scores: NDArray[np.integer]) -> list[Beat]:

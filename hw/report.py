@@ -28,6 +28,7 @@ def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> di
                 "n_out": stage.n_out,
                 "lanes": widths.lanes,
                 "update_lanes": widths.update_lanes,
+                "events_per_cycle": widths.events_per_cycle,
                 "formats": _formats(stage),
                 "accumulator_bits": stage.accumulator_bits,
                 "sum_bits": stage.sum_bits,
@@ -37,10 +38,10 @@ def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> di
         )
     trace = run(artifact.network, artifact.stimulus)
     events = event_counts(artifact.network, trace, artifact.stimulus)
-    steps, samples = events[0].shape
+    steps, samples, _ = events[0].shape
     cycles = clip_cycles(spec, config, events, [steps] * samples)
     bounds = lower_bound(spec, config, events, [steps] * samples)
-    totals = np.stack([count.sum(axis=0) for count in events], axis=1)
+    totals = np.stack([count.sum(axis=(0, 2)) for count in events], axis=1)
     clips = [
         {"steps": steps, "events": into, "cycles": taken, "lower_bound_cycles": bound}
         for into, taken, bound in zip(totals.tolist(), cycles.tolist(), bounds.tolist(), strict=True)
@@ -68,7 +69,17 @@ def render(name: str, artifact: Artifact, estimate: dict[str, Any]) -> str:
         "",
         "Layers",
         *_table(
-            ("stage", "inputs", "neurons", "does", "lanes", "update_lanes", "accumulator", "exact sum"),
+            (
+                "stage",
+                "inputs",
+                "neurons",
+                "does",
+                "lanes",
+                "update_lanes",
+                "events/cycle",
+                "accumulator",
+                "exact sum",
+            ),
             [
                 (
                     layer["stage"],
@@ -77,6 +88,7 @@ def render(name: str, artifact: Artifact, estimate: dict[str, Any]) -> str:
                     layer["does"],
                     layer["lanes"],
                     layer["update_lanes"],
+                    layer["events_per_cycle"],
                     f"{layer['accumulator_bits']} bits",
                     f"{layer['sum_bits']} bits",
                 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.protocol import Beat, encode_result, encode_sample
+from hw.protocol import WORD_BITS, Beat, encode_result, encode_sample, packed
 
 
 def write_vectors(
@@ -17,6 +17,7 @@ def write_vectors(
     samples: Sequence[NDArray[np.integer]],
     scores: NDArray[np.integer],
     latency_cycles: Sequence[int],
+    slots: int,
 ) -> None:
     """Write stimulus, expected output and testbench of the core `name` into `folder`.
 
@@ -33,21 +34,37 @@ def write_vectors(
     latency_cycles : sequence of int
         Predicted cycles of each sample (`hw.estimate.latency`), checked where the input never
         idles and the output is always ready.
+    slots : int
+        Words per input beat.
     """
     folder.mkdir()
-    stimulus = [beat for sample in samples for beat in encode_sample(sample)]
+    stimulus = packed([word for sample in samples for word in encode_sample(sample)], slots)
     expected = [beat for row in scores for beat in encode_result(row)]
-    (folder / "stimulus.hex").write_text(_hex(stimulus))
-    (folder / "expected.hex").write_text(_hex(expected))
+    (folder / "stimulus.hex").write_text(_hex(stimulus, slots))
+    (folder / "expected.hex").write_text(_hex(expected, 1))
     (folder / "latency_cycles.hex").write_text("".join(f"{cycles:08x}\n" for cycles in latency_cycles))
     (folder / f"tb_{name}.v").write_text(
-        TESTBENCH.format(name=name, beats=len(stimulus), results=len(expected), samples=len(samples))
+        TESTBENCH.format(
+            name=name,
+            beats=len(stimulus),
+            results=len(expected),
+            samples=len(samples),
+            data_bits=WORD_BITS * slots,
+            tkeep=".s_axis_tkeep(s_axis[DATA + 1 +: DATA / 8]), " if slots > 1 else "",
+        )
     )
     (folder / "README.md").write_text(README.format(name=name, samples=len(samples)))
 
 
-def _hex(beats: Iterable[Beat]) -> str:
-    return "".join(f"{int(beat.tlast) << 32 | beat.tdata:09x}\n" for beat in beats)
+def _hex(beats: Iterable[Beat], slots: int) -> str:
+    """A line per beat: TDATA, TLAST above it, and above that, where a beat has several words, TKEEP."""
+    bits = WORD_BITS * slots
+    digits = -(-(bits + 1 + (bits // 8 if slots > 1 else 0)) // 4)
+    lines = []
+    for beat in beats:
+        above = beat.tlast | (beat.tkeep << 1 if slots > 1 else 0)
+        lines.append(f"{above << bits | beat.tdata:0{digits}x}\n")
+    return "".join(lines)
 
 
 README = """\
@@ -63,8 +80,8 @@ exit 1. Any other Verilog simulator will do: the testbench is Verilog-2005.
 
 | file | holds, a line each |
 |---|---|
-| `stimulus.hex` | input beats, TLAST in bit 32, TDATA below |
-| `expected.hex` | output beats likewise: the scores of a sample, then its class with TLAST |
+| `stimulus.hex` | input beats: TDATA in the low bits, TLAST above it, then TKEEP where there is one |
+| `expected.hex` | output beats likewise, of 32 bits: the scores of a sample, then its class with TLAST |
 | `latency_cycles.hex` | predicted cycles of each sample |
 """
 
@@ -72,25 +89,24 @@ TESTBENCH = """\
 // Self-checking testbench of {name}. Run it in this folder: README.md says how.
 `timescale 1ns / 1ps
 module tb_{name};
-    localparam BEATS = {beats}, RESULTS = {results}, SAMPLES = {samples};
+    localparam BEATS = {beats}, RESULTS = {results}, SAMPLES = {samples}, DATA = {data_bits};
 
-    reg [32:0] stimulus [0:BEATS - 1];
+    reg [DATA + DATA / 8:0] stimulus [0:BEATS - 1];
     reg [32:0] expected [0:RESULTS - 1];
     reg [31:0] latency_cycles [0:SAMPLES - 1];
 
     reg aclk = 0, aresetn = 0;
     always #5 aclk = !aclk;
 
+    reg  [DATA + DATA / 8:0] s_axis = 0;  // TKEEP, TLAST, TDATA
     reg         s_axis_tvalid = 0, m_axis_tready = 0;
-    reg  [31:0] s_axis_tdata = 0;
-    reg         s_axis_tlast = 0;
     wire        s_axis_tready, m_axis_tvalid, m_axis_tlast;
     wire [31:0] m_axis_tdata, dropped_beats;
 
     {name} dut (
         .aclk(aclk), .aresetn(aresetn),
-        .s_axis_tdata(s_axis_tdata), .s_axis_tvalid(s_axis_tvalid),
-        .s_axis_tready(s_axis_tready), .s_axis_tlast(s_axis_tlast),
+        .s_axis_tdata(s_axis[DATA - 1:0]), .s_axis_tvalid(s_axis_tvalid),
+        {tkeep}.s_axis_tready(s_axis_tready), .s_axis_tlast(s_axis[DATA]),
         .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
         .m_axis_tready(m_axis_tready), .m_axis_tlast(m_axis_tlast),
         .dropped_beats(dropped_beats)
@@ -137,12 +153,12 @@ module tb_{name};
             beat = 0; result = 0; sample = 0; waiting = 0;
             while (beat < BEATS) begin
                 while (waiting || (stalls && $random(seed) % 4 == 0)) @(negedge aclk);
-                {{s_axis_tlast, s_axis_tdata}} = stimulus[beat];
+                s_axis = stimulus[beat];
                 s_axis_tvalid = 1;
                 @(posedge aclk);
                 while (!s_axis_tready) @(posedge aclk);
-                if (beat == 0 || stimulus[beat - 1][32]) first_cycle = cycle;
-                if (s_axis_tlast && !stalls) waiting = 1;
+                if (beat == 0 || stimulus[beat - 1][DATA]) first_cycle = cycle;
+                if (s_axis[DATA] && !stalls) waiting = 1;
                 beat = beat + 1;
                 @(negedge aclk) s_axis_tvalid = 0;
             end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,24 @@ from fxp_model.data import EncodedSplit, frames_for
 from fxp_model.engine import Engine
 from fxp_model.network import Network
 from fxp_model.pretrained import add_artifact_argument
-from hw.estimate.latency import clip_cycles, dense_layers, event_counts, lower_bound
+from hw.estimate.latency import clip_cycles, event_counts, lower_bound
 from hw.options import add_width_options, config_of
 
 BINS = 12
 BAR = 50
+BATCH = 64
 
 
-def events_of(network: Network, frames: EncodedSplit) -> Sequence[NDArray[np.int64]]:
+def events_of(network: Network, frames: EncodedSplit) -> list[NDArray[np.int64]]:
     """Events into each synapse array, as `clip_cycles` takes them."""
     engine = Engine(network)
-    if not dense_layers(network.spec):
-        return engine.run(frames.counts, frames.lengths).events
-    within = np.arange(len(frames.counts))[:, np.newaxis] < frames.lengths
-    counts = event_counts(network, engine.trace(frames.counts), frames.counts)
-    return [count * within for count in counts]
+    parts = []
+    for first in range(0, len(frames.lengths), BATCH):
+        counts = frames.counts[:, first : first + BATCH]
+        within = np.arange(len(counts))[:, np.newaxis] < frames.lengths[first : first + BATCH]
+        own = event_counts(network, engine.trace(counts), counts)
+        parts.append([count * within[:, :, np.newaxis] for count in own])
+    return [np.concatenate(stage, axis=1) for stage in zip(*parts, strict=True)]
 
 
 def main() -> int:
@@ -59,7 +61,7 @@ def main() -> int:
         "cycles_max": int(cycles.max()),
         "lower_bound_mean": float(bounds.mean()),
         "events_mean": dict(
-            zip(spec.stage_names, (float(count.sum(axis=0).mean()) for count in events), strict=True)
+            zip(spec.stage_names, (float(count.sum(axis=(0, 2)).mean()) for count in events), strict=True)
         ),
     }
     if args.json:

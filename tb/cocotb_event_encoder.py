@@ -1,7 +1,8 @@
-"""EventEncoder: an event per spike, lowest neuron first, then the marker; n = 1 to several blocks."""
+"""EventEncoder: an event per spike, then the marker; n = 1 to several blocks, one or two events together."""
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import cocotb
@@ -11,28 +12,38 @@ from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout
 from tb.block_bench import BlockBench
 
-CASES: dict[str, dict[str, Any]] = {"one": {"n": 1}, "odd": {"n": 37}, "full": {"n": 256}}
+CASES: dict[str, dict[str, Any]] = {
+    "one": {"n": 1, "events": 1},
+    "odd": {"n": 37, "events": 1},
+    "full": {"n": 256, "events": 1},
+    "two": {"n": 2, "events": 2},
+    "odd_pairs": {"n": 37, "events": 2},
+    "full_pairs": {"n": 256, "events": 2},
+}
 
 
-def component(n: int) -> wiring.Component:
-    return EventEncoder(n)
+def component(n: int, events: int) -> wiring.Component:
+    return EventEncoder(n, events)
 
 
 @cocotb.test()
 async def spikes_to_events(dut: Any) -> None:
     bench = BlockBench(dut)
-    n, rng = bench.case["n"], bench.rng
-    layout = event_layout(n, 1)
+    n, events, rng = bench.case["n"], bench.case["events"], bench.rng
+    layout = event_layout(n, 1, events)
 
     def predict(raw: int) -> None:
-        for address in range(n):
-            if raw >> address & 1:
-                bench.expect(("event", address))
+        spikes = [address for address in range(n) if raw >> address & 1]
+        lists = [[a for a in spikes if a % events == part] for part in range(events)]
+        for together in zip_longest(*lists):
+            bench.expect(("events", *(address for address in together if address is not None)))
         bench.expect(("marker", raw >> n))
 
     def interpret(raw: int) -> tuple[Any, ...]:
         item = layout.from_bits(raw)
-        return ("marker", item.last) if item.marker else ("event", item.address)
+        if item.marker:
+            return "marker", item.last
+        return "events", item.address, *([item.second_address] if events == 2 and item.pair else [])
 
     await bench.reset(i__valid=0, o__ready=0)
     words = [0, (1 << n) - 1, 1, 1 << n - 1, 0, 0]

@@ -7,48 +7,69 @@ from typing import Any
 import cocotb
 from amaranth.lib import wiring
 
-from hw.protocol import END_OF_STEP, Beat, event
+from hw.protocol import END_OF_STEP, Beat, event, unpacked
 from hw.rtl.events import event_layout
-from hw.rtl.input_decoder import InputDecoder
+from hw.rtl.input_decoder import InputDecoder, beat_layout
 from tb.block_bench import BlockBench, layer_spec
 from tb.scoreboard import MismatchError
-from tb.stimulus import corrupt
+from tb.stimulus import corrupt, scattered
 
 CASES: dict[str, dict[str, Any]] = {
-    "one_input": {"n_in": 1, "input_bits": 1},
-    "counts": {"n_in": 37, "input_bits": 4},
-    "every_address_and_count": {"n_in": 1 << 16, "input_bits": 8},
+    "one_input": {"n_in": 1, "input_bits": 1, "slots": 1},
+    "counts": {"n_in": 37, "input_bits": 4, "slots": 1},
+    "every_address_and_count": {"n_in": 1 << 16, "input_bits": 8, "slots": 1},
+    "two_words": {"n_in": 37, "input_bits": 4, "slots": 2},
+    "two_words_of_spikes": {"n_in": 2, "input_bits": 1, "slots": 2},
 }
 
 
-def component(n_in: int, input_bits: int) -> wiring.Component:
-    return InputDecoder(layer_spec(n_in=n_in, input_bits=input_bits))
+def component(n_in: int, input_bits: int, slots: int) -> wiring.Component:
+    return InputDecoder(layer_spec(n_in=n_in, input_bits=input_bits), slots)
 
 
 @cocotb.test()
 async def events_and_drops(dut: Any) -> None:
     bench = BlockBench(dut)
-    n_in, bits = bench.case["n_in"], bench.case["input_bits"]
+    n_in, bits, slots = (bench.case[key] for key in ("n_in", "input_bits", "slots"))
     limit, rng = (1 << bits) - 1, bench.rng
-    layout = event_layout(n_in, bits)
+    beats_in, layout = beat_layout(slots), event_layout(n_in, bits, slots)
     dropped = 0
 
-    def predict(raw: int) -> None:
+    def decoded(word: Beat) -> tuple[Any, ...] | None:
+        """What a word is, None if dropped, and one more in `dropped` if it is wrong."""
         nonlocal dropped
-        address, count, last = raw & 0xFFFF, raw >> 16 & 0xFF, raw >> 32
-        if last or raw & END_OF_STEP:
-            bench.expect(("marker", last))
+        address, count = word.tdata & 0xFFFF, word.tdata >> 16 & 0xFF
+        if word.tlast or word.tdata & END_OF_STEP:
             dropped += count != 0
-        elif address < n_in and 1 <= count <= limit:
-            bench.expect(("event", address, count))
-        else:
-            dropped += 1
+            return "marker", word.tlast
+        if address < n_in and 1 <= count <= limit:
+            return "events", (address, count)
+        dropped += 1
+        return None
+
+    def predict(raw: int) -> None:
+        item = beats_in.from_bits(raw)
+        tkeep = sum(0xF << 4 * slot for slot in range(2) if item.keep >> slot & 1) if slots > 1 else 0xF
+        words = [decoded(word) for word in unpacked(Beat(item.data, bool(item.last), tkeep))]
+        left = [word for word in words if word is not None]
+        if [word[0] for word in left] == ["events", "events"]:
+            left = [("events", left[0][1], left[1][1])]
+        for word in left:
+            bench.expect(word)
 
     def interpret(raw: int) -> tuple[Any, ...]:
         item = layout.from_bits(raw)
         if item.marker:
-            return "marker", item.last
-        return "event", item.address, item.count if bits > 1 else 1
+            return "marker", bool(item.last)
+        events = [(item.address, item.count if bits > 1 else 1)]
+        if slots > 1 and item.pair:
+            events.append((item.second_address, item.second_count if bits > 1 else 1))
+        return "events", *events
+
+    def raw_of(beat: Beat) -> int:
+        fields = {"data": beat.tdata, "last": int(beat.tlast)}
+        keep = {"keep": beat.tkeep & 1 | beat.tkeep >> 3 & 2} if slots > 1 else {}
+        return beats_in.const(fields | keep).as_bits()
 
     await bench.reset(i__valid=0, o__ready=0)
     beats = []
@@ -67,7 +88,7 @@ async def events_and_drops(dut: Any) -> None:
             for beat in ([Beat(good.tdata & 0xFFFF), good] if rng.random() < 0.3 else [good])
         ]
     )
-    await bench.stream([int(beat.tlast) << 32 | beat.tdata for beat in bad], predict, interpret)
+    await bench.stream([raw_of(beat) for beat in scattered(rng, bad, slots)], predict, interpret)
     await bench.finish()
     assert dropped > 0, "nothing malformed was sent"
     if int(dut.dropped.value) != dropped:

@@ -59,7 +59,7 @@ async def resets(dut: Any) -> None:
     await bench.restart()
     rng, spec = bench.rng, bench.network.spec
     for kind in ("step", "cycle", "cycle", "output"):
-        samples = random_samples(rng, spec, 8, max_steps=8)
+        samples = random_samples(rng, spec, 8, max_steps=16)
         clean = [beat for sample in samples[4:] for beat in encode(rng, sample)]
         doomed = corrupt(rng, clean, spec.n_in, spec.layers[0].max_input, rate=0.1)
         await bench.disturb(doomed, kind)

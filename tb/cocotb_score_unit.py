@@ -11,7 +11,7 @@ from fxp_model.fixed import QFormat
 from fxp_model.spec import ReadoutMode, ReadoutSpec
 from hw.config import StageConfig
 from hw.rtl.events import results_layout
-from hw.rtl.input_decoder import BEAT
+from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
 from tb.block_bench import BlockBench, pack_lanes, signed_lanes
@@ -71,7 +71,7 @@ async def scores_and_class(dut: Any) -> None:
     ties = 0
 
     def interpret(raw: int) -> tuple[int, int]:
-        beat = BEAT.from_bits(raw)
+        beat = beat_layout().from_bits(raw)
         return beat.last, signed_lanes(beat.data, 32, 1)[0]
 
     await bench.reset(results=0, o__ready=0)

@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 from amaranth.lib import wiring
 
-from hw.rtl.input_decoder import BEAT
+from hw.rtl.input_decoder import beat_layout
 from hw.rtl.skid_buffer import SkidBuffer
 from tb.block_bench import BlockBench
 
@@ -15,7 +15,7 @@ CASES: dict[str, dict[str, Any]] = {"beat": {}}
 
 
 def component() -> wiring.Component:
-    return SkidBuffer(BEAT)
+    return SkidBuffer(beat_layout())
 
 
 @cocotb.test()

@@ -45,24 +45,36 @@ class Stream(Protocol[T]):
 
 
 class Axis:
-    """`Stream` of AXI4-Stream beats: the nets ``<prefix>_tdata`` and so on."""
+    """`Stream` of AXI4-Stream beats: the nets ``<prefix>_tdata`` and so on.
 
-    def __init__(self, dut: Any, prefix: str) -> None:
+    dut : handle
+    prefix : str
+    slots : int
+        Words per beat; with more than one there is a ``tkeep``.
+    """
+
+    def __init__(self, dut: Any, prefix: str, slots: int = 1) -> None:
+        self._slots = slots
         self.clock = dut.aclk
         self.valid = getattr(dut, f"{prefix}_tvalid")
         self.ready = getattr(dut, f"{prefix}_tready")
         self._tdata = getattr(dut, f"{prefix}_tdata")
         self._tlast = getattr(dut, f"{prefix}_tlast")
+        self._tkeep = getattr(dut, f"{prefix}_tkeep") if slots > 1 else None
 
     def write(self, item: Beat) -> None:
         self._tdata.value = item.tdata
         self._tlast.value = int(item.tlast)
+        if self._tkeep is not None:
+            self._tkeep.value = item.tkeep
 
     def read(self) -> Beat:
-        return Beat(int(self._tdata.value), bool(self._tlast.value))
+        beat = Beat(int(self._tdata.value), bool(self._tlast.value))
+        return beat if self._tkeep is None else beat._replace(tkeep=int(self._tkeep.value))
 
     def write_garbage(self, rng: np.random.Generator) -> None:
-        self.write(Beat(int(rng.integers(1 << 32)), bool(rng.integers(2))))
+        tdata, tkeep = int.from_bytes(rng.bytes(4 * self._slots)), int(rng.integers(1 << 4 * self._slots))
+        self.write(Beat(tdata, bool(rng.integers(2)), tkeep))
 
 
 class BlockStream:

@@ -11,7 +11,7 @@ from cocotb.triggers import RisingEdge
 from numpy.typing import NDArray
 
 from hw.emit import Probe
-from hw.protocol import END_OF_STEP, Beat
+from hw.protocol import END_OF_STEP, Beat, unpacked
 from tb.drivers import Stream, T
 
 
@@ -92,6 +92,11 @@ class SampleDecoder:
 
     def take(self, beat: Beat) -> None:
         """Account for one transfer."""
+        for word in unpacked(beat):
+            self._take(word)
+
+    def _take(self, beat: Beat) -> None:
+        """Account for one word."""
         self.taken += 1
         address, count = beat.tdata & 0xFFFF, beat.tdata >> 16 & 0xFF
         if beat.tlast or beat.tdata & END_OF_STEP:

@@ -19,10 +19,11 @@ from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.emit import Probe
 from hw.estimate.latency import event_counts, run_timing
-from hw.protocol import END_OF_STEP, Beat
+from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed
 from tb.drivers import Axis, Gaps, accept, drive, no_gaps, reset
 from tb.monitors import ProtocolError, SampleDecoder, watch_probe, watch_stream
 from tb.scoreboard import MismatchError, Scoreboard, Tally
+from tb.stimulus import scattered
 
 PERIOD_NS = 10
 SILENCE_CYCLES = 20_000
@@ -75,7 +76,8 @@ class NetworkBench:
         self.network = load_artifact(plan["artifact"]).network
         self.probes = tuple(Probe(**probe) for probe in plan["probes"])
         self.rng = np.random.default_rng(plan["seed"])
-        self.source, self.sink = Axis(dut, "s_axis"), Axis(dut, "m_axis")
+        self.slots = len(dut.s_axis_tdata) // WORD_BITS
+        self.source, self.sink = Axis(dut, "s_axis", self.slots), Axis(dut, "m_axis")
         self.edge = RisingEdge(dut.aclk)
         self.tally = Tally()
         self._began = self._cycle()
@@ -102,23 +104,26 @@ class NetworkBench:
         self._start(self._watchdog())
 
     async def play(
-        self, beats: Sequence[Beat], gaps: Gaps = no_gaps, ready: Coroutine[Any, Any, None] | None = None
+        self, words: Sequence[Beat], gaps: Gaps = no_gaps, ready: Coroutine[Any, Any, None] | None = None
     ) -> None:
-        """Drive `beats` and wait for the results of all samples in them.
+        """Drive `words` and wait for the results of all samples in them.
 
         Parameters
         ----------
-        beats : sequence of Beat
-            Whole samples.
+        words : sequence of Beat
+            Whole samples, in beats of one word.
         gaps : callable
-            Idle cycles before each beat.
+            Idle cycles before each beat. At full rate every step has beats of its own; else words share
+            beats at random.
         ready : coroutine, optional
             Drives ``m_axis_tready``; always ready without.
         """
         acceptor = self._start(ready or accept(self.sink, no_gaps))
-        wanted = (len(self.decoder.samples) + sum(beat.tlast for beat in beats)) * (
+        wanted = (len(self.decoder.samples) + sum(word.tlast for word in words)) * (
             self.network.spec.n_out + 1
         )
+        full_rate = gaps is no_gaps
+        beats = packed(words, self.slots) if full_rate else scattered(self.rng, words, self.slots)
         await drive(self.source, beats, gaps, self.rng)
         while len(self.scoreboard.results) < wanted:
             await self.edge
@@ -128,8 +133,9 @@ class NetworkBench:
         self.sink.ready.value = 0
         assert self.decoder.unfinished is None, "stimulus: the last sample has no end"
 
-    async def disturb(self, beats: Sequence[Beat], kind: str) -> None:
-        """Drive `beats` and stop somewhere: after a beat within a "step", at a "cycle", in an "output"."""
+    async def disturb(self, words: Sequence[Beat], kind: str) -> None:
+        """Drive `words` and stop somewhere: after one within a "step", at a "cycle", in an "output"."""
+        beats = scattered(self.rng, words, self.slots)
         driver = self._start(drive(self.source, beats, no_gaps, self.rng))
         if kind == "output":
             while not self.sink.valid.value:
@@ -141,12 +147,12 @@ class NetworkBench:
         else:
             acceptor = self._start(accept(self.sink, no_gaps))
             if kind == "step":
-                events = [i for i, beat in enumerate(beats) if not beat.tlast and beat.tdata < END_OF_STEP]
+                events = [i for i, word in enumerate(words) if not word.tlast and word.tdata < END_OF_STEP]
                 stop = int(self.rng.choice(events)) + 1 if events else 1
                 while self.decoder.taken < stop:
                     await self.edge
             else:
-                for _ in range(int(self.rng.integers(10, 20 + 4 * len(beats)))):
+                for _ in range(int(self.rng.integers(10, 20 + 4 * len(words)))):
                     await self.edge
             acceptor.cancel()
         driver.cancel()

@@ -23,7 +23,7 @@ from fxp_model.spec import (
     ResetMode,
 )
 from hw.config import HardwareConfig, StageConfig
-from hw.protocol import END_OF_STEP, Beat, event
+from hw.protocol import END_OF_STEP, WORD_BITS, Beat, event, pair
 
 Counts = NDArray[np.int64]
 Rng = np.random.Generator
@@ -54,13 +54,14 @@ def spike_rates(network: Network) -> list[float]:
 
 
 def random_hardware(network: Network, seed: int) -> HardwareConfig:
-    """Lanes of every stage from 1 to all, also such that do not divide the neurons."""
+    """Lanes of every stage from 1 to all, also such that do not divide the neurons; 1 or 2 events a cycle."""
     rng = np.random.default_rng([seed, 1])
     stages = []
     for stage in network.spec.stages:
         lanes = int(rng.integers(1, stage.n_out + 1))
         widths = [w for w in range(1, lanes + 1) if lanes == stage.n_out or lanes % w == 0]
-        stages.append(StageConfig(lanes, int(rng.choice(widths))))
+        events = int(rng.integers(1, 1 + min(2, stage.n_in)))
+        stages.append(StageConfig(lanes, int(rng.choice(widths)), events))
     return HardwareConfig(tuple(stages))
 
 
@@ -129,6 +130,31 @@ def corrupt(rng: Rng, beats: Sequence[Beat], n_in: int, max_input: int, rate: fl
     return result
 
 
+def scattered(rng: Rng, words: Sequence[Beat], slots: int) -> list[Beat]:
+    """Beats of `words`, as many in a beat as chance will have it; what TKEEP leaves out is garbage.
+
+    A step may end anywhere in a beat, and a sample with a beat without a word.
+    """
+    if slots == 1:
+        return list(words)
+    beats, left = [], list(words)
+    while left:
+        kind, word = rng.integers(8), left.pop(0)
+        if kind < 4 and left and not word.tlast:
+            beat = pair(word, left.pop(0))
+        elif kind < 6:
+            beat = pair(word._replace(tlast=False), _garbage(rng))._replace(tlast=word.tlast, tkeep=0x0F)
+        else:
+            beat = pair(_garbage(rng), word)._replace(tkeep=0xF0)
+        if kind >= 4 and word.tlast and not word.tdata >> 16 & 0xFF and rng.random() < 0.5:
+            beat = beat._replace(tkeep=0)
+        if rng.random() < 0.1:
+            beats.append(pair(_garbage(rng), _garbage(rng))._replace(tkeep=0))
+        # only the lowest bit of a word's four tells whether it is there
+        beats.append(beat._replace(tkeep=beat.tkeep & 0x11 | int(rng.integers(256)) & 0xEE))
+    return beats
+
+
 def overfill(rng: Rng, spec: NetworkSpec, steps: int) -> list[Beat]:
     """A sample whose counts add up beyond the input's width: its result is unspecified."""
     layer = spec.layers[0]
@@ -139,6 +165,10 @@ def overfill(rng: Rng, spec: NetworkSpec, steps: int) -> list[Beat]:
         beats.append(Beat(END_OF_STEP))
     beats[-1] = Beat(END_OF_STEP, tlast=True)
     return beats
+
+
+def _garbage(rng: Rng) -> Beat:
+    return Beat(int(rng.integers(1 << WORD_BITS)))
 
 
 def _ignored(rng: Rng) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fxp_model.network import Network
-from hw.config import HardwareConfig
+from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.emit import emit
 from tb import planted
 from tb.cores import core_design, core_plan, save_network
@@ -41,5 +42,9 @@ def test_core_equals_golden_model(seed: int, sim: str, workspace: Workspace) -> 
     print(figures)
 
 
-def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace) -> None:
-    _check(planted.network(), planted.hardware(), sim, workspace, "tb.cocotb_axi", seed=1, samples=20)
+@pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)
+def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace, events_per_cycle: int) -> None:
+    """Frames are packed into beats without regard to steps, as a width converter does."""
+    stages = (replace(stage, events_per_cycle=events_per_cycle) for stage in planted.hardware().stages)
+    config = HardwareConfig(tuple(stages))
+    _check(planted.network(), config, sim, workspace, "tb.cocotb_axi", seed=1, samples=20)

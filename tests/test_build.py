@@ -11,8 +11,8 @@ import pytest
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
 from hw.build import build, module_name
-from hw.config import HardwareConfig
-from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample
+from hw.config import EVENTS_PER_CYCLE, HardwareConfig
+from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from tb.stimulus import random_network
 
 
@@ -32,8 +32,9 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     )
 
 
-def build_into(out: Path, artifact: Artifact) -> dict:
-    return build(artifact, HardwareConfig.uniform(artifact.network.spec, 4), module_name(artifact), out)
+def build_into(out: Path, artifact: Artifact, events_per_cycle: int = 1) -> dict:
+    config = HardwareConfig.uniform(artifact.network.spec, 4, events_per_cycle=events_per_cycle)
+    return build(artifact, config, module_name(artifact), out)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -82,9 +83,12 @@ def run_vectors(out: Path, name: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog not found: apt-get install iverilog")
-def test_the_plain_testbench_passes_and_can_fail(artifact: Artifact, tmp_path: Path) -> None:
+@pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)
+def test_the_plain_testbench_passes_and_can_fail(
+    artifact: Artifact, tmp_path: Path, events_per_cycle: int
+) -> None:
     out = tmp_path / "out"
-    name = build_into(out, artifact)["name"]
+    name = build_into(out, artifact, events_per_cycle)["name"]
     good = run_vectors(out, name)
     assert (good.returncode, good.stdout.splitlines()[-1][:5]) == (0, "PASS:"), good.stdout + good.stderr
 
@@ -114,3 +118,15 @@ def test_beats_of_a_sample() -> None:
 
 def test_beats_of_a_result() -> None:
     assert encode_result(np.array([-1, 5, 5])) == [Beat(0xFFFFFFFF), Beat(5), Beat(5), Beat(1, True)]
+
+
+def test_words_share_beats_within_a_step_and_come_back_in_order() -> None:
+    counts = np.array([[2, 3, 1], [0, 0, 0], [0, 1, 0], [5, 0, 6]])
+    words = encode_sample(counts)
+    beats = packed(words, 2)
+    assert [beat.tkeep for beat in beats] == [0xFF, 0xFF, 0x0F, 0xFF, 0xFF, 0x0F]
+    assert beats[0].tdata == 3 << 48 | 1 << 32 | 2 << 16
+    assert [word for beat in beats for word in unpacked(beat)] == words
+    assert packed(words, 1) == words
+    assert unpacked(Beat(7, tkeep=0)) == []
+    assert unpacked(Beat(7, tlast=True, tkeep=0)) == [Beat(END_OF_STEP, tlast=True)]

@@ -7,7 +7,7 @@ import pytest
 
 from fxp_model.errors import InputError
 from hw.config import HardwareConfig, StageConfig
-from tests.oracles.plain_networks import SHD
+from tests.oracles.plain_networks import SHD, network_spec
 
 
 def test_uniform_widths_are_clipped_to_each_stage() -> None:
@@ -25,8 +25,11 @@ def test_uniform_widths_are_clipped_to_each_stage() -> None:
 
 def test_presets_give_widths_that_options_replace() -> None:
     assert HardwareConfig.uniform(SHD, preset="tiny").stages == (StageConfig(16, 4),) * 3
-    assert HardwareConfig.uniform(SHD, preset="fast").stages[0] == StageConfig(256, 32)
-    assert HardwareConfig.uniform(SHD, 64, preset="fast").stages[0] == StageConfig(64, 32)
+    assert HardwareConfig.uniform(SHD, preset="fast").stages[0] == StageConfig(256, 43, 2)
+    assert HardwareConfig.uniform(SHD, 64, preset="fast").stages[0] == StageConfig(64, 32, 2)
+    assert HardwareConfig.uniform(SHD, preset="fast", events_per_cycle=1).stages[0] == StageConfig(256, 43)
+    narrow = HardwareConfig.uniform(network_spec(5, 1, 3), preset="fast")
+    assert [stage.events_per_cycle for stage in narrow.stages] == [2, 1]
     assert HardwareConfig.uniform(SHD, preset="balanced") == HardwareConfig.uniform(SHD)
     with pytest.raises(InputError, match=r"^preset must be one of tiny, balanced, fast, not 'huge'$"):
         HardwareConfig.uniform(SHD, preset="huge")
@@ -51,12 +54,22 @@ def test_words_and_groups(n: int, lanes: int, update_lanes: int, words: int, gro
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "16", None])
-@pytest.mark.parametrize("field", ["lanes", "update_lanes"])
+@pytest.mark.parametrize("field", ["lanes", "update_lanes", "events_per_cycle"])
 def test_a_width_is_a_positive_integer(field: str, value: Any) -> None:
     with pytest.raises(
         InputError, match=f"^{field} must be a positive integer, not {re.escape(repr(value))}$"
     ):
         StageConfig(**{"lanes": 1, "update_lanes": 1, field: value})
+
+
+def test_more_than_two_events_a_cycle_are_refused() -> None:
+    with pytest.raises(InputError, match=r"^events_per_cycle must be 1 or 2, not 3$"):
+        StageConfig(1, 1, 3)
+    config = HardwareConfig((StageConfig(1, 1, 2), StageConfig(1, 1)))
+    with pytest.raises(
+        InputError, match=r"^layer0: events_per_cycle must be 1 where there is 1 input, not 2$"
+    ):
+        config.check(network_spec(1, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +102,11 @@ def test_a_configuration_survives_json_form() -> None:
         ({}, "hardware.stages is missing"),
         ({"stages": [], "fast": 1}, "hardware.fast is unknown"),
         ({"stages": 3}, "hardware.stages must be a list, not 3"),
-        ({"stages": [{"lanes": 1}]}, "hardware.stages[0].update_lanes is missing"),
-        ({"stages": [{"lanes": 0, "update_lanes": 1}]}, "lanes must be a positive integer, not 0"),
+        ({"stages": [{"lanes": 1, "events_per_cycle": 1}]}, "hardware.stages[0].update_lanes is missing"),
+        (
+            {"stages": [{"lanes": 0, "update_lanes": 1, "events_per_cycle": 1}]},
+            "lanes must be a positive integer, not 0",
+        ),
     ],
 )
 def test_a_broken_json_form_is_refused_by_name(value: Any, message: str) -> None:

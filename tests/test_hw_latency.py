@@ -14,8 +14,13 @@ from tests.oracles.random_networks import random_counts, random_network
 ONE = network_spec(1, 1, 1)
 
 
+def apart(*totals: np.ndarray) -> list:
+    """Events (.., 2) of each array, of even and odd addresses, of their `totals`."""
+    return [np.stack([total - total // 2, total // 2], axis=-1) for total in totals]
+
+
 def cycles_of(spec: NetworkSpec, config: HardwareConfig, events: list) -> int:
-    """Of one sample, `events` (T,) per stage."""
+    """Of one sample, `events` (T, 2) per stage."""
     return int(clip_cycles(spec, config, [count[:, np.newaxis] for count in events], [len(events[0])])[0])
 
 
@@ -32,33 +37,54 @@ def test_a_sample_without_events_by_hand() -> None:
     s_axis 0 | array takes it 1, sums offered 1+3+1 = 5: S = 5 | spikes to the encoder 5+1+5 = 11 |
     marker enters the buffer 13 | readout takes it 14, S = 18 | score 28, class 29.
     """
-    timing = run_timing(ONE, NARROW, [np.array([0]), np.array([0])], [1])
+    nothing = apart(np.array([0]), np.array([0]))
+    timing = run_timing(ONE, NARROW, nothing, [1])
     assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 28, 29)
-    assert timing.run_cycles == cycles_of(ONE, NARROW, [np.array([0]), np.array([0])]) == 30
+    assert timing.run_cycles == cycles_of(ONE, NARROW, nothing) == 30
 
 
 @pytest.mark.parametrize(("update_lanes", "distance"), [(16, 16), (32, 8), (64, 5), (256, 5)])
 def test_steps_without_events_follow_each_other_by_a_sweep(update_lanes: int, distance: int) -> None:
     """Of 256 / `update_lanes` groups; 5 at least, as a membrane is written four cycles after it is read."""
     config = HardwareConfig(tuple(StageConfig(n, min(update_lanes, n)) for n in (256, 256, 20)))
-    cycles = [cycles_of(SHD, config, [np.zeros(steps, dtype=int)] * 3) for steps in (50, 51)]
+    cycles = [cycles_of(SHD, config, [np.zeros((steps, 2), dtype=int)] * 3) for steps in (50, 51)]
     assert cycles[1] - cycles[0] == distance
 
 
 def test_the_busiest_stage_sets_the_pace() -> None:
     """More work than any sweep in every step: a step more costs its words and its marker."""
     config = HardwareConfig.uniform(SHD, lanes=64, update_lanes=16)
-    events = [np.full(60, 10), np.full(60, 40), np.full(60, 12)]
+    events = apart(np.full(60, 10), np.full(60, 40), np.full(60, 12))
     cycles = [cycles_of(SHD, config, [count[:steps] for count in events]) for steps in (50, 60)]
     assert cycles[1] - cycles[0] == 10 * (4 * 40 + 1)
     assert bound_of(SHD, config, events) == 60 * (4 * 40 + 1)
 
 
+def test_two_events_a_cycle_by_hand() -> None:
+    """A pair costs what an event did; of hidden layers, the longer list of even and odd addresses counts.
+
+    Alone on a core of one group, a step more takes its items and its marker, once that is more than a sweep.
+    """
+    config = HardwareConfig(tuple(StageConfig(n, n, 2) for n in (256, 256, 20)))
+
+    def more(*events: tuple[int, int]) -> tuple[int, int]:
+        counts = [np.tile(own, (60, 1)) for own in events]
+        cycles = [cycles_of(SHD, config, [count[:steps] for count in counts]) for steps in (50, 60)]
+        bounds = [bound_of(SHD, config, [count[:steps] for count in counts]) for steps in (50, 60)]
+        return (cycles[1] - cycles[0]) // 10, (bounds[1] - bounds[0]) // 10
+
+    assert more((20, 11), (0, 0), (0, 0)) == (16 + 1, 16 + 1)  # words of the input pair as they come
+    assert more((31, 0), (0, 0), (0, 0)) == (16 + 1, 16 + 1)
+    assert more((0, 0), (20, 11), (0, 0)) == (20 + 1, 16 + 1)
+    assert more((0, 0), (5, 26), (0, 0)) == (26 + 1, 16 + 1)
+    assert more((2, 2), (3, 3), (9, 9)) == (9 + 1, 9 + 1)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_a_run_is_above_its_bound_and_grows_with_its_events(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    config = HardwareConfig.uniform(SHD, int(rng.integers(1, 257)))
-    events = [rng.integers(0, 30, 40) for _ in range(3)]
+    config = HardwareConfig.uniform(SHD, int(rng.integers(1, 257)), events_per_cycle=seed % 2 + 1)
+    events = [rng.integers(0, 15, (40, 2)) for _ in range(3)]
     lengths = [1, 9, 2, 28]
     timing = run_timing(SHD, config, events, lengths)
     assert timing.run_cycles > bound_of(SHD, config, events)
@@ -66,8 +92,8 @@ def test_a_run_is_above_its_bound_and_grows_with_its_events(seed: int) -> None:
     assert np.all(timing.first_in[1:] > timing.last_in[:-1])
     assert timing.last_out[0] + 1 == cycles_of(SHD, config, [count[:1] for count in events])
 
-    stage, step = rng.integers(3), rng.integers(40)
-    events[stage][step] += 1
+    stage, step, parity = rng.integers(3), rng.integers(40), rng.integers(2)
+    events[stage][step, parity] += 1
     later = run_timing(SHD, config, events, lengths)
     assert np.all(later.last_out >= timing.last_out)
 
@@ -76,12 +102,12 @@ def test_clips_side_by_side_take_the_cycles_that_each_takes_alone() -> None:
     rng = np.random.default_rng(3)
     config = HardwareConfig.uniform(SHD, 100)
     lengths = [1, 40, 7, 33]
-    events = [rng.integers(0, 90, (40, 4)) for _ in range(3)]
+    events = [rng.integers(0, 45, (40, 4, 2)) for _ in range(3)]
     cycles = clip_cycles(SHD, config, events, lengths)
     for clip, length in enumerate(lengths):
         own = [count[:length, clip] for count in events]
         assert cycles[clip] == run_timing(SHD, config, own, [length]).run_cycles
-    padded = [np.where(np.arange(40)[:, None] < lengths, count, 0) for count in events]
+    padded = [np.where((np.arange(40)[:, None] < lengths)[:, :, None], count, 0) for count in events]
     assert np.all(lower_bound(SHD, config, padded, lengths) < cycles)
     with pytest.raises(InputError, match=r"^lengths of samples must be 4 of 1..40, not \[1, 41, 7, 33\]$"):
         clip_cycles(SHD, config, events, [1, 41, 7, 33])
@@ -94,25 +120,30 @@ def test_event_counts_are_those_of_the_trace() -> None:
     trace = run(network, counts)
     into = event_counts(network, trace, counts)
     assert len(into) == len(network.spec.stages)
-    assert into[0][3, 1] == sum(count > 0 for count in counts[3, 1])
-    for spikes, layer in zip(into[1:], trace.layers, strict=True):
-        assert np.array_equal(spikes, layer.spikes.sum(axis=2))
+    for parity in (0, 1):
+        assert into[0][3, 1, parity] == sum(count > 0 for count in counts[3, 1][parity::2])
+        for spikes, layer in zip(into[1:], trace.layers, strict=True):
+            assert np.array_equal(spikes[..., parity], layer.spikes[..., parity::2].sum(axis=2))
 
 
-EVENTS = [np.zeros(4, dtype=int)] * 3
+EVENTS = [np.zeros((4, 2), dtype=int)] * 3
 
 
 @pytest.mark.parametrize(
     ("events", "lengths", "message"),
     [
         (EVENTS[:2], [4], "events must be of layer0, layer1, readout, not 2 arrays"),
-        ([*EVENTS[:2], np.zeros(4)], [4], "events into readout must be integers .*, not float64 .*"),
+        ([*EVENTS[:2], np.zeros((4, 2))], [4], "events into readout must be integers .*, not float64 .*"),
         (
-            [*EVENTS[:2], np.zeros(3, dtype=int)],
+            [*EVENTS[:2], np.zeros((4, 3), dtype=int)],
             [4],
-            r"events into readout must be .*, not int64 of shape \(3,\)",
+            r"events into readout must be .* of one shape \(T, 2\) .*, not int64 of shape \(4, 3\)",
         ),
-        ([*EVENTS[:2], np.array([0, 0, -2, 0])], [4], "events into readout must be 0 or more, not -2"),
+        (
+            [*EVENTS[:2], np.array([[0, 0], [0, -2], [0, 0], [0, 0]])],
+            [4],
+            "events into readout must be 0 or more, not -2",
+        ),
         (EVENTS, [3], r"lengths of samples must be positive and sum to 4, not \[3\]"),
         (EVENTS, [4, 0], r"lengths of samples must be positive and sum to 4, not \[4, 0\]"),
     ],

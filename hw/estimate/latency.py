@@ -3,9 +3,9 @@
 The cycles of a sample are the clock cycles from the one that transfers its first beat at
 ``s_axis`` to the one that transfers its TLAST beat at ``m_axis``, both included. They are
 predicted for a core that comes out of reset, an input that is never idle between the first beat of the
-run and the last, has one beat per event and no faulty beats, and an output that is
-always ready. The timing depends on how many events each stage gets in each step, and on nothing
-else: not on which, nor on any weight.
+run and the last, has one word per event, no faulty words and every step in beats of its own, and an
+output that is always ready. The timing depends on how many events each stage gets in each step, of even and
+of odd addresses, and on nothing else: not on which, nor on any weight.
 
 The recurrence follows each step through the core (ARCHITECTURE.md, "Cycles"); every
 constant comes from the component that causes it. It equals simulation, or a bench fails.
@@ -24,10 +24,10 @@ from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec, RecurrenceKind
 from fxp_model.trace import Trace
-from hw.config import HardwareConfig
+from hw.config import HardwareConfig, StageConfig
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
-from hw.rtl.recurrent_synapses import RecurrentSynapses
+from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 from hw.rtl.score_unit import ScoreUnit
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.synapse_array import SynapseArray
@@ -64,13 +64,13 @@ class RunTiming:
 
 
 def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles, ...]:
-    """Events of the run of `trace` on the input `counts` (T, B, n_in), (T, B) for each synapse array.
+    """Events of the run of `trace` on the input `counts` (T, B, n_in), (T, B, 2) for each synapse array.
 
-    First those into each stage, then, in the order of the layers, the delayed spikes of each
-    dense recurrence.
+    The last axis tells those of even addresses from those of odd ones. First the events into each stage,
+    then, in the order of the layers, the delayed spikes of each dense recurrence.
     """
     inputs = [np.asarray(counts), *(layer.spikes for layer in trace.layers)]
-    own = [np.count_nonzero(x, axis=2).astype(np.int64) for x in inputs]
+    own = [_by_parity(x) for x in inputs]
     for index in dense_layers(network.spec):
         spikes, delay_steps = trace.layers[index].spikes, network.params[index].delay_steps
         assert delay_steps is not None
@@ -79,14 +79,20 @@ def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles
 
 
 def _delayed_counts(spikes: NDArray[np.uint8], delay_steps: NDArray[np.integer]) -> Cycles:
-    """How many neurons have s[m](t) = y[m](t - 1 - d[m]) of NUMERICS.md section 5, (T, B)."""
+    """How many neurons have s[m](t) = y[m](t - 1 - d[m]) of NUMERICS.md section 5, (T, B, 2)."""
     steps = len(spikes)
-    total = np.zeros(spikes.shape[:2], dtype=np.int64)
+    delayed = np.zeros_like(spikes)
     for delay in np.unique(delay_steps):
         if delay + 1 < steps:
-            alike = spikes[: steps - 1 - delay, :, delay_steps == delay]
-            total[delay + 1 :] += np.count_nonzero(alike, axis=2)
-    return total
+            alike = delay_steps == delay
+            delayed[delay + 1 :, :, alike] = spikes[: steps - 1 - delay, :, alike]
+    return _by_parity(delayed)
+
+
+def _by_parity(active: Counts) -> Cycles:
+    """How many of (T, B, n) are not 0 at even and at odd places, (T, B, 2)."""
+    halves = [np.count_nonzero(active[:, :, parity::2], axis=2) for parity in (0, 1)]
+    return np.stack(halves, axis=-1).astype(np.int64)
 
 
 def dense_layers(spec: NetworkSpec) -> list[int]:
@@ -100,13 +106,22 @@ def lower_bound(
 ) -> Cycles:
     """Cycles (B,) that no core of these widths can go below: words and markers through its busiest stage.
 
-    `events` (T, B) and `lengths` (B,) as of `clip_cycles`.
+    `events` (T, B, 2) and `lengths` (B,) as of `clip_cycles`.
     """
-    counts = _checked(spec, config, events, 2)
-    words = [widths.words(stage.n_out) for stage, widths in zip(spec.stages, config.stages, strict=True)]
-    words += [words[index] for index in dense_layers(spec)]
-    busiest: Cycles = np.max(counts.sum(axis=1) * np.array(words)[:, np.newaxis], axis=0)
+    counts = _checked(spec, config, events, 3).sum(axis=3)
+    busy = [
+        (-(-count // own.events_per_cycle)).sum(axis=0) * own.words(n_out)
+        for count, (own, n_out) in zip(counts, _arrays(spec, config), strict=True)
+    ]
+    busiest: Cycles = np.max(busy, axis=0)
     return busiest + np.asarray(lengths)
+
+
+def _arrays(spec: NetworkSpec, config: HardwareConfig) -> list[tuple[StageConfig, int]]:
+    """Widths and neurons of every synapse array, in the order of `event_counts`."""
+    own = [(widths, stage.n_out) for stage, widths in zip(spec.stages, config.stages, strict=True)]
+    dense = [(recurrent_config(spec.layers[i], config.stages[i]), own[i][1]) for i in dense_layers(spec)]
+    return own + dense
 
 
 def clip_cycles(
@@ -118,8 +133,8 @@ def clip_cycles(
     ----------
     spec : NetworkSpec
     config : HardwareConfig
-    events : (T, B) integers for each synapse array
-        As `event_counts` gives them; without dense recurrence, as ``fxp_model.engine`` does.
+    events : (T, B, 2) integers for each synapse array
+        As `event_counts` gives them.
     lengths : (B,) integers
         Steps of each sample, 1 .. T.
 
@@ -128,8 +143,8 @@ def clip_cycles(
     InputError
         If the shapes do not agree.
     """
-    counts = _checked(spec, config, events, 2)
-    steps, samples = counts.shape[1:]
+    counts = _checked(spec, config, events, 3)
+    steps, samples = counts.shape[1:3]
     ends = np.asarray(lengths, dtype=np.int64) - 1
     if ends.shape != (samples,) or np.any((ends < 0) | (ends >= steps)):
         raise InputError(f"lengths of samples must be {samples} of 1..{steps}, not {list(lengths)}")
@@ -152,7 +167,7 @@ def run_timing(
     ----------
     spec : NetworkSpec
     config : HardwareConfig
-    events : (T,) integers for each synapse array
+    events : (T, 2) integers for each synapse array
         As of `clip_cycles`, over all samples.
     lengths : sequence of int
         Steps of each sample, 1 or more; their sum is T.
@@ -162,7 +177,7 @@ def run_timing(
     InputError
         If the shapes do not agree.
     """
-    counts = _checked(spec, config, events, 1)
+    counts = _checked(spec, config, events, 2)
     if any(length < 1 for length in lengths) or sum(lengths) != counts.shape[1]:
         raise InputError(
             f"lengths of samples must be positive and sum to {counts.shape[1]}, not {list(lengths)}"
@@ -187,28 +202,33 @@ class _Cores:
         stages = list(zip(spec.stages, config.stages, strict=True))
         never = np.full(cores, NEVER)
         self._n_out = spec.n_out
-        self._links = [_Link(widths.words(stage.n_out), never) for stage, widths in stages]
-        self._latencies = [SynapseArray.latency(stage) for stage in spec.stages]
+        self._links = [
+            _Link(widths.words(stage.n_out), widths.events_per_cycle, never, beats=index == 0)
+            for index, (stage, widths) in enumerate(stages)
+        ]
+        self._latencies = [SynapseArray.latency(stage, widths) for stage, widths in stages]
         self._groups = [widths.groups(stage.n_out) for stage, widths in stages]
         self._released = [SynapseArray.released(stage, widths) for stage, widths in stages]
         self._distances = [NeuronUpdate.distance(stage, widths) for stage, widths in stages]
         self._start = [never] * len(stages)  # first fetch of the latest sweep
         # the latest transfers from each spike queue to its encoder, the oldest first
         self._taken = [deque([never] * SpikeQueue.DEPTH, SpikeQueue.DEPTH) for _ in spec.layers]
-        self._recurrent = {
-            index: (_Link(self._links[index].words, never), RecurrentSynapses.latency(spec.layers[index]))
-            for index in dense_layers(spec)
-        }
+        self._recurrent = {}
+        for index in dense_layers(spec):
+            layer, widths = spec.layers[index], config.stages[index]
+            own = recurrent_config(layer, widths)
+            link = _Link(own.words(layer.n_out), own.events_per_cycle, never)
+            self._recurrent[index] = link, RecurrentSynapses.latency(layer, widths)
         self._opens = np.full(cores, True)  # whether a sample begins with the next step
         self._occupied_until = never
 
     def step(self, counts: Cycles, closes: NDArray[np.bool_]) -> RunTiming:
-        """Follow a step through the cores: `counts` (synapse arrays, cores), `closes` where a sample ends.
+        """Follow a step through the cores: `counts` (synapse arrays, cores, 2), `closes` where a sample ends.
 
         The beats of `RunTiming` are those of the step as if it were the first and last of a sample.
         """
         readout = len(self._links) - 1
-        ready_from = np.zeros_like(counts[0])
+        ready_from = np.zeros_like(counts[0, :, 0])
         recurrent = iter(counts[readout + 1 :])
         for stage, (link, count) in enumerate(zip(self._links, counts, strict=False)):
             link.transfer(count, ready_from, self._start[stage] + self._released[stage])
@@ -245,52 +265,57 @@ class _Cores:
 class _Link:
     """A source of events (``s_axis`` or an encoder), its buffer of two, and the synapse array behind it.
 
-    words : cycles of an event in the array
     first_in, marker_in : cycles in which the first item and the marker of the latest step enter the buffer
     taken : cycle in which the array takes the marker
     source_free : cycle from which on the encoder takes another step
     """
 
-    def __init__(self, words: int, never: Cycles) -> None:
-        self.words = words
-        self._before = self.taken = never  # when the array took the last two items
+    def __init__(self, words: int, events_per_cycle: int, never: Cycles, beats: bool = False) -> None:
+        """`words` are the cycles of an item in the array; of `beats`, an item holds any two events."""
+        self._words, self._pairs, self._beats = words, events_per_cycle == 2, beats
+        self._before = self.taken = never  # when the last two items left the buffer
         self.first_in = self.marker_in = self.source_free = never
 
-    def transfer(self, count: Cycles, ready_from: Cycles, released: Cycles) -> None:
-        """Pass on a step of `count` events, then its marker.
+    def transfer(self, events: Cycles, ready_from: Cycles, released: Cycles) -> None:
+        """Pass on a step of `events` (cores, 2), then its marker.
 
         The source has the first item from cycle `ready_from` on, and one more each cycle; an item enters
         the buffer when the item two before it has left, and leaves it one cycle later at the
-        earliest. The array takes an event with its last word, and the marker from the
-        cycle `released` on. So events leave W cycles apart from the first one on, and each enters in
-        the cycle after the event two before it leaves.
+        earliest. The array takes an item of events with its last word, and the marker from the
+        cycle `released` on. So items leave W cycles apart from the first one on, and each enters in
+        the cycle after the item two before it leaves. Where items are beats of two words, the marker
+        shares the beat of an event without a partner.
         """
-        some, words = count > 0, self.words
+        total, words = events.sum(axis=1), self._words
+        items, shared = total, np.zeros_like(total)
+        if self._pairs:
+            items = -(-total // 2) if self._beats else events.max(axis=1)
+            shared = total % 2 if self._beats else shared
         first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
-        base = np.maximum(first, self.taken)  # event i leaves in cycle base + (i + 1) W
-        enters = base + (count - 2) * words + 1  # the last event, and W cycles later the marker
+        base = np.maximum(first, self.taken)  # item i leaves in cycle base + (i + 1) W
+        enters = base + (items - 2) * words + 1  # the last item of events
         idle = np.maximum(ready_from - 1, self.marker_in)
-        self.source_free = np.where(some, np.where(count > 1, enters, first), idle)
+        self.source_free = np.where(items > 0, np.where(items > 1, enters, first), idle)
         self.first_in = first
-        self.marker_in = np.where(some, enters + words, first)
-        last = base + count * words
-        self._before = np.where(some, last, self.taken)
-        self.taken = np.maximum(last + 1, released)
+        ahead = items - shared  # what enters, or leaves, before the marker does
+        self.marker_in = np.where(ahead > 0, base + (ahead - 1) * words + 1, first)
+        self._before = np.where(ahead > 0, base + ahead * words, self.taken)
+        self.taken = np.maximum(base + items * words + 1, released)
 
 
 def _checked(
     spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], dimensions: int
 ) -> NDArray[np.int64]:
-    """`events` as one array (synapse arrays, T, ..); `InputError` unless they and `config` fit `spec`."""
+    """`events` as one array (synapse arrays, T, .., 2); `InputError` unless they and `config` fit `spec`."""
     config.check(spec)
     names = (*spec.stage_names, *(f"the recurrence of {spec.stage_names[i]}" for i in dense_layers(spec)))
     if len(events) != len(names):
         raise InputError(f"events must be of {', '.join(names)}, not {len(events)} arrays")
     shape = np.shape(events[0])
-    wanted = "(T,)" if dimensions == 1 else "(T, B)"
+    wanted = "(T, 2)" if dimensions == 2 else "(T, B, 2)"
     for name, counts in zip(names, events, strict=True):
         array = np.asarray(counts)
-        if array.dtype.kind not in "iu" or array.shape != shape or array.ndim != dimensions:
+        if array.dtype.kind not in "iu" or array.shape != shape or array.ndim != dimensions or shape[-1] != 2:
             raise InputError(
                 f"events into {name} must be integers of one shape {wanted} for all stages, "
                 f"not {array.dtype} of shape {array.shape}"

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.rtl.hidden_layer import HiddenLayer
-from hw.rtl.input_decoder import InputDecoder
+from hw.rtl.input_decoder import SLOT_BITS, InputDecoder
 from hw.rtl.readout import Readout
 
 
@@ -26,10 +26,12 @@ class Core(wiring.Component):
     aclk : In(1)
     aresetn : In(1)
         Synchronous, active low. No transfer happens while it is low.
-    s_axis_tdata : In(32)
-        [15:0] address, [23:16] count, [31] end of step; [30:24] are ignored.
+    s_axis_tdata : In(32), or In(64) where the first stage takes two events per cycle
+        [15:0] address, [23:16] count, [31] end of step; [30:24] are ignored. Of 64 bits, two such words.
+    s_axis_tkeep : In(8), only with 64 bits
+        [0] and [4] say whether the lower and the upper word are there; the others are ignored.
     s_axis_tvalid, s_axis_tlast : In(1)
-        `s_axis_tlast` ends the sample, and with it the step.
+        `s_axis_tlast` ends the sample, and with it the step, with its last word.
     s_axis_tready : Out(1)
     m_axis_tdata : Out(32)
         A beat per class score, class 0 first, two's complement; then the class, with `m_axis_tlast`.
@@ -42,11 +44,13 @@ class Core(wiring.Component):
     def __init__(self, network: Network, config: HardwareConfig) -> None:
         config.check(network.spec)
         self._network, self._config = network, config
+        self._slots = config.stages[0].events_per_cycle
         super().__init__(
             {
                 "aclk": In(1),
                 "aresetn": In(1),
-                "s_axis_tdata": In(32),
+                "s_axis_tdata": In(SLOT_BITS * self._slots),
+                **({"s_axis_tkeep": In(4 * self._slots)} if self._slots > 1 else {}),
                 "s_axis_tvalid": In(1),
                 "s_axis_tready": Out(1),
                 "s_axis_tlast": In(1),
@@ -68,7 +72,7 @@ class Core(wiring.Component):
         m.domains += sync
         m.d.comb += sync.rst.eq(~self.aresetn)
 
-        m.submodules.decoder = decoder = InputDecoder(spec.layers[0])
+        m.submodules.decoder = decoder = InputDecoder(spec.layers[0], self._slots)
         m.d.comb += [
             decoder.i.payload.data.eq(self.s_axis_tdata),
             decoder.i.payload.last.eq(self.s_axis_tlast),
@@ -76,10 +80,14 @@ class Core(wiring.Component):
             self.s_axis_tready.eq(decoder.i.ready & self.aresetn),
             self.dropped_beats.eq(decoder.dropped),
         ]
+        if self._slots > 1:
+            m.d.comb += decoder.i.payload.keep.eq(self.s_axis_tkeep[:: SLOT_BITS // 8])
         events = decoder.o
-        stages = zip(spec.stage_names, spec.layers, params, self._config.stages, strict=False)
-        for name, layer, codes, widths in stages:
-            m.submodules[name] = hidden = HiddenLayer(layer, codes, widths)
+        widths = self._config.stages
+        out_events = (following.events_per_cycle for following in widths[1:])
+        stages = zip(spec.stage_names, spec.layers, params, widths, out_events, strict=False)
+        for name, layer, codes, own, more in stages:
+            m.submodules[name] = hidden = HiddenLayer(layer, codes, own, more)
             wiring.connect(m, events, hidden.i)
             events = hidden.o
         m.submodules.readout = readout = Readout(spec.readout, params[-1], self._config.stages[-1])

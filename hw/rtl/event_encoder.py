@@ -2,116 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import reduce
-from operator import or_
-
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.rtl.events import event_layout, spikes_layout
 from hw.rtl.skid_buffer import SkidBuffer
-
-
-def any_of(chosen: Value, items: Iterable[Value | int]) -> Value:
-    """The item whose bit is set in the one-hot `chosen`; 0 when none is."""
-    return reduce(or_, (Mux(bit, item, 0) for bit, item in zip(chosen, items, strict=True)))
+from hw.rtl.spike_scanner import SpikeScanner
 
 
 class EventEncoder(wiring.Component):
-    """Sends an event for every set bit, lowest neuron first, then the marker of the step.
+    """Sends an event for every set bit, then the marker of the step.
 
-    The word is cut into blocks. One stage finds the next block that is not empty, the other sends
-    its bits; as such a block holds at least one bit, the next block is always ready in time.
-    A silent neuron or block costs nothing, and the time depends on the number of spikes
-    alone, never on where they are.
+    For two events per cycle, one scanner takes the even neurons and another one the odd: a transfer holds the
+    next spike of each, while both have one. So a step lasts as long as the longer of the two lists.
 
     Latency: first event (or marker) at `o` three cycles after the transfer at `i`.
-    Throughput: one event or marker per cycle, without a gap also between steps.
+    Throughput: one transfer per cycle, without a gap also between steps.
 
     Parameters
     ----------
     n : int
-        Neurons.
+        Neurons, at least `events`.
+    events : int
+        Most events per transfer, 1 or 2.
 
     Members
     -------
     i : In stream of `spikes_layout`
-        Taken when the last event of the step before leaves its stage, or any time later.
+        Taken when the last event of the step before leaves its scanner, or any time later.
     o : Out stream of `event_layout`
     """
 
-    LATENCY = 2
+    LATENCY = SpikeScanner.LATENCY
     """Cycles from a transfer at `i` to the transfer of the first item into the output buffer."""
 
-    def __init__(self, n: int) -> None:
-        self._n = n
+    def __init__(self, n: int, events: int = 1) -> None:
+        self._n, self._events = n, events
         super().__init__(
             {
                 "i": In(stream.Signature(spikes_layout(n))),
-                "o": Out(stream.Signature(event_layout(n, 1))),
+                "o": Out(stream.Signature(event_layout(n, 1, events))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        address_bits = max(1, (self._n - 1).bit_length())
-        block_bits = address_bits - address_bits // 2
-        size = 1 << block_bits
-        count = -(-self._n // size)
-
-        m.submodules.buffer = buffer = SkidBuffer(event_layout(self._n, 1))
+        m.submodules.buffer = buffer = SkidBuffer(event_layout(self._n, 1, self._events))
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
-        out = buffer.i
-
-        # First stage: the word, and a flag per block that still has to be sent.
-        valid = Signal()
-        last = Signal(reset_less=True)
-        blocks = [Signal(size, name=f"block_{index}", reset_less=True) for index in range(count)]
-        flags = Signal(count)
-        # Second stage: one block, or the marker behind the last one.
-        sending = Signal()
-        marker = Signal(reset_less=True)
-        block = Signal(size, reset_less=True)
-        base = Signal(range(max(2, count)), reset_less=True)
-        marker_last = Signal(reset_less=True)
-
-        chosen = Signal(count)
-        lowest = Signal(size)
-        rest = Signal(size)
-        m.d.comb += [
-            chosen.eq(flags & -flags),
-            lowest.eq(block & -block),
-            rest.eq(block & ~lowest),
-        ]
-        proceed = Signal()
-        ends = Signal()
-        m.d.comb += [
-            proceed.eq(~sending | (out.ready & (marker | ~rest.any()))),
-            ends.eq(proceed & valid & ~flags.any()),
-            self.i.ready.eq(~valid | ends),
-        ]
-        with m.If(proceed):
-            m.d.sync += [sending.eq(valid), marker.eq(~flags.any()), marker_last.eq(last)]
-            m.d.sync += [block.eq(any_of(chosen, blocks)), base.eq(any_of(chosen, range(count)))]
-            m.d.sync += flags.eq(flags & ~chosen)
-        with m.Elif(out.ready):
-            m.d.sync += block.eq(rest)
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [valid.eq(1), last.eq(self.i.payload.last)]
-            for index in range(count):
-                part = self.i.payload.spikes[index * size : (index + 1) * size]
-                m.d.sync += [blocks[index].eq(part), flags[index].eq(part.any())]
-        with m.Elif(ends):
-            m.d.sync += valid.eq(0)
-
-        low = Signal(range(size))
-        m.d.comb += low.eq(any_of(lowest, range(size)))
-        m.d.comb += [
-            out.valid.eq(sending),
-            out.payload.marker.eq(marker),
-            out.payload.last.eq(marker_last),
-            out.payload.address.eq(Cat(low, base)),
-        ]
+        if self._events == 1:
+            m.submodules.scanner = scanner = SpikeScanner(self._n)
+            wiring.connect(m, wiring.flipped(self.i), scanner.i)
+            wiring.connect(m, scanner.o, buffer.i)
+        else:
+            self._pair(m, buffer.i)
         return m
+
+    def _pair(self, m: Module, out: stream.Interface) -> None:
+        """Scan even and odd neurons side by side; the two meet at the marker."""
+        m.submodules.even = even = SpikeScanner(-(-self._n // 2))
+        m.submodules.odd = odd = SpikeScanner(self._n // 2)
+        for scanner, parity, other in ((even, 0, odd), (odd, 1, even)):
+            m.d.comb += [
+                scanner.i.payload.spikes.eq(self.i.payload.spikes[parity::2]),
+                scanner.i.payload.last.eq(self.i.payload.last),
+                scanner.i.valid.eq(self.i.valid & other.i.ready),
+            ]
+        one, two = even.o.payload, odd.o.payload
+        both = even.o.valid & odd.o.valid
+        m.d.comb += [
+            self.i.ready.eq(even.i.ready & odd.i.ready),
+            out.valid.eq(both),
+            out.payload.marker.eq(one.marker & two.marker),
+            out.payload.last.eq(one.last),
+            out.payload.address.eq(
+                Mux(one.marker, Cat(Const(1, 1), two.address), Cat(Const(0, 1), one.address))
+            ),
+            out.payload.pair.eq(~one.marker & ~two.marker),
+            out.payload.second_address.eq(Cat(Const(1, 1), two.address)),
+            even.o.ready.eq(out.ready & both & (~one.marker | two.marker)),
+            odd.o.ready.eq(out.ready & both & (~two.marker | one.marker)),
+        ]

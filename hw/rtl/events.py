@@ -11,17 +11,19 @@ def index_shape(n: int) -> Shape:
     return unsigned(max(1, (n - 1).bit_length()))
 
 
-def event_layout(n_in: int, input_bits: int) -> data.StructLayout:
-    """Payload of an event stream into a stage of `n_in` inputs.
+def event_layout(n_in: int, input_bits: int, events: int = 1) -> data.StructLayout:
+    """Payload of a stream of up to `events` (1 or 2) events per transfer, into a stage of `n_in` inputs.
 
-    ``marker``  0: an event; 1: the time step is complete, and `address` and `count` mean nothing
+    ``marker``  0: an event, or a pair; 1: the time step is complete, and all fields but `last` mean nothing
     ``last``    of a marker: the sample is complete
     ``address`` input that was active
     ``count``   how often, 1 .. 2**input_bits - 1; only where `input_bits` > 1
+    ``pair``    there is a second event, ``second_address`` and ``second_count``; only where `events` is 2
     """
-    fields = {"marker": unsigned(1), "last": unsigned(1), "address": index_shape(n_in)}
-    if input_bits > 1:
-        fields["count"] = unsigned(input_bits)
+    event = {"address": index_shape(n_in)} | ({"count": unsigned(input_bits)} if input_bits > 1 else {})
+    fields = {"marker": unsigned(1), "last": unsigned(1), **event}
+    if events == 2:
+        fields |= {"pair": unsigned(1), **{f"second_{name}": shape for name, shape in event.items()}}
     return data.StructLayout(fields)
 
 

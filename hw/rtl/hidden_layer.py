@@ -30,19 +30,24 @@ class HiddenLayer(wiring.Component):
     spec : LayerSpec
     params : StageParams
     config : StageConfig
+    out_events : int
+        Events per cycle of the next stage.
 
     Members
     -------
     i : In stream of `event_layout`
+        Up to ``config.events_per_cycle`` events per transfer.
     o : Out stream of `event_layout`
+        Up to `out_events`.
     """
 
-    def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig) -> None:
-        self._spec, self._params, self._config = spec, params, config
+    def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig, out_events: int) -> None:
+        self._spec, self._params, self._config, self._out_events = spec, params, config, out_events
+        inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
         super().__init__(
             {
-                "i": In(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
-                "o": Out(stream.Signature(event_layout(spec.n_out, 1))),
+                "i": In(stream.Signature(inputs)),
+                "o": Out(stream.Signature(event_layout(spec.n_out, 1, out_events))),
             }
         )
 
@@ -55,7 +60,7 @@ class HiddenLayer(wiring.Component):
         m.submodules.synapses = synapses = SynapseArray(spec, params, config)
         m.submodules.update = update = NeuronUpdate(spec, params, config)
         m.submodules.spike_queue = spikes = SpikeQueue(n, lanes, config.groups(n), spec.membrane.width)
-        m.submodules.encoder = encoder = EventEncoder(n)
+        m.submodules.encoder = encoder = EventEncoder(n, self._out_events)
         wiring.connect(m, wiring.flipped(self.i), synapses.i)
         wiring.connect(m, synapses.o, update.i)
         m.d.comb += [

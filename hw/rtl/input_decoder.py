@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from typing import NamedTuple
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,70 +12,124 @@ from fxp_model.spec import IntegratorSpec
 from hw.rtl.events import event_layout
 from hw.rtl.skid_buffer import SkidBuffer
 
-BEAT = data.StructLayout({"data": 32, "last": 1})
-"""An AXI4-Stream beat."""
+SLOT_BITS = 32
+
+
+def beat_layout(slots: int = 1) -> data.StructLayout:
+    """An AXI4-Stream beat of `slots` words of 32 bits, of which `keep` says which are there."""
+    keep = {"keep": slots} if slots > 1 else {}
+    return data.StructLayout({"data": SLOT_BITS * slots, **keep, "last": 1})
 
 
 class InputDecoder(wiring.Component):
     """Buffers beats, drops what is no event, and counts what it drops.
 
-    A beat with bit 31 or TLAST is a marker and always passes. Another beat passes
+    A word with bit 31, or the last one of a sample, is a marker and always passes. Another one passes
     when its address is below `n_in` and its count within 1 .. 2**input_bits - 1. Checking every
-    beat here keeps every later stage free of checks: nothing a host sends can
+    word here keeps every later stage free of checks: nothing a host sends can
     reach a weight or an accumulator that is not there.
 
-    Latency 1 cycle, throughput 1 beat per cycle.
+    Of two words in a beat, two events leave together. A marker leaves alone, so that such a beat takes
+    two transfers where the other word is an event or a marker, too.
+
+    Latency 1 cycle, throughput 1 transfer per cycle.
 
     Parameters
     ----------
     spec : IntegratorSpec
         The first layer.
+    slots : int
+        Words per beat and most events per transfer, 1 or 2.
 
     Members
     -------
-    i : In stream of `BEAT`
-        `data` [15:0] address, [23:16] count, [31] end of step; `last` end of sample.
+    i : In stream of `beat_layout`
+        `data` [15:0] address, [23:16] count, [31] end of step, and so on for a second word; `last` end of
+        sample, which is that of the last word kept.
     o : Out stream of `event_layout`
     dropped : Out(32)
-        Beats with an event that was dropped since reset; stays at its highest value.
+        Words with an event that was dropped since reset; stays at its highest value.
     """
 
-    def __init__(self, spec: IntegratorSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: IntegratorSpec, slots: int = 1) -> None:
+        self._spec, self._slots = spec, slots
         super().__init__(
             {
-                "i": In(stream.Signature(BEAT)),
-                "o": Out(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
+                "i": In(stream.Signature(beat_layout(slots))),
+                "o": Out(stream.Signature(event_layout(spec.n_in, spec.input_bits, slots))),
                 "dropped": Out(32),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec = self._spec
 
         # The buffer is the one register of this path: decoding happens on its output, and a
-        # beat to be dropped is taken without being offered on.
-        m.submodules.buffer = buffer = SkidBuffer(BEAT)
+        # word to be dropped is taken without being offered on.
+        m.submodules.buffer = buffer = SkidBuffer(beat_layout(self._slots))
         wiring.connect(m, wiring.flipped(self.i), buffer.i)
-
         beat = buffer.o.payload
-        address, count = beat.data[:16], beat.data[16:24]
-        marker = Signal()
-        event = Signal()
-        m.d.comb += [
-            marker.eq(beat.data[31] | beat.last),
-            event.eq((address < spec.n_in) & count.any() & (count <= spec.max_input)),
-            self.o.valid.eq(buffer.o.valid & (marker | event)),
-            self.o.payload.marker.eq(marker),
-            self.o.payload.last.eq(beat.last),
-            self.o.payload.address.eq(address),
-            buffer.o.ready.eq(self.o.ready | ~(marker | event)),
-        ]
-        if spec.input_bits > 1:
-            m.d.comb += self.o.payload.count.eq(count)
+        if self._slots == 1:
+            words = [self._word(m, "word", beat.data, Const(1), beat.last)]
+        else:
+            first, second = beat.data[:SLOT_BITS], beat.data[SLOT_BITS:]
+            words = [
+                self._word(m, "first", first, beat.keep[0], beat.last & ~beat.keep[1]),
+                self._word(m, "second", second, beat.keep[1], beat.last & beat.keep[1]),
+            ]
 
-        faulty = marker & count.any() | ~marker & ~event
-        with m.If(buffer.o.valid & buffer.o.ready & faulty & ~self.dropped.all()):
-            m.d.sync += self.dropped.eq(self.dropped + 1)
+        # `now` leaves first: the first word that is not dropped. The second word goes with it where both
+        # are events, and else after it, when `rest` has noted that the first one is gone.
+        now, pair, split = words[0], Const(0), Const(0)
+        if self._slots == 2:
+            one, two = words
+            rest = Signal()
+            use_one = ~rest & one.passes
+            pair = use_one & one.event & two.event
+            split = use_one & two.passes & ~pair
+            now = _Word(*(Mux(use_one, ours, other) for ours, other in zip(one, two, strict=True)))
+            with m.If(buffer.o.valid & self.o.ready):
+                m.d.sync += rest.eq(split)
+        passes = Signal()
+        out = self.o.payload
+        m.d.comb += [
+            passes.eq(now.passes),
+            self.o.valid.eq(buffer.o.valid & passes),
+            buffer.o.ready.eq((self.o.ready | ~passes) & ~split),
+            out.marker.eq(now.marker),
+            out.last.eq(now.last),
+            out.address.eq(now.address),
+        ]
+        if self._spec.input_bits > 1:
+            m.d.comb += out.count.eq(now.count)
+        if self._slots == 2:
+            m.d.comb += [out.pair.eq(pair), out.second_address.eq(words[1].address)]
+            if self._spec.input_bits > 1:
+                m.d.comb += out.second_count.eq(words[1].count)
+
+        total = self.dropped + sum(word.faulty for word in words)
+        with m.If(buffer.o.valid & buffer.o.ready):
+            m.d.sync += self.dropped.eq(Mux(total[32:].any(), ~0, total))
         return m
+
+    def _word(self, m: Module, name: str, word: Value, kept: Value, ends: Value) -> _Word:
+        """Decode one word of a beat; `ends` says that the sample ends with it."""
+        spec = self._spec
+        address, count = word[:16], word[16:24]
+        marker, event = (Signal(name=f"{name}_{kind}") for kind in ("marker", "event"))
+        legal = (address < spec.n_in) & count.any() & (count <= spec.max_input)
+        m.d.comb += [marker.eq(kept & word[31] | ends), event.eq(kept & ~marker & legal)]
+        faulty = kept & Mux(marker, count.any(), ~event)
+        return _Word(marker | event, marker, event, ends, address, count, faulty)
+
+
+class _Word(NamedTuple):
+    """A word of a beat, decoded; it is dropped unless it `passes`, as a marker or an event."""
+
+    passes: Value
+    marker: Value
+    event: Value
+    last: Value
+    address: Value
+    count: Value
+    faulty: Value

@@ -78,7 +78,7 @@ class NeuronUpdate(wiring.Component):
         return max(groups, cls.LATENCY + 1 + reach)
 
     def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
-        config.check("stage", spec.n_out)
+        config.check("stage", spec.n_in, spec.n_out)
         self._spec, self._params, self._config = spec, params, config
         self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
         self._half = 1 << spec.rounded_bits >> 1 if spec.rounding is Rounding.RND else 0

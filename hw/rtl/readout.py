@@ -10,7 +10,7 @@ from fxp_model.network import StageParams
 from fxp_model.spec import ReadoutSpec
 from hw.config import StageConfig
 from hw.rtl.events import event_layout
-from hw.rtl.input_decoder import BEAT
+from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
 from hw.rtl.synapse_array import SynapseArray
@@ -28,18 +28,15 @@ class Readout(wiring.Component):
     Members
     -------
     i : In stream of `event_layout`
-    o : Out stream of `BEAT`
+        Up to ``config.events_per_cycle`` events per transfer.
+    o : Out stream of `beat_layout`
         Per sample: a beat per class score, then the class with `last`.
     """
 
     def __init__(self, spec: ReadoutSpec, params: StageParams, config: StageConfig) -> None:
         self._spec, self._params, self._config = spec, params, config
-        super().__init__(
-            {
-                "i": In(stream.Signature(event_layout(spec.n_in, spec.input_bits))),
-                "o": Out(stream.Signature(BEAT)),
-            }
-        )
+        inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
+        super().__init__({"i": In(stream.Signature(inputs)), "o": Out(stream.Signature(beat_layout()))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -23,6 +23,11 @@ def inner_spec(spec: LayerSpec) -> LayerSpec:
     return replace(spec, n_in=spec.n_out, input_bits=1, weight=spec.recurrence.weight, recurrence=None)
 
 
+def recurrent_config(spec: LayerSpec, config: StageConfig) -> StageConfig:
+    """Widths of the recurrence of `spec`: those of the layer, where it has two neurons to read at once."""
+    return replace(config, events_per_cycle=min(config.events_per_cycle, spec.n_out))
+
+
 class RecurrentSynapses(wiring.Component):
     """i_rec of `update_lanes` neurons per cycle, in step with the update sweep.
 
@@ -57,7 +62,7 @@ class RecurrentSynapses(wiring.Component):
 
     def __init__(self, spec: LayerSpec, params: StageParams, config: StageConfig) -> None:
         assert params.recurrent is not None
-        self._spec, self._config = inner_spec(spec), config
+        self._spec, self._config = inner_spec(spec), recurrent_config(spec, config)
         self._params = StageParams(params.recurrent, np.zeros(spec.n_out, dtype=np.int64))
         super().__init__(
             {
@@ -75,13 +80,13 @@ class RecurrentSynapses(wiring.Component):
         return inner_spec(spec).accumulator_bits
 
     @staticmethod
-    def latency(spec: LayerSpec) -> int:
+    def latency(spec: LayerSpec, config: StageConfig) -> int:
         """That of the synapse array."""
-        return SynapseArray.latency(inner_spec(spec))
+        return SynapseArray.latency(inner_spec(spec), recurrent_config(spec, config))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.encoder = encoder = EventEncoder(self._spec.n_out)
+        m.submodules.encoder = encoder = EventEncoder(self._spec.n_out, self._config.events_per_cycle)
         m.submodules.synapses = synapses = SynapseArray(self._spec, self._params, self._config)
         wiring.connect(m, encoder.o, synapses.i)
 

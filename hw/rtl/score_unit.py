@@ -13,7 +13,7 @@ from fxp_model.spec import SCORE, ReadoutMode, ReadoutSpec
 from hw.config import StageConfig
 from hw.rtl.arithmetic import fitted, lanes_of, selected
 from hw.rtl.events import index_shape, results_layout, tag_layout
-from hw.rtl.input_decoder import BEAT
+from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import fires
 from hw.rtl.skid_buffer import SkidBuffer
 
@@ -40,7 +40,7 @@ class ScoreUnit(wiring.Component):
     results : In(results_layout)
     occupied : Out(1)
         Scores wait to be sent: no last step of a sample may be updated.
-    o : Out stream of `BEAT`
+    o : Out stream of `beat_layout`
         Scores, 32 bits of two's complement; then, with `last`, the index of the winner.
     """
 
@@ -55,7 +55,7 @@ class ScoreUnit(wiring.Component):
             {
                 "results": In(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
                 "occupied": Out(1),
-                "o": Out(stream.Signature(BEAT)),
+                "o": Out(stream.Signature(beat_layout())),
             }
         )
 
@@ -125,7 +125,7 @@ class ScoreUnit(wiring.Component):
         n, tag = self._spec.n_out, self.results.tag
         lanes, groups = self._config.update_lanes, self._config.groups(n)
 
-        m.submodules.buffer = buffer = SkidBuffer(BEAT)
+        m.submodules.buffer = buffer = SkidBuffer(beat_layout())
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
         out = buffer.i
 
