@@ -16,12 +16,18 @@ class Preset:
     lanes: int
     update_lanes: int
     events_per_cycle: int
+    use_dsp: bool
 
 
-PRESETS = {"tiny": Preset(16, 4, 1), "balanced": Preset(128, 16, 1), "fast": Preset(256, 43, 2)}
+PRESETS = {
+    "tiny": Preset(16, 4, 1, True),
+    "balanced": Preset(128, 16, 1, True),
+    "fast": Preset(256, 43, 2, False),
+}
 """``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs. ``fast``
 takes one word for two events; its sweep of 256 neurons, six groups, is as long as a kernel of five taps has
-to wait for the sweep before, so that more lanes would gain nothing.
+to wait for the sweep before, so that more lanes would gain nothing. It would need more multipliers than
+most devices have.
 """
 DEFAULT_PRESET = "balanced"
 EVENTS_PER_CYCLE = (1, 2)
@@ -42,11 +48,15 @@ class StageConfig:
     events_per_cycle : int
         Events added in the same cycle, 1 or 2: two read ports of the weight memory, and an adder more per
         lane. Two need two inputs at least.
+    use_dsp : bool
+        Products of weight and count by multipliers, or else by three adders per lane and event. Means nothing
+        where inputs are spikes.
     """
 
     lanes: int
     update_lanes: int
     events_per_cycle: int = 1
+    use_dsp: bool = True
 
     def __post_init__(self) -> None:
         for name in ("lanes", "update_lanes", "events_per_cycle"):
@@ -55,6 +65,8 @@ class StageConfig:
                 raise InputError(f"{name} must be a positive integer, not {value!r}")
         if self.events_per_cycle not in EVENTS_PER_CYCLE:
             raise InputError(f"events_per_cycle must be 1 or 2, not {self.events_per_cycle}")
+        if not isinstance(self.use_dsp, bool):
+            raise InputError(f"use_dsp must be true or false, not {self.use_dsp!r}")
 
     def words(self, n_out: int) -> int:
         """Weight words per event, or per pair of events."""
@@ -104,6 +116,7 @@ class HardwareConfig:
         update_lanes: int | None = None,
         preset: str = DEFAULT_PRESET,
         events_per_cycle: int | None = None,
+        use_dsp: bool | None = None,
     ) -> HardwareConfig:
         """The same widths for every stage, clipped to its size: those of `preset` where none are given.
 
@@ -123,6 +136,7 @@ class HardwareConfig:
             usual.lanes if lanes is None else lanes,
             usual.update_lanes if update_lanes is None else update_lanes,
             usual.events_per_cycle if events_per_cycle is None else events_per_cycle,
+            usual.use_dsp if use_dsp is None else use_dsp,
         )
         stages = []
         for stage in spec.stages:
@@ -130,7 +144,8 @@ class HardwareConfig:
             width = min(wanted.update_lanes, stage.n_out)
             if update_lanes is None and clipped < stage.n_out:
                 width = max(w for w in range(1, min(width, clipped) + 1) if clipped % w == 0)
-            stages.append(StageConfig(clipped, width, min(wanted.events_per_cycle, stage.n_in)))
+            events = min(wanted.events_per_cycle, stage.n_in)
+            stages.append(StageConfig(clipped, width, events, wanted.use_dsp))
         config = cls(tuple(stages))
         config.check(spec)
         return config
@@ -160,7 +175,7 @@ class HardwareConfig:
         )
 
 
-_WIDTHS = {"lanes", "update_lanes", "events_per_cycle"}
+_WIDTHS = {"lanes", "update_lanes", "events_per_cycle", "use_dsp"}
 
 
 def _table(name: str, value: Any, fields: set[str]) -> dict[str, Any]:

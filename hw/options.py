@@ -9,7 +9,7 @@ from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 
 
 def add_width_options(parser: argparse.ArgumentParser) -> None:
-    """Give a script ``--preset``, ``--lanes``, ``--update-lanes`` and ``--events-per-cycle``."""
+    """Give a script ``--preset``, and an option for each of the widths."""
     add = parser.add_argument_group("widths of the core").add_argument
     choices = ", ".join(
         f"{name} {p.lanes}/{p.update_lanes}/{p.events_per_cycle}" for name, p in PRESETS.items()
@@ -32,8 +32,15 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         choices=EVENTS_PER_CYCLE,
         help="events added per cycle in every stage (default: the preset's)",
     )
+    add(
+        "--use-dsp",
+        action=argparse.BooleanOptionalAction,
+        help="products of weight and count by multipliers (default: the preset's)",
+    )
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     """The configuration that the options of `add_width_options` ask for."""
-    return HardwareConfig.uniform(spec, args.lanes, args.update_lanes, args.preset, args.events_per_cycle)
+    return HardwareConfig.uniform(
+        spec, args.lanes, args.update_lanes, args.preset, args.events_per_cycle, args.use_dsp
+    )

@@ -22,20 +22,36 @@ CASES: dict[str, dict[str, Any]] = {
     "words_counts": {"n_in": 6, "n_out": 22, "input_bits": 8, "lanes": 8, "update_lanes": 4},
     "one_word_pairs": {"n_in": 9, "n_out": 7, "input_bits": 1, "lanes": 7, "update_lanes": 3, "events": 2},
     "words_pairs": {"n_in": 6, "n_out": 22, "input_bits": 4, "lanes": 8, "update_lanes": 4, "events": 2},
+    "adders": {"n_in": 5, "n_out": 3, "input_bits": 7, "lanes": 3, "update_lanes": 3, "use_dsp": False},
+    "pairs_adders": {
+        "n_in": 5,
+        "n_out": 3,
+        "input_bits": 4,
+        "lanes": 3,
+        "update_lanes": 3,
+        "use_dsp": False,
+        "events": 2,
+    },
     "words_spikes": {"n_in": 1, "n_out": 5, "input_bits": 1, "lanes": 2, "update_lanes": 1},
 }
 
 
 def _stage(
-    n_in: int, n_out: int, input_bits: int, lanes: int, update_lanes: int, events: int = 1
+    n_in: int,
+    n_out: int,
+    input_bits: int,
+    lanes: int,
+    update_lanes: int,
+    events: int = 1,
+    use_dsp: bool = True,
 ) -> tuple[LayerSpec, StageParams, StageConfig]:
     spec = layer_spec(n_in=n_in, n_out=n_out, input_bits=input_bits, weight=QFormat(True, 3, 2))
     weight = codes(np.random.default_rng(1), spec.weight, n_out, n_in)
     weight[0], weight[-1] = spec.weight.min_raw, spec.weight.max_raw  # the widest sums
-    return spec, StageParams(weight, np.zeros(n_out, int)), StageConfig(lanes, update_lanes, events)
+    return spec, StageParams(weight, np.zeros(n_out, int)), StageConfig(lanes, update_lanes, events, use_dsp)
 
 
-def component(**case: int) -> wiring.Component:
+def component(**case: Any) -> wiring.Component:
     return SynapseArray(*_stage(**case))
 
 

@@ -61,7 +61,7 @@ def random_hardware(network: Network, seed: int) -> HardwareConfig:
         lanes = int(rng.integers(1, stage.n_out + 1))
         widths = [w for w in range(1, lanes + 1) if lanes == stage.n_out or lanes % w == 0]
         events = int(rng.integers(1, 1 + min(2, stage.n_in)))
-        stages.append(StageConfig(lanes, int(rng.choice(widths)), events))
+        stages.append(StageConfig(lanes, int(rng.choice(widths)), events, bool(rng.integers(2))))
     return HardwareConfig(tuple(stages))
 
 

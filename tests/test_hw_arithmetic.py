@@ -8,7 +8,7 @@ from amaranth.hdl import Const, Module, Signal, Value, signed, unsigned
 from amaranth.sim import Simulator, SimulatorContext
 
 from fxp_model.fixed import Overflow, QFormat, Rounding, requantize
-from hw.rtl.arithmetic import lanes_of, pack, requantized, selected, times
+from hw.rtl.arithmetic import lanes_of, pack, requantized, selected, times, times_count
 
 
 def outputs(logic: Callable[[Signal], Value], operand: Signal, codes: Iterable[int]) -> list[int]:
@@ -52,6 +52,16 @@ def test_requantized_is_the_models(
         lambda raw: requantized(raw, frac_bits, target, rounding, overflow), Signal(signed(8)), CODES
     )
     assert logic == expected.tolist()
+
+
+@pytest.mark.parametrize("count_bits", [1, 2, 3, 4, 8])
+def test_times_a_count_is_the_product(count_bits: int) -> None:
+    def logic(both: Signal) -> Value:
+        return times_count(both[:5].as_signed(), both[5:])
+
+    codes = range(1 << 5 + count_bits)
+    products = [((code & 31 ^ 16) - 16) * (code >> 5) for code in codes]
+    assert outputs(logic, Signal(5 + count_bits), codes) == products
 
 
 @pytest.mark.parametrize("factor", [*range(32), 85, 170, 219, 230, 255, 256, 511])

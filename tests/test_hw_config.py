@@ -25,11 +25,14 @@ def test_uniform_widths_are_clipped_to_each_stage() -> None:
 
 def test_presets_give_widths_that_options_replace() -> None:
     assert HardwareConfig.uniform(SHD, preset="tiny").stages == (StageConfig(16, 4),) * 3
-    assert HardwareConfig.uniform(SHD, preset="fast").stages[0] == StageConfig(256, 43, 2)
-    assert HardwareConfig.uniform(SHD, 64, preset="fast").stages[0] == StageConfig(64, 32, 2)
-    assert HardwareConfig.uniform(SHD, preset="fast", events_per_cycle=1).stages[0] == StageConfig(256, 43)
+    assert HardwareConfig.uniform(SHD, preset="fast").stages[0] == StageConfig(256, 43, 2, False)
+    assert HardwareConfig.uniform(SHD, 64, preset="fast").stages[0] == StageConfig(64, 32, 2, False)
+    assert HardwareConfig.uniform(SHD, preset="fast", events_per_cycle=1).stages[0] == StageConfig(
+        256, 43, 1, False
+    )
     narrow = HardwareConfig.uniform(network_spec(5, 1, 3), preset="fast")
     assert [stage.events_per_cycle for stage in narrow.stages] == [2, 1]
+    assert not HardwareConfig.uniform(SHD, use_dsp=False).stages[0].use_dsp
     assert HardwareConfig.uniform(SHD, preset="balanced") == HardwareConfig.uniform(SHD)
     with pytest.raises(InputError, match=r"^preset must be one of tiny, balanced, fast, not 'huge'$"):
         HardwareConfig.uniform(SHD, preset="huge")
@@ -65,6 +68,8 @@ def test_a_width_is_a_positive_integer(field: str, value: Any) -> None:
 def test_more_than_two_events_a_cycle_are_refused() -> None:
     with pytest.raises(InputError, match=r"^events_per_cycle must be 1 or 2, not 3$"):
         StageConfig(1, 1, 3)
+    with pytest.raises(InputError, match=r"^use_dsp must be true or false, not 1$"):
+        StageConfig(1, 1, 1, 1)  # type: ignore[arg-type]
     config = HardwareConfig((StageConfig(1, 1, 2), StageConfig(1, 1)))
     with pytest.raises(
         InputError, match=r"^layer0: events_per_cycle must be 1 where there is 1 input, not 2$"
@@ -102,9 +107,12 @@ def test_a_configuration_survives_json_form() -> None:
         ({}, "hardware.stages is missing"),
         ({"stages": [], "fast": 1}, "hardware.fast is unknown"),
         ({"stages": 3}, "hardware.stages must be a list, not 3"),
-        ({"stages": [{"lanes": 1, "events_per_cycle": 1}]}, "hardware.stages[0].update_lanes is missing"),
         (
-            {"stages": [{"lanes": 0, "update_lanes": 1, "events_per_cycle": 1}]},
+            {"stages": [{"lanes": 1, "events_per_cycle": 1, "use_dsp": True}]},
+            "hardware.stages[0].update_lanes is missing",
+        ),
+        (
+            {"stages": [{"lanes": 0, "update_lanes": 1, "events_per_cycle": 1, "use_dsp": True}]},
             "lanes must be a positive integer, not 0",
         ),
     ],

@@ -7,7 +7,7 @@ from fxp_model.errors import InputError
 from fxp_model.network import run
 from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.latency import clip_cycles, event_counts, lower_bound, run_timing
+from hw.estimate.latency import clip_cycles, clip_intervals, event_counts, lower_bound, run_timing
 from tests.oracles.plain_networks import SHD, network_spec
 from tests.oracles.random_networks import random_counts, random_network
 
@@ -111,6 +111,19 @@ def test_clips_side_by_side_take_the_cycles_that_each_takes_alone() -> None:
     assert np.all(lower_bound(SHD, config, padded, lengths) < cycles)
     with pytest.raises(InputError, match=r"^lengths of samples must be 4 of 1..40, not \[1, 41, 7, 33\]$"):
         clip_cycles(SHD, config, events, [1, 41, 7, 33])
+
+
+def test_the_interval_is_that_of_a_clip_behind_itself() -> None:
+    rng = np.random.default_rng(4)
+    config = HardwareConfig.uniform(SHD, preset="fast")
+    lengths = [40, 3, 17]
+    events = [rng.integers(0, 45, (40, 3, 2)) for _ in range(3)]
+    intervals = clip_intervals(SHD, config, events, lengths)
+    for clip, length in enumerate(lengths):
+        own = [np.tile(count[:length, clip], (3, 1)) for count in events]
+        answers = run_timing(SHD, config, own, [length] * 3).last_out
+        assert intervals[clip] == answers[2] - answers[1]
+    assert np.all(intervals < clip_cycles(SHD, config, events, lengths))
 
 
 def test_event_counts_are_those_of_the_trace() -> None:

@@ -143,19 +143,43 @@ def clip_cycles(
     InputError
         If the shapes do not agree.
     """
+    return _answers(spec, config, events, lengths, 1)[0] + 1
+
+
+def clip_intervals(
+    spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int] | Cycles
+) -> Cycles:
+    """Cycles between the answers to each of several samples (B,), when it follows itself without a pause.
+
+    The initiation interval: of three in a row, from the answer to the second one to that of the third.
+    Arguments and errors as of `clip_cycles`.
+    """
+    answers = _answers(spec, config, events, lengths, 3)
+    return answers[2] - answers[1]
+
+
+def _answers(
+    spec: NetworkSpec,
+    config: HardwareConfig,
+    events: Sequence[Counts],
+    lengths: Sequence[int] | Cycles,
+    times: int,
+) -> list[Cycles]:
+    """When each sample, sent `times` times to a core of its own, is answered (B,), from its first beat on."""
     counts = _checked(spec, config, events, 3)
     steps, samples = counts.shape[1:3]
-    ends = np.asarray(lengths, dtype=np.int64) - 1
-    if ends.shape != (samples,) or np.any((ends < 0) | (ends >= steps)):
+    own = np.asarray(lengths, dtype=np.int64)
+    if own.shape != (samples,) or np.any((own < 1) | (own > steps)):
         raise InputError(f"lengths of samples must be {samples} of 1..{steps}, not {list(lengths)}")
-    cores = _Cores(spec, config, samples)
-    first_in, cycles = np.zeros(samples, np.int64), np.zeros(samples, np.int64)
-    for step in range(steps):
-        beats = cores.step(counts[:, step], ends == step)
+    cores, every = _Cores(spec, config, samples), np.arange(samples)
+    answers = [np.zeros(samples, np.int64) for _ in range(times)]
+    for step in range(times * int(own.max(initial=0))):
+        beats = cores.step(counts[:, step % own, every], (step + 1) % own == 0)
         if step == 0:
             first_in = beats.first_in
-        cycles = np.where(ends == step, beats.last_out - first_in + 1, cycles)
-    return cycles
+        for turn, answered in enumerate(answers):
+            answered[:] = np.where(step + 1 == (turn + 1) * own, beats.last_out - first_in, answered)
+    return answers
 
 
 def run_timing(

@@ -49,6 +49,20 @@ def times(value: Value, factor: int) -> Value:
     return sum(terms[1:], terms[0]) if terms else Const(0, signed(len(value)))
 
 
+def times_count(value: Value, count: Value) -> Value:
+    """`value` * `count` for an unsigned `count` of any width, by adders alone.
+
+    Two bits of the count choose among 0, 1, 2 and 3 times the value, so that 3 * value is added once and
+    then one term for every two bits.
+    """
+    multiples = [Const(0, signed(1)), value, scaled(value, 1), value + scaled(value, 1)]
+    terms = []
+    for place in range(0, len(count), 2):
+        digit = count[place : place + 2]
+        terms.append(scaled(selected(multiples[: 1 << len(digit)], digit), place))
+    return sum(terms[1:], terms[0])
+
+
 def sign_extended(value: Value, width: int) -> Value:
     """`value` in at least `width` bits."""
     return value if len(value) >= width else Cat(value, value[-1].replicate(width - len(value))).as_signed()

@@ -11,7 +11,7 @@ from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
 from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, word_layout
-from hw.rtl.arithmetic import lanes_of, pack
+from hw.rtl.arithmetic import lanes_of, pack, times_count
 from hw.rtl.events import currents_layout, event_layout, index_shape
 
 
@@ -172,6 +172,6 @@ class SynapseArray(wiring.Component):
         products = []
         for index, term in enumerate(terms):
             product = Signal((term * count).shape(), reset_less=True, name=f"{slot}_product_{index}")
-            m.d.sync += product.eq(term * count)
+            m.d.sync += product.eq(term * count if config.use_dsp else times_count(term, count))
             products.append(product)
         return products
