@@ -11,6 +11,7 @@ from fxp_model.cli import run, write_json
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
+from hw.config import HardwareConfig
 from hw.emit import emit
 from hw.flows import nextpnr, yosys
 from hw.flows.synth import RouteOptions, through
@@ -74,11 +75,12 @@ def main() -> int:
     if args.json != "-":
         print(text(result))
     if args.json:
+        usual = HardwareConfig.uniform(network.spec, preset=args.preset)
         named = {
             "target": args.target,
             "artifact": artifact.name,
             "recurrence": args.recurrence,
-            "preset": args.preset if args.lanes is args.update_lanes is None else None,
+            "preset": args.preset if config == usual else None,
             "hardware": config.to_dict(),
         }
         write_json(args.json, {**named, **result})
