@@ -108,12 +108,11 @@ class NeuronUpdate(wiring.Component):
         # Fetch | leak, scale | sum | requantise | compare, reset, write back. The membranes of the step
         # before a sample are not cleared but ignored: `first` makes them zeros.
         group = Signal(index_shape(groups))
+        start = Signal(init=1)  # group is 0
         first = Signal(init=1)
-        start = Signal()
         fetch = Signal()
         wait = Signal()
         m.d.comb += [
-            start.eq(group == 0),
             self.i.ready.eq(~start | ~(wait | self.hold)),
             fetch.eq(self.i.valid & self.i.ready),
         ]
@@ -121,8 +120,8 @@ class NeuronUpdate(wiring.Component):
         distance = self.distance(spec, self._config)
         if distance > groups:
             recent = Signal(distance - 1)
-            m.d.sync += recent.eq(Cat(fetch & start, recent))
-            m.d.comb += wait.eq(recent.any())
+            now = Cat(fetch & start, recent)[: distance - 1]
+            m.d.sync += [recent.eq(now), wait.eq(now.any())]
 
         tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(self.LATENCY + 1)]
         m.d.comb += [
@@ -138,7 +137,7 @@ class NeuronUpdate(wiring.Component):
         done = tags[-1]
 
         with m.If(fetch):
-            m.d.sync += group.eq(Mux(tags[0].final, 0, group + 1))
+            m.d.sync += [group.eq(Mux(tags[0].final, 0, group + 1)), start.eq(tags[0].final)]
             with m.If(tags[0].final):
                 m.d.sync += first.eq(self.i.payload.last)
 
