@@ -27,7 +27,7 @@ def text(result: dict[str, Any]) -> str:
     width = max(map(len, rows))
     lines = [" " * width + "".join(f"{kind:>10}" for kind in kinds)]
     lines += [
-        name.ljust(width) + "".join(f"{part[kind]:>10,}" for kind in kinds) for name, part in rows.items()
+        name.ljust(width) + "".join(f"{part[kind]:>10,g}" for kind in kinds) for name, part in rows.items()
     ]
     if "fmax_mhz" in result:
         lines.append(f"\nfmax {result['fmax_mhz_median']} MHz, median of {result['fmax_mhz']}")
