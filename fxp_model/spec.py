@@ -163,14 +163,19 @@ class IntegratorSpec:
         return signed_width(reach * self.weight.min_raw, reach * self.weight.max_raw)
 
     @property
-    def sum_bits(self) -> int:
-        """Width of the exact sum beta * v + i in the worst case, fraction `sum_frac_bits`."""
+    def sum_range(self) -> tuple[int, int]:
+        """Lowest and highest exact sum beta * v + i in the worst case, fraction `sum_frac_bits`."""
         low = high = 0
         for term_low, term_high, frac_bits in self._terms():
             shift = self.sum_frac_bits - frac_bits
             low += term_low << shift
             high += term_high << shift
-        return signed_width(low, high)
+        return low, high
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of the exact sum."""
+        return signed_width(*self.sum_range)
 
     def _terms(self) -> list[tuple[int, int, int]]:
         """Lowest and highest code and fraction of each term of the exact sum."""

@@ -58,9 +58,10 @@ def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> t
 def _stage_blocks(
     spec: IntegratorSpec, params: StageParams, config: StageConfig
 ) -> Iterator[tuple[int, int, list[int]]]:
-    weight, bias, v_bits = spec.weight.width, spec.bias.width, spec.membrane.width
+    weight, v_bits = spec.weight.width, spec.membrane.width
     yield Part.WEIGHT, config.lanes * weight, SynapseArray.rows(params.weight, weight, config)
-    yield Part.BIAS, config.update_lanes * bias, NeuronUpdate.bias_rows(params.bias, bias, config)
+    bias, rows = NeuronUpdate.bias_rows(spec, params, config)
+    yield Part.BIAS, config.update_lanes * bias, rows
     if fires(spec):
         yield Part.V_TH, v_bits, [spec.v_th]
     if not isinstance(spec, LayerSpec) or spec.recurrence is None:

@@ -32,6 +32,8 @@ BASE = ("fxp_model/*.py", "hw/*.py", "hw/rtl/*.py", "hw/estimate/*.py", "scripts
 BASE_NEEDS = {"numpy", "amaranth"}
 NOT_BASE = ("fxp_model/engine.py", "fxp_model/engine_kernels.py")
 """Of the extra ``engine``: compiled code is what they are for, and no other base file may import them."""
+OPTIONAL = "hw/flows/"
+"""Of the extra ``flow``, whose tools are missed only when they are run: no base file may import it."""
 
 
 def imports(root: Path, file: Path) -> Iterator[tuple[str, int, bool]]:
@@ -101,6 +103,11 @@ def unmet_needs(root: Path) -> set[str]:
                     found.add(
                         f"{start.relative_to(root).as_posix()} -> {file.relative_to(root).as_posix()}: {top}"
                     )
+                found |= {
+                    f"{start.relative_to(root).as_posix()} -> {path.relative_to(root).as_posix()}"
+                    for path in reached
+                    if path.relative_to(root).as_posix().startswith(OPTIONAL)
+                }
                 seen |= reached
                 queue += reached
     return found
@@ -198,6 +205,11 @@ def test_right_directions_are_not_found(tmp_path, place, text):
             {"scripts/gen_hw.py -> fxp_model/qat/kernels.py: torch"},
         ),
         ({"fxp_model/data/audio.py": "import scipy"}, set()),
+        (
+            {"hw/a.py": "import hw.b", "hw/b.py": "import hw.flows.yosys", "hw/flows/yosys.py": ""},
+            {"hw/a.py -> hw/flows/yosys.py", "hw/b.py -> hw/flows/yosys.py"},
+        ),
+        ({"scripts/synth.py": "import hw.flows.yosys", "hw/flows/yosys.py": ""}, set()),
     ],
 )
 def test_a_planted_need_is_found_through_any_chain(tmp_path, files, found):

@@ -5,13 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TypeGuard
 
-import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from numpy.typing import NDArray
 
-from fxp_model.fixed import Overflow
+from fxp_model.fixed import Overflow, Rounding, signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 from hw.config import StageConfig
@@ -27,6 +25,11 @@ def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
     return isinstance(spec, LayerSpec) or (
         isinstance(spec, ReadoutSpec) and spec.mode is ReadoutMode.SPIKE_COUNT
     )
+
+
+def half_lsb(spec: IntegratorSpec) -> int:
+    """What rounding to nearest adds to the exact sum; 0 for the other modes."""
+    return 1 << spec.rounded_bits >> 1 if spec.rounding is Rounding.RND else 0
 
 
 class NeuronUpdate(wiring.Component):
@@ -116,10 +119,13 @@ class NeuronUpdate(wiring.Component):
         super().__init__(ports)
 
     @staticmethod
-    def bias_rows(bias: NDArray[np.int64], bits: int, config: StageConfig) -> list[int]:
-        """Words of the bias memory, group by group."""
+    def bias_rows(spec: IntegratorSpec, params: StageParams, config: StageConfig) -> tuple[int, list[int]]:
+        """Bits of a bias with its part of the rounding, and the words of the bias memory, group by group."""
         lanes = config.update_lanes
-        return [pack(bias[low : low + lanes].tolist(), bits) for low in range(0, len(bias), lanes)]
+        added = half_lsb(spec) >> spec.sum_frac_bits - spec.bias.frac_bits
+        bits = signed_width(spec.bias.min_raw + added, spec.bias.max_raw + added)
+        codes = (params.bias + added).tolist()
+        return bits, [pack(codes[low : low + lanes], bits) for low in range(0, spec.n_out, lanes)]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -130,12 +136,11 @@ class NeuronUpdate(wiring.Component):
         # Fetch | leak, scale | sum | requantise | compare, reset, write back. The membranes of the step
         # before a sample are not cleared but ignored: `first` makes them zeros.
         group = Signal(index_shape(groups))
+        start = Signal(init=1)  # group is 0
         first = Signal(init=1)
-        start = Signal()
         fetch = Signal()
         wait = Signal()
         m.d.comb += [
-            start.eq(group == 0),
             self.i.ready.eq(~start | ~(wait | self.hold)),
             fetch.eq(self.i.valid & self.i.ready),
         ]
@@ -143,8 +148,8 @@ class NeuronUpdate(wiring.Component):
         distance = self.distance(spec, self._config)
         if distance > groups:
             recent = Signal(distance - 1)
-            m.d.sync += recent.eq(Cat(fetch & start, recent))
-            m.d.comb += wait.eq(recent.any())
+            now = Cat(fetch & start, recent)[: distance - 1]
+            m.d.sync += [recent.eq(now), wait.eq(now.any())]
 
         tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(self.LATENCY + 1)]
         m.d.comb += [
@@ -160,7 +165,7 @@ class NeuronUpdate(wiring.Component):
         done = tags[-1]
 
         with m.If(fetch):
-            m.d.sync += group.eq(Mux(tags[0].final, 0, group + 1))
+            m.d.sync += [group.eq(Mux(tags[0].final, 0, group + 1)), start.eq(tags[0].final)]
             with m.If(tags[0].final):
                 m.d.sync += first.eq(self.i.payload.last)
 
@@ -169,10 +174,12 @@ class NeuronUpdate(wiring.Component):
         m.submodules.v_mem = v_mem = memory.Memory(shape=unsigned(lanes * v_bits), depth=depth, init=[])
         read = v_mem.read_port()
         write = v_mem.write_port()
-        b_bits = spec.bias.width
-        bias = parameter_memory(
-            lanes * b_bits, self.bias_rows(params.bias, b_bits, self._config), self._reload
-        )
+        # Rounding to nearest adds half an lsb to the exact sum. It comes with the bias: in its codes, or as
+        # the constant bits below them.
+        places = spec.sum_frac_bits - spec.bias.frac_bits
+        below = half_lsb(spec) % (1 << places)
+        b_bits, rows = self.bias_rows(spec, params, self._config)
+        bias = parameter_memory(lanes * b_bits, rows, self._reload)
         m.submodules.bias = bias
         bias_read = bias.read_port()
         sums = Signal(self.i.payload.sums.shape(), reset_less=True)
@@ -184,14 +191,14 @@ class NeuronUpdate(wiring.Component):
             connect_reload(m, bias, self.reload, Part.BIAS)
 
         v_new, saturated = [], []
+        codes = lanes_of(bias_read.data[: lanes * b_bits], b_bits)
         words = (
             lanes_of(read.data, v_bits),
             lanes_of(sums, spec.accumulator_bits),
-            lanes_of(bias_read.data[: lanes * b_bits], b_bits),
+            [Cat(Const(below, places), code).as_signed() for code in codes],
         )
         for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):
-            v_old = Mux(tags[1].first, 0, v).as_signed()
-            result, clamped = self._integrated(m, lane, v_old, current, offset)
+            result, clamped = self._integrated(m, lane, tags[1].first, v, current, offset)
             v_new.append(result)
             saturated.append(clamped)
 
@@ -251,28 +258,29 @@ class NeuronUpdate(wiring.Component):
         return used
 
     def _integrated(
-        self, m: Module, lane: int, v: Value, current: Value, offset: Value
+        self, m: Module, lane: int, first: Value, v: Value, current: Value, offset: Value
     ) -> tuple[Signal, Signal]:
         """Leak and scale | sum | requantise, for a lane: its membrane three cycles later; whether clamped."""
         spec = self._spec
         frac_bits = spec.sum_frac_bits
+        # A zero behind the product is the reset of a register; before it, a gate per bit.
         kept = Signal(signed(len(v) + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
-        fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + scaled(
-            offset, frac_bits - spec.bias.frac_bits
-        )
+        fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + offset
         fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
-        m.d.sync += [kept.eq(times(v, spec.beta)), fed.eq(fed_value)]
+        m.d.sync += [kept.eq(Mux(first, 0, times(v, spec.beta))), fed.eq(fed_value)]
 
         terms = [scaled(kept, frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits), fed]
         if self._recurrence is not None:
             recurrent = lanes_of(self.recurrent, self._current_bits)[lane]
             terms.append(scaled(recurrent, frac_bits - self._recurrence.weight.frac_bits))
-        total = Signal(signed(spec.sum_bits), name=f"total_{lane}", reset_less=True)
+        sum_bits = signed_width(*(limit + half_lsb(spec) for limit in spec.sum_range))
+        total = Signal(signed(sum_bits), name=f"total_{lane}", reset_less=True)
         m.d.sync += total.eq(sum(terms[1:], terms[0]))
 
         v_new = Signal(signed(spec.membrane.width), name=f"v_new_{lane}", reset_less=True)
+        rounding = Rounding.TRN if half_lsb(spec) else spec.rounding
         clamped = Signal(name=f"clamped_{lane}", reset_less=True)
-        value = rounded(total, frac_bits, spec.membrane, spec.rounding)
+        value = rounded(total, frac_bits, spec.membrane, rounding)
         m.d.sync += [
             v_new.eq(fitted(value, spec.membrane, spec.overflow)),
             clamped.eq(beyond(value, spec.membrane)),

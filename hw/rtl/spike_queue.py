@@ -77,10 +77,13 @@ class SpikeQueue(wiring.Component):
         ]
         m.d.sync += [write.addr.eq(write.addr + complete), read.addr.eq(read.addr + taken)]
 
-        # Steps that wait, and steps that were started and not taken.
+        # Steps that wait, and steps that were started and not taken. What others wait for is a register.
         waiting, started = (Signal(range(self.DEPTH + 1), name=name) for name in ("waiting", "started"))
         for count, more in ((waiting, complete), (started, self.starts)):
             with m.If(more != taken):
                 m.d.sync += count.eq(Mux(taken, count - 1, count + 1))
-        m.d.comb += [self.o.valid.eq(waiting != 0), self.full.eq(started == self.DEPTH)]
+        with m.If(complete != taken):
+            m.d.sync += self.o.valid.eq(complete | (waiting != 1))
+        with m.If(self.starts != taken):
+            m.d.sync += self.full.eq(self.starts & (started == self.DEPTH - 1))
         return m

