@@ -31,6 +31,8 @@ most devices have.
 """
 DEFAULT_PRESET = "balanced"
 EVENTS_PER_CYCLE = (1, 2)
+LEAST_SWEEP = 5
+"""Cycles from the start of a sweep to that of the next, at least: fewer groups than that gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ class HardwareConfig:
     ) -> HardwareConfig:
         """The same widths for every stage, clipped to its size: those of `preset` where none are given.
 
-        Without `update_lanes`, each stage takes the largest width up to the preset's that its
-        lanes allow.
+        Without `update_lanes`, each stage takes the largest width up to the preset's that its lanes allow
+        and that shortens its sweep.
 
         Raises
         ------
@@ -148,6 +150,8 @@ class HardwareConfig:
         for stage in spec.stages:
             clipped = min(wanted.lanes, stage.n_out)
             width = min(wanted.update_lanes, stage.n_out)
+            if update_lanes is None:
+                width = min(width, -(-stage.n_out // LEAST_SWEEP))
             if update_lanes is None and clipped < stage.n_out:
                 width = max(w for w in range(1, min(width, clipped) + 1) if clipped % w == 0)
             events = min(wanted.events_per_cycle, stage.n_in)

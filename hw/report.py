@@ -13,6 +13,7 @@ from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
 from hw.config import HardwareConfig
 from hw.emit import EmittedCore
 from hw.estimate.latency import clip_cycles, event_counts, lower_bound
+from hw.rtl.synapse_array import SynapseArray
 
 
 def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore) -> di
                 "update_lanes": widths.update_lanes,
                 "events_per_cycle": widths.events_per_cycle,
                 "formats": _formats(stage),
-                "accumulator_bits": stage.accumulator_bits,
+                "accumulator_bits": SynapseArray.accumulator_bits(stage, codes, config.reload),
                 "sum_bits": stage.sum_bits,
                 "delay_steps": None if codes.delay_steps is None else _range(codes.delay_steps.tolist()),
                 **_behaviour(stage),

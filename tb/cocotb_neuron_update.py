@@ -55,8 +55,10 @@ def _stage(
         reset_mode=ResetMode(reset_mode),
         recurrence=RecurrenceSpec(RecurrenceKind.CONV, kernel, 0, 3) if recurrent else None,
     )
+    weight = codes(rng, spec.weight, n_out, 4)
+    weight[0] = spec.weight.min_raw  # so that currents may be as wide as the format lets them
     params = StageParams(
-        codes(rng, spec.weight, n_out, 4),
+        weight,
         codes(rng, spec.bias, n_out),
         np.array([-100, 20, 127]) if recurrent else None,
         np.zeros(n_out, int) if recurrent else None,

@@ -59,9 +59,9 @@ def component(**case: Any) -> wiring.Component:
 async def sums(dut: Any) -> None:
     bench = BlockBench(dut)
     spec, params, config = _stage(**bench.case)
-    rng = bench.rng
+    rng, bits = bench.rng, SynapseArray.accumulator_bits(spec, params, reload=False)
     inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
-    outputs = currents_layout(config.update_lanes, spec.accumulator_bits)
+    outputs = currents_layout(config.update_lanes, bits)
     x = np.zeros(spec.n_in, dtype=np.int64)
 
     def pack(**fields: int) -> int:
@@ -87,7 +87,7 @@ async def sums(dut: Any) -> None:
         item = outputs.from_bits(raw)
         n = min(config.update_lanes, spec.n_out - group * config.update_lanes)
         group = (group + 1) % config.groups(spec.n_out)
-        return item.last, signed_lanes(item.sums, spec.accumulator_bits, config.update_lanes)[:n]
+        return item.last, signed_lanes(item.sums, bits, config.update_lanes)[:n]
 
     await bench.reset(i__valid=0, o__ready=0)
     items = []

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fxp_model.errors import InputError
-from hw.config import HardwareConfig, StageConfig
+from hw.config import LEAST_SWEEP, HardwareConfig, StageConfig
+from hw.rtl.neuron_update import NeuronUpdate
 from tests.oracles.plain_networks import SHD, network_spec
 
 
@@ -14,7 +15,7 @@ def test_uniform_widths_are_clipped_to_each_stage() -> None:
     assert HardwareConfig.uniform(SHD).stages == (
         StageConfig(128, 16),
         StageConfig(128, 16),
-        StageConfig(20, 16),
+        StageConfig(20, 4),
     )
     assert HardwareConfig.uniform(SHD, 1000, 64).stages == (
         StageConfig(256, 64),
@@ -36,6 +37,12 @@ def test_presets_give_widths_that_options_replace() -> None:
     assert HardwareConfig.uniform(SHD, preset="balanced") == HardwareConfig.uniform(SHD)
     with pytest.raises(InputError, match=r"^preset must be one of tiny, balanced, fast, not 'huge'$"):
         HardwareConfig.uniform(SHD, preset="huge")
+
+
+def test_no_stage_takes_more_update_lanes_than_shorten_its_sweep() -> None:
+    assert LEAST_SWEEP == NeuronUpdate.LATENCY + 1
+    readout = HardwareConfig.uniform(SHD, preset="fast").stages[2]
+    assert readout.groups(SHD.n_out) == LEAST_SWEEP
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
 from hw.rtl.arithmetic import lanes_of, selected
 from hw.rtl.events import currents_layout, index_shape
@@ -44,27 +43,29 @@ class Accumulators(wiring.Component):
 
     Parameters
     ----------
-    spec : IntegratorSpec
+    n : int
+        Neurons.
     config : StageConfig
-    term_bits : int
+    term_bits, sum_bits : int
+        Width of a term, and of a sum, which wraps.
     lead : int
         Cycles, 0 or more. A drain runs through once it has begun, so that its end is known before.
     """
 
-    def __init__(self, spec: IntegratorSpec, config: StageConfig, term_bits: int, lead: int) -> None:
-        self._spec, self._config, self._lead = spec, config, lead
+    def __init__(self, n: int, config: StageConfig, term_bits: int, sum_bits: int, lead: int) -> None:
+        self._n, self._config, self._bits, self._lead = n, config, sum_bits, lead
         super().__init__(
             {
-                "control": In(word_layout(config.words(spec.n_out))),
+                "control": In(word_layout(config.words(self._n))),
                 "terms": In(signed(term_bits)).array(config.lanes),
-                "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
+                "o": Out(stream.Signature(currents_layout(config.update_lanes, sum_bits))),
                 "drained": Out(1),
             }
         )
 
     def _drain(self, m: Module) -> Signal:
         """Offer every group of a closed step; gives the signal of a transfer."""
-        groups = self._config.groups(self._spec.n_out)
+        groups = self._config.groups(self._n)
         valid = Signal()
         last = Signal()
         transfer = Signal()
@@ -93,7 +94,7 @@ class RegisterAccumulators(Accumulators):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec, config, control = self._spec, self._config, self.control
+        config, control, bits = self._config, self.control, self._bits
 
         # `empty` says that the step has no event yet: what the sums hold is of an earlier step.
         transfer = self._drain(m)
@@ -103,8 +104,7 @@ class RegisterAccumulators(Accumulators):
         with m.Elif(control.add):
             m.d.sync += empty.eq(0)
 
-        bits = spec.accumulator_bits
-        n, width = spec.n_out, config.update_lanes
+        n, width = self._n, config.update_lanes
         shape = signed(bits)
         sums = [Signal(shape, name=f"sum_{i}", reset_less=True) for i in range(n)]
         drain = [Signal(shape, name=f"drain_{i}", reset_less=True) for i in range(n)]
@@ -130,9 +130,9 @@ class RamAccumulators(Accumulators):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec, config, control = self._spec, self._config, self.control
+        config, control, bits = self._config, self.control, self._bits
         columns = config.lanes // config.update_lanes
-        index = index_shape(config.words(spec.n_out))
+        index = index_shape(config.words(self._n))
 
         # Every event touches every word, so one bit per bank tells whether its content is of this
         # step (an event was added) or of an earlier one (then it stands for zeros).
@@ -161,16 +161,14 @@ class RamAccumulators(Accumulators):
         drained = []
         for number in range(columns):
             terms = self.terms[number * config.update_lanes : (number + 1) * config.update_lanes]
-            ram = memory.Memory(
-                shape=unsigned(config.update_lanes * spec.accumulator_bits), depth=2 << index.width, init=[]
-            )
+            ram = memory.Memory(shape=unsigned(config.update_lanes * bits), depth=2 << index.width, init=[])
             m.submodules[f"column_{number}"] = ram
             old = ram.read_port(domain="comb")
             drain = ram.read_port()
             write = ram.write_port()
             sums = [
-                (Mux(empty, 0, total) + term)[: spec.accumulator_bits]
-                for total, term in zip(lanes_of(old.data, spec.accumulator_bits), terms, strict=True)
+                (Mux(empty, 0, total) + term)[:bits]
+                for total, term in zip(lanes_of(old.data, bits), terms, strict=True)
             ]
             m.d.comb += [
                 old.addr.eq(Cat(control.word, bank)),

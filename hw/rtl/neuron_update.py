@@ -18,6 +18,7 @@ from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
 from hw.rtl.recurrent_synapses import RecurrentSynapses
+from hw.rtl.synapse_array import SynapseArray
 
 
 def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
@@ -96,16 +97,17 @@ class NeuronUpdate(wiring.Component):
         config.check("stage", spec.n_in, spec.n_out)
         self._spec, self._params, self._config, self._reload = spec, params, config, reload
         self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        self._sum_bits = SynapseArray.accumulator_bits(spec, params, reload)
         if isinstance(spec, LayerSpec) and spec.recurrence is not None:
             assert params.recurrent is not None
             if spec.recurrence.kind is RecurrenceKind.CONV:
                 taps = spec.recurrence.weight if reload else None
                 self._current_bits = ConvEngine.current_bits(params.recurrent.tolist(), taps)
             else:
-                self._current_bits = RecurrentSynapses.current_bits(spec)
+                self._current_bits = RecurrentSynapses.current_bits(spec, params, reload)
         lanes, groups = config.update_lanes, config.groups(spec.n_out)
         ports = {
-            "i": In(stream.Signature(currents_layout(lanes, spec.accumulator_bits))),
+            "i": In(stream.Signature(currents_layout(lanes, self._sum_bits))),
             "hold": In(1),
             "fetched": Out(tag_layout(groups)),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
@@ -194,7 +196,7 @@ class NeuronUpdate(wiring.Component):
         codes = lanes_of(bias_read.data[: lanes * b_bits], b_bits)
         words = (
             lanes_of(read.data, v_bits),
-            lanes_of(sums, spec.accumulator_bits),
+            lanes_of(sums, self._sum_bits),
             [Cat(Const(below, places), code).as_signed() for code in codes],
         )
         for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):

@@ -24,6 +24,12 @@ def inner_spec(spec: LayerSpec) -> LayerSpec:
     return replace(spec, n_in=spec.n_out, input_bits=1, weight=spec.recurrence.weight, recurrence=None)
 
 
+def inner_params(params: StageParams) -> StageParams:
+    """The parameters of that layer."""
+    assert params.recurrent is not None
+    return StageParams(params.recurrent, np.zeros(len(params.recurrent), dtype=np.int64))
+
+
 def recurrent_config(spec: LayerSpec, config: StageConfig) -> StageConfig:
     """Widths of the recurrence of `spec`: those of the layer, where it has two neurons to read at once."""
     return replace(config, events_per_cycle=min(config.events_per_cycle, spec.n_out))
@@ -67,25 +73,24 @@ class RecurrentSynapses(wiring.Component):
     def __init__(
         self, spec: LayerSpec, params: StageParams, config: StageConfig, reload: bool = False
     ) -> None:
-        assert params.recurrent is not None
         self._spec, self._config = inner_spec(spec), recurrent_config(spec, config)
         self._reload = reload
-        self._params = StageParams(params.recurrent, np.zeros(spec.n_out, dtype=np.int64))
+        self._params = inner_params(params)
         ports = {
             "delayed": In(spec.n_out),
             "complete": In(1),
             "fetched": In(tag_layout(config.groups(spec.n_out))),
             "ready": Out(1),
-            "current": Out(config.update_lanes * self.current_bits(spec)),
+            "current": Out(config.update_lanes * self.current_bits(spec, params, reload)),
         }
         if reload:
             ports |= {"reload": In(RELOAD)}
         super().__init__(ports)
 
     @staticmethod
-    def current_bits(spec: LayerSpec) -> int:
+    def current_bits(spec: LayerSpec, params: StageParams, reload: bool) -> int:
         """Width of the sum over any set of delayed spikes."""
-        return inner_spec(spec).accumulator_bits
+        return SynapseArray.accumulator_bits(inner_spec(spec), inner_params(params), reload)
 
     @staticmethod
     def latency(spec: LayerSpec, config: StageConfig) -> int:

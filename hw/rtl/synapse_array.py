@@ -9,6 +9,7 @@ from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
+from fxp_model.fixed import signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
@@ -55,14 +56,24 @@ class SynapseArray(wiring.Component):
     ) -> None:
         config.check("stage", spec.n_in, spec.n_out)
         self._spec, self._params, self._config, self._reloaded = spec, params, config, reloaded
+        self._bits = self.accumulator_bits(spec, params, reloaded is not None)
         inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
         ports = {
             "i": In(stream.Signature(inputs)),
-            "o": Out(stream.Signature(currents_layout(config.update_lanes, spec.accumulator_bits))),
+            "o": Out(stream.Signature(currents_layout(config.update_lanes, self._bits))),
         }
         if reloaded is not None:
             ports |= {"reload": In(RELOAD)}
         super().__init__(ports)
+
+    @staticmethod
+    def accumulator_bits(spec: IntegratorSpec, params: StageParams, reload: bool) -> int:
+        """Width of every sum that some input gives with these weights; with any weights, if they change."""
+        if reload:
+            return spec.accumulator_bits
+        lowest = np.minimum(params.weight, 0).sum(axis=1).min() * spec.max_input
+        highest = np.maximum(params.weight, 0).sum(axis=1).max() * spec.max_input
+        return signed_width(int(lowest), int(highest))
 
     @staticmethod
     def rows(weight: NDArray[np.int64], bits: int, config: StageConfig) -> list[int]:
@@ -147,7 +158,7 @@ class SynapseArray(wiring.Component):
 
         kind = RegisterAccumulators if words == 1 else RamAccumulators
         m.submodules.accumulators = accumulators = kind(
-            spec, config, len(terms[0]), self.latency(spec, config)
+            spec.n_out, config, len(terms[0]), self._bits, self.latency(spec, config)
         )
         m.d.comb += accumulators.control.eq(stages[-1])
         m.d.comb += [port.eq(term) for port, term in zip(accumulators.terms, terms, strict=True)]
