@@ -49,6 +49,8 @@ USAGE_ERRORS = [
     ("reproduce.py", ("--data", "nowhere", "--out", "OUT", "--systems", "x"), "system must be one of conv, "),
     ("reproduce.py", ("--data", "nowhere", "--out", "OUT", "--workers", "0"), "--workers must be at least 1"),
     ("reproduce.py", ("--summary", "--results", "nowhere"), "nowhere: No such file or directory"),
+    ("synth.py", ("--artifact", "nowhere", "--target", "ecp5"), "artifact nowhere is not a folder"),
+    ("synth.py", ("--target", "ecp5", "--pnr", "--seeds", "0"), "--seeds must be at least 1, not 0"),
     ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
     ("train.py", ("--data", "synthetic", "--out", "OUT", "--kernel", "4"), "kernel_size must be odd, not 4"),
 ]
