@@ -16,6 +16,7 @@ from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.registers import NO_HASH
+from hw.rtl.banks import RAM_STYLE
 from hw.rtl.core import Core
 from hw.rtl.neuron_update import fires
 
@@ -128,8 +129,9 @@ def write_verilog(rtlil_text: str) -> str:
 
     Processes become multiplexers and clocked blocks: ``always @*`` blocks, which Amaranth's own
     writer leaves, are not evaluated at time 0 by Icarus and clock X into registers without reset.
-    No opt_clean: it would merge the wires of the lanes into slices of wide words, each slice with
-    a driver of its own, and Icarus pays for that with the square of the lanes.
+    Of the attributes, only what a memory is to be made of is kept. No opt_clean: it would merge the wires of
+    the lanes into slices of wide words, each slice with a driver of its own, and Icarus pays for that with
+    the square of the lanes.
     """
     script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
     done = subprocess.run(
@@ -137,10 +139,10 @@ def write_verilog(rtlil_text: str) -> str:
     )
     if done.returncode:
         raise RuntimeError(f"yosys failed: {done.stderr.strip()}")
-    return done.stdout
+    return re.sub(rf"^ *\(\* (?!{RAM_STYLE} ).*\*\)\n", "", done.stdout, flags=re.MULTILINE)
 
 
-_PASSES = ("proc -norom", "memory_collect", "write_verilog -norename -noattr")
+_PASSES = ("proc -norom", "memory_collect", "write_verilog -norename")
 
 
 def _probes(network: Network, config: HardwareConfig) -> Iterator[Probe]:

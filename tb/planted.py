@@ -50,8 +50,8 @@ BUGS = {
     ),
     "sign": Bug(
         "neuron_update.py",
-        "Cat(v >= v_th for v in v_new)",
-        "Cat(v.as_unsigned() >= v_th for v in v_new)",
+        "above = [v - v_th for v in v_new]",
+        "above = [v.as_unsigned() - v_th for v in v_new]",
     ),
     "rounding": Bug(
         "arithmetic.py", "half &= raw[: shift - 1].any() | raw[shift] if", "half &= raw[: shift - 1].any() if"
@@ -67,9 +67,7 @@ BUGS = {
             v_kept = [
                 Mux(late[lane],""",
     ),
-    "double_buffer_swap": Bug(
-        "accumulators.py", "[bank.eq(~bank), zero.eq(empty), empty.eq(1)]", "[zero.eq(empty), empty.eq(1)]"
-    ),
+    "double_buffer_swap": Bug("accumulators.py", "next_bank.eq(bank ^ now.close)", "next_bank.eq(bank)"),
     "lost_beat_under_backpressure": Bug(
         "skid_buffer.py", "self.i.ready.eq(~spare_valid)", "self.i.ready.eq(1)"
     ),

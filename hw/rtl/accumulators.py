@@ -29,13 +29,14 @@ class Accumulators(wiring.Component):
     `close` comes with the transfer of the last group of the step before, or later. The first event
     of a step is stored and not added, so nothing is ever cleared.
 
-    Latency: currents are offered in the cycle after `close`. Throughput: one word per cycle.
+    Latency: currents are offered two cycles after `close` comes. Throughput: one word per cycle.
 
     Members
     -------
     control : In(word_layout)
+        What to do in the next cycle.
     terms : In(signed(term_bits)).array(lanes)
-        Terms of the word, lowest neuron first.
+        Terms of the word of this cycle, lowest neuron first.
     o : Out stream of `currents_layout`
         All groups of a closed step, without a gap.
     drained : Out(1)
@@ -63,7 +64,13 @@ class Accumulators(wiring.Component):
             }
         )
 
-    def _drain(self, m: Module) -> Signal:
+    def _now(self, m: Module) -> data.View[data.StructLayout]:
+        """What to do in this cycle."""
+        now = Signal(self.control.shape())
+        m.d.sync += now.eq(self.control)
+        return now
+
+    def _drain(self, m: Module, now: data.View[data.StructLayout]) -> Signal:
         """Offer every group of a closed step; gives the signal of a transfer."""
         groups = self._config.groups(self._n)
         valid = Signal()
@@ -76,8 +83,8 @@ class Accumulators(wiring.Component):
             transfer.eq(valid & self.o.ready),
             self.drained.eq(transfer & (group == max(0, groups - 2 - self._lead))),
         ]
-        with m.If(self.control.close):
-            m.d.sync += [valid.eq(1), last.eq(self.control.last), group.eq(0)]
+        with m.If(now.close):
+            m.d.sync += [valid.eq(1), last.eq(now.last), group.eq(0)]
         with m.Elif(transfer & (group == groups - 1)):
             m.d.sync += valid.eq(0)
         with m.Elif(transfer):
@@ -94,14 +101,14 @@ class RegisterAccumulators(Accumulators):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, control, bits = self._config, self.control, self._bits
+        config, bits, now = self._config, self._bits, self._now(m)
 
         # `empty` says that the step has no event yet: what the sums hold is of an earlier step.
-        transfer = self._drain(m)
+        transfer = self._drain(m, now)
         empty = Signal(init=1)
-        with m.If(control.close):
+        with m.If(now.close):
             m.d.sync += empty.eq(1)
-        with m.Elif(control.add):
+        with m.Elif(now.add):
             m.d.sync += empty.eq(0)
 
         n, width = self._n, config.update_lanes
@@ -109,10 +116,10 @@ class RegisterAccumulators(Accumulators):
         sums = [Signal(shape, name=f"sum_{i}", reset_less=True) for i in range(n)]
         drain = [Signal(shape, name=f"drain_{i}", reset_less=True) for i in range(n)]
         for total, term in zip(sums, self.terms, strict=True):
-            with m.If(control.add):
+            with m.If(now.add):
                 m.d.sync += total.eq(Mux(empty, 0, total) + term)
         for index, (total, out) in enumerate(zip(sums, drain, strict=True)):
-            with m.If(control.close):
+            with m.If(now.close):
                 m.d.sync += out.eq(Mux(empty, 0, total))
             if index + width < n:
                 with m.Elif(transfer):
@@ -124,26 +131,32 @@ class RegisterAccumulators(Accumulators):
 class RamAccumulators(Accumulators):
     """One adder per lane over two banks of LUT RAM, for events of several words.
 
-    A word is read, added and written back in one cycle, so words may follow each other in
-    any order. `close` swaps the banks. The lanes that are drained together share a RAM, a column.
+    A word is read in one cycle, added and written back in the next. As an event has two words or more, none
+    is read before it is written. `close` swaps the banks. The lanes that are drained together share a RAM, a
+    column.
     """
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, control, bits = self._config, self.control, self._bits
+        config, bits, now = self._config, self._bits, self._now(m)
         columns = config.lanes // config.update_lanes
         index = index_shape(config.words(self._n))
 
         # Every event touches every word, so one bit per bank tells whether its content is of this
         # step (an event was added) or of an earlier one (then it stands for zeros).
-        transfer = self._drain(m)
+        transfer = self._drain(m, now)
         bank = Signal()
         empty = Signal(init=1)
         zero = Signal()
-        with m.If(control.close):
-            m.d.sync += [bank.eq(~bank), zero.eq(empty), empty.eq(1)]
-        with m.Elif(control.add & control.final):
-            m.d.sync += empty.eq(0)
+        next_bank = Signal()
+        next_empty = Signal()
+        m.d.comb += [
+            next_bank.eq(bank ^ now.close),
+            next_empty.eq(now.close | (empty & ~(now.add & now.final))),
+        ]
+        m.d.sync += [bank.eq(next_bank), empty.eq(next_empty)]
+        with m.If(now.close):
+            m.d.sync += zero.eq(empty)
 
         # Drained is column by column, then word by word; a port reads one transfer ahead.
         word = Signal(index)
@@ -151,7 +164,7 @@ class RamAccumulators(Accumulators):
         next_word = (word + 1)[: index.width]
         row_done = Signal()
         m.d.comb += row_done.eq(transfer & (column == columns - 1))
-        with m.If(control.close):
+        with m.If(now.close):
             m.d.sync += [word.eq(0), column.eq(0)]
         with m.Elif(row_done):
             m.d.sync += [word.eq(next_word), column.eq(0)]
@@ -166,17 +179,17 @@ class RamAccumulators(Accumulators):
             old = ram.read_port(domain="comb")
             drain = ram.read_port()
             write = ram.write_port()
-            sums = [
-                (Mux(empty, 0, total) + term)[:bits]
-                for total, term in zip(lanes_of(old.data, bits), terms, strict=True)
-            ]
+            # the zero of the first event is the reset of a register
+            held = Signal(config.update_lanes * bits, reset_less=True, name=f"held_{number}")
+            m.d.sync += held.eq(Mux(next_empty, 0, old.data))
+            sums = [(total + term)[:bits] for total, term in zip(lanes_of(held, bits), terms, strict=True)]
             m.d.comb += [
-                old.addr.eq(Cat(control.word, bank)),
-                write.addr.eq(old.addr),
-                write.en.eq(control.add),
+                old.addr.eq(Cat(self.control.word, next_bank)),
+                write.addr.eq(Cat(now.word, bank)),
+                write.en.eq(now.add),
                 write.data.eq(Cat(sums)),
-                drain.en.eq(control.close | row_done),
-                drain.addr.eq(Mux(control.close, Cat(Const(0, index), bank), Cat(next_word, ~bank))),
+                drain.en.eq(now.close | row_done),
+                drain.addr.eq(Mux(now.close, Cat(Const(0, index), bank), Cat(next_word, ~bank))),
             ]
             drained.append(drain.data)
         m.d.comb += self.o.payload.sums.eq(Mux(zero, 0, selected(drained, column)))

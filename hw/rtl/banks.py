@@ -11,6 +11,8 @@ from amaranth.lib.wiring import Out
 
 from hw.rtl.events import index_shape
 
+RAM_STYLE = "ram_style"
+"""Attribute by which yosys and Vivado are told what to make of a memory."""
 WORD = 32
 """Bits of a word from the host."""
 
@@ -42,15 +44,21 @@ def pieces(width: int) -> int:
     return -(-width // WORD)
 
 
-def parameter_memory(width: int, rows: Sequence[int], reload: bool) -> memory.Memory:
+def parameter_memory(
+    width: int, rows: Sequence[int], reload: bool, style: str | None = None
+) -> memory.Memory:
     """Memory that holds `rows` of `width` bits; to be reloaded, in the lower of two banks.
+
+    `style` is its `RAM_STYLE`, such as ``block``.
 
     Then the bank is the highest bit of the address, and a word of several pieces is filled up to whole ones.
     """
-    if not reload:
-        return memory.Memory(shape=unsigned(width), depth=max(2, len(rows)), init=rows)
-    filled = width if pieces(width) == 1 else WORD * pieces(width)
-    return memory.Memory(shape=unsigned(filled), depth=2 << index_shape(len(rows)).width, init=rows)
+    depth = max(2, len(rows))
+    if reload:
+        width = width if pieces(width) == 1 else WORD * pieces(width)
+        depth = 2 << index_shape(len(rows)).width
+    attrs = {} if style is None else {RAM_STYLE: style}
+    return memory.Memory(shape=unsigned(width), depth=depth, init=rows, attrs=attrs)
 
 
 def connect_reload(m: Module, parameters: memory.Memory, reload: wiring.PureInterface, part: int) -> None:

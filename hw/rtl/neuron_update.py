@@ -14,7 +14,7 @@ from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 from hw.config import StageConfig
 from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, scaled, times
-from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
+from hw.rtl.banks import RAM_STYLE, RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
 from hw.rtl.recurrent_synapses import RecurrentSynapses
@@ -26,6 +26,10 @@ def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
     return isinstance(spec, LayerSpec) or (
         isinstance(spec, ReadoutSpec) and spec.mode is ReadoutMode.SPIKE_COUNT
     )
+
+
+SMALL_MEMORY = 64
+"""Words up to which LUT RAM is better than block RAM, which answers later and would be all but empty."""
 
 
 def half_lsb(spec: IntegratorSpec) -> int:
@@ -172,8 +176,11 @@ class NeuronUpdate(wiring.Component):
                 m.d.sync += first.eq(self.i.payload.last)
 
         # Fetch.
-        depth = max(2, groups)
-        m.submodules.v_mem = v_mem = memory.Memory(shape=unsigned(lanes * v_bits), depth=depth, init=[])
+        style = "distributed" if groups <= SMALL_MEMORY else None
+        depth, attrs = max(2, groups), {} if style is None else {RAM_STYLE: style}
+        m.submodules.v_mem = v_mem = memory.Memory(
+            shape=unsigned(lanes * v_bits), depth=depth, init=[], attrs=attrs
+        )
         read = v_mem.read_port()
         write = v_mem.write_port()
         # Rounding to nearest adds half an lsb to the exact sum. It comes with the bias: in its codes, or as
@@ -181,7 +188,7 @@ class NeuronUpdate(wiring.Component):
         places = spec.sum_frac_bits - spec.bias.frac_bits
         below = half_lsb(spec) % (1 << places)
         b_bits, rows = self.bias_rows(spec, params, self._config)
-        bias = parameter_memory(lanes * b_bits, rows, self._reload)
+        bias = parameter_memory(lanes * b_bits, rows, self._reload, style)
         m.submodules.bias = bias
         bias_read = bias.read_port()
         sums = Signal(self.i.payload.sums.shape(), reset_less=True)
@@ -209,10 +216,11 @@ class NeuronUpdate(wiring.Component):
         if fires(spec):
             spikes = Signal(lanes)
             v_th = self._threshold(m, spec.v_th)
-            m.d.comb += spikes.eq(Cat(v >= v_th for v in v_new))
+            above = [v - v_th for v in v_new]
+            m.d.comb += spikes.eq(Cat(~difference[-1] for difference in above))
             zero = spec.reset_mode is ResetMode.ZERO
             v_kept = [
-                Mux(spikes[lane], 0 if zero else (v - v_th)[:v_bits].as_signed(), v)
+                Mux(spikes[lane], 0 if zero else above[lane][:v_bits].as_signed(), v)
                 for lane, v in enumerate(v_new)
             ]
         m.d.comb += [

@@ -104,7 +104,7 @@ class SynapseArray(wiring.Component):
         # input, so that an address is a sum, and no multiple of `words` has to be formed.
         weight_bits, lanes = spec.weight.width, config.lanes
         rows = self.rows(self._params.weight, weight_bits, config)
-        weights = parameter_memory(lanes * weight_bits, rows, self._reloaded is not None)
+        weights = parameter_memory(lanes * weight_bits, rows, self._reloaded is not None, "block")
         m.submodules.weights = weights
         ports = [weights.read_port() for _ in range(config.events_per_cycle)]
         if self._reloaded is not None:
@@ -137,7 +137,7 @@ class SynapseArray(wiring.Component):
             control.last.eq(self.i.payload.last),
         ]
         stages = [control]
-        for index in range(self.latency(spec, config)):
+        for index in range(self.latency(spec, config) - 1):
             stage = Signal(word_layout(words), name=f"control_{index}")
             m.d.sync += stage.eq(stages[-1])
             stages.append(stage)
