@@ -176,8 +176,8 @@ class NeuronUpdate(wiring.Component):
                 m.d.sync += first.eq(self.i.payload.last)
 
         # Fetch.
-        style = "distributed" if groups <= SMALL_MEMORY else None
-        depth, attrs = max(2, groups), {} if style is None else {RAM_STYLE: style}
+        depth = max(2, groups)
+        attrs = {RAM_STYLE: "distributed"} if groups <= SMALL_MEMORY else {}
         m.submodules.v_mem = v_mem = memory.Memory(
             shape=unsigned(lanes * v_bits), depth=depth, init=[], attrs=attrs
         )
@@ -188,7 +188,7 @@ class NeuronUpdate(wiring.Component):
         places = spec.sum_frac_bits - spec.bias.frac_bits
         below = half_lsb(spec) % (1 << places)
         b_bits, rows = self.bias_rows(spec, params, self._config)
-        bias = parameter_memory(lanes * b_bits, rows, self._reload, style)
+        bias = parameter_memory(lanes * b_bits, rows, self._reload)
         m.submodules.bias = bias
         bias_read = bias.read_port()
         sums = Signal(self.i.payload.sums.shape(), reset_less=True)
