@@ -75,14 +75,19 @@ int main() {{
         return 1;
     std::ofstream results(results_file);
     hls::stream<beat_t> s_axis("s_axis"), m_axis("m_axis");
-    unsigned word, last;
+    unsigned word, last, ends = 0;
     while (stimulus >> word >> last) {{
+        ends += last;
         beat_t beat = beat_t();
         beat.data = word;
         beat.keep = -1;
         beat.strb = -1;
         beat.last = last;
         s_axis.write(beat);
+    }}
+    if (ends != {samples}) {{
+        std::cout << "FAIL: tb_data/stimulus.dat must hold {samples} samples, not " << ends << std::endl;
+        return 1;
     }}
     nnet::spikeline_watch &watch = nnet::spikeline_watch::get();
     unsigned beats = 0, compared = 0;
