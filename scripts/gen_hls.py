@@ -25,7 +25,7 @@ BATCH = 8
 
 
 def check(
-    artifact: Artifact, name: str, project: Path, source: str, split: str, clips: int
+    artifact: Artifact, name: str, project: Path, steps: int, source: str, split: str, clips: int
 ) -> dict[str, Any]:
     """Run the testbench, then clips of a split through the compiled network; figures, or where it differs."""
     from fxp_model.data import frames_for
@@ -41,7 +41,7 @@ def check(
     if bench.returncode != 0:
         return figures | {"mismatch": f"testbench: {bench.stdout}{bench.stderr}".strip()}
     started = time.perf_counter()
-    program = emulation(project, name, artifact, project / "csim" / "trace")
+    program = emulation(project, name, artifact, steps, project / "csim" / "trace")
     figures["compile_seconds"] = round(time.perf_counter() - started, 1)
     # spread over the split, which is sorted by class
     chosen = np.linspace(0, len(frames.lengths) - 1, min(clips, len(frames.lengths))).astype(int)
@@ -77,6 +77,7 @@ def main() -> int:
         default=PRESETS[DEFAULT_PRESET].lanes,
         help="neurons per cycle of every stage; hls4ml's ReuseFactor follows (%(default)s)",
     )
+    parser.add_argument("--steps", type=int, help="of a sequence (default: those of the artifact's stimulus)")
     parser.add_argument("--part", default="xcvu13p-flga2577-2-e", help="%(default)s")
     parser.add_argument("--clock-period", type=float, default=5, metavar="NS", help="%(default)s")
     parser.add_argument(
@@ -96,10 +97,11 @@ def main() -> int:
     name = args.name or module_name(artifact)
     out = args.out or Path("build") / f"{name}-hls"
     options = {"part": args.part, "clock_period": args.clock_period}
-    generate(artifact, name, out, args.backend, args.lanes, **options)
+    steps = len(artifact.stimulus) if args.steps is None else args.steps
+    generate(artifact, name, out, args.backend, args.lanes, steps, **options)
     figures: dict[str, Any] = {"project": str(out), "backend": args.backend}
     if args.check:
-        figures |= check(artifact, name, out, args.check, args.split, args.clips)
+        figures |= check(artifact, name, out, steps, args.check, args.split, args.clips)
     mismatch = figures.pop("mismatch", None)
     if mismatch is not None:
         print(f"gen_hls.py: {mismatch}", file=sys.stderr)

@@ -73,10 +73,15 @@ def hls_config(network: Network, lanes: int | None = None) -> dict[str, Any]:
     return {"Model": model, "LayerName": names}
 
 
-def layer_list(network: Network, steps: int) -> list[dict[str, Any]]:
-    """Descriptions of the input and of every stage, in the order of the data flow."""
+def check_steps(steps: int) -> None:
+    """`InputError` unless a project can have sequences of `steps` steps."""
     if not 1 <= steps <= MAX_STEPS:
         raise InputError(f"steps of a project must be 1..{MAX_STEPS}, not {steps}")
+
+
+def layer_list(network: Network, steps: int) -> list[dict[str, Any]]:
+    """Descriptions of the input and of every stage, in the order of the data flow."""
+    check_steps(steps)
     spec = network.spec
     layers: list[dict[str, Any]] = [
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [steps, spec.n_in]}

@@ -19,7 +19,7 @@ from fxp_model.network import run
 from fxp_model.trace import Trace
 from hw.hls import shell
 from hw.hls.emulation import Emulation, Unit, compile_units
-from hw.hls.graph import model_graph
+from hw.hls.graph import check_steps, model_graph
 from hw.protocol import Beat, encode_result, encode_sample
 
 _MARK = "check.sh"
@@ -36,14 +36,17 @@ def generate(
     out: Path,
     backend: str = "Vitis",
     lanes: int | None = None,
+    steps: int | None = None,
     **options: Any,
 ) -> None:
     """Write the project `name` of `artifact` into the folder `out`, whole or not at all.
 
-    Sequences have as many steps as the artifact's stimulus, whose clips become golden vectors.
+    The artifact's stimulus becomes golden vectors.
 
     Parameters
     ----------
+    steps : int, optional
+        Of a sequence; those of the stimulus when absent, else that is cut, or filled with silence.
     backend, lanes, options
         Of `hw.hls.graph.model_graph`.
 
@@ -57,6 +60,9 @@ def generate(
     if out.exists() and not (out.is_dir() and ((out / _MARK).is_file() or not any(out.iterdir()))):
         raise InputError(f"{out} exists and is not an earlier project; name another folder")
     network, stimulus = artifact.network, artifact.stimulus
+    if steps is not None:
+        check_steps(steps)
+        stimulus = np.pad(stimulus[:steps], ((0, max(0, steps - len(stimulus))), (0, 0), (0, 0)))
     steps, samples, _ = stimulus.shape
     with replacing(out) as folder:
         graph = model_graph(network, steps, folder, f"{name}_network", backend, "io_stream", lanes, **options)
@@ -99,10 +105,9 @@ def generate(
         (data / "codes.dat").write_text("".join(f"{code}\n" for code in codes))
 
 
-def emulation(project: Path, name: str, artifact: Artifact, program: Path) -> Emulation:
+def emulation(project: Path, name: str, artifact: Artifact, steps: int, program: Path) -> Emulation:
     """The network of the project `name` in the folder `project`, compiled to give whole traces."""
     firmware = project.resolve() / "firmware"
-    steps = artifact.stimulus.shape[0]
     unit = Unit(artifact.network, steps, firmware / f"{name}_network.cpp", f"{name}_network")
     weights = f'-DWEIGHTS_DIR="{firmware / "weights"}"'
     return compile_units([unit], program, [firmware / "ap_types", firmware], ["-O2", "-w", weights])
