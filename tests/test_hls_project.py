@@ -20,6 +20,7 @@ if (missing := hls_units.missing_tool()) is not None:
 import hls4ml
 
 from hw.hls import register
+from hw.hls.emulation import write_firmware
 from hw.hls.graph import hls_config, model_graph
 from hw.hls.project import generate
 
@@ -191,3 +192,34 @@ def test_hls4mls_own_compile_and_predict_give_the_scores(artifact, tmp_path):
     counts = artifact.stimulus.transpose(1, 0, 2).astype(np.float64)
     scores = np.asarray(graph.predict(np.ascontiguousarray(counts))).reshape(SAMPLES, -1)
     assert np.array_equal(scores, golden.run(artifact.network, artifact.stimulus).scores)
+
+
+def test_a_trained_module_converts_through_hls4mls_own_front_end(artifact, tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    from fxp_model.qat.network import from_network
+    from hw.hls.pytorch import converter
+
+    network = from_network(artifact.network).export()
+    for _ in range(2):
+        module = converter(network)
+    counts = torch.from_numpy(artifact.stimulus.transpose(1, 0, 2).astype(np.float64))
+    assert np.array_equal(module(counts).numpy(), golden.run(network, artifact.stimulus).scores)
+    register.register("Vitis")
+    options = {"backend": "Vitis", "channels_last_conversion": "off"}
+    config = hls4ml.utils.config_from_pytorch_model(module, (STEPS, network.spec.n_in), "name", **options)
+    read = hls4ml.converters.convert_from_pytorch_model(
+        module,
+        output_dir=str(tmp_path / "read"),
+        project_name="network",
+        backend="Vitis",
+        io_type="io_stream",
+        hls_config=config | hls_config(network, 4),
+    )
+    described = model_graph(network, STEPS, tmp_path / "described", lanes=4)
+    for graph in (read, described):
+        write_firmware(graph)
+    names = ("network.cpp", "network.h", "parameters.h", "defines.h", "weights/w2.txt", "weights/d2.txt")
+    _, differ, failed = filecmp.cmpfiles(
+        tmp_path / "read" / "firmware", tmp_path / "described" / "firmware", names, shallow=False
+    )
+    assert (differ, failed) == ([], [])
