@@ -6,6 +6,7 @@ Fixed-Point Data Types"), restricted to the modes that Spikeline uses.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -149,12 +150,76 @@ class QFormat:
         low = raw & ((1 << self.width) - 1)
         return low - ((low > self.max_raw).astype(np.int64) << self.width)
 
+    @classmethod
+    def from_string(cls, text: str) -> QFormat:
+        """The format that `text` names, without modes: ``ap_fixed<8,2>``, ``ufixed<8,0>``, ``ap_int<4>``.
+
+        Raises
+        ------
+        InputError
+            If `text` is no precision, or names modes, which a format does not have (`parse_precision`).
+
+        >>> QFormat.from_string("ap_ufixed<8,0>") == QFormat.from_string(" ufixed< 8 , 0 > ")
+        True
+        """
+        fmt, modes = _parse(text)
+        if modes:
+            raise InputError(f"format must have no rounding or overflow mode: {text!r}")
+        return fmt
+
+    def to_hls4ml(self, rounding: Rounding | None = None, overflow: Overflow | None = None) -> str:
+        """The precision as hls4ml and C++ write it, with modes where both are given.
+
+        >>> QFormat(True, 6, 10).to_hls4ml(), QFormat(True, 6, 10).to_hls4ml(Rounding.RND, Overflow.SAT)
+        ('ap_fixed<16,6>', 'ap_fixed<16,6,AP_RND,AP_SAT>')
+        """
+        if (rounding is None) != (overflow is None):
+            raise InputError("rounding and overflow of a precision must both be given, or neither")
+        modes = "" if rounding is None else f",AP_{Rounding(rounding)},AP_{Overflow(str(overflow))}"
+        return f"ap_{'' if self.signed else 'u'}fixed<{self.width},{self.int_bits}{modes}>"
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {"signed": self.signed, "int_bits": self.int_bits, "frac_bits": self.frac_bits}
 
     def __str__(self) -> str:
         return f"{'' if self.signed else 'u'}fixed<{self.width},{self.int_bits}>"
+
+
+def parse_precision(text: str) -> tuple[QFormat, Rounding, Overflow]:
+    """Format and modes of a precision such as ``ap_fixed<16,6,AP_RND,AP_SAT>``.
+
+    ``ap_`` and ``AP_`` may be left out, and so may the modes: they are ``TRN`` and ``WRAP`` then,
+    as in C++.
+
+    Raises
+    ------
+    InputError
+        If `text` is not such a precision, or one with a mode that Spikeline does not have.
+
+    >>> parse_precision("ap_fixed<16,6,RND,SAT>")[1:]
+    (<Rounding.RND: 'RND'>, <Overflow.SAT: 'SAT'>)
+    """
+    fmt, modes = _parse(text)
+    rounding, overflow = (modes + ["TRN", "WRAP"][len(modes) :])[:2]
+    for what, mode, kind in (("rounding", rounding, Rounding), ("overflow", overflow, Overflow)):
+        if mode not in list(kind):
+            raise InputError(f"{what} of {text!r} must be one of {', '.join(kind)}, not {mode}")
+    return fmt, Rounding(rounding), Overflow(overflow)
+
+
+_PRECISION = re.compile(r"(?:ap_)?(u?)(fixed|int)<(\d+)(?:,(-?\d+))?((?:,[A-Z_]+){0,2})>")
+
+
+def _parse(text: str) -> tuple[QFormat, list[str]]:
+    """Format, and modes without their ``AP_``, of the precision `text`."""
+    found = _PRECISION.fullmatch(re.sub(r"\s", "", text)) if isinstance(text, str) else None
+    if found is None or (found[2] == "int") != (found[4] is None) or (found[2] == "int" and found[5]):
+        raise InputError(f"precision must be like ap_fixed<16,6>, not {text!r}")
+    width = int(found[3])
+    int_bits = width if found[4] is None else int(found[4])
+    modes = [mode.removeprefix("AP_") for mode in found[5].split(",")[1:]]
+    return QFormat(signed=not found[1], int_bits=int_bits, frac_bits=width - int_bits), modes
 
 
 def requantize(

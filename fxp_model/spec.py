@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fxp_model.errors import InputError
-from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, signed_width
+from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, parse_precision, signed_width
 
 SCORE = QFormat(signed=True, int_bits=32, frac_bits=0)
 """Format of a class score: 32 bits, in lsb of the readout's membrane (or spikes); sums saturate."""
@@ -316,7 +316,11 @@ class NetworkSpec:
 
     @classmethod
     def from_dict(cls, value: Any) -> NetworkSpec:
-        """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name."""
+        """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name.
+
+        A format may also be a precision (`QFormat.from_string`). That of a membrane has modes,
+        ``ap_fixed<16,6,AP_RND,AP_SAT>``; `rounding` and `overflow` may then be left out.
+        """
         table = _fields("network", value, cls)
         if not isinstance(table["layers"], list | tuple):
             raise InputError(f"network.layers must be a list, not {table['layers']!r}")
@@ -337,13 +341,29 @@ def _layer(name: str, value: Any) -> LayerSpec:
 
 
 def _integrator(name: str, value: Any, cls: type) -> dict[str, Any]:
-    table = _fields(name, value, cls)
+    table = _fields(name, _with_modes(name, value), cls)
     for key, item in table.items():
         path = f"{name}.{key}"
         if key in ("weight", "bias", "membrane", "beta_format"):
             table[key] = _format(path, item)
         elif key in _CHOICES:
             table[key] = _choice(path, item, _CHOICES[key])
+    return table
+
+
+def _with_modes(name: str, value: Any) -> Any:
+    """`value` with the modes that its membrane names, where it is a precision."""
+    if not isinstance(value, dict) or not isinstance(value.get("membrane"), str):
+        return value
+    try:
+        membrane, rounding, overflow = parse_precision(value["membrane"])
+    except InputError as error:
+        raise InputError(f"{name}.membrane: {error}") from None
+    table = {"rounding": rounding, "overflow": overflow} | value | {"membrane": membrane.to_dict()}
+    for key, mode in (("rounding", rounding), ("overflow", overflow)):
+        if table[key] != mode:
+            said = f"as {name}.membrane says ({value['membrane']})"
+            raise InputError(f"{name}.{key} must be {mode}, {said}, not {table[key]!r}")
     return table
 
 
@@ -356,6 +376,11 @@ _CHOICES: dict[str, type[StrEnum]] = {
 
 
 def _format(name: str, value: Any) -> QFormat:
+    if isinstance(value, str):
+        try:
+            return QFormat.from_string(value)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
     fmt: QFormat = _named(name, QFormat, _fields(name, value, QFormat))
     return fmt
 

@@ -70,6 +70,15 @@ class Trace:
         """Winning class (B,): the highest score, the lowest index when several tie."""
         return np.argmax(self.scores, axis=1)
 
+    def sample(self, index: int) -> Trace:
+        """The trace of one sample alone, B = 1."""
+        layers = tuple(
+            LayerTrace(*(getattr(layer, f.name)[:, index : index + 1] for f in fields(layer)))
+            for layer in self.layers
+        )
+        i_syn, v_mem = (array[:, index : index + 1] for array in (self.readout.i_syn, self.readout.v_mem))
+        return Trace(layers, ReadoutTrace(i_syn, v_mem, self.scores[index : index + 1]))
+
     def arrays(self) -> Iterator[tuple[str, str, NDArray[np.integer]]]:
         """(stage, field, array) in the order of the data flow."""
         for index, layer in enumerate(self.layers):

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fxp_model.errors import InputError
-from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, requantize, signed_width
+from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, parse_precision, requantize, signed_width
 
 LARGEST = 1 << MAX_SHIFT
 
@@ -213,3 +213,52 @@ def test_check_names_array_place_limits_and_value():
         BYTE.check("w", np.array([[0, 1], [128, -129]]))
     with pytest.raises(InputError, match=r"^beta must be -128\.\.127 \(fixed<8,4>\), not -129$"):
         BYTE.check("beta", np.array(-129))
+
+
+@given(formats(), st.sampled_from(Rounding), st.sampled_from(Overflow))
+def test_a_precision_is_the_format_that_wrote_it(fmt, rounding, overflow):
+    assert QFormat.from_string(str(fmt)) == QFormat.from_string(fmt.to_hls4ml()) == fmt
+    assert parse_precision(fmt.to_hls4ml(rounding, overflow)) == (fmt, rounding, overflow)
+    assert parse_precision(fmt.to_hls4ml()) == (fmt, Rounding.TRN, Overflow.WRAP)
+
+
+@pytest.mark.parametrize(
+    ("text", "fmt", "rounding", "overflow"),
+    [
+        ("ap_fixed<16,6,AP_RND,AP_SAT>", QFormat(True, 6, 10), Rounding.RND, Overflow.SAT),
+        ("fixed<16, 6, RND_CONV>", QFormat(True, 6, 10), Rounding.RND_CONV, Overflow.WRAP),
+        ("ap_ufixed<8,0>", QFormat(False, 0, 8), Rounding.TRN, Overflow.WRAP),
+        ("ap_fixed<4,-3>", QFormat(True, -3, 7), Rounding.TRN, Overflow.WRAP),
+        ("ap_int<5>", QFormat(True, 5, 0), Rounding.TRN, Overflow.WRAP),
+        ("uint<4>", QFormat(False, 4, 0), Rounding.TRN, Overflow.WRAP),
+    ],
+)
+def test_precisions_of_hls4ml_are_read(text, fmt, rounding, overflow):
+    assert parse_precision(text) == (fmt, rounding, overflow)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("auto", r"precision must be like ap_fixed<16,6>, not 'auto'"),
+        ("ap_fixed<16>", r"precision must be like ap_fixed<16,6>, not 'ap_fixed<16>'"),
+        ("ap_int<8,2>", r"precision must be like ap_fixed<16,6>, not 'ap_int<8,2>'"),
+        ("ap_int<8,RND>", r"precision must be like ap_fixed<16,6>, not 'ap_int<8,RND>'"),
+        (16, r"precision must be like ap_fixed<16,6>, not 16"),
+        ("ap_fixed<40,6>", r"width of fixed<40,6> must be 1\.\.32 bits, not 40"),
+        ("ap_fixed<8,2,AP_RND_INF>", r"rounding of '.*' must be one of TRN, RND, RND_CONV, not RND_INF"),
+        ("ap_fixed<8,2,AP_RND,AP_SAT_SYM>", r"overflow of '.*' must be one of WRAP, SAT, not SAT_SYM"),
+    ],
+)
+def test_what_is_no_precision_is_refused(text, message):
+    with pytest.raises(InputError, match=f"^{message}$"):
+        parse_precision(text)
+
+
+def test_modes_belong_to_a_precision_and_not_to_a_format():
+    with pytest.raises(
+        InputError, match=r"^format must have no rounding or overflow mode: 'fixed<8,2,RND>'$"
+    ):
+        QFormat.from_string("fixed<8,2,RND>")
+    with pytest.raises(InputError, match=r"^rounding and overflow of a precision must both be given"):
+        QFormat(True, 2, 6).to_hls4ml(Rounding.RND)

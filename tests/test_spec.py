@@ -327,6 +327,16 @@ def test_the_json_form_is_flat_and_named():
     assert table["readout"]["mode"] == "sum"
 
 
+def test_formats_may_be_written_as_hls4ml_writes_them():
+    table = json.loads(json.dumps(NETWORK.to_dict()))
+    for stage in (*table["layers"], table["readout"]):
+        stage |= {"weight": "ap_fixed<8,2>", "membrane": "ap_fixed<16,6,AP_RND,AP_SAT>"}
+        stage["beta_format"] = "ap_ufixed<8,0>"
+    table["layers"][0]["recurrence"]["weight"] = "ap_fixed<8,2>"
+    del table["readout"]["rounding"], table["readout"]["overflow"]
+    assert NetworkSpec.from_dict(table) == NETWORK
+
+
 def damaged(path, value):
     """The JSON form of NETWORK with the item at `path` replaced, or removed when `value` is DELETE."""
     table = json.loads(json.dumps(NETWORK.to_dict()))
@@ -372,6 +382,18 @@ L0 = ("layers", 0)
             None,
             r"network\.layers\[0\]\.reset_mode must be one of zero, subtract, not None",
         ),
+        (
+            (*L0, "weight"),
+            "ap_fixed<8>",
+            r"network\.layers\[0\]\.weight: precision must be like ap_fixed<16,6>, not 'ap_fixed<8>'",
+        ),
+        (
+            (*L0, "membrane"),
+            "ap_fixed<16,6>",
+            r"network\.layers\[0\]\.rounding must be TRN, as network\.layers\[0\]\.membrane says "
+            r"\(ap_fixed<16,6>\), not 'RND'",
+        ),
+        ((*L0, "membrane"), "auto", r"network\.layers\[0\]\.membrane: precision must be .*, not 'auto'"),
         ((*L0, "weight"), 8, r"network\.layers\[0\]\.weight must be an object, not 8"),
         ((*L0, "weight", "signed"), DELETE, r"network\.layers\[0\]\.weight\.signed is missing"),
         (

@@ -45,6 +45,14 @@ def test_equal_runs_have_no_mismatch(trace):
     assert trace.first_mismatch(planted(trace)) is None
 
 
+def test_a_sample_alone_is_its_run_alone():
+    network = random_network(np.random.default_rng(3))
+    counts = random_counts(np.random.default_rng(4), network.spec, STEPS, SAMPLES)
+    for b in range(SAMPLES):
+        alone = run(network, counts[:, b : b + 1])
+        assert alone.first_mismatch(run(network, counts).sample(b)) is None
+
+
 @pytest.mark.parametrize("field", [f.name for f in fields(LayerTrace)])
 @pytest.mark.parametrize("index", [(0, 0, 0), (3, 1, 2), (STEPS - 1, SAMPLES - 1, 2)])
 def test_one_difference_in_a_layer_is_found_where_it_is(trace, field, index):

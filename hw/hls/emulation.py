@@ -1,0 +1,221 @@
+"""Networks in C++, compiled with g++ and run on counts: whole traces, to compare with the golden model."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from hls4ml.model import ModelGraph
+from numpy.typing import NDArray
+
+from fxp_model.errors import InputError
+from fxp_model.network import Network, check_counts
+from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
+
+STANDARD = "-std=c++0x"
+"""What hls4ml's project Tcl compiles with: C++11."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A network in C++.
+
+    network : what it must equal
+    steps : T of its sequences
+    source : file that defines its top function
+    top : name of that function, with its namespace
+    """
+
+    network: Network
+    steps: int
+    source: Path
+    top: str
+
+    @property
+    def namespace(self) -> str:
+        """Prefix of the types ``input_t`` and ``result_t``."""
+        return self.top.rpartition("::")[0] + "::"
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """A program of one or more units."""
+
+    program: Path
+    units: tuple[Unit, ...]
+
+    def run(self, counts: NDArray[np.integer], unit: int = 0) -> Trace:
+        """Trace of `counts` (T, B, n_in), samples one after the other.
+
+        Raises
+        ------
+        InputError
+            If the counts do not fit the network, or their length is not that of the unit.
+        """
+        network, steps = self.units[unit].network, self.units[unit].steps
+        checked = check_counts(network.spec, counts)
+        if len(checked) != steps:
+            raise InputError(f"sequences of this project must have {steps} steps, not {len(checked)}")
+        samples = checked.shape[1]
+        with tempfile.TemporaryDirectory() as folder:
+            given, made = Path(folder) / "counts", Path(folder) / "codes"
+            given.write_bytes(checked.transpose(1, 0, 2).astype(np.uint8).tobytes())
+            command = [str(self.program), str(unit), str(samples), str(given), str(made)]
+            subprocess.run(command, check=True, cwd=self.program.parent)
+            codes = np.fromfile(made, dtype="<i8").reshape(samples, -1)
+        return _trace(network, steps, codes)
+
+
+def missing_tool() -> str | None:
+    """What this machine lacks to compile a project, or None."""
+    return None if shutil.which("g++") else "g++ not found: apt-get install g++"
+
+
+def compile_units(
+    units: Sequence[Unit], program: Path, includes: Sequence[Path], flags: Sequence[str] = ("-O1",)
+) -> Emulation:
+    """Compile `units` into one program.
+
+    Parameters
+    ----------
+    program : Path
+        File to make; the source stays beside it.
+    includes : sequence of Path
+        Folders of ``ap_int.h`` and, where the sources do not lie beside them, of ``nnet_utils``.
+    """
+    program = program.resolve()
+    program.parent.mkdir(parents=True, exist_ok=True)
+    source = program.with_suffix(".cpp")
+    source.write_text(_program(units))
+    command = ["g++", STANDARD, *flags, *(f"-isystem{folder}" for folder in includes)]
+    subprocess.run([*command, "-o", program, source], check=True)
+    return Emulation(program, tuple(units))
+
+
+def write_firmware(graph: ModelGraph) -> Path:
+    """Write only what differs from network to network, and return the file of the top function."""
+    graph.apply_flow(graph.config.backend.get_default_flow())
+    writer = graph.config.backend.writer
+    for part in ("project_dir", "project_cpp", "project_header", "weights", "defines", "parameters"):
+        getattr(writer, f"write_{part}")(graph)
+    return Path(graph.config.get_output_dir()) / "firmware" / f"{graph.config.get_project_name()}.cpp"
+
+
+def _program(units: Sequence[Unit]) -> str:
+    lines = [_HEAD]
+    for unit in units:
+        guards = {
+            guard
+            for file in unit.source.parent.glob("**/*.h")
+            if not {"nnet_utils", "ap_types"} & set(file.parts)
+            for guard in re.findall(r"^#ifndef (\w+_H_)$", file.read_text(), re.MULTILINE)
+        }
+        lines += [f"#undef {guard}" for guard in sorted(guards)] + [f'#include "{unit.source.resolve()}"']
+    lines.append(_RUN)
+    for index, unit in enumerate(units):
+        spec = unit.network.spec
+        sizes = f"{unit.steps}, {spec.n_in}, {spec.n_out}"
+        lines.append(f"    case {index}: return run<{sizes}>({unit.top}, samples, in, out);")
+    lines.append(_TAIL)
+    return "\n".join(lines)
+
+
+def _trace(network: Network, steps: int, codes: NDArray[np.int64]) -> Trace:
+    """The trace of what the program wrote for each sample: stage by stage, then the scores."""
+    spec = network.spec
+    sizes = [steps * layer.n_out * 4 for layer in spec.layers] + [steps * spec.n_out * 2]
+    if codes.shape[1] != sum(sizes) + spec.n_out:
+        raise RuntimeError(f"a sample must give {sum(sizes) + spec.n_out} codes, not {codes.shape[1]}")
+    *blocks, readout, scores = np.split(codes, np.cumsum(sizes), axis=1)
+    layers = []
+    for layer, block in zip(spec.layers, blocks, strict=True):
+        i_syn, i_rec, v_mem, spikes = _fields(block, steps, layer.n_out)
+        layers.append(LayerTrace(i_syn, i_rec, v_mem, spikes.astype(np.uint8)))
+    i_syn, v_mem = _fields(readout, steps, spec.n_out)
+    return Trace(tuple(layers), ReadoutTrace(i_syn, v_mem, scores))
+
+
+def _fields(block: NDArray[np.int64], steps: int, n: int) -> list[NDArray[np.int64]]:
+    """Arrays (T, B, n) of the codes (B, T * n * fields) of a stage."""
+    return list(block.reshape(len(block), steps, n, -1).transpose(3, 1, 0, 2))
+
+
+_HEAD = """\
+#include "ap_fixed.h"
+#include "ap_int.h"
+#include "hls_stream.h"
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <vector>
+"""
+
+_RUN = """\
+typedef unsigned char byte;
+
+template <unsigned STEPS, unsigned N_IN, class in_T, class out_T>
+void sample(void (*top)(hls::stream<in_T> &, hls::stream<out_T> &), const byte *counts, unsigned classes,
+            long long *scores) {
+    hls::stream<in_T> in("in");
+    hls::stream<out_T> out("out");
+    for (unsigned t = 0; t < STEPS; t++) {
+        in_T token;
+        for (unsigned j = 0; j < N_IN; j++)
+            token[j] = counts[t * N_IN + j];
+        in.write(token);
+    }
+    top(in, out);
+    const out_T made = out.read();
+    for (unsigned n = 0; n < classes; n++)
+        scores[n] = made[n].to_int64();
+}
+
+template <unsigned STEPS, unsigned N_IN, class in_T, class out_T>
+void sample(void (*top)(in_T *, out_T *), const byte *counts, unsigned classes, long long *scores) {
+    std::vector<in_T> in(STEPS * N_IN);
+    std::vector<out_T> out(classes);
+    for (unsigned i = 0; i < STEPS * N_IN; i++)
+        in[i] = counts[i];
+    top(&in[0], &out[0]);
+    for (unsigned n = 0; n < classes; n++)
+        scores[n] = out[n].to_int64();
+}
+
+template <unsigned STEPS, unsigned N_IN, unsigned CLASSES, class top_T>
+int run(top_T top, unsigned samples, FILE *in, FILE *out) {
+    nnet::spikeline_watch &watch = nnet::spikeline_watch::get();
+    watch.on = true;
+    std::vector<byte> counts(STEPS * N_IN);
+    long long scores[CLASSES];
+    for (unsigned b = 0; b < samples; b++) {
+        if (fread(&counts[0], 1, counts.size(), in) != counts.size())
+            return 2;
+        for (unsigned stage = 0; stage < watch.codes.size(); stage++)
+            watch.codes[stage].clear();
+        sample<STEPS, N_IN>(top, &counts[0], CLASSES, scores);
+        for (unsigned stage = 0; stage < watch.codes.size(); stage++)
+            fwrite(&watch.codes[stage][0], sizeof(long long), watch.codes[stage].size(), out);
+        fwrite(scores, sizeof(long long), CLASSES, out);
+    }
+    return fclose(out) == 0 ? 0 : 2;
+}
+
+int main(int, char **argv) {
+    const unsigned samples = atoi(argv[2]);
+    FILE *in = fopen(argv[3], "rb"), *out = fopen(argv[4], "wb");
+    if (in == NULL || out == NULL)
+        return 2;
+    switch (atoi(argv[1])) {
+"""
+
+_TAIL = """\
+    }
+    return 2;
+}
+"""

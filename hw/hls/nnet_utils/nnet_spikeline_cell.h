@@ -1,0 +1,174 @@
+#ifndef NNET_SPIKELINE_CELL_H_
+#define NNET_SPIKELINE_CELL_H_
+
+// A hidden layer: leaky integrate-and-fire neurons with a recurrence over axonal delays, none, convolution or dense
+// (fxp_model/NUMERICS.md sections 4 and 5). C++11.
+
+#include "nnet_spikeline.h"
+
+namespace nnet {
+
+struct spikeline_cell_config : spikeline_config {
+    static const spikeline_recurrence recurrence = spikeline_none;
+    static const unsigned kernel_size = 1;     // taps K, odd; 1 where there is no kernel
+    static const unsigned max_delay = 0;
+    static const unsigned n_recurrent = 1;     // taps, or words of dense weights times lanes
+    static const unsigned n_delays = 1;        // n_out, or 1 where there is no recurrence
+    static const unsigned recurrent_bits = 1;  // width of the exact recurrent current
+    static const unsigned recurrent_shift = 0; // from its fraction to that of the sum
+};
+
+// The recurrent current of a dense recurrence, summed before the update; of others, nothing.
+template <typename CONFIG_T, spikeline_recurrence RECURRENCE> struct spikeline_recurrent {
+    template <class rec_T>
+    static void accumulate(const ap_uint<1> *, const typename CONFIG_T::recurrent_t *, rec_T *) {}
+};
+
+template <typename CONFIG_T> struct spikeline_recurrent<CONFIG_T, spikeline_dense> {
+    template <class rec_T>
+    static void accumulate(const ap_uint<1> delayed[CONFIG_T::n_out],
+                           const typename CONFIG_T::recurrent_t recurrent[CONFIG_T::n_recurrent],
+                           rec_T acc[CONFIG_T::words * CONFIG_T::lanes]) {
+        #pragma HLS INLINE
+        spikeline_accumulate<CONFIG_T::n_out, CONFIG_T::words, CONFIG_T::lanes>(delayed, recurrent, acc);
+    }
+};
+
+// One step. `lines` hold the past of every neuron: bit d of line n is its spike of d + 1 steps ago. They are never
+// cleared; bit d of `age` says whether the sample is old enough for such a spike to be its own.
+template <typename CONFIG_T>
+void spikeline_cell_step(bool first, const ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in],
+                         ap_uint<1> spikes[CONFIG_T::n_out],
+                         ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes],
+                         ap_uint<CONFIG_T::max_delay + 1> lines[CONFIG_T::n_out],
+                         const ap_uint<CONFIG_T::max_delay + 1> &age,
+                         const typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],
+                         const typename CONFIG_T::bias_t biases[CONFIG_T::n_out],
+                         const typename CONFIG_T::recurrent_t recurrent[CONFIG_T::n_recurrent],
+                         const typename CONFIG_T::delay_t delays[CONFIG_T::n_delays]) {
+    #pragma HLS INLINE
+    static const unsigned n_out = CONFIG_T::n_out, lanes = CONFIG_T::lanes, words = CONFIG_T::words;
+    static const unsigned taps = CONFIG_T::kernel_size, pad = (taps - 1) / 2;
+    typedef ap_int<CONFIG_T::recurrent_bits> rec_t;
+
+    ap_int<CONFIG_T::accumulator_bits> acc[words * lanes];
+    #pragma HLS ARRAY_PARTITION variable=acc complete
+    spikeline_accumulate<CONFIG_T::n_in, words, lanes>(in, weights, acc);
+
+    // Delayed spikes, with `pad` zeros before the first neuron and after the last.
+    ap_uint<1> delayed[words * lanes + taps - 1];
+    #pragma HLS ARRAY_PARTITION variable=delayed complete
+TapLoop:
+    for (unsigned i = 0; i < words * lanes + taps - 1; i++) {
+        #pragma HLS UNROLL
+        delayed[i] = 0;
+        if (CONFIG_T::recurrence != spikeline_none && i >= pad && i < pad + n_out)
+            delayed[i] = lines[i - pad][delays[i - pad]] & age[delays[i - pad]];
+    }
+
+    rec_t rec_acc[words * lanes];
+    #pragma HLS ARRAY_PARTITION variable=rec_acc complete
+    spikeline_recurrent<CONFIG_T, CONFIG_T::recurrence>::accumulate(delayed, recurrent, rec_acc);
+
+    // The update, `lanes` neurons per cycle. A window of lanes + taps - 1 delayed spikes slides along with it.
+UpdateLoop:
+    for (unsigned w = 0; w < words; w++) {
+        #pragma HLS PIPELINE II=1
+    LaneLoop:
+        for (unsigned l = 0; l < lanes; l++) {
+            #pragma HLS UNROLL
+            const unsigned n = w * lanes + l;
+            if (n < n_out) {
+                rec_t rec = 0;
+                if (CONFIG_T::recurrence == spikeline_dense)
+                    rec = rec_acc[n];
+                if (CONFIG_T::recurrence == spikeline_conv) {
+                KernelLoop:
+                    for (unsigned k = 0; k < taps; k++) {
+                        #pragma HLS UNROLL
+                        if (delayed[l + k] != 0)
+                            rec += recurrent[k];
+                    }
+                }
+                const ap_int<CONFIG_T::membrane_bits> before = first ? ap_int<CONFIG_T::membrane_bits>(0) : v[n];
+                const ap_int<CONFIG_T::membrane_bits> v_mem =
+                    spikeline_integrate<CONFIG_T>(before, acc[n], biases[n], rec, CONFIG_T::recurrent_shift);
+                v[n] = spikeline_fire<CONFIG_T>(v_mem, spikes[n]);
+#ifndef __SYNTHESIS__
+                if (spikeline_watch::get().on) {
+                    spikeline_watch::add(CONFIG_T::stage, spikeline_current<CONFIG_T>(acc[n], biases[n]));
+                    spikeline_watch::add(CONFIG_T::stage, rec.to_int64() << CONFIG_T::recurrent_shift);
+                    spikeline_watch::add(CONFIG_T::stage, v_mem.to_int64());
+                    spikeline_watch::add(CONFIG_T::stage, spikes[n].to_int64());
+                }
+#endif
+            }
+        }
+    SlideLoop:
+        for (unsigned i = 0; i < words * lanes + taps - 1; i++) {
+            #pragma HLS UNROLL
+            delayed[i] = i + lanes < words * lanes + taps - 1 ? delayed[i + lanes] : ap_uint<1>(0);
+        }
+    }
+
+    // All lines together, once per step: one tap each, no reset, and so shift registers in LUTs.
+ShiftLoop:
+    for (unsigned n = 0; n < n_out; n++) {
+        #pragma HLS UNROLL
+        lines[n] = (lines[n] << 1) | spikes[n];
+    }
+}
+
+// io_stream: a token of all inputs per step in, a token of all spikes per step out.
+template <class data_T, class res_T, typename CONFIG_T>
+void spikeline_cell(hls::stream<data_T> &data, hls::stream<res_T> &res,
+                    typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],
+                    typename CONFIG_T::bias_t biases[CONFIG_T::n_out],
+                    typename CONFIG_T::recurrent_t recurrent[CONFIG_T::n_recurrent],
+                    typename CONFIG_T::delay_t delays[CONFIG_T::n_delays]) {
+    ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes];
+    static ap_uint<CONFIG_T::max_delay + 1> lines[CONFIG_T::n_out];
+    ap_uint<CONFIG_T::max_delay + 1> age = 0;
+    ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in];
+    ap_uint<1> spikes[CONFIG_T::n_out];
+    #pragma HLS ARRAY_PARTITION variable=v cyclic factor=CONFIG_T::lanes
+    #pragma HLS ARRAY_PARTITION variable=lines complete
+    #pragma HLS ARRAY_PARTITION variable=in complete
+    #pragma HLS ARRAY_PARTITION variable=spikes complete
+    #pragma HLS ARRAY_PARTITION variable=delays complete
+StepLoop:
+    for (unsigned t = 0; t < CONFIG_T::n_steps; t++) {
+        const data_T token = data.read();
+        for (unsigned j = 0; j < CONFIG_T::n_in; j++) {
+            #pragma HLS UNROLL
+            in[j] = token[j];
+        }
+        spikeline_cell_step<CONFIG_T>(t == 0, in, spikes, v, lines, age, weights, biases, recurrent, delays);
+        age = (age << 1) | ap_uint<CONFIG_T::max_delay + 1>(1);
+        res_T out;
+        for (unsigned n = 0; n < CONFIG_T::n_out; n++) {
+            #pragma HLS UNROLL
+            out[n] = spikes[n];
+        }
+        res.write(out);
+    }
+}
+
+// io_parallel: whole sequences as arrays (T, N). To simulate; hardware wants streams.
+template <class data_T, class res_T, typename CONFIG_T>
+void spikeline_cell(data_T data[CONFIG_T::n_steps * CONFIG_T::n_in], res_T res[CONFIG_T::n_steps * CONFIG_T::n_out],
+                    typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],
+                    typename CONFIG_T::bias_t biases[CONFIG_T::n_out],
+                    typename CONFIG_T::recurrent_t recurrent[CONFIG_T::n_recurrent],
+                    typename CONFIG_T::delay_t delays[CONFIG_T::n_delays]) {
+    hls::stream<array<data_T, CONFIG_T::n_in> > in;
+    hls::stream<array<res_T, CONFIG_T::n_out> > out;
+    spikeline_to_stream<CONFIG_T::n_steps, CONFIG_T::n_in>(data, in);
+    spikeline_cell<array<data_T, CONFIG_T::n_in>, array<res_T, CONFIG_T::n_out>, CONFIG_T>(in, out, weights, biases,
+                                                                                           recurrent, delays);
+    spikeline_from_stream<CONFIG_T::n_steps, CONFIG_T::n_out>(out, res);
+}
+
+} // namespace nnet
+
+#endif

@@ -1,0 +1,159 @@
+"""An artifact as a project for Vitis or Vivado HLS: a folder. Same input, same bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.artifact import Artifact
+from fxp_model.errors import InputError
+from fxp_model.files import replacing
+from fxp_model.network import run
+from fxp_model.trace import Trace
+from hw.hls import shell
+from hw.hls.emulation import Emulation, Unit, compile_units
+from hw.hls.graph import check_steps, model_graph
+from hw.protocol import Beat, encode_result, encode_sample
+
+_MARK = "check.sh"
+_EMULATED = Path(__file__).resolve().parent / "emulated"
+_COMMANDS = {
+    "Vitis": "vitis-run --tcl build_prj.tcl --mode hls     # C simulation, synthesis, co-simulation",
+    "Vivado": 'vivado_hls -f build_prj.tcl "reset=1"        # C simulation, synthesis, co-simulation',
+}
+
+
+def generate(
+    artifact: Artifact,
+    name: str,
+    out: Path,
+    backend: str = "Vitis",
+    lanes: int | None = None,
+    steps: int | None = None,
+    **options: Any,
+) -> None:
+    """Write the project `name` of `artifact` into the folder `out`, whole or not at all.
+
+    The artifact's stimulus becomes golden vectors.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Of a sequence; those of the stimulus when absent, else that is cut, or filled with silence.
+    backend, lanes, options
+        Of `hw.hls.graph.model_graph`.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit, or `out` holds something else.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.ASCII):
+        raise InputError(f"name of a project must be letters, digits and _, not {name!r}")
+    if out.exists() and not (out.is_dir() and ((out / _MARK).is_file() or not any(out.iterdir()))):
+        raise InputError(f"{out} exists and is not an earlier project; name another folder")
+    network, stimulus = artifact.network, artifact.stimulus
+    if steps is not None:
+        check_steps(steps)
+        stimulus = np.pad(stimulus[:steps], ((0, max(0, steps - len(stimulus))), (0, 0), (0, 0)))
+    steps, samples, _ = stimulus.shape
+    with replacing(out) as folder:
+        graph = model_graph(network, steps, folder, f"{name}_network", backend, "io_stream", lanes, **options)
+        with redirect_stdout(StringIO()):
+            graph.write()
+        _settle(folder, name, artifact.sha256[:8])
+        texts = {
+            "name": name,
+            "guard": name.upper(),
+            # Vivado HLS wants side channels of a bit at least
+            "side": 0 if backend == "Vitis" else 1,
+            "backend": backend,
+            "command": _COMMANDS[backend],
+            "artifact": artifact.name,
+            "sha256": artifact.sha256,
+            "steps": steps,
+            "samples": samples,
+            "n_in": network.spec.n_in,
+            "input_bits": network.spec.layers[0].input_bits,
+            "classes": network.spec.n_out,
+            "stages": "\n".join(_stages(graph)),
+        }
+        trace = run(network, stimulus)
+        codes = list(_codes(trace))
+        for file, text in (
+            (f"firmware/{name}.h", shell.HEADER),
+            (f"firmware/{name}.cpp", shell.SOURCE),
+            (f"{name}_test.cpp", shell.TESTBENCH),
+            (_MARK, shell.CHECK),
+            ("README.md", shell.README),
+        ):
+            (folder / file).write_text(text.format(**texts, codes=len(codes)))
+        for header in _EMULATED.glob("*.h"):
+            (folder / "firmware" / "ap_types" / header.name).write_text(header.read_text())
+        data = folder / "tb_data"
+        beats = [beat for b in range(samples) for beat in encode_sample(stimulus[:, b])]
+        (data / "stimulus.dat").write_text(_lines(beats))
+        answers = [beat for scores in trace.scores for beat in encode_result(scores)]
+        (data / "expected.dat").write_text(_lines(answers))
+        (data / "codes.dat").write_text("".join(f"{code}\n" for code in codes))
+
+
+def emulation(project: Path, name: str, artifact: Artifact, steps: int, program: Path) -> Emulation:
+    """The network of the project `name` in the folder `project`, compiled to give whole traces."""
+    firmware = project.resolve() / "firmware"
+    unit = Unit(artifact.network, steps, firmware / f"{name}_network.cpp", f"{name}_network")
+    weights = f'-DWEIGHTS_DIR="{firmware / "weights"}"'
+    return compile_units([unit], program, [firmware / "ap_types", firmware], ["-O2", "-w", weights])
+
+
+def _settle(folder: Path, name: str, stamp: str) -> None:
+    """Name the shell as the top, and take out what differs from one run to the next."""
+    _substitute(folder / "project.tcl", rf'"{name}_network"', f'"{name}"')
+    _substitute(folder / "build_lib.sh", r"^LIB_STAMP=.*$", f"LIB_STAMP={stamp}")
+    _substitute(folder / "hls4ml_config.yml", r"^Stamp: .*$", f"Stamp: '{stamp}'")
+    _substitute(folder / "hls4ml_config.yml", r"^OutputDir: .*$", "OutputDir: .")
+    # only the top function has an interface; here that is the shell
+    _substitute(folder / "firmware" / f"{name}_network.cpp", r"^ *#pragma HLS INTERFACE .*\n", "")
+    (folder / f"{name}_network_test.cpp").unlink()
+
+
+def _substitute(file: Path, pattern: str, text: str) -> None:
+    changed, times = re.subn(pattern, text, file.read_text(), flags=re.MULTILINE)
+    if times != 1:
+        raise RuntimeError(f"{file.name}: {pattern} must be there once, not {times} times: not hls4ml 1.3?")
+    file.write_text(changed)
+
+
+def _codes(trace: Trace) -> Iterator[int]:
+    """What a testbench watches of the first sample, in its order."""
+    stages: list[list[NDArray[np.integer]]] = [
+        [layer.i_syn, layer.i_rec, layer.v_mem, layer.spikes] for layer in trace.layers
+    ]
+    stages.append([trace.readout.i_syn, trace.readout.v_mem])
+    for arrays in stages:
+        yield from np.stack([array[:, 0].astype(np.int64) for array in arrays], axis=-1).ravel().tolist()
+
+
+def _lines(beats: list[Beat]) -> str:
+    return "".join(f"{beat.tdata} {int(beat.tlast)}\n" for beat in beats)
+
+
+def _stages(graph: Any) -> Iterator[str]:
+    """A row of the README for each stage."""
+    for layer in graph.get_layers():
+        if layer.class_name == "Input":
+            continue
+        get = layer.get_attr
+        n_in, n_out, words, lanes = (get(key) for key in ("n_in", "n_out", "words", "lanes"))
+        dense = get("recurrence") == "dense"
+        width = lanes * get("weight_bits")
+        rows = n_in + (n_out if dense else 0)
+        cells = (layer.name, n_in, n_out, lanes, words, rows * words * width, width, (rows + 1) * words)
+        yield f"| {' | '.join(map(str, cells))} |"

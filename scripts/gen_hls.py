@@ -1,0 +1,117 @@
+"""Generate an HLS project of a trained network by hls4ml, and check its C++ against the golden model."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fxp_model import network as golden
+from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.errors import InputError
+from fxp_model.pretrained import add_artifact_argument
+from hw.build import module_name
+from hw.config import DEFAULT_PRESET, PRESETS
+
+BACKENDS = ("Vitis", "Vivado")
+BATCH = 8
+
+
+def check(
+    artifact: Artifact, name: str, project: Path, steps: int, source: str, split: str, clips: int
+) -> dict[str, Any]:
+    """Run the testbench, then clips of a split through the compiled network; figures, or where it differs."""
+    from fxp_model.data import frames_for
+    from hw.hls.emulation import missing_tool
+    from hw.hls.project import emulation
+
+    missing = missing_tool()
+    if missing is not None:
+        raise InputError(missing)
+    frames = frames_for(artifact, source, split)
+    bench = subprocess.run(["sh", project / "check.sh"], capture_output=True, text=True)
+    figures: dict[str, Any] = {"testbench": bench.stdout.strip().splitlines()[-1] if bench.stdout else ""}
+    if bench.returncode != 0:
+        return figures | {"mismatch": f"testbench: {bench.stdout}{bench.stderr}".strip()}
+    started = time.perf_counter()
+    program = emulation(project, name, artifact, steps, project / "csim" / "trace")
+    figures["compile_seconds"] = round(time.perf_counter() - started, 1)
+    # spread over the split, which is sorted by class
+    chosen = np.linspace(0, len(frames.lengths) - 1, min(clips, len(frames.lengths))).astype(int)
+    seconds = 0.0
+    for part in tqdm(np.split(chosen, range(BATCH, len(chosen), BATCH)), desc=split, unit="batch"):
+        for length in np.unique(frames.lengths[part]):
+            group = part[frames.lengths[part] == length]
+            counts = frames.counts[:length, group]
+            started = time.perf_counter()
+            trace = program.run(counts)
+            seconds += time.perf_counter() - started
+            mismatch = golden.run(artifact.network, counts).first_mismatch(trace)
+            if mismatch is not None:
+                return figures | {"mismatch": f"{split} clips {group.tolist()}: {mismatch}"}
+    return figures | {
+        "split": split,
+        "clips": len(chosen),
+        "equal": "every current, membrane, spike and score",
+        "seconds_per_clip": round(seconds / len(chosen), 4),
+    }
+
+
+def main() -> int:
+    """Parse the arguments, generate, check."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_artifact_argument(parser)
+    parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>-hls)")
+    parser.add_argument("--name", help="top function (default: from the artifact's name)")
+    parser.add_argument("--backend", choices=BACKENDS, default="Vitis", help="%(default)s")
+    parser.add_argument(
+        "--lanes",
+        type=int,
+        default=PRESETS[DEFAULT_PRESET].lanes,
+        help="neurons per cycle of every stage; hls4ml's ReuseFactor follows (%(default)s)",
+    )
+    parser.add_argument("--steps", type=int, help="of a sequence (default: those of the artifact's stimulus)")
+    parser.add_argument("--part", default="xcvu13p-flga2577-2-e", help="%(default)s")
+    parser.add_argument("--clock-period", type=float, default=5, metavar="NS", help="%(default)s")
+    parser.add_argument(
+        "--check", metavar="DATA", help="folder of a data set, or 'synthetic': compare its clips"
+    )
+    parser.add_argument("--split", default="val", help="of --check (%(default)s)")
+    parser.add_argument("--clips", type=int, default=200, help="of --check (%(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
+    args = parser.parse_args()
+    artifact = load_artifact(args.artifact)
+    if args.clips < 1:
+        raise InputError(f"--clips must be at least 1, not {args.clips}")
+    try:
+        from hw.hls.project import generate
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} not found: pip install 'spikeline[hls]'") from None
+    name = args.name or module_name(artifact)
+    out = args.out or Path("build") / f"{name}-hls"
+    options = {"part": args.part, "clock_period": args.clock_period}
+    steps = len(artifact.stimulus) if args.steps is None else args.steps
+    generate(artifact, name, out, args.backend, args.lanes, steps, **options)
+    figures: dict[str, Any] = {"project": str(out), "backend": args.backend}
+    if args.check:
+        figures |= check(artifact, name, out, steps, args.check, args.split, args.clips)
+    mismatch = figures.pop("mismatch", None)
+    if mismatch is not None:
+        print(f"gen_hls.py: {mismatch}", file=sys.stderr)
+        return 1
+    if args.json:
+        write_json(args.json, figures)
+    else:
+        print("\n".join(f"{key:20}{value}" for key, value in figures.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

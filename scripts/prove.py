@@ -1,0 +1,174 @@
+"""One network, six forms, the same integers: torch, golden model, engine, RTL under two simulators, HLS C++.
+
+Every form runs the same clips and is compared with the golden model: every current, membrane, spike and
+score, of the RTL every membrane, spike, score and cycle. The golden model itself is compared with a run of
+each clip beside another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model import network as golden
+from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.errors import InputError
+from fxp_model.pretrained import add_artifact_argument
+from fxp_model.trace import Trace
+from hw.options import add_width_options, config_of
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
+
+Clip = NDArray[np.integer]
+Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
+"""Runs clips (T, 1, n_in); None when all is equal, else the first mismatch. ImportError: not installed."""
+
+
+def differing(clips: list[Clip], artifact: Artifact, run_clip: Callable[[Clip], Trace]) -> str | None:
+    """Where traces by `run_clip` first differ from the golden model's."""
+    for index, counts in enumerate(clips):
+        mismatch = golden.run(artifact.network, counts).first_mismatch(run_clip(counts))
+        if mismatch is not None:
+            return f"clip {index}: {mismatch}"
+    return None
+
+
+def by_torch(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
+    """PyTorch in eval mode."""
+    from fxp_model.qat.evaluate import run as run_torch
+
+    return differing(clips, artifact, lambda counts: run_torch(artifact.network, counts))
+
+
+def by_golden(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
+    """The golden model, beside the same clip backwards."""
+
+    def beside(counts: Clip) -> Trace:
+        both = golden.run(artifact.network, np.concatenate([counts[::-1], counts], axis=1))
+        return both.sample(1)
+
+    return differing(clips, artifact, beside)
+
+
+def by_engine(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
+    """The compiled engine."""
+    from fxp_model.engine import Engine
+
+    return differing(clips, artifact, Engine(artifact.network).trace)
+
+
+def by_rtl(sim: str) -> Form:
+    """The core under the simulator `sim`, with random stalls and at full rate."""
+
+    def form(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
+        from tb.cosim import cosimulate
+        from tb.runner import BenchFailure, Workspace, missing_tool
+
+        missing = missing_tool(sim)
+        if missing is not None:
+            raise ImportError(missing)
+        lengths = np.array([len(clip) for clip in clips])
+        padded = [np.pad(clip, ((0, lengths.max() - len(clip)), (0, 0), (0, 0))) for clip in clips]
+        counts, config = np.concatenate(padded, axis=1), config_of(args, artifact.network.spec)
+        runs = Path(tempfile.mkdtemp(prefix="run-", dir=args.out))
+        try:
+            workspace = Workspace(args.out / "builds", runs)
+            cosimulate(args.artifact, config, counts, lengths, len(clips), sim, workspace)
+        except BenchFailure as failure:
+            return f"{failure} (kept in {runs})"
+        shutil.rmtree(runs)
+        return None
+
+    return form
+
+
+def by_hls(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
+    """The C++ of the project that hls4ml writes, compiled with g++: one project per length of a clip."""
+    from hw.hls.emulation import Emulation, missing_tool
+    from hw.hls.project import emulation, generate
+
+    missing = missing_tool()
+    if missing is not None:
+        raise ImportError(missing)
+    lanes = max(stage.lanes for stage in config_of(args, artifact.network.spec).stages)
+    programs: dict[int, Emulation] = {}
+    for steps in sorted({len(clip) for clip in clips}):
+        project = args.out / f"hls-{steps}"
+        generate(artifact, "network", project, lanes=lanes, steps=steps)
+        programs[steps] = emulation(project, "network", artifact, steps, project / "csim" / "trace")
+    return differing(clips, artifact, lambda counts: programs[len(counts)].run(counts))
+
+
+FORMS: dict[str, Form] = {
+    "torch": by_torch,
+    "golden": by_golden,
+    "engine": by_engine,
+    "rtl-verilator": by_rtl("verilator"),
+    "rtl-icarus": by_rtl("icarus"),
+    "hls": by_hls,
+}
+
+
+def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) -> Iterator[Clip]:
+    """Clips (T, 1, n_in), each of its own length, spread over a split or over the artifact's stimulus."""
+    counts, lengths = artifact.stimulus, np.full(artifact.stimulus.shape[1], len(artifact.stimulus))
+    if data is not None:
+        from fxp_model.data import frames_for
+
+        frames = frames_for(artifact, data, split)
+        counts, lengths = frames.counts, frames.lengths
+    for index in np.linspace(0, len(lengths) - 1, min(wanted, len(lengths))).astype(int):
+        yield counts[: lengths[index], index : index + 1]
+
+
+def main() -> int:
+    """Parse the arguments, run every form, print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_artifact_argument(parser)
+    parser.add_argument(
+        "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
+    )
+    parser.add_argument("--split", default="val", help="%(default)s")
+    parser.add_argument("--clips", type=int, default=1, help="%(default)s")
+    parser.add_argument(
+        "--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="(default: all of them)"
+    )
+    add_width_options(parser)
+    parser.add_argument("--out", type=Path, default=Path("build/prove"), help="work folder (%(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
+    args = parser.parse_args()
+    if args.clips < 1:
+        raise InputError(f"--clips must be at least 1, not {args.clips}")
+    artifact = load_artifact(args.artifact)
+    config_of(args, artifact.network.spec)
+    clips = list(chosen_clips(artifact, args.data, args.split, args.clips))
+    args.out = args.out.resolve()
+    args.out.mkdir(parents=True, exist_ok=True)
+    forms: dict[str, Any] = {}
+    for name in args.forms:
+        started = time.perf_counter()
+        try:
+            mismatch = FORMS[name](artifact, clips, args)
+            result = "equal" if mismatch is None else mismatch
+        except ImportError as error:
+            result = f"not run: {error}"
+        forms[name] = {"result": result, "seconds": round(time.perf_counter() - started, 1)}
+        if args.json != "-":
+            print(f"{name:15}{result}", flush=True)
+    if args.json:
+        write_json(args.json, {"artifact": artifact.name, "clips": len(clips), "forms": forms})
+    return 0 if all(form["result"] == "equal" for form in forms.values()) else 1
+
+
+if __name__ == "__main__":
+    run(main)
