@@ -57,6 +57,22 @@ def test_the_script_gives_the_cycles_of_the_golden_model(folder: Path, preset: s
     assert HardwareConfig.from_dict(summary["hardware"]) == config
 
 
+def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -> None:
+    def summary(recurrence: str) -> dict:
+        command = [sys.executable, "scripts/latency.py", "--data", str(folder), "--recurrence", recurrence]
+        command += ["--preset", "fast", "--json", "-"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    conv, none, dense = (summary(recurrence) for recurrence in ("conv", "none", "dense"))
+    # noise keeps the first layer busy, so that its clips may take as long either way
+    assert conv["cycles_mean"] == none["cycles_mean"] <= dense["cycles_mean"]
+    spikes = conv["events_mean"][
+        "layer1"
+    ]  # the spikes of layer0; those of the last steps stay in their lines
+    assert 0 < dense["events_mean"]["layer0.recurrent"] <= spikes
+
+
 def test_the_script_draws_a_histogram(folder: Path) -> None:
     command = [sys.executable, "scripts/latency.py", "--data", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
