@@ -19,6 +19,7 @@ from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from hw.build import module_name
 from hw.config import DEFAULT_PRESET, PRESETS
+from hw.hls.report import read_report, render
 
 BACKENDS = ("Vitis", "Vivado")
 BATCH = 8
@@ -85,8 +86,21 @@ def main() -> int:
     )
     parser.add_argument("--split", default="val", help="of --check (%(default)s)")
     parser.add_argument("--clips", type=int, default=200, help="of --check (%(default)s)")
+    parser.add_argument(
+        "--report", type=Path, metavar="PROJECT", help="only print what the synthesis of a project reports"
+    )
+    parser.add_argument(
+        "--rtl", type=Path, metavar="BUILD", help="of --report: a build of gen_hw.py beside it"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
     args = parser.parse_args()
+    if args.report is not None:
+        report = read_report(args.report)
+        if args.json:
+            write_json(args.json, report)
+        else:
+            print(render(report, args.rtl), end="")
+        return 0
     artifact = load_artifact(args.artifact)
     if args.clips < 1:
         raise InputError(f"--clips must be at least 1, not {args.clips}")

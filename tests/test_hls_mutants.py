@@ -47,7 +47,7 @@ MUTANTS = (
     Mutant("last neuron not heard", CELL, "i < pad + n_out)", "i + 1 < pad + n_out)", "conv"),
     Mutant("edges are spikes", CELL, "delayed[i] = 0;", "delayed[i] = 1;", "conv"),
     Mutant("window stands still", CELL, "? delayed[i + lanes]", "? delayed[i]", "conv"),
-    Mutant("dense rows shifted", CELL, "rec = rec_acc[n]", "rec = rec_acc[n ? n - 1 : 0]", "dense"),
+    Mutant("dense rows shifted", CELL, "return acc[n]", "return acc[n ? n - 1 : 0]", "dense"),
     Mutant("no fire at equality", COMMON, "spike = v >= v_th", "spike = v > v_th", "conv"),
     Mutant("reset exchanged", COMMON, "CONFIG_T::reset ==", "CONFIG_T::reset !=", "conv"),
     Mutant("bias forgotten", COMMON, "(sum_t(bias) <<", "(sum_t(0) <<", "conv"),

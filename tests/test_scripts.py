@@ -32,6 +32,7 @@ USAGE_ERRORS = [
     ("gen_hls.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("gen_hls.py", ("--lanes", "0", "--out", "OUT"), "lanes must be a positive integer, not 0"),
     ("gen_hls.py", ("--name", "a-b", "--out", "OUT"), "name of a project must be letters, digits and _, not"),
+    ("gen_hls.py", ("--report", "tests"), "tests/project.tcl must name the project: tests is no HLS project"),
     ("gen_hls.py", ("--clips", "0"), "--clips must be at least 1, not 0"),
     ("prove.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("prove.py", ("--clips", "0"), "--clips must be at least 1, not 0"),

@@ -18,19 +18,54 @@ struct spikeline_cell_config : spikeline_config {
     static const unsigned recurrent_shift = 0; // from its fraction to that of the sum
 };
 
-// The recurrent current of a dense recurrence, summed before the update; of others, nothing.
+// The recurrent current of neuron n, at place l of the window. `accumulate` runs before the update.
 template <typename CONFIG_T, spikeline_recurrence RECURRENCE> struct spikeline_recurrent {
-    template <class rec_T>
-    static void accumulate(const ap_uint<1> *, const typename CONFIG_T::recurrent_t *, rec_T *) {}
+    typedef ap_int<CONFIG_T::recurrent_bits> rec_t;
+
+    static void accumulate(const ap_uint<1> *, const typename CONFIG_T::recurrent_t *, rec_t *) {}
+
+    static rec_t current(const ap_uint<1> *, unsigned, const typename CONFIG_T::recurrent_t *, const rec_t *, unsigned) {
+        return 0;
+    }
 };
 
+// K taps on the window.
+template <typename CONFIG_T> struct spikeline_recurrent<CONFIG_T, spikeline_conv> {
+    typedef ap_int<CONFIG_T::recurrent_bits> rec_t;
+
+    static void accumulate(const ap_uint<1> *, const typename CONFIG_T::recurrent_t *, rec_t *) {}
+
+    static rec_t current(const ap_uint<1> delayed[CONFIG_T::words * CONFIG_T::lanes + CONFIG_T::kernel_size - 1], unsigned l,
+                         const typename CONFIG_T::recurrent_t recurrent[CONFIG_T::n_recurrent], const rec_t *, unsigned) {
+        #pragma HLS INLINE
+        #pragma HLS ARRAY_PARTITION variable=recurrent complete
+        static const unsigned taps = CONFIG_T::kernel_size;
+        rec_t rec = 0;
+    KernelLoop:
+        for (unsigned k = 0; k < taps; k++) {
+            #pragma HLS UNROLL
+            if (delayed[l + k] != 0)
+                rec += recurrent[k];
+        }
+        return rec;
+    }
+};
+
+// A second accumulation, of delayed spikes and N x N weights.
 template <typename CONFIG_T> struct spikeline_recurrent<CONFIG_T, spikeline_dense> {
-    template <class rec_T>
+    typedef ap_int<CONFIG_T::recurrent_bits> rec_t;
+
     static void accumulate(const ap_uint<1> delayed[CONFIG_T::n_out],
                            const typename CONFIG_T::recurrent_t recurrent[CONFIG_T::n_recurrent],
-                           rec_T acc[CONFIG_T::words * CONFIG_T::lanes]) {
+                           rec_t acc[CONFIG_T::words * CONFIG_T::lanes]) {
         #pragma HLS INLINE
         spikeline_accumulate<CONFIG_T::n_out, CONFIG_T::words, CONFIG_T::lanes>(delayed, recurrent, acc);
+    }
+
+    static rec_t current(const ap_uint<1> *, unsigned, const typename CONFIG_T::recurrent_t *,
+                         const rec_t acc[CONFIG_T::words * CONFIG_T::lanes], unsigned n) {
+        #pragma HLS INLINE
+        return acc[n];
     }
 };
 
@@ -49,7 +84,8 @@ void spikeline_cell_step(bool first, const ap_uint<CONFIG_T::input_bits> in[CONF
     #pragma HLS INLINE
     static const unsigned n_out = CONFIG_T::n_out, lanes = CONFIG_T::lanes, words = CONFIG_T::words;
     static const unsigned taps = CONFIG_T::kernel_size, pad = (taps - 1) / 2;
-    typedef ap_int<CONFIG_T::recurrent_bits> rec_t;
+    typedef spikeline_recurrent<CONFIG_T, CONFIG_T::recurrence> recurrence_t;
+    typedef typename recurrence_t::rec_t rec_t;
 
     ap_int<CONFIG_T::accumulator_bits> acc[words * lanes];
     #pragma HLS ARRAY_PARTITION variable=acc complete
@@ -68,7 +104,7 @@ TapLoop:
 
     rec_t rec_acc[words * lanes];
     #pragma HLS ARRAY_PARTITION variable=rec_acc complete
-    spikeline_recurrent<CONFIG_T, CONFIG_T::recurrence>::accumulate(delayed, recurrent, rec_acc);
+    recurrence_t::accumulate(delayed, recurrent, rec_acc);
 
     // The update, `lanes` neurons per cycle. A window of lanes + taps - 1 delayed spikes slides along with it.
 UpdateLoop:
@@ -79,17 +115,7 @@ UpdateLoop:
             #pragma HLS UNROLL
             const unsigned n = w * lanes + l;
             if (n < n_out) {
-                rec_t rec = 0;
-                if (CONFIG_T::recurrence == spikeline_dense)
-                    rec = rec_acc[n];
-                if (CONFIG_T::recurrence == spikeline_conv) {
-                KernelLoop:
-                    for (unsigned k = 0; k < taps; k++) {
-                        #pragma HLS UNROLL
-                        if (delayed[l + k] != 0)
-                            rec += recurrent[k];
-                    }
-                }
+                const rec_t rec = recurrence_t::current(delayed, l, recurrent, rec_acc, n);
                 const ap_int<CONFIG_T::membrane_bits> before = first ? ap_int<CONFIG_T::membrane_bits>(0) : v[n];
                 const ap_int<CONFIG_T::membrane_bits> v_mem =
                     spikeline_integrate<CONFIG_T>(before, acc[n], biases[n], rec, CONFIG_T::recurrent_shift);
@@ -136,6 +162,7 @@ void spikeline_cell(hls::stream<data_T> &data, hls::stream<res_T> &res,
     #pragma HLS ARRAY_PARTITION variable=in complete
     #pragma HLS ARRAY_PARTITION variable=spikes complete
     #pragma HLS ARRAY_PARTITION variable=delays complete
+    #pragma HLS ARRAY_PARTITION variable=biases cyclic factor=CONFIG_T::lanes
 StepLoop:
     for (unsigned t = 0; t < CONFIG_T::n_steps; t++) {
         const data_T token = data.read();

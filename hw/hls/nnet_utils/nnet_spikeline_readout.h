@@ -82,6 +82,7 @@ void spikeline_readout(hls::stream<data_T> &data, hls::stream<res_T> &res,
     #pragma HLS ARRAY_PARTITION variable=v cyclic factor=CONFIG_T::lanes
     #pragma HLS ARRAY_PARTITION variable=in complete
     #pragma HLS ARRAY_PARTITION variable=scores complete
+    #pragma HLS ARRAY_PARTITION variable=biases cyclic factor=CONFIG_T::lanes
 StepLoop:
     for (unsigned t = 0; t < CONFIG_T::n_steps; t++) {
         const data_T token = data.read();
