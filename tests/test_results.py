@@ -1,6 +1,8 @@
 """Committed figures still say what the README says."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,38 @@ def test_the_readme_shows_the_bench():
     for name in ("published_dense_s", "published_conv_s", "gru_s"):
         assert f"{times[name] * 1e3:.1f} ({times[name] / times['engine_s']:.0f} x)" in readme
     assert f"| engine | {times['engine_s'] * 1e3:.3f} |" in readme
+
+
+HARDWARE = {
+    path.stem: json.loads(path.read_text())
+    for path in sorted((ROOT / "scripts" / "results" / "hardware").glob("*.json"))
+}
+
+
+def test_the_readme_shows_the_synthesised_cores():
+    done = subprocess.run(
+        [sys.executable, "scripts/hardware_table.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    readme = (ROOT / "README.md").read_text()
+    shown = readme.partition("<!-- hardware -->\n")[2].partition("<!-- end of hardware -->")[0]
+    assert shown == done.stdout
+
+
+def test_balanced_is_smaller_than_spiker_plus():
+    """18,268 LUTs and 51 block RAMs (arXiv 2401.01141)."""
+    core = HARDWARE["balanced-xilinx7"]
+    assert core["lut"] < 18268
+    assert core["bram36"] <= 51
+
+
+def test_the_convolution_is_almost_free():
+    none, conv, dense = (
+        HARDWARE[name] for name in ("balanced-none-xilinx7", "balanced-xilinx7", "balanced-dense-xilinx7")
+    )
+    assert conv["lut"] - none["lut"] < 2 * 1500
+    assert conv["bram36"] == none["bram36"]
+    readme = (ROOT / "README.md").read_text()
+    for core in (none, conv, dense):
+        assert f" | {core['lut']:,} | " in readme
+    assert f"{(conv['lut'] - none['lut'] + 1) // 2:,} LUTs per layer" in readme
+    assert f"{(dense['lut'] - none['lut']) // 2:,} LUTs per" in readme
