@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec
 
-
-@dataclass(frozen=True)
-class Preset:
-    """Widths of every stage, clipped to its neurons and inputs."""
-
-    lanes: int
-    update_lanes: int
-    events_per_cycle: int
-    use_dsp: bool
-
-
-PRESETS = {
-    "tiny": Preset(16, 4, 1, True),
-    "balanced": Preset(128, 16, 1, True),
-    "fast": Preset(256, 43, 2, False),
-}
-"""``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs. ``fast``
-takes one word for two events; its sweep of 256 neurons, six groups, is as long as a kernel of five taps has
-to wait for the sweep before, so that more lanes would gain nothing. It would need more multipliers than
-most devices have.
-"""
-DEFAULT_PRESET = "balanced"
 EVENTS_PER_CYCLE = (1, 2)
 LEAST_SWEEP = 5
 """Cycles from the start of a sweep to that of the next, at least: fewer groups than that gain nothing."""
@@ -51,8 +29,8 @@ class StageConfig:
         Events added in the same cycle, 1 or 2: two read ports of the weight memory, and an adder more per
         lane. Two need two inputs at least.
     use_dsp : bool
-        Products of weight and count by multipliers, or else by three adders per lane and event. Means nothing
-        where inputs are spikes.
+        Products of weight and count by multipliers, or else by adders, two per lane and event where counts
+        have four bits. Means nothing where inputs are spikes.
     """
 
     lanes: int
@@ -91,6 +69,21 @@ class StageConfig:
                 f"{stage}: update_lanes must divide lanes ({self.lanes}) where lanes are fewer than the "
                 f"{n_out} neurons, not {self.update_lanes}"
             )
+
+
+PRESETS = {
+    "tiny": StageConfig(16, 4),
+    "balanced": StageConfig(128, 16),
+    "fast": StageConfig(256, 43, events_per_cycle=2, use_dsp=False),
+}
+"""Widths of every stage, clipped to its neurons and inputs.
+
+``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs. ``fast``
+takes one word for two events; its sweep of 256 neurons, six groups, is as long as a kernel of five taps has
+to wait for the sweep before, so that more lanes would gain nothing. It would need more multipliers than
+most devices have.
+"""
+DEFAULT_PRESET = "balanced"
 
 
 @dataclass(frozen=True)
@@ -139,13 +132,13 @@ class HardwareConfig:
         """
         if preset not in PRESETS:
             raise InputError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}")
-        usual = PRESETS[preset]
-        wanted = StageConfig(
-            usual.lanes if lanes is None else lanes,
-            usual.update_lanes if update_lanes is None else update_lanes,
-            usual.events_per_cycle if events_per_cycle is None else events_per_cycle,
-            usual.use_dsp if use_dsp is None else use_dsp,
-        )
+        given: dict[str, Any] = {
+            "lanes": lanes,
+            "update_lanes": update_lanes,
+            "events_per_cycle": events_per_cycle,
+            "use_dsp": use_dsp,
+        }
+        wanted = replace(PRESETS[preset], **{name: x for name, x in given.items() if x is not None})
         stages = []
         for stage in spec.stages:
             clipped = min(wanted.lanes, stage.n_out)
@@ -187,7 +180,7 @@ class HardwareConfig:
         )
 
 
-_WIDTHS = {"lanes", "update_lanes", "events_per_cycle", "use_dsp"}
+_WIDTHS = {field.name for field in fields(StageConfig)}
 
 
 def _table(name: str, value: Any, fields: set[str]) -> dict[str, Any]:

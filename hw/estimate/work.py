@@ -19,7 +19,8 @@ class Work:
 
     events : inputs that were active
     additions : of weights to currents, of the terms of the update, and of scores
-    bits_read : of weights, biases, membranes and currents; lanes beyond the last neuron included
+    bits_read : of weights, biases, membranes and currents, at the widths of their formats; lanes beyond the
+        last neuron included, a second port without an event not
     """
 
     events: NDArray[np.int64]

@@ -26,7 +26,7 @@ def word_layout(words: int) -> data.StructLayout:
 class Accumulators(wiring.Component):
     """Base of the two forms: ports only.
 
-    `close` comes with the transfer of the last group of the step before, or later. The first event
+    `close` takes effect with the transfer of the last group of the step before, or later. The first event
     of a step is stored and not added, so nothing is ever cleared.
 
     Latency: currents are offered two cycles after `close` comes. Throughput: one word per cycle.

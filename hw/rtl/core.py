@@ -8,12 +8,13 @@ from amaranth.lib.wiring import In, Out
 
 from fxp_model.network import Network
 from hw.config import HardwareConfig
+from hw.protocol import WORD_BITS
 from hw.registers import ADDRESS_BITS, NO_HASH
 from hw.reload import blocks
 from hw.rtl.axi_lite import axi_lite_signature
 from hw.rtl.control import Control
 from hw.rtl.hidden_layer import HiddenLayer
-from hw.rtl.input_decoder import SLOT_BITS, InputDecoder
+from hw.rtl.input_decoder import InputDecoder
 from hw.rtl.readout import Readout
 
 
@@ -57,7 +58,7 @@ class Core(wiring.Component):
             {
                 "aclk": In(1),
                 "aresetn": In(1),
-                "s_axis_tdata": In(SLOT_BITS * self._slots),
+                "s_axis_tdata": In(WORD_BITS * self._slots),
                 **({"s_axis_tkeep": In(4 * self._slots)} if self._slots > 1 else {}),
                 "s_axis_tvalid": In(1),
                 "s_axis_tready": Out(1),
@@ -91,7 +92,7 @@ class Core(wiring.Component):
             self.s_axis_tready.eq(decoder.i.ready & ~sync.rst & ~hold),
         ]
         if self._slots > 1:
-            m.d.comb += decoder.i.payload.keep.eq(self.s_axis_tkeep[:: SLOT_BITS // 8])
+            m.d.comb += decoder.i.payload.keep.eq(self.s_axis_tkeep[:: WORD_BITS // 8])
         events, built = decoder.o, {}
         widths = self._config.stages
         out_events = (following.events_per_cycle for following in widths[1:])

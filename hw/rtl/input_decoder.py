@@ -9,16 +9,15 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.spec import IntegratorSpec
+from hw.protocol import WORD_BITS
 from hw.rtl.events import event_layout
 from hw.rtl.skid_buffer import SkidBuffer
-
-SLOT_BITS = 32
 
 
 def beat_layout(slots: int = 1) -> data.StructLayout:
     """An AXI4-Stream beat of `slots` words of 32 bits, of which `keep` says which are there."""
     keep = {"keep": slots} if slots > 1 else {}
-    return data.StructLayout({"data": SLOT_BITS * slots, **keep, "last": 1})
+    return data.StructLayout({"data": WORD_BITS * slots, **keep, "last": 1})
 
 
 class InputDecoder(wiring.Component):
@@ -72,7 +71,7 @@ class InputDecoder(wiring.Component):
         if self._slots == 1:
             words = [self._word(m, "word", beat.data, Const(1), beat.last)]
         else:
-            first, second = beat.data[:SLOT_BITS], beat.data[SLOT_BITS:]
+            first, second = beat.data[:WORD_BITS], beat.data[WORD_BITS:]
             words = [
                 self._word(m, "first", first, beat.keep[0], beat.last & ~beat.keep[1]),
                 self._word(m, "second", second, beat.keep[1], beat.last & beat.keep[1]),

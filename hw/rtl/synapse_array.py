@@ -146,7 +146,7 @@ class SynapseArray(wiring.Component):
         enable = stages[1].add
         terms = self._terms(m, "first", ports[0], enable, item.address + offset, self._count(item))
         if config.events_per_cycle == 2:
-            # without a second event, word 0 is read and counts nothing
+            # without a second event, the weights of input 0 are read and count nothing
             count, address = (
                 Mux(item.pair, x, 0) for x in (self._count(item, "second_"), item.second_address)
             )
