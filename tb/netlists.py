@@ -13,11 +13,12 @@ from tb.runner import Design
 CELLS = Path(__file__).parent / "cells"
 """Our models, of cells of which yosys has none that work."""
 LIBRARIES = {
+    "xilinx7": ("xilinx/cells_sim.v",),
     "ecp5": ("ecp5/cells_sim.v", "ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),
 }
 """Files of yosys with the models of a target."""
 
-_MODULE = re.compile(r"^module\s+(\S+?)\s*\(.*?\bendmodule\b", re.MULTILINE | re.DOTALL)
+_MODULE = re.compile(r"^module\s+(\w+)\b.*?\bendmodule\b", re.MULTILINE | re.DOTALL)
 
 
 def netlist_verilog(netlist: Path) -> str:

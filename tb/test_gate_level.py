@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fxp_model.artifact import load_artifact
+from hw.emit import emit
 from hw.flows import yosys
 from hw.flows.output_registers import absorb
 from hw.flows.tool import run_tool
-from tb.netlists import models, netlist_verilog
+from tb import planted
+from tb.cores import core_plan, save_network
+from tb.netlists import LIBRARIES, models, netlist_design, netlist_verilog
 from tb.runner import Design, Workspace
 
 MEMORIES, TWINS = (Path(__file__).with_name(name) for name in ("memories.v", "twins.v"))
+
+
+@pytest.mark.parametrize("target", LIBRARIES)
+def test_netlist_equals_golden_model(target: str, workspace: Workspace) -> None:
+    """Scores, classes, counters and cycles; what is inside has no names any more."""
+    network, config = planted.network(), planted.hardware()
+    artifact = save_network(workspace.runs / "artifact", network)
+    sha256 = load_artifact(artifact).sha256
+    core = replace(emit(network, config, "core", sha256), probes=())
+    netlist = yosys.synthesise(core, target, workspace.runs, timeout_s=600)
+    design = netlist_design(netlist, core.name, target)
+    plan = core_plan(artifact, config, core, seed=1, sha256=sha256, samples=2)
+    tests = ["traffic", "cycles"]
+    figures = workspace.check(design, "icarus", "tb.cocotb_network", plan, "netlist", tests)
+    assert [figures[test]["samples"] for test in tests] == [2, 2]
 
 
 @pytest.fixture(scope="session")
