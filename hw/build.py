@@ -20,6 +20,7 @@ from hw.emit import emit
 from hw.registers import register_map
 from hw.report import render, summary
 from hw.vectors import write_vectors
+from hw.vivado import write_scripts
 
 MANIFEST = "manifest.json"
 
@@ -33,8 +34,8 @@ def module_name(artifact: Artifact) -> str:
 def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> dict[str, Any]:
     """Generate the core `name` of `artifact` into the folder `out` and return its manifest.
 
-    Writes ``<name>.v``, ``manifest.json``, ``report.txt``, ``report.json`` and ``vectors/``. The folder
-    appears whole or not at all, and replaces an earlier build.
+    Writes ``<name>.v``, ``manifest.json``, ``report.txt``, ``report.json``, ``vectors/`` and ``vivado/``. The
+    folder appears whole or not at all, and replaces an earlier build.
 
     Raises
     ------
@@ -76,4 +77,5 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
             latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
             slots=config.stages[0].events_per_cycle,
         )
+        write_scripts(folder / "vivado", core)
     return manifest

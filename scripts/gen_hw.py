@@ -26,7 +26,7 @@ def main() -> int:
     out = args.out or Path("build") / name
     build(artifact, config, name, out)
     print((out / "report.txt").read_text(), end="")
-    print(f"written to {out}/: {name}.v, manifest.json, report.txt, report.json, vectors/")
+    print(f"written to {out}/: {name}.v, manifest.json, report.txt, report.json, vectors/, vivado/")
     return 0
 
 
