@@ -18,7 +18,7 @@ HEAD = ("preset", "recurrence", "target", "LUT", "flip-flops", "block RAM", "mul
 
 def table(results: list[dict[str, Any]]) -> str:
     """Markdown, a row for each of `results`, by target, recurrence and preset."""
-    order = list(PRESETS)
+    order = [*PRESETS, None]
     rows = sorted(results, key=lambda r: (r["target"], r["recurrence"] or "", order.index(r["preset"])))
     lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
@@ -44,7 +44,9 @@ def _cells(result: dict[str, Any]) -> tuple[str, ...]:
         luts, rams = (f"{result[kind]:,} of {free[kind]:,}" for kind in kinds)
         runs = len(result["fmax_mhz"])
         clock = f"{result['fmax_mhz_median']:.1f} MHz, {runs} seed{'s' if runs > 1 else ''}"
-    name, recurrence = f"`{result['preset']}`", result["recurrence"] or "conv"
+    lanes = "/".join(str(stage["lanes"]) for stage in result["hardware"]["stages"])
+    name = f"`{result['preset']}`" if result["preset"] else f"{lanes} lanes"
+    recurrence = result["recurrence"] or "conv"
     if result["artifact"] != DEFAULT.name:
         name += f", {result['artifact']}"
     return (name, recurrence, target, luts, f"{result['ff']:,}", rams, f"{result.get('dsp', 0):,}", clock)
