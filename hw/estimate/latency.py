@@ -233,8 +233,10 @@ class _Cores:
         self._latencies = [SynapseArray.latency(stage, widths) for stage, widths in stages]
         self._groups = [widths.groups(stage.n_out) for stage, widths in stages]
         self._released = [SynapseArray.released(stage, widths) for stage, widths in stages]
+        # the first fetches of the latest sweeps, the oldest first: as many as steps have a place in the queue
+        places = [SynapseArray.steps(stage, widths) for stage, widths in stages]
+        self._starts = [deque([never] * steps, steps) for steps in places]
         self._distances = [NeuronUpdate.distance(stage, widths) for stage, widths in stages]
-        self._start = [never] * len(stages)  # first fetch of the latest sweep
         # the latest transfers from each spike queue to its encoder, the oldest first
         self._taken = [deque([never] * SpikeQueue.DEPTH, SpikeQueue.DEPTH) for _ in spec.layers]
         self._recurrent = {}
@@ -255,10 +257,9 @@ class _Cores:
         ready_from = np.zeros_like(counts[0, :, 0])
         recurrent = iter(counts[readout + 1 :])
         for stage, (link, count) in enumerate(zip(self._links, counts, strict=False)):
-            link.transfer(count, ready_from, self._start[stage] + self._released[stage])
-            start = np.maximum(
-                link.taken + self._latencies[stage] + 1, self._start[stage] + self._distances[stage]
-            )
+            starts = self._starts[stage]
+            link.transfer(count, ready_from, starts[0] + self._released[stage])
+            start = np.maximum(link.taken + self._latencies[stage] + 1, starts[-1] + self._distances[stage])
             if stage == readout:
                 start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
             else:
@@ -270,7 +271,7 @@ class _Cores:
                 offered = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
                 taken.append(np.maximum(offered, self._links[stage + 1].source_free))
                 ready_from = taken[-1] + EventEncoder.LATENCY
-            self._start[stage] = start
+            starts.append(start)
         first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
         last_out = first_out + self._n_out
         self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
@@ -281,8 +282,9 @@ class _Cores:
     def _recurrence(self, stage: int, count: Cycles) -> Cycles:
         """Cycle from which on the dense recurrence of a layer offers its step, of `count` delayed spikes."""
         link, latency = self._recurrent[stage]
-        written = self._start[stage] + self._groups[stage] - 1 + NeuronUpdate.LATENCY
-        link.transfer(count, written + 1 + EventEncoder.LATENCY, self._start[stage])
+        latest = self._starts[stage][-1]
+        written = latest + self._groups[stage] - 1 + NeuronUpdate.LATENCY
+        link.transfer(count, written + 1 + EventEncoder.LATENCY, latest)
         return link.taken + latency + 1
 
 
