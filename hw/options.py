@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
+from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 
@@ -38,10 +41,24 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         help="products of weight and count by multipliers (default: the preset's)",
     )
     add("--reload", action="store_true", help="let a host replace the network at run time")
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="all of these of every stage as JSON, such as explore.py writes it; in place of the others",
+    )
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
-    """The configuration that the options of `add_width_options` ask for."""
+    """The configuration that the options of `add_width_options` ask for.
+
+    Raises
+    ------
+    InputError
+        If the widths do not fit `spec`, or the file is none or is not alone.
+    """
+    if args.config is not None:
+        return _read(args, spec)
     return HardwareConfig.uniform(
         spec,
         args.lanes,
@@ -51,3 +68,17 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
         args.use_dsp,
         args.reload,
     )
+
+
+def _read(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
+    """The configuration of a file."""
+    others = ("lanes", "update_lanes", "events_per_cycle", "use_dsp")
+    given = [name for name in others if getattr(args, name) is not None] + ["reload"] * args.reload
+    if given:
+        raise InputError(f"--config says it all; leave --{given[0].replace('_', '-')} out")
+    try:
+        config = HardwareConfig.from_dict(json.loads(args.config.read_text()))
+    except ValueError as error:
+        raise InputError(f"{args.config} is no JSON: {error}") from None
+    config.check(spec)
+    return config
