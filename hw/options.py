@@ -10,6 +10,9 @@ from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 
+CLOCK_MHZ = 100.0
+"""A round figure where none is given; what a core reaches, place and route tells."""
+
 
 def add_width_options(parser: argparse.ArgumentParser) -> None:
     """Give a script ``--preset``, and an option for each of the widths."""
@@ -47,6 +50,23 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="all of these of every stage as JSON, such as explore.py writes it; in place of the others",
     )
+
+
+def add_clock_option(parser: argparse.ArgumentParser) -> None:
+    """Give a script ``--clock-mhz``, at which cycles are time."""
+    parser.add_argument(
+        "--clock-mhz", type=_megahertz, default=CLOCK_MHZ, metavar="F", help="cycles to time; %(default)s"
+    )
+
+
+def _megahertz(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"must be 0..1e6 MHz, not {text}")
+    return value
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
