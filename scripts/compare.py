@@ -1,4 +1,7 @@
-"""Two builds side by side: the figures in which they differ. A build is a folder of gen_hw.py, or of gen_hls.py."""
+"""Two builds side by side: the figures in which they differ.
+
+A build is a folder of gen_hw.py, or a synthesised project of gen_hls.py.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ def main() -> int:
     if args.json:
         found = [{"figure": name, "a": x, "b": y} for name, x, y in differing(a, b)]
         sides = {
-            side: {"name": own.name, "kind": own.kind, "figures": own.figures} for side, own in zip("ab", (a, b))
+            side: {"name": own.name, "kind": own.kind, "figures": own.figures}
+            for side, own in zip("ab", (a, b), strict=True)
         }
         write_json(args.json, {**sides, "differing": found})
     if args.json != "-":

@@ -12,7 +12,7 @@ from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from hw.build import build, module_name
 from hw.hls.report import read_report
-from hw.options import add_clock_option, add_width_options, config_of
+from hw.options import add_clock_option, add_width_options, clock_of, config_of
 from hw.parts import PARTS
 from hw.report.subject import DEFAULT_PART, Recordings, Subject
 
@@ -39,7 +39,7 @@ def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
             raise InputError(f"{args.exploration} is no JSON: {error}") from None
     return Subject(
         recordings=None if args.data is None else recordings_of(artifact, args.data, args.split),
-        clock_mhz=args.clock_mhz,
+        clock_mhz=clock_of(args),
         part=PARTS[args.part],
         hls=None if args.hls_report is None else read_report(args.hls_report),
         exploration=exploration,
@@ -58,7 +58,12 @@ def main() -> int:
     add("--split", default="val", help="of --data; %(default)s")
     add("--part", choices=tuple(PARTS), default=DEFAULT_PART, help="whose capacity is shown; %(default)s")
     add("--hls-report", type=Path, metavar="PROJECT", help="a synthesised project of gen_hls.py beside it")
-    add("--exploration", type=Path, metavar="FILE", help="what explore.py --json wrote: its front, with this core")
+    add(
+        "--exploration",
+        type=Path,
+        metavar="FILE",
+        help="what explore.py --json wrote: its front, with this core",
+    )
     add_clock_option(parser)
     args = parser.parse_args()
     artifact = load_artifact(args.artifact)

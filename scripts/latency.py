@@ -1,8 +1,8 @@
 """Cycles of a core on every clip of a data set, exactly, without simulating it.
 
 The cycles of a clip are its latency on an idle core; the interval is that between answers when clips
-follow each other without a pause. Additions and bits read from memories are counted, and the energy of a clip is a
-model of what such work takes (hw/estimate/energy.py).
+follow each other without a pause. Additions and bits read from memories are counted; energy is a model of
+what such work takes (hw/estimate/energy.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hw.estimate.cores import dense_layers
 from hw.estimate.energy import energy
 from hw.estimate.latency import clip_cycles, clip_intervals, lower_bound
 from hw.estimate.work import work
-from hw.options import add_clock_option, add_width_options, config_of
+from hw.options import add_clock_option, add_width_options, clock_of, config_of
 
 BINS = 12
 BAR = 50
@@ -46,6 +46,7 @@ def main() -> int:
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
     args = parser.parse_args()
 
+    clock_mhz = clock_of(args)
     artifact = load_artifact(args.artifact)
     core = artifact.network
     if args.recurrence is not None:
@@ -70,12 +71,13 @@ def main() -> int:
         "cycles_max": int(cycles.max()),
         "interval_mean": float(intervals.mean()),
         "lower_bound_mean": float(bounds.mean()),
-        "clock_mhz": args.clock_mhz,
-        "latency_us_mean": float(cycles.mean() / args.clock_mhz),
-        "latency_us_max": float(cycles.max() / args.clock_mhz),
-        "clips_per_second": float(1e6 * args.clock_mhz / intervals.mean()),
+        "clock_mhz": clock_mhz,
+        "latency_us_mean": float(cycles.mean() / clock_mhz),
+        "latency_us_max": float(cycles.max() / clock_mhz),
+        "clips_per_second": float(1e6 * clock_mhz / intervals.mean()),
         "events_mean": {
-            name: float(count.sum(axis=(0, 2)).mean()) for name, count in zip(arrays, clips.events, strict=True)
+            name: float(count.sum(axis=(0, 2)).mean())
+            for name, count in zip(arrays, clips.events, strict=True)
         },
         "additions_mean": float(sum(own.additions.mean() for own in done.values())),
         "bits_read_mean": float(sum(own.bits_read.mean() for own in done.values())),

@@ -34,7 +34,6 @@ _HOUSE: Any = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "spikeline",
     "text.color": INK,
-    "text.parse_math": False,  # a $ in a name is one
     "xtick.color": INK,
     "ytick.color": INK,
 }

@@ -1,4 +1,4 @@
-"""Clips as a core sees them: the events of each synapse array, step by step, and the spikes in its delay lines."""
+"""Clips as a core sees them: events of its synapse arrays, step by step, and spikes in its delay lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Clips:
 
     events : (T, B, 2) for each synapse array, as of `event_counts`; 0 after the end of a clip
     lengths : (B,) steps of each clip
-    toggles : (B,) for each layer, bits that change in its delay lines: the edges of the spike train of a neuron
+    toggles : (B,) for each layer, bits that change in its delay lines: the edges of a neuron's spike train
         pass all d + 1 registers of its line, if not in this clip, in the next
     """
 
@@ -37,7 +37,7 @@ def follow(
     lengths: Sequence[int] | NDArray[np.integer],
     run: Callable[[NDArray[np.integer]], Trace],
 ) -> list[Clips]:
-    """What the spikes of one network do in each of `cores`, whose shape is its own and whose recurrence may not be.
+    """What the spikes of one network do in each of `cores`, alike in all but their recurrence.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ def _each(widths: Sequence[StageConfig], value: Callable[[StageConfig], int]) ->
 def item_count(events: Cycles, pairs: NDArray[np.bool_] | bool, beats: bool) -> Cycles:
     """Items that `events` (.., 2), of even and of odd addresses, enter a synapse array as, (..).
 
-    One by one; or where `pairs`, two at once: of `beats`, any two, and of an encoder's, an even and an odd one.
+    One by one; or where `pairs`, two at once: of `beats` any two, else an even and an odd one.
     """
     total = events.sum(axis=-1)
     paired = -(-total // 2) if beats else events.max(axis=-1)

@@ -1,10 +1,11 @@
 """Energy of a clip, as a model: counted work times what an operation is published to take.
 
-Not a measurement, and not of an FPGA: dynamic energy of the counted work alone, as in 45 nm silicon at 0.9 V. The
-prices are those of M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC 2014, per bit.
-Clock tree, wires, control, leakage and idle cycles are left out. The same logic in the LUTs of an FPGA takes about
-14 times as much as in cells of the same process, less with block RAM and multipliers (I. Kuon and J. Rose,
-"Measuring the gap between FPGAs and ASICs", IEEE TCAD 26(2), 2007). So figures are for comparing networks and widths.
+Not a measurement, and not of an FPGA: dynamic energy of the counted work alone, as in 45 nm silicon at
+0.9 V. The prices are those of M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC
+2014, per bit. Clock tree, wires, control, leakage and idle cycles are left out. Logic in the LUTs of an FPGA
+takes about 14 times as much as in cells of the same process, less with block RAM and multipliers (I. Kuon and
+J. Rose, "Measuring the gap between FPGAs and ASICs", IEEE TCAD 26(2), 2007). So figures are for comparing
+networks and widths.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 from hw.estimate.work import Work
 
 ADDER_BIT_PJ = 0.1 / 32
-"""An addition of 32 bits takes 0.1 pJ; a product of 8 by 8 bits, 64 full adders, takes 0.2 pJ: the same for each."""
+"""An addition of 32 bits takes 0.1 pJ, a product of 8 by 8 bits 0.2 pJ: by full adders, the same."""
 MEMORY_BIT_PJ = 10 / 64
 """A word of 64 bits of a memory of 8 KB takes 10 pJ: of weights."""
 REGISTER_BIT_PJ = 6 / 96
-"""The register file of a processor takes 6 pJ for an instruction, three words of 32 bits: of the small memories that
-hold the state, and of the registers of delay lines, which take less."""
+"""A processor's register file takes 6 pJ for an instruction, here three words of 32 bits: of the small memories
+that hold the state, and of the registers of delay lines, which take less."""
 
 Nanojoules = NDArray[np.float64]
 

@@ -45,10 +45,10 @@ def work(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, W
     """Work of each stage.
 
     An event adds a weight to each neuron's current, in `words` words of `lanes` weights, and so does a
-    delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current and what is left
-    of the membrane, and i_rec; the K taps of a kernel, though a table, count as K - 1 additions more. A sum lies
-    in a memory, where an event has several words, and in registers, which are not counted, where it has one. This
-    is a proxy: what an addition or a bit costs, says who knows the chip.
+    delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current and what is
+    left of the membrane, and i_rec; the K taps of a kernel, though a table, count as K - 1 additions more.
+    Sums lie in a memory where an event has several words, and in registers, which are not counted, where it
+    has one. What an addition or a bit costs, says who knows the chip.
     """
     totals = [count.sum(axis=(0, 2)) for count in clips.events]
     recurrent = dict(zip(dense_layers(spec), totals[len(spec.stages) :], strict=True))

@@ -57,7 +57,8 @@ def read_build(folder: Path) -> Build:
         return Build(report["name"], "RTL", of_core(report))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{file} must be the report of a build by gen_hw.py, or {folder} a project of gen_hls.py: {error!r}"
+            f"{file} must be the report of a build by gen_hw.py, "
+            f"or {folder} a project of gen_hls.py: {error!r}"
         ) from None
 
 
@@ -90,7 +91,7 @@ def of_core(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_hls(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures of an HLS project, from its `hw.hls.report.read_report`; a clip has the steps of the project."""
+    """Figures of an HLS project, from its `hw.hls.report.read_report`; of a clip of the steps it is for."""
     period, latency, used = report["clock_estimate_ns"], report["latency_max_cycles"], report["used"]
     halves = used["BRAM_18K"]
     return {

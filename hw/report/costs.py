@@ -126,7 +126,9 @@ def recurrences(
     ]
 
 
-def placed(exploration: dict[str, Any], network: Network, config: HardwareConfig, cycles: float) -> dict[str, Any]:
+def placed(
+    exploration: dict[str, Any], network: Network, config: HardwareConfig, cycles: float
+) -> dict[str, Any]:
     """What an exploration found, and where the core of `config` lies, whose clips take so many `cycles`.
 
     Raises
@@ -137,12 +139,15 @@ def placed(exploration: dict[str, Any], network: Network, config: HardwareConfig
     try:
         part, clock_mhz = PARTS[exploration["part"]], float(exploration["clock_mhz"])
         points = [
-            {key: point[key] for key in ("system", "accuracy", "us", "share")} for point in exploration["front"]
+            {key: point[key] for key in ("system", "accuracy", "us", "share")}
+            for point in exploration["front"]
         ]
         own = exploration["artifact"]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the exploration must be what explore.py --json writes: {error!r}") from None
-    cells = {kind: np.float64(amount) for kind, amount in estimate(network, config, part.target).total.items()}
+    cells = {
+        kind: np.float64(amount) for kind, amount in estimate(network, config, part.target).total.items()
+    }
     others = {point["system"] for point in points} - {own}
     return {
         "part": part.name,

@@ -18,6 +18,8 @@ BOX, TALL, GAP, EDGE = 63.0, 48.0, 10.0, 10.0
 NAME, TEXT = 8.0, 7.5
 """Sizes of type."""
 LINE = 8.5
+BETWEEN = 16.0
+"""Between the frames of two stages."""
 _TITLE = 14.0
 _LOOP = 30.0
 """Height of the blocks of a recurrence."""
@@ -27,19 +29,22 @@ def diagram(path: Path, summary: Mapping[str, Any]) -> Path:
     """Write the diagram as SVG."""
     layers = summary["layers"]
     heights = [_height(layer) for layer in layers]
-    total = 54 + sum(heights) + 14 * len(layers) + 20
+    total = 54 + sum(heights) + BETWEEN * len(layers) + 18
     with figure(path, WIDTH / 72, total / 72, TEXT) as drawing:
         drawing.set_layout_engine("none")
         axes = drawing.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(total, 0))
         axes.set_axis_off()
         _top(axes, summary)
         y = 54.0
+        source = (_x(0), 40.0)  # the decoder, from whose bottom events go to the first synapses
         for layer, height in zip(layers, heights, strict=True):
-            _arrow(axes, (_x(0) + BOX / 2, y - 14), (_x(0) + BOX / 2, y + _TITLE))
             _stage(axes, layer, y, height)
-            y += height + 14
-        _arrow(axes, (_x(2) + BOX / 2, y - 14 - EDGE), (_x(2) + BOX / 2, y + 2))
-        axes.text(_x(2) + BOX / 2, y + 12, f"m_axis: {layers[-1]['n_out']} scores, class", ha="center", size=NAME)
+            _link(axes, source, y)
+            source = (_x(3), y + _TITLE + TALL)
+            y += height + BETWEEN
+        middle = _x(2) + BOX / 2
+        _arrow(axes, (middle, source[1]), (middle, y))
+        axes.text(middle, y + 10, f"m_axis: {layers[-1]['n_out']} scores, class", ha="center", size=NAME)
     return path
 
 
@@ -80,6 +85,13 @@ def _stage(axes: Axes, layer: Mapping[str, Any], y: float, height: float) -> Non
     _arrow(axes, (middle - 16, low), (middle - 16, row + TALL), COLORS[0])
 
 
+def _link(axes: Axes, source: tuple[float, float], y: float) -> None:
+    """Events from the block above, whose lower left corner is `source`, into the frame at `y`."""
+    start, end, turn = source[0] + BOX / 2, _x(0) + BOX / 2, y - BETWEEN / 2
+    axes.plot([start, start, end], [source[1], turn, turn], color=INK, linewidth=0.8, solid_joinstyle="miter")
+    _arrow(axes, (end, turn), (end, y + _TITLE))
+
+
 def _blocks(layer: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Blocks along the data flow of a stage, and what is said of each."""
     events = layer["events_per_cycle"]
@@ -111,7 +123,11 @@ def _blocks(layer: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 def _recurrence(layer: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Name of the block and what is said of it."""
-    taps = f"K = {layer['kernel_size']}" if layer["recurrence"] == "conv" else f"{layer['n_out']} x {layer['n_out']}"
+    taps = (
+        f"K = {layer['kernel_size']}"
+        if layer["recurrence"] == "conv"
+        else f"{layer['n_out']} x {layer['n_out']}"
+    )
     name = "conv" if layer["recurrence"] == "conv" else "recurrent"
     return name, [f"{taps}, {layer['formats']['recurrent']}"]
 
@@ -143,11 +159,11 @@ def _box(
 
 def _frame(axes: Axes, x: float, y: float, width: float, height: float, edge: str, face: str) -> None:
     style = "round,pad=0,rounding_size=3"
-    axes.add_patch(FancyBboxPatch((x, y), width, height, style, edgecolor=edge, facecolor=face, linewidth=0.8))
+    axes.add_patch(
+        FancyBboxPatch((x, y), width, height, style, edgecolor=edge, facecolor=face, linewidth=0.8)
+    )
 
 
-def _arrow(
-    axes: Axes, start: tuple[float, float], end: tuple[float, float], color: str = INK
-) -> None:
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], color: str = INK) -> None:
     style = {"arrowstyle": "-|>,head_width=0.15,head_length=0.3", "color": color, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", end, start, arrowprops={**style, "linewidth": 0.8})

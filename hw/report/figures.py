@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from fxp_model import network as golden
@@ -19,6 +20,7 @@ from hw.report.diagram import diagram
 WIDTH = 4.2
 """Inches: at a font of 8 points, text is readable on 360 pixels."""
 FONT = 8
+DASHES = ("-", "-", "-", "--", "-.", ":")
 
 
 def draw(folder: Path, summary: Mapping[str, Any], artifact: Artifact) -> list[Path]:
@@ -65,7 +67,8 @@ def latency(path: Path, timing: Mapping[str, Any]) -> Path:
         axes.annotate(
             f"mean {mean:,.0f}",
             (mean, 1),
-            (3, -9),
+            (0, 2),
+            ha="center",
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
         )
@@ -105,16 +108,18 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
             axes.grid(visible=False)
         rows[-1].set_xlabel("step")
         rows[0].set_title(
-            f"stimulus {clip}, heard as “{artifact.labels[int(trace.classes[0])]}”", fontsize=FONT, loc="left"
+            f"stimulus {clip}, heard as “{_plain(artifact.labels[int(trace.classes[0])])}”",
+            fontsize=FONT,
+            loc="left",
         )
     return path
 
 
 def _pixels(events: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Ink where there are events, and nothing elsewhere, so that any paper shows."""
+    """Ink where there are events, the thicker the more, and nothing elsewhere: the paper shows through."""
     image = np.zeros((*events.shape, 4), np.uint8)
     image[..., :3] = np.round(255 * np.array(to_rgb(COLORS[0])))
-    image[..., 3] = 255 * (events > 0)
+    image[..., 3] = np.where(events > 0, 130 + 125 * events / max(1, events.max()), 0)
     return image
 
 
@@ -127,11 +132,16 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
             cores = [point for point in found["front"] if point["system"] == system]
             shares = [100 * point["share"] for point in cores]
             color = COLORS[number] if number < len(COLORS) else PALE
-            axes.plot([point["us"] for point in cores], shares, ".-", color=color, label=system, markersize=3)
+            style = {"color": color, "linestyle": DASHES[number % len(DASHES)], "linewidth": 1.2}
+            axes.plot([point["us"] for point in cores], shares, label=_plain(system), **style)
         place = core["us"], 100 * core["share"]
         axes.plot(*place, "o", color=INK, fillstyle="none", markersize=8)
         axes.annotate("this core", place, (7, 5), textcoords="offset points")
         axes.loglog()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.set_minor_locator(NullLocator())
         axes.set_title(f"on {found['part']} at {found['clock_mhz']:g} MHz", fontsize=FONT, loc="left")
         axes.set_xlabel("mean latency of a clip, us")
         axes.set_ylabel("largest share of a kind of cell, %")
@@ -142,3 +152,8 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
 def _thousands(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.get_major_locator().set_params(nbins=5)
+
+
+def _plain(name: str) -> str:
+    """A name as it is: a $ would begin a formula."""
+    return name.replace("$", r"\$")

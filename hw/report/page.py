@@ -42,11 +42,13 @@ def render_page(template: str, **values: Any) -> str:
 
 def report_page(summary: Mapping[str, Any], figures: Sequence[Path]) -> str:
     """The page of a build, from its summary and its figures."""
+    metrics = list(numbers(summary["metrics"]))
     return render_page(
         "report.html",
         report=summary,
         figures={path.stem: inline(path) for path in figures},
-        metrics=list(numbers(summary["metrics"])),
+        metrics=metrics,
+        accuracy=next((own for own in metrics if own[0].endswith("accuracy")), None),
         memories=list(alike(summary["memories"])),
         blocks=stage_blocks(summary["resources"]["blocks"]),
         hls_rows=hls_rows(summary),
@@ -54,14 +56,14 @@ def report_page(summary: Mapping[str, Any], figures: Sequence[Path]) -> str:
 
 
 def inline(path: Path) -> Markup:
-    """A figure of `fxp_model.results.style.figure` for a page: no ids in common with others, colours by name."""
+    """A figure of `fxp_model.results.style.figure` for a page: ids of its own, and colours by name."""
     text = path.read_text()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(?<=id=")|(?<=url\(#)|(?<=href="#)', f"{path.stem}-", text)
     for color, name in _THEME.items():
         text = text.replace(color, f"var(--{name})")
     # its size is that of its place
-    return Markup(re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", text, count=1))  # noqa: S704
+    return Markup(re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", text, count=1))
 
 
 def hls_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -85,7 +87,9 @@ def alike(memories: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {"path": path, "count": len(own), "depth": depth, "width": width, "bits": bits}
 
 
-def stage_blocks(blocks: Mapping[str, Mapping[str, float]]) -> list[tuple[str, list[tuple[str, dict[str, float]]]]]:
+def stage_blocks(
+    blocks: Mapping[str, Mapping[str, float]],
+) -> list[tuple[str, list[tuple[str, dict[str, float]]]]]:
     """Cells of the blocks one level below each stage, stage by stage."""
     stages: dict[str, dict[str, dict[str, float]]] = {}
     for path, cells in blocks.items():

@@ -39,9 +39,7 @@ def stimulus_of(artifact: Artifact) -> Recordings:
     """The clips that an artifact brings along, by the golden model."""
     steps, samples, _ = artifact.stimulus.shape
     lengths = np.full(samples, steps, np.int64)
-    return Recordings(
-        "the artifact's stimulus", artifact.stimulus, lengths, partial(run, artifact.network)
-    )
+    return Recordings("the artifact's stimulus", artifact.stimulus, lengths, partial(run, artifact.network))
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,18 @@ from hw.report.subject import Subject, stimulus_of
 from hw.rtl.synapse_array import SynapseArray
 
 
-def summary(artifact: Artifact, config: HardwareConfig, core: EmittedCore, subject: Subject) -> dict[str, Any]:
+def summary(
+    artifact: Artifact, config: HardwareConfig, core: EmittedCore, subject: Subject
+) -> dict[str, Any]:
     """Everything the report says, as JSON.
 
     Returns
     -------
     dict
-        ``name``, ``artifact``, ``sha256``, ``metrics``; ``layers`` with formats and delays; ``memories`` of the
-        emitted core and ``memory_bits``; ``clips``, ``cycles_mean``, ``cycles_max`` of the artifact's stimulus. Of
-        the clips of `subject` ``timing``, ``energy`` and ``recurrences``; ``resources`` on its part; ``hls`` and
-        ``exploration`` as it has them.
+        ``name``, ``artifact``, ``sha256``, ``metrics``; ``layers`` with formats and delays; ``memories`` of
+        the emitted core and ``memory_bits``; ``clips``, ``cycles_mean``, ``cycles_max`` of the artifact's
+        stimulus. Of the clips of `subject` ``timing``, ``energy`` and ``recurrences``; ``resources`` on its
+        part; ``hls`` and ``exploration`` as far as it has them.
     """
     network = artifact.network
     stages = zip(network.spec.stage_names, network.spec.stages, network.params, config.stages, strict=True)
@@ -74,9 +76,7 @@ def _stimulus(artifact: Artifact, config: HardwareConfig) -> dict[str, Any]:
     }
 
 
-def _layer(
-    stage: IntegratorSpec, params: StageParams, widths: StageConfig, reload: bool
-) -> dict[str, Any]:
+def _layer(stage: IntegratorSpec, params: StageParams, widths: StageConfig, reload: bool) -> dict[str, Any]:
     """Shape, widths, formats and behaviour of a stage."""
     delays = params.delay_steps
     return {
