@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,20 @@ import numpy as np
 import pytest
 
 from fxp_model.artifact import Artifact, save_artifact
+from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.spec import RecurrenceKind
+from fxp_model.variants import with_recurrence
 from hw.build import build
 from hw.config import HardwareConfig
+from hw.emit import EmittedCore
 from hw.estimate.latency import clip_cycles, event_counts
 from hw.parts import PARTS
-from hw.report.subject import Subject
+from hw.report.figures import draw
+from hw.report.page import report_page
+from hw.report.subject import Recordings, Subject
+from hw.report.summary import summary as summarise
+from hw.report.text import render
 from tests.oracles.random_networks import conv_network
 
 NAME = "core"
@@ -278,3 +288,52 @@ def test_the_text_has_the_same_figures(folder: Path, summary: dict[str, Any]) ->
     assert "Resources on XC7A35T" in text
     assert f"Energy of a clip, {summary['energy']['total_nj']:,.0f} nJ by a model" in text
     assert "conv (this core)" in text
+
+
+BARE = EmittedCore(NAME, "", (), (), ())
+"""A core as far as a report looks at it."""
+
+
+@pytest.mark.parametrize(("part", "cell"), [("XC7K325T", "DSP"), ("LFE5U-45F", "EBR")])
+@pytest.mark.parametrize("kind", [None, RecurrenceKind.DENSE])
+def test_networks_and_parts_of_other_kinds_have_a_page(
+    artifact: Artifact, tmp_path: Path, part: str, cell: str, kind: RecurrenceKind | None
+) -> None:
+    other = replace(artifact, network=with_recurrence(artifact.network, kind), metrics={})
+    config = HardwareConfig.uniform(other.network.spec, 4)
+    table = summarise(other, config, BARE, Subject(part=PARTS[part]))
+    page = Page(report_page(table, draw(tmp_path / "figures", table, other)))
+    assert cell in page.cells
+    assert f"against the capacity of {part}" in page.text
+    kinds = [own["recurrence"] for own in table["recurrences"]]
+    assert kinds == ([] if kind is None else ["none", "dense"])
+    diagram = (tmp_path / "figures/diagram.svg").read_text()
+    assert (">recurrent<" in diagram, ">conv<" in diagram) == (kind is not None, False)
+    assert render(table).startswith(f"Spikeline core {NAME}\n")
+
+
+def test_clips_of_a_data_set_are_timed_and_the_stimulus_stays(artifact: Artifact) -> None:
+    network = artifact.network
+    counts = np.zeros((5, 2, network.spec.n_in), np.uint8)
+    recordings = Recordings("silence", counts, np.array([5, 2]), partial(run, network))
+    config = HardwareConfig.uniform(network.spec, 4)
+    table = summarise(artifact, config, BARE, Subject(recordings=recordings))
+    alone = summarise(artifact, config, BARE, Subject())
+    assert (table["timing"]["source"], table["timing"]["clips"]) == ("silence", 2)
+    assert table["timing"]["cycles_max"] < alone["timing"]["cycles_min"]
+    assert table["clips"] == alone["clips"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"part": "Z80"}, r"the exploration must be what explore\.py --json writes: KeyError\('Z80'\)"),
+        ({"front": [{}]}, r"the exploration must be what explore\.py --json writes: KeyError\('system'\)"),
+        ({"artifact": "other"}, r"the exploration must be of a <net> & \$more\$, not of other"),
+    ],
+)
+def test_an_exploration_of_something_else_is_refused(
+    artifact: Artifact, config: HardwareConfig, exploration: dict, damage: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=f"^{message}$"):
+        summarise(artifact, config, BARE, Subject(exploration=exploration | damage))

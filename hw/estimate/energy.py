@@ -23,10 +23,10 @@ ADDER_BIT_PJ = 0.1 / 32
 MEMORY_BIT_PJ = 10 / 64
 """A word of 64 bits of a memory of 8 KB takes 10 pJ: of weights."""
 REGISTER_BIT_PJ = 6 / 96
-"""A processor's register file takes 6 pJ for an instruction, here three words of 32 bits: of the small memories
-that hold the state, and of the registers of delay lines, which take less."""
+"""A processor's register file takes 6 pJ for an instruction, here three words of 32 bits: of the small
+memories that hold the state, and of the registers of delay lines, which take less."""
 
-Nanojoules = NDArray[np.float64]
+Nanojoules = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import RecurrenceKind
@@ -14,7 +15,6 @@ from hw.config import HardwareConfig
 from hw.estimate.bottleneck import loads
 from hw.estimate.clips import Clips, follow
 from hw.estimate.energy import energy
-from hw.estimate.front import Limits
 from hw.estimate.latency import clip_cycles, clip_intervals, lower_bound
 from hw.estimate.resources import estimate
 from hw.estimate.work import work
@@ -33,7 +33,7 @@ def timing(
     cycles = clip_cycles(spec, config, clips.events, clips.lengths)
     intervals = clip_intervals(spec, config, clips.events, clips.lengths)
     counts, edges = np.histogram(cycles, min(BINS, len(cycles)))
-    stages = [
+    stages: list[dict[str, Any]] = [
         {
             "stage": name,
             "events_mean": float(count.sum(axis=(0, 2)).mean()),
@@ -127,14 +127,14 @@ def recurrences(
 
 
 def placed(
-    exploration: dict[str, Any], network: Network, config: HardwareConfig, cycles: float
+    exploration: dict[str, Any], artifact: Artifact, config: HardwareConfig, cycles: float
 ) -> dict[str, Any]:
     """What an exploration found, and where the core of `config` lies, whose clips take so many `cycles`.
 
     Raises
     ------
     InputError
-        If it is not of `explore.py`.
+        If it is not of `explore.py`, or of another artifact.
     """
     try:
         part, clock_mhz = PARTS[exploration["part"]], float(exploration["clock_mhz"])
@@ -145,14 +145,16 @@ def placed(
         own = exploration["artifact"]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the exploration must be what explore.py --json writes: {error!r}") from None
-    cells = {
-        kind: np.float64(amount) for kind, amount in estimate(network, config, part.target).total.items()
-    }
-    others = {point["system"] for point in points} - {own}
+    if own != artifact.name:
+        raise InputError(f"the exploration must be of {artifact.name}, not of {own}")
+    cells = estimate(artifact.network, config, part.target).total
     return {
         "part": part.name,
         "clock_mhz": clock_mhz,
-        "systems": [own, *sorted(others)],
+        "systems": [own, *sorted({point["system"] for point in points} - {own})],
         "front": points,
-        "core": {"us": cycles / clock_mhz, "share": float(Limits(part, clock_mhz).share(cells))},
+        "core": {
+            "us": cycles / clock_mhz,
+            "share": max(cells[kind] / amount for kind, amount in part.capacity.items()),
+        },
     }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from fxp_model import network as golden
@@ -72,7 +72,7 @@ def latency(path: Path, timing: Mapping[str, Any]) -> Path:
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
         )
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         _thousands(axes)
         axes.set_xlabel("cycles of a clip")
         axes.set_ylabel("clips")
@@ -87,7 +87,7 @@ def delays(path: Path, layers: Sequence[Mapping[str, Any]]) -> Path:
         for axes, layer in zip(panels, own, strict=True):
             neurons = layer["delay_steps"]["neurons"]
             axes.stairs(neurons, np.arange(len(neurons) + 1) - 0.5, fill=True, color=COLORS[0])
-            axes.yaxis.get_major_locator().set_params(integer=True)
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.set_ylabel(f"neurons, {layer['stage']}")
         panels[-1].set_xlabel("learned axonal delay, steps")
     return path
@@ -132,8 +132,8 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
             cores = [point for point in found["front"] if point["system"] == system]
             shares = [100 * point["share"] for point in cores]
             color = COLORS[number] if number < len(COLORS) else PALE
-            style = {"color": color, "linestyle": DASHES[number % len(DASHES)], "linewidth": 1.2}
-            axes.plot([point["us"] for point in cores], shares, label=_plain(system), **style)
+            dashes = DASHES[number % len(DASHES)]
+            axes.plot([point["us"] for point in cores], shares, dashes, color=color, label=_plain(system))
         place = core["us"], 100 * core["share"]
         axes.plot(*place, "o", color=INK, fillstyle="none", markersize=8)
         axes.annotate("this core", place, (7, 5), textcoords="offset points")
@@ -151,7 +151,7 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
 
 def _thousands(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.xaxis.get_major_locator().set_params(nbins=5)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
 def _plain(name: str) -> str:

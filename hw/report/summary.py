@@ -43,7 +43,10 @@ def summary(
         "sha256": artifact.sha256,
         "metrics": artifact.metrics,
         "reload": config.reload,
-        "layers": [{"stage": name, **_layer(*stage, config.reload)} for name, *stage in stages],
+        "layers": [
+            {"stage": name, **_layer(stage, params, widths, config.reload)}
+            for name, stage, params, widths in stages
+        ],
         "memories": [
             {"path": m.path, "depth": m.depth, "width": m.width, "bits": m.bits} for m in core.memories
         ],
@@ -54,7 +57,7 @@ def summary(
         "resources": resources(network, config, subject.part),
         "recurrences": recurrences(network, config, recordings, subject.part),
         "hls": subject.hls,
-        "exploration": found and placed(found, network, config, stimulus["cycles_mean"]),
+        "exploration": found and placed(found, artifact, config, stimulus["cycles_mean"]),
     }
 
 
