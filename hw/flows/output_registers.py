@@ -1,13 +1,15 @@
 """Flip-flops behind the block RAMs of an ECP5, moved into the output registers that the RAMs have.
 
 yosys uses no output register of a DP16KD (YosysHQ/yosys issue 5814): the register that follows a memory is of
-flip-flops, behind the multiplexer that joins the RAMs where a memory is deeper than one. Here the register
-moves back over that multiplexer into the RAMs, and what selects is delayed in its place:
+flip-flops, behind the multiplexer that joins the RAMs where a memory is deeper than one. Where two registers
+follow, the first moves back over that multiplexer into the RAMs, and what selects is delayed in its place:
 
-    RAMs | multiplexer | flip-flops     becomes     RAMs, output registers | multiplexer
-         select                                            select | flip-flop
+    RAMs | multiplexer | flip-flops | flip-flops   becomes   RAMs, output registers | multiplexer | flip-flops
+         select                                                    select | flip-flop
 
-Every net behind the register has the same value in every cycle as before, from the first on.
+So does a single register where there is no multiplexer. Where there is one, it would come before whatever
+follows the register, and stays. Every net behind the register has the same value in every cycle as before,
+from the first on.
 """
 
 from __future__ import annotations
@@ -39,10 +41,10 @@ def absorb(module: Module) -> int:
 
     A port has one register for all its outputs, so it takes the register of all of them or none. Every way
     from an output leads over `LOGIC` that goes nowhere else to flip-flops, which have the clock and edge of
-    the port, no enable and no reset, and start as 0, as do the registers of the RAM; the logic before the
-    flip-flop gives 0 for zeros. The port has no reset. Its register loads in every cycle, as the flip-flop
-    did: OCE is 1, and CE holds the output of the array, not that of the register (so in Lattice's model of
-    the DP16KC of an ECP3, the sister of the DP16KD).
+    the port, no enable and no reset, and start as 0, as do the registers of the RAM. If there is logic, it
+    gives 0 for zeros, and the flip-flop leads to flip-flops only. The port has no reset. Its register loads
+    in every cycle, as the flip-flop did: OCE is 1, and CE holds the output of the array, not that of the
+    register (so in Lattice's model of the DP16KC of an ECP3, the sister of the DP16KD).
     """
     return _Absorption(module).run()
 
@@ -114,8 +116,14 @@ class _Absorption:
             and kind["LSRMUX"] == "LSR"
             and pins["LSR"] == ["0"]
             and kind["REGSET"] == "RESET"
-            and self._of_zeros(pins["DI"][0]) == 0
+            and (self._logic(pins["DI"][0]) is None or self._is_first_of_two(flop))
         )
+
+    def _is_first_of_two(self, flop: Cell) -> bool:
+        """Whether nothing but registers follows a flip-flop, and the logic before it may start from zeros."""
+        following = self.readers.get(flop["connections"]["Q"][0], ())
+        kinds = {(self.cells[name]["type"] if name else "", pin) for name, pin in following}
+        return kinds == {("TRELLIS_FF", "DI")} and self._of_zeros(flop["connections"]["DI"][0]) == 0
 
     def _logic(self, net: Net) -> Cell | None:
         """The logic that gives `net`, if that goes to one place only."""
