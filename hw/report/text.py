@@ -155,8 +155,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[
     cells = [tuple(map(str, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     numeric = [
-        place in right or all(isinstance(value, int) for value in column)
-        for place, column in enumerate(zip(*rows, strict=True))
+        place in right or all(isinstance(row[place], int) for row in rows) for place in range(len(head))
     ]
 
     def line(row: Sequence[str]) -> str:
