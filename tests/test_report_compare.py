@@ -50,7 +50,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_build_does_not_differ_from_itself(builds: Path) -> None:
     own = read_build(builds / "narrow")
     assert differing(own, own) == []
-    assert compare_text(own, own) == "core and core do not differ in any figure\n"
+    assert compare_text(own, own) == "narrow and narrow do not differ in any figure\n"
     assert "Nothing: every figure is the same." in Page(compare_page(own, own)).text
 
 

@@ -31,6 +31,7 @@ _WIDTHS = (
 class Build:
     """A build by its figures; a figure that is None is one that its tool does not know.
 
+    name : of its folder
     kind : ``RTL`` or ``HLS``
     figures : by name, with the unit in it
     """
@@ -48,13 +49,12 @@ def read_build(folder: Path) -> Build:
     InputError
         If it is neither, or its report is not readable.
     """
+    name = folder.resolve().name
     if (folder / PROJECT_FILE).is_file():
-        report = read_report(folder)
-        return Build(report["top"], "HLS", of_hls(report))
+        return Build(name, "HLS", of_hls(read_report(folder)))
     file = folder / REPORT
     try:
-        report = json.loads(file.read_text())
-        return Build(report["name"], "RTL", of_core(report))
+        return Build(name, "RTL", of_core(json.loads(file.read_text())))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{file} must be the report of a build by gen_hw.py, "
@@ -66,6 +66,7 @@ def of_core(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Figures of a core, from its `hw.report.summary.summary`."""
     timing, cells = summary["timing"], summary["resources"]
     figures = {
+        "core": summary["name"],
         "artifact": summary["artifact"],
         "sha256": summary["sha256"],
         **{f"metrics.{name}": value for name, value in numbers(summary["metrics"])},
