@@ -24,6 +24,7 @@ from hw.report.subject import Subject
 from hw.report.summary import summary
 from hw.report.text import render
 from hw.vectors import write_vectors
+from hw.vivado import write_scripts
 
 MANIFEST = "manifest.json"
 
@@ -39,9 +40,9 @@ def build(
 ) -> dict[str, Any]:
     """Generate the core `name` of `artifact` into the folder `out` and return its manifest.
 
-    Writes ``<name>.v``, ``manifest.json``, ``vectors/`` and a report, on `subject` if that is given, as
-    ``report.html``, ``report.txt``, ``report.json`` and ``figures/``. The folder appears whole or not at all,
-    and replaces an earlier build.
+    Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
+    given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``. The folder appears whole or
+    not at all, and replaces an earlier build.
 
     Raises
     ------
@@ -87,4 +88,5 @@ def build(
             latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
             slots=config.stages[0].events_per_cycle,
         )
+        write_scripts(folder / "vivado", core)
     return manifest

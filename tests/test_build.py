@@ -64,6 +64,10 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
         "vectors/latency_cycles.hex",
         "vectors/stimulus.hex",
         f"vectors/tb_{name}.v",
+        "vivado/core.tcl",
+        "vivado/create_ip.tcl",
+        "vivado/ooc.xdc",
+        "vivado/synth.tcl",
     }
     stored = json.loads((tmp_path / "out/manifest.json").read_text())
     assert stored == json.loads(json.dumps(manifest))

@@ -71,6 +71,8 @@ USAGE_ERRORS = [
     ("reproduce.py", ("--summary", "--results", "nowhere"), "nowhere: No such file or directory"),
     ("synth.py", ("--artifact", "nowhere", "--target", "ecp5"), "artifact nowhere is not a folder"),
     ("synth.py", ("--target", "ecp5", "--pnr", "--seeds", "0"), "--seeds must be at least 1, not 0"),
+    ("synth.py", ("--target", "xilinx7", "--pnr"), "place and route is for ecp5, ice40, not for xilinx7"),
+    ("vivado_report.py", ("nowhere", "nowhere"), "nowhere cannot be read: No such file or directory"),
     ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
     ("train.py", ("--data", "synthetic", "--out", "OUT", "--kernel", "4"), "kernel_size must be odd, not 4"),
 ]
