@@ -37,8 +37,8 @@ FITTED: dict[str, tuple[Shape, Widths]] = {
     "f04": (Shape((16, 24, 10), kernel=7, input_bits=3, weight_bits=5), {"lanes": 12, "use_dsp": False}),
     "f05": (Shape((20, 32, 8), kernel=-1, max_delay=7, input_bits=2, weight_bits=6), {"lanes": 16}),
     "f06": (
-        Shape((40, 48, 8), max_delay=15, input_bits=1, weight_bits=4, reset="zero"),
-        {"lanes": 48, "update_lanes": 12, "events_per_cycle": 2},
+        Shape((40, 24, 8), max_delay=15, input_bits=1, weight_bits=4, reset="zero"),
+        {"lanes": 24, "update_lanes": 6, "events_per_cycle": 2},
     ),
     "f07": (Shape((30, 32, 16, 6), kernel=3, max_delay=20, beta=230), {"lanes": 8}),
     "f08": (Shape((24, 32, 8), kernel=3, max_delay=15), {"lanes": 8, "reload": True}),

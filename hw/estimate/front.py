@@ -141,5 +141,5 @@ def _front(cores: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     costs = np.array([(core["cycles"], core["share"], -(core["accuracy"] or 0)) for core in cores])
     no_worse = (costs[:, None] <= costs[None]).all(axis=2)
     better = no_worse & (costs[:, None] < costs[None]).any(axis=2)
-    front = [core for core, beaten in zip(cores, better.any(axis=0).tolist(), strict=True) if not beaten]
+    front = [cores[index] for index in np.flatnonzero(~better.any(axis=0)).tolist()]
     return sorted(front, key=lambda core: core["cycles"])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.resources.frame import control, decoder, stage_counters
+from hw.estimate.resources.frame import control, decoder, loader, stage_counters
 from hw.estimate.resources.parts import FABRICS, Parts
 from hw.estimate.resources.prices import prices_of
 from hw.estimate.resources.stage import stage
@@ -77,6 +77,8 @@ def _sum(areas: Iterable[Area]) -> Area:
 def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str, Parts]:
     """What every block of the core is made of, by its path."""
     blocks = frame_parts(network.spec, config.stages[0].events_per_cycle, target)
+    if config.reload:
+        blocks["control.loader"] = loader(FABRICS[target], network, config)
     out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
     for index, (widths, out) in enumerate(zip(config.stages, out_events, strict=True)):
         blocks |= stage_parts(network, index, widths, out, config.reload, target)

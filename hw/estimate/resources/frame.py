@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fxp_model.fixed import Overflow
-from fxp_model.spec import IntegratorSpec
-from hw.config import StageConfig
+from fxp_model.network import Network
+from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
+from hw.config import HardwareConfig, StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.estimate.resources.recurrence import current_bits
+from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.control import samples_in_flight
-from hw.rtl.neuron_update import fires
+from hw.rtl.conv_engine import TABLE_TAPS
+from hw.rtl.neuron_update import NeuronUpdate, fires
 from hw.rtl.stage_counters import CHUNK
 
 COUNTER = 33
@@ -15,7 +21,11 @@ COUNTER = 33
 FIXED_COUNTERS = 4
 """Samples, dropped beats, stalls at either end."""
 AXI_LITE, REGISTERS, TIMER = 64, 12, 98
-"""Flip-flops of the bus, without unused bits; of handshakes, soft reset, interrupt; of three times and flags."""
+"""Flip-flops of the bus but for unused bits; of handshakes, soft reset, interrupt; of times."""
+
+LOADER = 170
+"""Flip-flops: unused bits of the bus no more; a word and its checksum, a count of words; states."""
+HASH_WORDS = 8
 
 
 def decoder(slots: int) -> Parts:
@@ -56,3 +66,33 @@ def stage_counters(spec: IntegratorSpec, config: StageConfig) -> Parts:
             parts.ff += sum(bits)
             parts.add(counter_tree=sum(bits))
     return parts
+
+
+def loader(fabric: Fabric, network: Network, config: HardwareConfig) -> Parts:
+    """`Loader`, what of the bus only it uses, and the hash that it loads."""
+    regions = list(_regions(network, config))
+    row = index_bits(max(rows for rows, _ in regions))
+    piece = index_bits(max(pieces(width) for _, width in regions))
+    place = index_bits(len(config.stages)) + index_bits(Part.TABLE + 1)
+    parts = Parts()
+    parts.ff += LOADER + place + len(regions).bit_length() + 2 * (row + piece)
+    parts.parameters(fabric, WORD, HASH_WORDS, reload=True)
+    parts.add(loader_fixed=1, loader_region=len(regions))
+    return parts
+
+
+def _regions(network: Network, config: HardwareConfig) -> Iterator[tuple[int, int]]:
+    """Rows and width of every memory that is loaded, as `hw.reload.blocks` lists them."""
+    for spec, params, widths in zip(network.spec.stages, network.params, config.stages, strict=True):
+        words, lanes = widths.words(spec.n_out), widths.lanes
+        yield spec.n_in * words, lanes * spec.weight.width
+        yield widths.groups(spec.n_out), widths.update_lanes * NeuronUpdate.bias_rows(spec, params, widths)[0]
+        if fires(spec):
+            yield 1, spec.membrane.width
+        recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        if recurrence is not None and recurrence.kind is RecurrenceKind.DENSE:
+            yield spec.n_out * words, lanes * recurrence.weight.width
+        elif recurrence is not None:
+            for first in range(0, recurrence.kernel_size, TABLE_TAPS):
+                yield 1 << min(TABLE_TAPS, recurrence.kernel_size - first), current_bits(spec, params, True)
+    yield HASH_WORDS, WORD

@@ -78,7 +78,13 @@ LOGIC_ROM = {"xilinx7": 1 / 64, "ecp5": 1 / 16}
 
 @cache
 def mapped(
-    target: str, width: int, depth: int, reads: int = 1, writes: int = 1, style: str | None = None
+    target: str,
+    width: int,
+    depth: int,
+    reads: int = 1,
+    writes: int = 1,
+    style: str | None = None,
+    granule: int | None = None,
 ) -> Mapped:
     """The cheapest form of a memory of `depth` words of `width` bits.
 
@@ -90,6 +96,8 @@ def mapped(
         Ports.
     style : str, optional
         ``block`` or ``distributed``, where the memory says so.
+    granule : int, optional
+        Bits with a write enable of their own, where `width` has several times so many.
     """
     best, form = float("inf"), Mapped(0, 0, 1, logic=True)
     if not writes and style is None:
@@ -102,7 +110,9 @@ def mapped(
         for index, unit in enumerate(ram.widths):
             ways = -(-depth // (1 << ram.address_bits - index))
             byte = min(ram.byte or unit, unit) if writes else 1
-            cells = -(-(ways * -(-width // byte) * byte) // unit)
+            own = min(granule or width, width)
+            row = width // own * (-(-own // byte) * byte)
+            cells = -(-ways * row // unit)
             price = (ram.price - ram.scaled) * cells * copies + ram.scaled * ways * width / unit * copies
             price += MUX * (ways - 1) * width * reads + (MUX * ways * writes if ways > 1 else 0)
             if price < best:

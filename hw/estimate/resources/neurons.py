@@ -8,7 +8,7 @@ from fxp_model.fixed import Overflow, Rounding, signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.config import StageConfig
-from hw.estimate.resources.parts import Fabric, Parts, index_bits, parameter_shape
+from hw.estimate.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.neuron_update import SMALL_MEMORY, NeuronUpdate, fires, half_lsb
 
 
@@ -31,15 +31,15 @@ def update(
 
     parts.memory(fabric, lanes * v_bits, groups, style="distributed" if groups <= SMALL_MEMORY else None)
     b_bits, columns = bias_columns(params, spec, config)
-    width, depth = parameter_shape(b_bits, groups, reload)
-    if parts.memory(fabric, width, depth, writes=int(reload)).logic:
+    form = parts.parameters(fabric, b_bits, groups, reload)
+    if form.logic:
         parts.ff += columns
         parts.add(update_rom=columns * max(1, groups >> fabric.lut_inputs))
-    elif parts.block == 0:
+    elif not form.block:
         parts.ff += b_bits
     if reload and fires(spec):
         parts.ff += v_bits
-        parts.memory(fabric, v_bits, 4)
+        parts.parameters(fabric, v_bits, 1, reload)
 
     frac, rounded = spec.sum_frac_bits, spec.rounded_bits
     bias_places = frac - spec.bias.frac_bits

@@ -74,13 +74,23 @@ class Parts:
         reads: int = 1,
         writes: int = 1,
         style: str | None = None,
+        granule: int | None = None,
     ) -> Mapped:
-        """One more memory, with the multiplexers of its read ports."""
-        form = mapped(fabric.name, width, max(2, depth), reads, writes, style)
+        """One more memory, as of `memory.mapped`, with the multiplexers of its read ports."""
+        form = mapped(fabric.name, width, max(2, depth), reads, writes, style, granule)
         self.lutram += form.lutram
         self.block += form.block
         self.logic["memory.mux"] += reads * width * (form.ways - 1)
         return form
+
+    def parameters(
+        self, fabric: Fabric, width: int, rows: int, reload: bool, reads: int = 1, style: str | None = None
+    ) -> Mapped:
+        """One more `hw.rtl.banks.parameter_memory`."""
+        if not reload:
+            return self.memory(fabric, width, rows, reads, 0, style)
+        width = width if pieces(width) == 1 else WORD * pieces(width)
+        return self.memory(fabric, width, 2 << index_bits(rows), reads, 1, style, WORD)
 
     def shift_register(self, fabric: Fabric, length: int, bits: int = 1) -> None:
         """`bits` shift registers of `length` steps without reset."""
@@ -117,10 +127,3 @@ SHORTEST, LONGEST = 3, 32
 def index_bits(n: int) -> int:
     """Bits of an index below `n`, at least one."""
     return max(1, (n - 1).bit_length())
-
-
-def parameter_shape(width: int, rows: int, reload: bool) -> tuple[int, int]:
-    """Width and depth of a `hw.rtl.banks.parameter_memory`."""
-    if not reload:
-        return width, max(2, rows)
-    return (width if pieces(width) == 1 else WORD * pieces(width)), 2 << index_bits(rows)

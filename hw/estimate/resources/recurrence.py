@@ -15,7 +15,7 @@ from hw.rtl.recurrent_synapses import RecurrentSynapses, inner_params, inner_spe
 from hw.rtl.synapse_array import SynapseArray
 
 
-def current_bits(spec: IntegratorSpec, params: StageParams, config: StageConfig, reload: bool) -> int:
+def current_bits(spec: IntegratorSpec, params: StageParams, reload: bool) -> int:
     """Bits of the recurrent current of a neuron; 0 without a recurrence."""
     if not isinstance(spec, LayerSpec) or spec.recurrence is None:
         return 0
@@ -42,7 +42,7 @@ def conv(fabric: Fabric, spec: LayerSpec, params: StageParams, config: StageConf
     parts = Parts()
     assert spec.recurrence is not None
     taps, lanes, n = spec.recurrence.kernel_size, config.update_lanes, spec.n_out
-    bits = current_bits(spec, params, config, reload)
+    bits = current_bits(spec, params, reload)
     reach = ConvEngine.reach(taps, n, lanes)
     held = taps // 2 + (reach + 1) * lanes
     parts.ff += held + lanes * bits
@@ -50,7 +50,7 @@ def conv(fabric: Fabric, spec: LayerSpec, params: StageParams, config: StageConf
     for size in tables:
         if reload:
             for _ in range(lanes):
-                parts.memory(fabric, bits, 2 << size)
+                parts.parameters(fabric, bits, 1 << size, reload)
         else:
             parts.add(conv_table=lanes * bits * max(1, 1 << size >> fabric.lut_inputs))
     parts.add(

@@ -81,9 +81,11 @@ class Shape:
             )
             own = StageParams(_codes(rng, weight, n_out, n_in), _codes(rng, membrane, n_out) // 8)
             if recurrence is not None:
-                taps = (self.kernel,) if self.kernel > 0 else (n_out, n_out)
                 delays = rng.integers(0, self.max_delay, n_out, endpoint=True)
-                own = StageParams(own.weight, own.bias, _codes(rng, weight, *taps), delays)
+                taps = _codes(rng, weight, *((self.kernel,) if self.kernel > 0 else (n_out, n_out)))
+                if self.kernel > 0:
+                    taps[taps == 0] = 1  # without a tap, yosys would remove what leads to it
+                own = StageParams(own.weight, own.bias, taps, delays)
             params.append(own)
         mode = ReadoutMode(self.mode)
         fires = mode is ReadoutMode.SPIKE_COUNT

@@ -23,7 +23,7 @@ def stage(
 ) -> dict[str, Parts]:
     """Every block of a stage, by its instance; `out_events` are those of the next stage."""
     sums = SynapseArray.accumulator_bits(spec, params, reload)
-    current = current_bits(spec, params, config, reload)
+    current = current_bits(spec, params, reload)
     blocks = {
         "synapses": synapses(fabric, spec, config, reload),
         "synapses.accumulators": accumulators(fabric, spec, config, sums),

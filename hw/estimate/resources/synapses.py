@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
-from hw.estimate.resources.parts import Fabric, Parts, index_bits, parameter_shape
+from hw.estimate.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.accumulators import QUEUE_WORDS, banks
 from hw.rtl.synapse_array import SynapseArray
 
@@ -24,8 +24,7 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
     parts = Parts()
     lanes, events, words = config.lanes, config.events_per_cycle, config.words(spec.n_out)
     weight, rows = spec.weight.width, spec.n_in * words
-    width, depth = parameter_shape(lanes * weight, rows, reload)
-    form = parts.memory(fabric, width, depth, events, int(reload), "block")
+    form = parts.parameters(fabric, lanes * weight, rows, reload, events, "block")
     parts.ff += events * (form.ways - 1).bit_length()
 
     address = index_bits(rows)
