@@ -72,7 +72,7 @@ def main() -> int:
     out = args.out or Path("build") / name
     build(artifact, config, name, out, subject_of(args, artifact))
     print((out / "report.txt").read_text(), end="")
-    print(f"written to {out}/: {name}.v, manifest.json, report.html, .txt, .json, figures/, vectors/, vivado/")
+    print(f"written to {out}/: {name}.v, manifest.json, report.*, figures/, vectors/, vivado/")
     return 0
 
 
