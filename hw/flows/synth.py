@@ -13,6 +13,7 @@ from typing import Any
 from fxp_model.errors import InputError
 from hw.emit import EmittedCore
 from hw.flows import nextpnr, yosys
+from hw.flows.output_registers import use_output_registers
 from hw.flows.tool import version_of
 
 
@@ -65,7 +66,8 @@ def through(
     dict
         The kinds of `yosys.area`; `blocks`, the same by block; `seconds` of all tools; `versions`.
         With `route` also `device`, `speed`, `fmax_mhz` and `critical_paths` per seed, `fmax_mhz_median`
-        and `available`; the area is then nextpnr's where it counts.
+        and `available`; the area is then nextpnr's where it counts, and on ECP5
+        registers behind memories are in the block RAMs (`output_registers`).
 
     Raises
     ------
@@ -87,6 +89,8 @@ def through(
             "blocks": yosys.area_by_block(cells, target, blocks),
         }
         if route is not None:
+            if target == "ecp5":
+                use_output_registers(netlist, core.name)
             routed = []
             for seed in range(1, route.seeds + 1):
                 grade = "" if route.speed is None else f", speed {route.speed}"
