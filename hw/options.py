@@ -10,6 +10,10 @@ from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 
+CLOCK_MHZ = 100.0
+"""A round figure where none is given; what a core reaches, place and route tells."""
+MAX_CLOCK_MHZ = 10_000
+
 
 def add_width_options(parser: argparse.ArgumentParser) -> None:
     """Give a script ``--preset``, and an option for each of the widths."""
@@ -47,6 +51,28 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="all of these of every stage as JSON, such as explore.py writes it; in place of the others",
     )
+
+
+def add_clock_option(parser: argparse.ArgumentParser) -> None:
+    """Give a script ``--clock-mhz``, at which cycles are time."""
+    parser.add_argument(
+        "--clock-mhz", type=float, default=CLOCK_MHZ, metavar="F", help="cycles to time; %(default)s"
+    )
+
+
+def clock_of(args: argparse.Namespace) -> float:
+    """The clock that the option of `add_clock_option` asks for, in MHz.
+
+    Raises
+    ------
+    InputError
+        If there is no such clock.
+    """
+    if not 0 < args.clock_mhz < MAX_CLOCK_MHZ:
+        raise InputError(
+            f"--clock-mhz must be more than 0 and less than {MAX_CLOCK_MHZ}, not {args.clock_mhz:g}"
+        )
+    return float(args.clock_mhz)
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:

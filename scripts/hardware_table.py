@@ -9,6 +9,7 @@ from typing import Any
 
 from fxp_model.cli import run
 from fxp_model.errors import InputError
+from fxp_model.pretrained import DEFAULT
 from hw.config import PRESETS
 
 RESULTS = Path(__file__).parent / "results" / "hardware"
@@ -24,23 +25,29 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+_TARGETS = {"xilinx7": "7-series", "ecp5": "ECP5, not routed", "ice40": "iCE40, not routed"}
+_DEVICES = {"25k": "LFE5U-25F", "85k": "LFE5U-85F", "hx8k": "iCE40HX8K"}
+_AREA = {"xilinx7": ("lut", "bram36"), "ecp5": ("comb", "ebr"), "ice40": ("lut", "ebr")}
+
+
 def _cells(result: dict[str, Any]) -> tuple[str, ...]:
-    clock = ""
+    target, clock = _TARGETS[result["target"]], ""
+    luts, rams = (f"{result[kind]:,g}" for kind in _AREA[result["target"]])
     if result["target"] == "xilinx7":
-        target, blocks = "7-series", f"{result['bram36']:g} RAMB36"
         parts = " + ".join(f"{result[kind]:,}" for kind in ("lut_logic", "lutram", "srl"))
-        luts = f"{result['lut']:,} ({parts})"
-    else:
-        target, luts, blocks = "ECP5, not routed", f"{result['comb']:,}", f"{result['ebr']:,}"
+        luts, rams = f"{luts} ({parts})", f"{rams} RAMB36"
     if "fmax_mhz" in result:
+        grade = "" if result["speed"] is None else f", speed {result['speed']}"
+        target = _DEVICES[result["device"]] + grade
         free = result["available"]
-        target = f"LFE5U-{result['device'].upper().replace('K', 'F')}, speed {result['speed']}"
-        luts, blocks = f"{luts} of {free['comb']:,}", f"{blocks} of {free['ebr']:,}"
+        kinds = ("lc" if "lc" in free else "comb", "ebr")
+        luts, rams = (f"{result[kind]:,} of {free[kind]:,}" for kind in kinds)
         runs = len(result["fmax_mhz"])
         clock = f"{result['fmax_mhz_median']:.1f} MHz, {runs} seed{'s' if runs > 1 else ''}"
-    recurrence = result["recurrence"] or "conv"
-    numbers = f"{result['ff']:,}", blocks, f"{result['dsp']:,}"
-    return (f"`{result['preset']}`", recurrence, target, luts, *numbers, clock)
+    name, recurrence = f"`{result['preset']}`", result["recurrence"] or "conv"
+    if result["artifact"] != DEFAULT.name:
+        name += f", {result['artifact']}"
+    return (name, recurrence, target, luts, f"{result['ff']:,}", rams, f"{result.get('dsp', 0):,}", clock)
 
 
 def main() -> int:

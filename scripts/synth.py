@@ -1,4 +1,4 @@
-"""Synthesise a core with open tools: its area, block by block, and for ECP5 its clock."""
+"""Synthesise a core with open tools: its area, block by block, and for ECP5 and iCE40 its clock."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ def main() -> int:
         choices=(*RecurrenceKind, "none"),
         help="every recurrent layer with this recurrence, dense of random codes (default: the artifact's)",
     )
-    add("--pnr", action="store_true", help="place and route, too; ecp5 only")
-    add("--device", choices=tuple(nextpnr.PACKAGES), default="85k", help="LFE5U; %(default)s")
-    add("--speed", type=int, choices=nextpnr.SPEEDS, default=6, help="grade; %(default)s, the slowest")
+    add("--pnr", action="store_true", help="place and route, too; not for xilinx7")
+    devices = ", ".join(f"{device} for {target}" for target, device in nextpnr.DEFAULT_DEVICES.items())
+    add("--device", choices=tuple(nextpnr.DEVICES), help=f"to place and route on (default: {devices})")
+    add("--speed", type=int, help="grade of the device (default: the slowest)")
     add("--seeds", type=int, default=3, help="runs of place and route, seeds 1 up; %(default)s")
     add("--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a tool; %(default)s")
     add_width_options(parser)
@@ -65,7 +66,7 @@ def main() -> int:
             network, None if args.recurrence == "none" else RecurrenceKind(args.recurrence)
         )
     config = config_of(args, network.spec)
-    route = RouteOptions(args.device, args.speed, args.seeds) if args.pnr else None
+    route = RouteOptions.of(args.target, args.device, args.speed, args.seeds) if args.pnr else None
     core = emit(network, config, "core")
     try:
         result = through(core, args.target, route, args.timeout, lambda line: print(line, file=sys.stderr))

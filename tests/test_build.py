@@ -55,13 +55,19 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
     assert set(files_of(tmp_path / "out")) == {
         f"{name}.v",
         "manifest.json",
+        "report.html",
         "report.txt",
         "report.json",
+        *(f"figures/{figure}.svg" for figure in ("cycles", "delays", "diagram", "latency", "raster")),
         "vectors/README.md",
         "vectors/expected.hex",
         "vectors/latency_cycles.hex",
         "vectors/stimulus.hex",
         f"vectors/tb_{name}.v",
+        "vivado/core.tcl",
+        "vivado/create_ip.tcl",
+        "vivado/ooc.xdc",
+        "vivado/synth.tcl",
     }
     stored = json.loads((tmp_path / "out/manifest.json").read_text())
     assert stored == json.loads(json.dumps(manifest))

@@ -39,6 +39,18 @@ USAGE_ERRORS = [
     ("prove.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
     ("cosim.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("cosim.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
+    (
+        "gen_hw.py",
+        ("--hls-report", "tests"),
+        "tests/project.tcl must name the project: tests is no HLS project",
+    ),
+    ("gen_hw.py", ("--exploration", "README.md"), "README.md is no JSON: "),
+    (
+        "gen_hw.py",
+        ("--clock-mhz", "0"),
+        "--clock-mhz must be more than 0 and less than 10000, not 0",
+    ),
+    ("compare.py", ("tests", "tests"), "tests/report.json must be the report of a build by gen_hw.py, or "),
     ("latency.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
     ("latency.py", ("--data", "nowhere"), "nowhere"),
     ("cosim.py", ("--level-clips", "0"), "--level-clips must be at least 1, not 0"),
@@ -59,6 +71,8 @@ USAGE_ERRORS = [
     ("reproduce.py", ("--summary", "--results", "nowhere"), "nowhere: No such file or directory"),
     ("synth.py", ("--artifact", "nowhere", "--target", "ecp5"), "artifact nowhere is not a folder"),
     ("synth.py", ("--target", "ecp5", "--pnr", "--seeds", "0"), "--seeds must be at least 1, not 0"),
+    ("synth.py", ("--target", "xilinx7", "--pnr"), "place and route is for ecp5, ice40, not for xilinx7"),
+    ("vivado_report.py", ("nowhere", "nowhere"), "nowhere cannot be read: No such file or directory"),
     ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
     ("train.py", ("--data", "synthetic", "--out", "OUT", "--kernel", "4"), "kernel_size must be odd, not 4"),
 ]

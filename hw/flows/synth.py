@@ -1,4 +1,4 @@
-"""A core through a flow: area in all and by block; on ECP5 also the clock."""
+"""A core through a flow: area in all and by block; on ECP5 and iCE40 also the clock."""
 
 from __future__ import annotations
 
@@ -13,20 +13,43 @@ from typing import Any
 from fxp_model.errors import InputError
 from hw.emit import EmittedCore
 from hw.flows import nextpnr, yosys
+from hw.flows.output_registers import use_output_registers
 from hw.flows.tool import version_of
 
 
 @dataclass(frozen=True)
 class RouteOptions:
-    """Place and route on `device` (of `nextpnr.PACKAGES`) at a `speed` grade, with seeds 1 .. `seeds`."""
+    """Place and route on `device` (of `nextpnr.DEVICES`) at a `speed` grade, with seeds 1 .. `seeds`."""
 
     device: str
-    speed: int
+    speed: int | None
     seeds: int
 
     def __post_init__(self) -> None:
+        speeds = nextpnr.DEVICES[self.device].speeds
+        if self.speed not in (speeds or (None,)):
+            grades = f"be {', '.join(map(str, speeds))}" if speeds else "be left out"
+            raise InputError(f"--speed of {self.device} must {grades}, not {self.speed}")
         if self.seeds < 1:
             raise InputError(f"--seeds must be at least 1, not {self.seeds}")
+
+    @classmethod
+    def of(cls, target: str, device: str | None, speed: int | None, seeds: int) -> RouteOptions:
+        """The options as a user gives them: by default the target's usual device, at its slowest grade.
+
+        Raises
+        ------
+        InputError
+            If there is no place and route for `target`, or its tool does not know the device.
+        """
+        if target not in nextpnr.DEFAULT_DEVICES:
+            names = ", ".join(nextpnr.DEFAULT_DEVICES)
+            raise InputError(f"place and route is for {names}, not for {target}: logic only")
+        device = device or nextpnr.DEFAULT_DEVICES[target]
+        kind = nextpnr.DEVICES[device]
+        if kind.target != target:
+            raise InputError(f"--device {device} is of {kind.target}, not of {target}")
+        return cls(device, next(iter(kind.speeds), None) if speed is None else speed, seeds)
 
 
 def through(
@@ -43,18 +66,18 @@ def through(
     dict
         The kinds of `yosys.area`; `blocks`, the same by block; `seconds` of all tools; `versions`.
         With `route` also `device`, `speed`, `fmax_mhz` and `critical_paths` per seed, `fmax_mhz_median`
-        and `available`; the area is then nextpnr's.
+        and `available`; the area is then nextpnr's where it counts, and on ECP5
+        registers behind memories are in the block RAMs (`output_registers`).
 
     Raises
     ------
     InputError, FlowError
-        As `tool.run_tool`. No `route` but for ``ecp5``.
+        As `tool.run_tool`.
     """
-    if route is not None and target != "ecp5":
-        raise InputError(f"place and route is for ecp5, not for {target}: logic only")
     versions = {yosys.PACKAGE: version_of(yosys.PACKAGE)}
     if route is not None:
-        versions[nextpnr.PACKAGE] = version_of(nextpnr.PACKAGE)
+        router = nextpnr.package_of(target)
+        versions[router] = version_of(router)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
         progress(f"yosys {yosys.SYNTHESIS[target]} ...")
@@ -66,9 +89,12 @@ def through(
             "blocks": yosys.area_by_block(cells, target, blocks),
         }
         if route is not None:
+            if target == "ecp5":
+                use_output_registers(netlist, core.name)
             routed = []
             for seed in range(1, route.seeds + 1):
-                progress(f"nextpnr, {route.device}, speed {route.speed}, seed {seed} ...")
+                grade = "" if route.speed is None else f", speed {route.speed}"
+                progress(f"nextpnr, {route.device}{grade}, seed {seed} ...")
                 routed.append(
                     nextpnr.place_and_route(netlist, route.device, route.speed, seed, blocks, timeout_s)
                 )

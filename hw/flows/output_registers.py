@@ -1,0 +1,194 @@
+"""Flip-flops behind the block RAMs of an ECP5, moved into the output registers that the RAMs have.
+
+yosys uses no output register of a DP16KD (YosysHQ/yosys issue 5814): the register that follows a memory is of
+flip-flops, behind the multiplexer that joins the RAMs where a memory is deeper than one. Where two registers
+follow, the first moves back over that multiplexer into the RAMs, and what selects is delayed in its place:
+
+    RAMs | multiplexer | flip-flops | flip-flops   becomes   RAMs, output registers | multiplexer | flip-flops
+         select                                                    select | flip-flop
+
+So does a single register where there is no multiplexer. Where there is one, it would come before whatever
+follows the register, and stays. Every net behind the register has the same value in every cycle as before,
+from the first on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Cell = dict[str, Any]
+Module = dict[str, Any]
+"""A cell and a module as yosys' write_json has them."""
+Net = int | str
+"""Its number, or the constant ``"0"``, ``"1"``, ``"x"`` or ``"z"``."""
+
+LOGIC = ("LUT4", "PFUMX", "L6MUX21")
+"""Cells that a register moves over: they have one output, Z."""
+
+
+def use_output_registers(netlist: Path, top: str) -> None:
+    """`absorb` in the module `top` of a netlist written by yosys, in place."""
+    design = json.loads(netlist.read_text())
+    absorb(design["modules"][top])
+    netlist.write_text(json.dumps(design))
+
+
+def absorb(module: Module) -> int:
+    """Move registers into the DP16KDs of a flat `module`, in place, and count the flip-flops that are gone.
+
+    A port has one register for all its outputs, so it takes the register of all of them or none. Every way
+    from an output leads over `LOGIC` that goes nowhere else to flip-flops, which have the clock and edge of
+    the port, no enable and no reset, and start as 0, as do the registers of the RAM. If there is logic, it
+    gives 0 for zeros, and the flip-flop leads to flip-flops only. The port has no reset. Its register loads
+    in every cycle, as the flip-flop did: OCE is 1, and CE holds the output of the array, not that of the
+    register (so in Lattice's model of the DP16KC of an ECP3, the sister of the DP16KD).
+    """
+    return _Absorption(module).run()
+
+
+class _Absorption:
+    def __init__(self, module: Module) -> None:
+        self.module, self.cells = module, module["cells"]
+        self.readers: dict[Net, list[tuple[str, str]]] = {}  # cell and pin; of a port, "" and its name
+        self.drivers: dict[Net, str] = {}
+        for name, cell in self.cells.items():
+            for pin, bits in cell["connections"].items():
+                for bit in bits:
+                    if cell["port_directions"][pin] == "output":
+                        self.drivers[bit] = name
+                    else:
+                        self.readers.setdefault(bit, []).append((name, pin))
+        for name, port in module["ports"].items():
+            if port["direction"] != "input":
+                for bit in port["bits"]:
+                    self.readers.setdefault(bit, []).append(("", name))
+        self.registered: set[Net] = set()  # outputs of RAMs that come from a register now
+        self.delayed: dict[tuple[Net, Net, str], Net] = {}  # by net, clock and edge
+        self.free = 1 + max(net for net in {*self.readers, *self.drivers} if isinstance(net, int))
+
+    def run(self) -> int:
+        moved: set[str] = set()
+        for ram in [cell for cell in self.cells.values() if cell["type"] == "DP16KD"]:
+            # of a port that is 36 bits wide the lower half leaves through the pins of port A
+            wide = int(ram["parameters"]["DATA_WIDTH_B"], 2) == 36
+            for port, halves in (("B", "AB"),) if wide else (("A", "A"), ("B", "B")):
+                outputs = self._outputs(ram, halves)
+                flops = [flop for net in outputs for flop in self._flops_behind(net)]
+                if outputs and _is_free(ram, port, halves) and all(self._fits(f, ram, port) for f in flops):
+                    for half in halves:
+                        ram["parameters"][f"REGMODE_{half}"] = "OUTREG"
+                    self.registered.update(outputs)
+                    moved.update(flops)
+        joined = dict(self._move(name) for name in sorted(moved))
+        for bits in self._nets():
+            bits[:] = [joined.get(bit, bit) for bit in bits]
+        return len(moved)
+
+    def _outputs(self, ram: Cell, halves: str) -> list[Net]:
+        """Nets of the outputs of a port that go somewhere."""
+        pins = [f"DO{half}{index}" for half in halves for index in range(18)]
+        return [bit for pin in pins for bit in ram["connections"].get(pin, ()) if bit in self.readers]
+
+    def _flops_behind(self, net: Net) -> Iterator[str]:
+        """Flip-flops that a net goes to over logic that goes nowhere else; ``""`` for any other end."""
+        for name, pin in self.readers[net]:
+            kind = self.cells[name]["type"] if name else ""
+            if kind == "TRELLIS_FF" and pin == "DI":
+                yield name
+            elif kind in LOGIC and len(self.readers.get(_output(self.cells[name]), ())) == 1:
+                yield from self._flops_behind(_output(self.cells[name]))
+            else:
+                yield ""
+
+    def _fits(self, name: str, ram: Cell, port: str) -> bool:
+        """Whether a flip-flop can move to the inputs of its logic, one of which is an output of this port."""
+        if not name:
+            return False
+        flop = self.cells[name]
+        kind, pins = flop["parameters"], flop["connections"]
+        return (
+            pins["CLK"] == ram["connections"][f"CLK{port}"]
+            and (kind["CLKMUX"] == "INV") == (ram["parameters"][f"CLK{port}MUX"] == "INV")
+            and kind["CEMUX"].rstrip() == "1"  # write_json marks a string that could be taken for bits
+            and kind["LSRMUX"] == "LSR"
+            and pins["LSR"] == ["0"]
+            and kind["REGSET"] == "RESET"
+            and (self._logic(pins["DI"][0]) is None or self._is_first_of_two(flop))
+        )
+
+    def _is_first_of_two(self, flop: Cell) -> bool:
+        """Whether nothing but registers follows a flip-flop, and the logic before it may start from zeros."""
+        following = self.readers.get(flop["connections"]["Q"][0], ())
+        kinds = {(self.cells[name]["type"] if name else "", pin) for name, pin in following}
+        return kinds == {("TRELLIS_FF", "DI")} and self._of_zeros(flop["connections"]["DI"][0]) == 0
+
+    def _logic(self, net: Net) -> Cell | None:
+        """The logic that gives `net`, if that goes to one place only."""
+        cell = self.cells.get(self.drivers.get(net, ""))
+        return cell if cell and cell["type"] in LOGIC and len(self.readers[net]) == 1 else None
+
+    def _of_zeros(self, net: Net) -> int:
+        """What the logic before a flip-flop gives while all its inputs are 0."""
+        cell = self._logic(net)
+        if cell is None:
+            return int(net == "1")
+        pins = cell["connections"]
+        if cell["type"] == "LUT4":
+            index = sum(self._of_zeros(pins[pin][0]) << place for place, pin in enumerate("ABCD"))
+            return int(cell["parameters"]["INIT"][-1 - index])
+        select, low, high = ("C0", "BLUT", "ALUT") if cell["type"] == "PFUMX" else ("SD", "D0", "D1")
+        return self._of_zeros(pins[high if self._of_zeros(pins[select][0]) else low][0])
+
+    def _move(self, name: str) -> tuple[Net, Net]:
+        """Take a flip-flop from the end of its logic, and give its output and the net that stands for it."""
+        flop = self.cells.pop(name)
+        data, output = flop["connections"]["DI"][0], flop["connections"]["Q"][0]
+        self._delay_inputs(data, flop)
+        return output, data
+
+    def _delay_inputs(self, net: Net, flop: Cell) -> None:
+        """Delay the inputs of the logic that gives `net` by flip-flops like `flop`, but for those of RAMs."""
+        cell = self._logic(net)
+        if cell is None:
+            return
+        for pin, bits in cell["connections"].items():
+            (bit,) = bits
+            if pin == "Z" or isinstance(bit, str) or bit in self.registered:
+                continue
+            if self._logic(bit) is not None:
+                self._delay_inputs(bit, flop)
+            else:
+                bits[0] = self._delay(bit, flop, f"{self.drivers[net]}_{pin}_TRELLIS_FF_Q")
+
+    def _delay(self, net: Net, flop: Cell, name: str) -> Net:
+        key = net, flop["connections"]["CLK"][0], flop["parameters"]["CLKMUX"]
+        if key not in self.delayed:
+            self.delayed[key] = self.free
+            pins = {**flop["connections"], "DI": [net], "Q": [self.free]}
+            self.cells[name] = {**flop, "connections": pins}
+            self.free += 1
+        return self.delayed[key]
+
+    def _nets(self) -> Iterator[list[Net]]:
+        """Every list of nets in the module."""
+        for cell in self.cells.values():
+            yield from cell["connections"].values()
+        for port in self.module["ports"].values():
+            yield port["bits"]
+        for wire in self.module["netnames"].values():
+            yield wire["bits"]
+
+
+def _output(cell: Cell) -> Net:
+    net: Net = cell["connections"]["Z"][0]
+    return net
+
+
+def _is_free(ram: Cell, port: str, halves: str) -> bool:
+    """Whether the register of a port is not in use, and would load in every cycle."""
+    pins = ram["connections"]
+    modes = {ram["parameters"][f"REGMODE_{half}"] for half in halves}
+    return modes == {"NOREG"} and pins[f"OCE{port}"] == ["1"] and pins[f"RST{port}"] == ["0"]

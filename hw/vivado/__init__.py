@@ -1,0 +1,43 @@
+"""Tcl for Vivado that a build takes along: an IP of the core, and its synthesis out of context."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+from fxp_model import __version__
+from hw.emit import EmittedCore
+from hw.registers import ADDRESS_BITS
+
+SCRIPTS = ("create_ip.tcl", "synth.tcl", "ooc.xdc")
+"""The same for every core; what differs is in ``core.tcl``."""
+
+
+def vlnv(core: EmittedCore) -> str:
+    """Vendor, library, name and version by which Vivado tells IPs apart.
+
+    Digits of the Verilog's SHA-256 in the name tell cores apart that differ in their artifact, whose hash is
+    in the Verilog, or in their configuration. Of Spikeline's version, the two numbers that Vivado takes.
+    """
+    digits = hashlib.sha256(core.verilog.encode()).hexdigest()[:8]
+    return f"spikeline:core:{core.name}_{digits}:{'.'.join(__version__.split('.')[:2])}"
+
+
+def write_scripts(folder: Path, core: EmittedCore) -> None:
+    """Write `SCRIPTS` and ``core.tcl`` into the new `folder`; the Verilog of `core` lies above it."""
+    folder.mkdir()
+    for script in SCRIPTS:
+        (folder / script).write_text((files("hw.vivado") / script).read_text())
+    settings = {
+        "core_name": core.name,
+        "core_vlnv": vlnv(core),
+        "core_address_bytes": 2**ADDRESS_BITS,
+        "core_input_ports": " ".join(p.name for p in core.ports if p.name.startswith("s_axis_")),
+        "core_output_ports": " ".join(p.name for p in core.ports if p.name.startswith("m_axis_")),
+        "core_control_ports": " ".join(p.name for p in core.ports if p.name.startswith("s_axil_")),
+    }
+    lines = [f"set {key} {{{value}}}" for key, value in settings.items()]
+    (folder / "core.tcl").write_text(
+        "# What this core is, for the scripts beside.\n" + "\n".join(lines) + "\n"
+    )

@@ -1,0 +1,28 @@
+"""Read what Vivado found back from its reports: area in the kinds of synth.py, slack and clock."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fxp_model.cli import run, write_json
+from hw.flows.vivado_report import read_reports
+
+
+def main() -> int:
+    """Parse the arguments, read, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("utilization", type=Path, help="text of report_utilization")
+    parser.add_argument("timing", type=Path, help="text of report_timing_summary, of the same run")
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
+    args = parser.parse_args()
+    result = {"target": "xilinx7", **read_reports(args.utilization, args.timing)}
+    if args.json != "-":
+        print("\n".join(f"{key:10} {value}" for key, value in result.items() if key != "versions"))
+    if args.json:
+        write_json(args.json, result)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
