@@ -50,6 +50,7 @@ FITTED: dict[str, tuple[Shape, Widths]] = {
     "f11": (Shape((16, 12, 12, 12, 8), kernel=3, max_delay=40, input_bits=1, weight_bits=6), {"lanes": 16}),
     "f12": (Shape((140, 32, 20), max_delay=63), {"preset": "tiny"}),
     "f13": (Shape((14, 20, 6), kernel=3, mode="max"), {"lanes": 10, "update_lanes": 5}),
+    "f14": (Shape((18, 22, 7), kernel=3, weight_bits=7, overflow="WRAP"), {"lanes": 11}),
 }
 HELD_OUT: dict[str, tuple[Shape, Widths]] = {
     "h01": (Shape((28, 40, 7), max_delay=40, weight_bits=7, beta=200), {"lanes": 20}),
@@ -79,7 +80,7 @@ HELD_OUT: dict[str, tuple[Shape, Widths]] = {
 
 WHOLE = "whole core"
 PRIOR = {"fixed": (50.0, 1e-4)}
-ELSE = (1.0, 0.01)
+ELSE = (1.0, 0.02)
 """LUTs that a price is thought to be before any core tells, and the weight of that against an error of 1."""
 
 

@@ -97,7 +97,7 @@ def mapped(
     style : str, optional
         ``block`` or ``distributed``, where the memory says so.
     granule : int, optional
-        Bits with a write enable of their own, where `width` has several times so many.
+        Bits with a write enable of their own; of the last ones, those that are left.
     """
     best, form = float("inf"), Mapped(0, 0, 1, logic=True)
     if not writes and style is None:
@@ -110,8 +110,8 @@ def mapped(
         for index, unit in enumerate(ram.widths):
             ways = -(-depth // (1 << ram.address_bits - index))
             byte = min(ram.byte or unit, unit) if writes else 1
-            own = min(granule or width, width)
-            row = width // own * (-(-own // byte) * byte)
+            whole, rest = divmod(width, granule or width)
+            row = byte * (whole * -(-(granule or width) // byte) + -(-rest // byte))
             cells = -(-ways * row // unit)
             price = (ram.price - ram.scaled) * cells * copies + ram.scaled * ways * width / unit * copies
             price += MUX * (ways - 1) * width * reads + (MUX * ways * writes if ways > 1 else 0)

@@ -45,6 +45,9 @@ def update(
     bias_places = frac - spec.bias.frac_bits
     shift = frac - spec.weight.frac_bits
     total = signed_width(*(limit + half_lsb(spec) for limit in spec.sum_range))
+    wraps = spec.overflow is Overflow.WRAP
+    if wraps:
+        total = min(total, v_bits + rounded)
     unused = rounded if spec.rounding in (Rounding.RND, Rounding.TRN) else 0
     factor = spec.beta
     zeros = (factor & -factor).bit_length() - 1 if factor else 0
@@ -55,7 +58,8 @@ def update(
         else 0
     )
     kept -= max(zeros, 0 if current_bits else unused - 1)
-    fed = max(sum_bits + shift, b_bits // lanes + bias_places) + 1 - min(shift, bias_places)
+    fed = max(sum_bits + shift, b_bits // lanes + bias_places) + 1
+    fed = min(fed, total) - min(shift, bias_places) if wraps else fed - min(shift, bias_places)
     parts.ff += lanes * (v_bits + sum_bits + kept + fed + total - unused + v_bits)
     terms = naf_terms(factor)
     parts.add(
@@ -65,7 +69,7 @@ def update(
         update_third=lanes * current_bits,
         update_fixed=1,
     )
-    if spec.overflow is Overflow.SAT and total - rounded > v_bits:
+    if not wraps and total - rounded > v_bits:
         parts.ff += lanes
         parts.add(update_saturate=lanes * v_bits)
     if fires(spec):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hw.estimate.resources.memory import Mapped, mapped
-from hw.rtl.banks import WORD, pieces
+from hw.rtl.banks import WORD
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,9 @@ class Parts:
     def parameters(
         self, fabric: Fabric, width: int, rows: int, reload: bool, reads: int = 1, style: str | None = None
     ) -> Mapped:
-        """One more `hw.rtl.banks.parameter_memory`."""
+        """One more `hw.rtl.banks.parameter_memory`; what fills up its last piece is never read."""
         if not reload:
             return self.memory(fabric, width, rows, reads, 0, style)
-        width = width if pieces(width) == 1 else WORD * pieces(width)
         return self.memory(fabric, width, 2 << index_bits(rows), reads, 1, style, WORD)
 
     def shift_register(self, fabric: Fabric, length: int, bits: int = 1) -> None:
