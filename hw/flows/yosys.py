@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from hw.emit import EmittedCore
 from hw.flows.tool import run_tool
@@ -99,10 +100,15 @@ def _without_lut_ram(verilog: str) -> str:
     return re.sub(rf'^ *\(\* {RAM_STYLE} = "distributed" \*\)\n', "", verilog, flags=re.MULTILINE)
 
 
-def read_cells(netlist: Path, top: str) -> list[tuple[str, str]]:
-    """Name and type of every cell of module `top`."""
-    cells = json.loads(netlist.read_text())["modules"][top]["cells"]
-    return [(name, cell["type"]) for name, cell in cells.items()]
+def read_module(netlist: Path, top: str) -> dict[str, Any]:
+    """The module `top` of a JSON netlist, as yosys' write_json has it."""
+    module: dict[str, Any] = json.loads(netlist.read_text())["modules"][top]
+    return module
+
+
+def cells_of(module: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and type of every cell of a module."""
+    return [(name, cell["type"]) for name, cell in module["cells"].items()]
 
 
 def area(cells: Cells, target: str) -> Area:
