@@ -60,7 +60,8 @@ def test_a_core_of_today_is_as_the_model_says(target: str, tmp_path: Path) -> No
     network = Shape((6, 8, 3), kernel=3, max_delay=35, input_bits=3, weight_bits=6, seed=2).network()
     config = HardwareConfig.uniform(network.spec, lanes=4)
     core = emit(network, config, "core")
-    cells = yosys.read_cells(yosys.synthesise(core, target, tmp_path, 600), "core")
+    netlist = yosys.synthesise(core, target, tmp_path, 600)
+    cells = yosys.cells_of(yosys.read_module(netlist, "core"))
     measured, predicted = yosys.area(cells, target), estimate(network, config, target).total
     assert predicted["dsp"] > 0
     for kind in EXACT[target]:
