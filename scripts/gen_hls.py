@@ -20,6 +20,8 @@ from fxp_model.pretrained import add_artifact_argument
 from hw.build import module_name
 from hw.config import DEFAULT_PRESET, PRESETS
 from hw.hls.report import read_report, render
+from hw.report.builds import read_build
+from hw.report.compare import compare_text
 
 BACKENDS = ("Vitis", "Vivado")
 BATCH = 8
@@ -98,8 +100,10 @@ def main() -> int:
         report = read_report(args.report)
         if args.json:
             write_json(args.json, report)
+        elif args.rtl is not None:
+            print(compare_text(read_build(args.report), read_build(args.rtl)), end="")
         else:
-            print(render(report, args.rtl), end="")
+            print(render(report), end="")
         return 0
     artifact = load_artifact(args.artifact)
     if args.clips < 1:

@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
-from fxp_model.artifact import load_artifact
+from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.cli import run
+from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from hw.build import build, module_name
-from hw.options import add_width_options, config_of
+from hw.hls.report import read_report
+from hw.options import add_clock_option, add_width_options, clock_of, config_of
+from hw.parts import PARTS
+from hw.report.subject import DEFAULT_PART, Recordings, Subject
+
+
+def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
+    """The clips of a split of a data set, by the compiled engine."""
+    try:
+        from fxp_model.data import frames_for
+        from fxp_model.engine import Engine
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} not found: pip install 'spikeline[data,engine]'") from None
+    frames = frames_for(artifact, source, split)
+    engine = Engine(artifact.network)
+    return Recordings(f"{Path(source).name}, split {split}", frames.counts, frames.lengths, engine.trace)
+
+
+def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
+    """What the options want the report to be about."""
+    exploration = None
+    if args.exploration is not None:
+        try:
+            exploration = json.loads(args.exploration.read_text())
+        except ValueError as error:
+            raise InputError(f"{args.exploration} is no JSON: {error}") from None
+    return Subject(
+        recordings=None if args.data is None else recordings_of(artifact, args.data, args.split),
+        clock_mhz=clock_of(args),
+        part=PARTS[args.part],
+        hls=None if args.hls_report is None else read_report(args.hls_report),
+        exploration=exploration,
+    )
 
 
 def main() -> int:
@@ -19,14 +53,26 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>)")
     parser.add_argument("--name", help="Verilog module (default: from the artifact's name)")
     add_width_options(parser)
+    add = parser.add_argument_group("what the report is about").add_argument
+    add("--data", help="clips of a data set to time (default: those that the artifact brings along)")
+    add("--split", default="val", help="of --data; %(default)s")
+    add("--part", choices=tuple(PARTS), default=DEFAULT_PART, help="whose capacity is shown; %(default)s")
+    add("--hls-report", type=Path, metavar="PROJECT", help="a synthesised project of gen_hls.py beside it")
+    add(
+        "--exploration",
+        type=Path,
+        metavar="FILE",
+        help="what explore.py --json wrote: its front, with this core",
+    )
+    add_clock_option(parser)
     args = parser.parse_args()
     artifact = load_artifact(args.artifact)
     config = config_of(args, artifact.network.spec)
     name = args.name or module_name(artifact)
     out = args.out or Path("build") / name
-    build(artifact, config, name, out)
+    build(artifact, config, name, out, subject_of(args, artifact))
     print((out / "report.txt").read_text(), end="")
-    print(f"written to {out}/: {name}.v, manifest.json, report.txt, report.json, vectors/, vivado/")
+    print(f"written to {out}/: {name}.v, manifest.json, report.*, figures/, vectors/, vivado/")
     return 0
 
 

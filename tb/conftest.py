@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from tb.runner import SIMULATORS, Workspace, missing_tool
+from tb.stimulus import NETWORKS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("benches")
     group.addoption("--sim", choices=(*SIMULATORS, "both"), default="both", help="simulator (default: both)")
+    group.addoption(
+        "--networks", type=int, default=NETWORKS, help=f"random networks as whole cores (default: {NETWORKS})"
+    )
     group.addoption("--waves", action="store_true", help="record waves; their folder is printed")
 
 
@@ -20,6 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "sim" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("sim")
         metafunc.parametrize("sim", SIMULATORS if chosen == "both" else [chosen], indirect=True)
+    if "network_seed" in metafunc.fixturenames:
+        metafunc.parametrize("network_seed", range(metafunc.config.getoption("networks")))
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ BUGS = {
             v_kept = [
                 Mux(late[lane],""",
     ),
-    "double_buffer_swap": Bug("accumulators.py", "next_bank.eq(bank ^ now.close)", "next_bank.eq(bank)"),
+    "queue_that_never_turns": Bug("accumulators.py", "next_back.eq(back + now.close)", "next_back.eq(back)"),
     "lost_beat_under_backpressure": Bug(
         "skid_buffer.py", "self.i.ready.eq(~spare_valid)", "self.i.ready.eq(1)"
     ),

@@ -30,6 +30,9 @@ Counts = NDArray[np.int64]
 Rng = np.random.Generator
 Stage = TypeVar("Stage", LayerSpec, ReadoutSpec)
 
+NETWORKS = 24
+"""Random networks that the benches run as whole cores, unless told otherwise."""
+
 MIN_RATE, MAX_RATE = 0.02, 0.8
 """Share of neurons that fire in a step, between which a network proves something."""
 

@@ -12,7 +12,7 @@ import pytest
 from fxp_model.artifact import load_artifact
 from hw.emit import emit
 from hw.flows import yosys
-from hw.flows.output_registers import absorb
+from hw.flows.output_registers import absorb, use_output_registers
 from hw.flows.tool import run_tool
 from tb import planted
 from tb.cores import core_plan, save_network
@@ -30,6 +30,8 @@ def test_netlist_equals_golden_model(target: str, workspace: Workspace) -> None:
     sha256 = load_artifact(artifact).sha256
     core = replace(emit(network, config, "core", sha256), probes=())
     netlist = yosys.synthesise(core, target, workspace.runs, timeout_s=600)
+    if target == "ecp5":
+        use_output_registers(netlist, core.name)
     design = netlist_design(netlist, core.name, target)
     plan = core_plan(artifact, config, core, seed=1, sha256=sha256, samples=2)
     tests = ["traffic", "cycles"]

@@ -16,8 +16,6 @@ from tb.cores import core_design, core_plan, save_network
 from tb.runner import Workspace
 from tb.stimulus import random_hardware, random_network, retrained
 
-SEEDS = range(24)
-
 
 def _check(
     network: Network,
@@ -35,11 +33,10 @@ def _check(
     return workspace.check(core_design(core), sim, module, plan, "network")
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_core_equals_golden_model(seed: int, sim: str, workspace: Workspace) -> None:
-    network = random_network(seed)
-    config = random_hardware(network, seed)
-    figures = _check(network, config, sim, workspace, "tb.cocotb_network", seed, samples=9)
+def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Workspace) -> None:
+    network = random_network(network_seed)
+    config = random_hardware(network, network_seed)
+    figures = _check(network, config, sim, workspace, "tb.cocotb_network", network_seed, samples=9)
     assert figures.keys() == {"traffic", "hostile_input", "resets", "cycles"}
     print(figures)
 

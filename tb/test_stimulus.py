@@ -15,6 +15,7 @@ from tb.monitors import SampleDecoder
 from tb.stimulus import (
     MAX_RATE,
     MIN_RATE,
+    NETWORKS,
     corrupt,
     encode,
     overfill,
@@ -24,9 +25,8 @@ from tb.stimulus import (
     spike_rates,
     trial_counts,
 )
-from tb.test_network import SEEDS
 
-NETWORKS = {seed: random_network(seed) for seed in SEEDS}
+ALL_NETWORKS = {seed: random_network(seed) for seed in range(NETWORKS)}
 
 
 def _layer_kinds(layer: LayerSpec) -> Iterator[str]:
@@ -107,17 +107,17 @@ WANTED = (
 
 @pytest.mark.parametrize("kind", WANTED)
 def test_some_network_is(kind: str) -> None:
-    assert any(kind in _kinds(network) for network in NETWORKS.values())
+    assert any(kind in _kinds(network) for network in ALL_NETWORKS.values())
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", ALL_NETWORKS)
 def test_every_layer_spikes(seed: int) -> None:
-    assert all(MIN_RATE <= rate <= MAX_RATE for rate in spike_rates(NETWORKS[seed]))
+    assert all(MIN_RATE <= rate <= MAX_RATE for rate in spike_rates(ALL_NETWORKS[seed]))
 
 
 def test_some_hardware_has_lanes_that_do_not_divide_the_neurons() -> None:
     found = []
-    for seed, network in NETWORKS.items():
+    for seed, network in ALL_NETWORKS.items():
         stages = zip(network.spec.stages, random_hardware(network, seed).stages, strict=True)
         found += [(spec.n_out % s.lanes > 0, spec.n_out % s.update_lanes > 0) for spec, s in stages]
     assert any(lanes for lanes, _ in found)
@@ -125,8 +125,8 @@ def test_some_hardware_has_lanes_that_do_not_divide_the_neurons() -> None:
 
 
 def test_same_seed_same_network() -> None:
-    assert random_network(3).spec == NETWORKS[3].spec
-    for mine, other in zip(random_network(3).params, NETWORKS[3].params, strict=True):
+    assert random_network(3).spec == ALL_NETWORKS[3].spec
+    for mine, other in zip(random_network(3).params, ALL_NETWORKS[3].params, strict=True):
         np.testing.assert_array_equal(mine.weight, other.weight)
 
 
@@ -141,7 +141,7 @@ def _decoded(network: Network, beats: list[Beat]) -> SampleDecoder:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_beats_of_every_form_mean_the_same_sample(seed: int) -> None:
-    network = NETWORKS[seed]
+    network = ALL_NETWORKS[seed]
     rng = np.random.default_rng(seed)
     for sample in random_samples(rng, network.spec, 8):
         plain, other = encode_sample(sample), encode(rng, sample)
@@ -155,7 +155,7 @@ def test_beats_of_every_form_mean_the_same_sample(seed: int) -> None:
 
 
 def test_an_overfilled_sample_is_unspecified() -> None:
-    network = NETWORKS[0]
+    network = ALL_NETWORKS[0]
     decoder = _decoded(network, overfill(np.random.default_rng(0), network.spec, 3))
     assert [s.specified for s in decoder.samples] == [False]
     assert decoder.dropped == 0

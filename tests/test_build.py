@@ -55,8 +55,10 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
     assert set(files_of(tmp_path / "out")) == {
         f"{name}.v",
         "manifest.json",
+        "report.html",
         "report.txt",
         "report.json",
+        *(f"figures/{figure}.svg" for figure in ("cycles", "delays", "diagram", "latency", "raster")),
         "vectors/README.md",
         "vectors/expected.hex",
         "vectors/latency_cycles.hex",

@@ -1,32 +1,59 @@
-"""What a core does for a sample, counted by hand."""
+"""What a core does for a sample, counted by hand, and the energy of it."""
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from fxp_model.spec import RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.work import work
+from hw.estimate.clips import Clips
+from hw.estimate.energy import energy
+from hw.estimate.work import Work, work
 from tests.oracles.plain_networks import BYTE, network_spec
 
 CONFIG = HardwareConfig((StageConfig(4, 2), StageConfig(3, 3)))
-EVENTS = [np.array([[[2, 1]], [[0, 0]]]), np.array([[[1, 0]], [[3, 1]]])]
+EVENTS = (np.array([[[2, 1]], [[0, 0]]]), np.array([[[1, 0]], [[3, 1]]]))
 """Two steps of one sample: 3 events into the layer, 5 into the readout."""
-
-
-def state_bits(stage) -> int:
-    return stage.membrane.width + stage.bias.width + stage.accumulator_bits
+CLIPS = Clips(EVENTS, np.array([2]), (np.array([12]),))
 
 
 def test_events_add_weights_and_steps_update_neurons() -> None:
     spec = network_spec(5, 7, 3)
-    layer, readout = work(spec, CONFIG, EVENTS, [2]).values()
+    layer, readout = work(spec, CONFIG, CLIPS).values()
     assert (layer.events.tolist(), readout.events.tolist()) == ([3], [5])
     # 7 neurons in 2 words of 4 lanes and 4 groups of 2; 2 additions an update, 3 with the score
     assert layer.additions.tolist() == [3 * 7 + 2 * 7 * 2]
-    assert layer.bits_read.tolist() == [3 * 2 * 4 * 8 + 2 * 4 * 2 * state_bits(spec.layers[0])]
+    assert layer.weight_bits.tolist() == [3 * 2 * 4 * 8]
     assert readout.additions.tolist() == [5 * 3 + 2 * 3 * 3]
-    assert readout.bits_read.tolist() == [5 * 3 * 8 + 2 * 3 * state_bits(spec.readout)]
+    assert readout.weight_bits.tolist() == [5 * 3 * 8]
+    assert (layer.toggles.tolist(), readout.toggles.tolist()) == ([12], [0])
+
+
+def test_sums_of_several_words_lie_in_a_memory_and_others_in_registers() -> None:
+    spec = network_spec(5, 7, 3)
+    layer, readout = work(spec, CONFIG, CLIPS).values()
+    sums = spec.layers[0].accumulator_bits
+    opened = 3 * 2 * 4 * sums  # every event adds to all sums
+    swept = 2 * 4 * 2
+    assert layer.state_bits_read.tolist() == [opened + swept * (8 + 8 + sums) + 2 * 7]
+    assert layer.state_bits_written.tolist() == [opened + swept * 8 + 2 * 7]
+    assert layer.bits_read.tolist() == (layer.weight_bits + layer.state_bits_read).tolist()
+    sums = spec.readout.accumulator_bits  # of one word: copied once a step
+    assert readout.state_bits_read.tolist() == [2 * 3 * (8 + 8 + sums) + 2 * 3 * 32]
+    assert readout.state_bits_written.tolist() == [2 * 3 * (8 + sums) + 2 * 3 * 32]
+
+
+def test_adders_are_as_wide_as_sums_and_products_as_both_factors() -> None:
+    spec = network_spec(5, 7, 3)
+    stage = spec.layers[0]
+    leak = 2 * 7 * 8 * stage.beta_format.width
+    plain = 3 * 7 * stage.accumulator_bits + 2 * 7 * 2 * stage.sum_bits + leak
+    assert work(spec, CONFIG, CLIPS)["layer0"].adder_bits.tolist() == [plain]
+    counted = replace(spec, layers=(replace(stage, input_bits=4),))
+    wider = counted.layers[0]
+    with_counts = 3 * 7 * wider.accumulator_bits + 2 * 7 * 2 * wider.sum_bits + leak + 3 * 7 * 8 * 4
+    assert work(counted, CONFIG, CLIPS)["layer0"].adder_bits.tolist() == [with_counts]
 
 
 def test_a_kernel_adds_its_taps_and_a_dense_recurrence_its_spikes() -> None:
@@ -34,11 +61,22 @@ def test_a_kernel_adds_its_taps_and_a_dense_recurrence_its_spikes() -> None:
     conv = RecurrenceSpec(RecurrenceKind.CONV, BYTE, max_delay=3, kernel_size=3)
     dense = RecurrenceSpec(RecurrenceKind.DENSE, BYTE, max_delay=3, kernel_size=0)
 
-    def additions(recurrence: RecurrenceSpec, events: list) -> int:
+    def layer(recurrence: RecurrenceSpec, clips: Clips) -> Work:
         layers = (replace(spec.layers[0], recurrence=recurrence),)
-        return int(work(replace(spec, layers=layers), CONFIG, events, [2])["layer0"].additions[0])
+        return work(replace(spec, layers=layers), CONFIG, clips)["layer0"]
 
     plain = 3 * 7 + 2 * 7 * 2
-    assert additions(conv, EVENTS) == plain + 2 * 7 * 3
-    delayed = np.array([[[0, 0]], [[2, 2]]])
-    assert additions(dense, [*EVENTS, delayed]) == plain + 2 * 7 + 4 * 7
+    assert layer(conv, CLIPS).additions.tolist() == [plain + 2 * 7 * 3]
+    delayed = replace(CLIPS, events=(*EVENTS, np.array([[[0, 0]], [[2, 2]]])))
+    assert layer(dense, delayed).additions.tolist() == [plain + 2 * 7 + 4 * 7]
+    assert layer(dense, delayed).weight_bits.tolist() == [(3 + 4) * 2 * 4 * 8]
+
+
+def test_energy_is_work_times_published_prices() -> None:
+    """32-bit addition 0.1 pJ, 64 bits of a memory 10 pJ, 96 bits of registers 6 pJ (Horowitz, ISSCC 2014)."""
+    ones = np.array([1000])
+    done = Work(ones, ones, 32 * ones, 64 * ones, 48 * ones, 48 * ones, 96 * ones)
+    own = energy({"layer0": done})["layer0"]
+    parts = (own.adders_nj, own.weights_nj, own.state_nj, own.delays_nj)
+    assert [float(part[0]) for part in parts] == pytest.approx([0.1, 10, 6, 6])
+    assert own.total_nj.tolist() == pytest.approx([22.1])

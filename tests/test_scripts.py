@@ -39,6 +39,18 @@ USAGE_ERRORS = [
     ("prove.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
     ("cosim.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("cosim.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
+    (
+        "gen_hw.py",
+        ("--hls-report", "tests"),
+        "tests/project.tcl must name the project: tests is no HLS project",
+    ),
+    ("gen_hw.py", ("--exploration", "README.md"), "README.md is no JSON: "),
+    (
+        "gen_hw.py",
+        ("--clock-mhz", "0"),
+        "--clock-mhz must be more than 0 and less than 10000, not 0",
+    ),
+    ("compare.py", ("tests", "tests"), "tests/report.json must be the report of a build by gen_hw.py, or "),
     ("latency.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
     ("latency.py", ("--data", "nowhere"), "nowhere"),
     ("cosim.py", ("--level-clips", "0"), "--level-clips must be at least 1, not 0"),

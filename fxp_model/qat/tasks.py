@@ -61,6 +61,37 @@ def check_setting(what: str, stored: Setting, asked: Setting) -> None:
             )
 
 
+def shared_storage(store: str, heartbeat_s: int = HEARTBEAT_S) -> RDBStorage:
+    """The database of studies at `store`, which processes and machines share; arguments of `TaskList`.
+
+    Raises
+    ------
+    InputError
+        If the database cannot be used.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sqlite = store.startswith("sqlite")
+    try:
+        with warnings.catch_warnings():
+            # heartbeats have been called experimental since 2021
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            storage = RDBStorage(
+                store,
+                engine_kwargs={"connect_args": {"timeout": LOCK_S}} if sqlite else None,
+                heartbeat_interval=heartbeat_s,
+                grace_period=4 * heartbeat_s,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+            )
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        raise InputError(f"store {store}: {str(error).splitlines()[0]}") from None
+    if sqlite:
+        # SQLite has no FOR UPDATE; so that two workers cannot take one trial, reading it locks too
+        sqlalchemy.event.listen(
+            storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
+        )
+    return storage
+
+
 class TaskList:
     """Trainings that wait, run, and are done.
 
@@ -78,30 +109,10 @@ class TaskList:
     """
 
     def __init__(self, store: str, heartbeat_s: int = HEARTBEAT_S) -> None:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        sqlite = store.startswith("sqlite")
-        try:
-            with warnings.catch_warnings():
-                # heartbeats have been called experimental since 2021
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                storage = RDBStorage(
-                    store,
-                    engine_kwargs={"connect_args": {"timeout": LOCK_S}} if sqlite else None,
-                    heartbeat_interval=heartbeat_s,
-                    grace_period=4 * heartbeat_s,
-                    heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-                )
-        except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-            raise InputError(f"store {store}: {str(error).splitlines()[0]}") from None
-        if sqlite:
-            # SQLite has no FOR UPDATE; so that two workers cannot take one trial, reading it locks too
-            sqlalchemy.event.listen(
-                storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
-            )
-        self._storage = storage
+        self._storage = shared_storage(store, heartbeat_s)
         self._watched: set[int] = set()
         self._study = optuna.create_study(
-            study_name=STUDY, storage=storage, direction="maximize", load_if_exists=True
+            study_name=STUDY, storage=self._storage, direction="maximize", load_if_exists=True
         )
 
     def add(self, task: Task, setting: Setting, after: Task | None = None) -> None:

@@ -14,6 +14,8 @@ from fxp_model.files import replacing
 
 INK = "#222222"
 PALE = "#bbbbbb"
+RULE = "#e6e6e6"
+PAPER = "#ffffff"
 COLORS = ("#0b6e99", "#d9730d", "#6b7a3a")
 """Conv, dense, and no recurrence; distinct in grey too."""
 
@@ -24,9 +26,10 @@ _HOUSE: Any = {
     "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "figure.facecolor": "white",
+    "axes.facecolor": PAPER,
+    "figure.facecolor": PAPER,
     "font.size": 10,
-    "grid.color": "#e6e6e6",
+    "grid.color": RULE,
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "spikeline",
@@ -37,9 +40,9 @@ _HOUSE: Any = {
 
 
 @contextmanager
-def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+def figure(path: Path, width: float, height: float, font_size: float = 10) -> Iterator[Figure]:
     """An empty figure of `width` x `height` inches, written to `path` as SVG when the block ends well."""
-    with mpl.rc_context(_HOUSE):
+    with mpl.rc_context({**_HOUSE, "font.size": font_size}):
         drawing = Figure(figsize=(width, height), layout="constrained")
         yield drawing
         with replacing(path) as temporary:

@@ -13,54 +13,20 @@ constant comes from the component that causes it. It equals simulation, or a ben
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
 from fxp_model.network import Network
-from fxp_model.spec import NetworkSpec, RecurrenceKind
+from fxp_model.spec import NetworkSpec
 from fxp_model.trace import Trace
 from hw.config import HardwareConfig, StageConfig
-from hw.rtl.event_encoder import EventEncoder
-from hw.rtl.neuron_update import NeuronUpdate
-from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
-from hw.rtl.score_unit import ScoreUnit
-from hw.rtl.spike_queue import SpikeQueue
-from hw.rtl.synapse_array import SynapseArray
+from hw.estimate.cores import Cores, Cycles, RunTiming, dense_layers
+from hw.rtl.recurrent_synapses import recurrent_config
 
 Counts = NDArray[np.integer]
-Cycles = NDArray[np.int64]
-
-NEVER = -(1 << 40)
-"""Cycle of what has not happened yet."""
-
-
-@dataclass(frozen=True)
-class RunTiming:
-    """Cycles in which a run does what, counted from its first transfer at ``s_axis`` (cycle 0).
-
-    first_in, last_in : (B,) transfers of the first and the TLAST beat of each sample at ``s_axis``
-    first_out, last_out : (B,) transfers of its first score and its TLAST beat at ``m_axis``
-    """
-
-    first_in: NDArray[np.int64]
-    last_in: NDArray[np.int64]
-    first_out: NDArray[np.int64]
-    last_out: NDArray[np.int64]
-
-    @property
-    def sample_cycles(self) -> NDArray[np.int64]:
-        """Cycles of each sample (B,), from its first beat in to its last beat out, both included."""
-        return self.last_out - self.first_in + 1
-
-    @property
-    def run_cycles(self) -> int:
-        """Cycles of the whole run, from the first beat in to the last beat out, both included."""
-        return int(self.last_out[-1] - self.first_in[0] + 1)
 
 
 def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles, ...]:
@@ -93,12 +59,6 @@ def _by_parity(active: Counts) -> Cycles:
     """How many of (T, B, n) are not 0 at even and at odd places, (T, B, 2)."""
     halves = [np.count_nonzero(active[:, :, parity::2], axis=2) for parity in (0, 1)]
     return np.stack(halves, axis=-1).astype(np.int64)
-
-
-def dense_layers(spec: NetworkSpec) -> list[int]:
-    """Indices of the layers with dense recurrence."""
-    kinds = [layer.recurrence and layer.recurrence.kind for layer in spec.layers]
-    return [index for index, kind in enumerate(kinds) if kind is RecurrenceKind.DENSE]
 
 
 def lower_bound(
@@ -143,7 +103,25 @@ def clip_cycles(
     InputError
         If the shapes do not agree.
     """
-    return _answers(spec, config, events, lengths, 1)[0] + 1
+    return _answers(spec, [config], events, lengths, 1)[0] + 1
+
+
+CHUNK = 512
+"""Configurations that are followed side by side, so that their arrays stay in a cache."""
+
+
+def sweep_cycles(
+    spec: NetworkSpec,
+    configs: Sequence[HardwareConfig],
+    events: Sequence[Counts],
+    lengths: Sequence[int] | Cycles,
+) -> Cycles:
+    """`clip_cycles` of the same samples for each of `configs`, (C, B), followed side by side."""
+    parts = [
+        _answers(spec, configs[low : low + CHUNK], events, lengths, 1)[0] + 1
+        for low in range(0, len(configs), CHUNK)
+    ]
+    return np.concatenate(parts).reshape(len(configs), -1)
 
 
 def clip_intervals(
@@ -154,25 +132,30 @@ def clip_intervals(
     The initiation interval: of three in a row, from the answer to the second one to that of the third.
     Arguments and errors as of `clip_cycles`.
     """
-    answers = _answers(spec, config, events, lengths, 3)
+    answers = _answers(spec, [config], events, lengths, 3)
     return answers[2] - answers[1]
 
 
 def _answers(
     spec: NetworkSpec,
-    config: HardwareConfig,
+    configs: Sequence[HardwareConfig],
     events: Sequence[Counts],
     lengths: Sequence[int] | Cycles,
     times: int,
 ) -> list[Cycles]:
-    """When each sample, sent `times` times to a core of its own, is answered (B,), from its first beat on."""
-    counts = _checked(spec, config, events, 3)
+    """When each sample, sent `times` times to a core of its own, is answered, from its first beat on.
+
+    Of (C * B,) cores: those of the first of `configs`, then those of the next.
+    """
+    for config in configs:
+        counts = _checked(spec, config, events, 3)
     steps, samples = counts.shape[1:3]
     own = np.asarray(lengths, dtype=np.int64)
     if own.shape != (samples,) or np.any((own < 1) | (own > steps)):
         raise InputError(f"lengths of samples must be {samples} of 1..{steps}, not {list(lengths)}")
-    cores, every = _Cores(spec, config, samples), np.arange(samples)
-    answers = [np.zeros(samples, np.int64) for _ in range(times)]
+    cores = Cores(spec, [config for config in configs for _ in range(samples)])
+    every, own = np.tile(np.arange(samples), len(configs)), np.tile(own, len(configs))
+    answers = [np.zeros(len(own), np.int64) for _ in range(times)]
     for step in range(times * int(own.max(initial=0))):
         beats = cores.step(counts[:, step % own, every], (step + 1) % own == 0)
         if step == 0:
@@ -206,7 +189,7 @@ def run_timing(
         raise InputError(
             f"lengths of samples must be positive and sum to {counts.shape[1]}, not {list(lengths)}"
         )
-    core = _Cores(spec, config, 1)
+    core = Cores(spec, [config])
     beats = np.zeros((4, len(lengths)), dtype=np.int64)
     step = 0
     for sample, length in enumerate(lengths):
@@ -217,114 +200,6 @@ def run_timing(
             step += 1
         beats[1:, sample] = now.last_in[0], now.first_out[0], now.last_out[0]
     return RunTiming(*beats)
-
-
-class _Cores:
-    """Cores of one kind, each with a sample of its own; all arrays are of shape (cores,)."""
-
-    def __init__(self, spec: NetworkSpec, config: HardwareConfig, cores: int) -> None:
-        stages = list(zip(spec.stages, config.stages, strict=True))
-        never = np.full(cores, NEVER)
-        self._n_out = spec.n_out
-        self._links = [
-            _Link(widths.words(stage.n_out), widths.events_per_cycle, never, beats=index == 0)
-            for index, (stage, widths) in enumerate(stages)
-        ]
-        self._latencies = [SynapseArray.latency(stage, widths) for stage, widths in stages]
-        self._groups = [widths.groups(stage.n_out) for stage, widths in stages]
-        self._released = [SynapseArray.released(stage, widths) for stage, widths in stages]
-        self._distances = [NeuronUpdate.distance(stage, widths) for stage, widths in stages]
-        self._start = [never] * len(stages)  # first fetch of the latest sweep
-        # the latest transfers from each spike queue to its encoder, the oldest first
-        self._taken = [deque([never] * SpikeQueue.DEPTH, SpikeQueue.DEPTH) for _ in spec.layers]
-        self._recurrent = {}
-        for index in dense_layers(spec):
-            layer, widths = spec.layers[index], config.stages[index]
-            own = recurrent_config(layer, widths)
-            link = _Link(own.words(layer.n_out), own.events_per_cycle, never)
-            self._recurrent[index] = link, RecurrentSynapses.latency(layer, widths)
-        self._opens = np.full(cores, True)  # whether a sample begins with the next step
-        self._occupied_until = never
-
-    def step(self, counts: Cycles, closes: NDArray[np.bool_]) -> RunTiming:
-        """Follow a step through the cores: `counts` (synapse arrays, cores, 2), `closes` where a sample ends.
-
-        The beats of `RunTiming` are those of the step as if it were the first and last of a sample.
-        """
-        readout = len(self._links) - 1
-        ready_from = np.zeros_like(counts[0, :, 0])
-        recurrent = iter(counts[readout + 1 :])
-        for stage, (link, count) in enumerate(zip(self._links, counts, strict=False)):
-            link.transfer(count, ready_from, self._start[stage] + self._released[stage])
-            start = np.maximum(
-                link.taken + self._latencies[stage] + 1, self._start[stage] + self._distances[stage]
-            )
-            if stage == readout:
-                start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
-            else:
-                if stage in self._recurrent:
-                    ready = self._recurrence(stage, next(recurrent))
-                    start = np.maximum(start, np.where(self._opens, NEVER, ready))
-                taken = self._taken[stage]
-                start = np.maximum(start, taken[0] + 1)
-                offered = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
-                taken.append(np.maximum(offered, self._links[stage + 1].source_free))
-                ready_from = taken[-1] + EventEncoder.LATENCY
-            self._start[stage] = start
-        first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
-        last_out = first_out + self._n_out
-        self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
-        self._opens = closes
-        first = self._links[0]
-        return RunTiming(first.first_in, first.marker_in, first_out, last_out)
-
-    def _recurrence(self, stage: int, count: Cycles) -> Cycles:
-        """Cycle from which on the dense recurrence of a layer offers its step, of `count` delayed spikes."""
-        link, latency = self._recurrent[stage]
-        written = self._start[stage] + self._groups[stage] - 1 + NeuronUpdate.LATENCY
-        link.transfer(count, written + 1 + EventEncoder.LATENCY, self._start[stage])
-        return link.taken + latency + 1
-
-
-class _Link:
-    """A source of events (``s_axis`` or an encoder), its buffer of two, and the synapse array behind it.
-
-    first_in, marker_in : cycles in which the first item and the marker of the latest step enter the buffer
-    taken : cycle in which the array takes the marker
-    source_free : cycle from which on the encoder takes another step
-    """
-
-    def __init__(self, words: int, events_per_cycle: int, never: Cycles, beats: bool = False) -> None:
-        """`words` are the cycles of an item in the array; of `beats`, an item holds any two events."""
-        self._words, self._pairs, self._beats = words, events_per_cycle == 2, beats
-        self._before = self.taken = never  # when the last two items left the buffer
-        self.first_in = self.marker_in = self.source_free = never
-
-    def transfer(self, events: Cycles, ready_from: Cycles, released: Cycles) -> None:
-        """Pass on a step of `events` (cores, 2), then its marker.
-
-        The source has the first item from cycle `ready_from` on, and one more each cycle; an item enters
-        the buffer when the item two before it has left, and leaves it one cycle later at the
-        earliest. The array takes an item of events with its last word, and the marker from the
-        cycle `released` on. So items leave W cycles apart from the first one on, and each enters in
-        the cycle after the item two before it leaves. Where items are beats of two words, the marker
-        shares the beat of an event without a partner.
-        """
-        total, words = events.sum(axis=1), self._words
-        items, shared = total, np.zeros_like(total)
-        if self._pairs:
-            items = -(-total // 2) if self._beats else events.max(axis=1)
-            shared = total % 2 if self._beats else shared
-        first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
-        base = np.maximum(first, self.taken)  # item i leaves in cycle base + (i + 1) W
-        enters = base + (items - 2) * words + 1  # the last item of events
-        idle = np.maximum(ready_from - 1, self.marker_in)
-        self.source_free = np.where(items > 0, np.where(items > 1, enters, first), idle)
-        self.first_in = first
-        ahead = items - shared  # what enters, or leaves, before the marker does
-        self.marker_in = np.where(ahead > 0, base + (ahead - 1) * words + 1, first)
-        self._before = np.where(ahead > 0, base + ahead * words, self.taken)
-        self.taken = np.maximum(base + items * words + 1, released)
 
 
 def _checked(

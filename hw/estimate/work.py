@@ -2,66 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind
-from hw.config import HardwareConfig
-from hw.estimate.latency import dense_layers
+from fxp_model.spec import SCORE, IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind
+from hw.config import HardwareConfig, StageConfig
+from hw.estimate.clips import Clips
+from hw.estimate.cores import dense_layers
+
+Totals = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Work:
-    """Totals of one stage over its events and steps, (B,) per sample.
+    """Totals of one stage over its events and steps, (B,) per sample, at the widths of its formats.
 
     events : inputs that were active
     additions : of weights to currents, of the terms of the update, and of scores
-    bits_read : of weights, biases, membranes and currents, at the widths of their formats; lanes beyond the
-        last neuron included, a second port without an event not
+    adder_bits : full adders that these take, and those that are the products: one for each pair of bits
+    weight_bits : read of weights; lanes beyond the last neuron included, a second port without an event not
+    state_bits_read, state_bits_written : of sums, biases, membranes, scores and queued spikes
+    toggles : registers of delay lines that change
     """
 
-    events: NDArray[np.int64]
-    additions: NDArray[np.int64]
-    bits_read: NDArray[np.int64]
+    events: Totals
+    additions: Totals
+    adder_bits: Totals
+    weight_bits: Totals
+    state_bits_read: Totals
+    state_bits_written: Totals
+    toggles: Totals
+
+    @property
+    def bits_read(self) -> Totals:
+        """Of all memories."""
+        return self.weight_bits + self.state_bits_read
 
 
-def work(
-    spec: NetworkSpec,
-    config: HardwareConfig,
-    events: Sequence[NDArray[np.integer]],
-    lengths: Sequence[int] | NDArray[np.integer],
-) -> dict[str, Work]:
-    """Work of each stage, for `events` (T, B, 2) and `lengths` (B,) of `hw.estimate.latency.clip_cycles`.
+def work(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, Work]:
+    """Work of each stage.
 
     An event adds a weight to each neuron's current, in `words` words of `lanes` weights, and so does a
-    delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current and what is left
-    of the membrane, and i_rec; the K taps of a kernel, though a table, count as K - 1 additions more. This is
-    a proxy: what an addition or a bit costs, says who knows the chip.
+    delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current and what is
+    left of the membrane, and i_rec; the K taps of a kernel, though a table, count as K - 1 additions more.
+    Sums lie in a memory where an event has several words, and in registers, which are not counted, where it
+    has one. What an addition or a bit costs, says who knows the chip.
     """
-    totals = [np.asarray(count, dtype=np.int64).sum(axis=(0, 2)) for count in events]
-    steps = np.asarray(lengths, dtype=np.int64)
+    totals = [count.sum(axis=(0, 2)) for count in clips.events]
     recurrent = dict(zip(dense_layers(spec), totals[len(spec.stages) :], strict=True))
+    idle = np.zeros_like(clips.lengths)
     done = {}
     for index, (name, stage, widths) in enumerate(
         zip(spec.stage_names, spec.stages, config.stages, strict=True)
     ):
-        delayed = recurrent.get(index, np.zeros_like(steps))
-        per_event = widths.words(stage.n_out) * widths.lanes
-        state = stage.membrane.width + stage.bias.width + stage.accumulator_bits
-        swept = widths.groups(stage.n_out) * widths.update_lanes
-        weight_bits = totals[index] * stage.weight.width
-        recurrence = stage.recurrence if isinstance(stage, LayerSpec) else None
-        if recurrence is not None:
-            weight_bits = weight_bits + delayed * recurrence.weight.width
-        done[name] = Work(
-            totals[index],
-            (totals[index] + delayed + steps * _terms(stage)) * stage.n_out,
-            weight_bits * per_event + steps * swept * state,
+        toggles = clips.toggles[index] if index < len(spec.layers) else idle
+        done[name] = _of_stage(
+            stage, widths, totals[index], recurrent.get(index, idle), clips.lengths, toggles
         )
     return done
+
+
+def _of_stage(
+    stage: IntegratorSpec,
+    widths: StageConfig,
+    events: Totals,
+    delayed: Totals,
+    steps: Totals,
+    toggles: Totals,
+) -> Work:
+    """Work for some `events` and `delayed` spikes of a dense recurrence in some `steps`."""
+    n, v_bits, sums = stage.n_out, stage.membrane.width, stage.accumulator_bits
+    per_event = widths.words(n) * widths.lanes
+    swept = widths.groups(n) * widths.update_lanes
+    added, terms = (events + delayed) * n, steps * n * _terms(stage)
+    counted = events * n * stage.weight.width * stage.input_bits if stage.input_bits > 1 else 0
+    leaked = steps * n * v_bits * stage.beta_format.width
+    weights = events * stage.weight.width
+    recurrence = stage.recurrence if isinstance(stage, LayerSpec) else None
+    if recurrence is not None:
+        weights = weights + delayed * recurrence.weight.width
+    open_sums = (events + delayed) * per_event * sums if widths.words(n) > 1 else 0
+    # the queue of spikes, or the scores
+    kept = steps * (n if isinstance(stage, LayerSpec) else n * SCORE.width)
+    return Work(
+        events=events,
+        additions=added + terms,
+        adder_bits=added * sums + terms * stage.sum_bits + counted + leaked,
+        weight_bits=weights * per_event,
+        state_bits_read=open_sums + steps * swept * (v_bits + stage.bias.width + sums) + kept,
+        state_bits_written=open_sums + steps * swept * (v_bits + sums * (widths.words(n) == 1)) + kept,
+        toggles=toggles,
+    )
 
 
 def _terms(stage: IntegratorSpec) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hw.emit import EmittedCore
-from hw.flows.output_registers import use_output_registers
 from hw.flows.tool import run_tool
 from hw.rtl.banks import RAM_STYLE
 
@@ -76,8 +75,7 @@ Area = dict[str, int | float]
 def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -> Path:
     """Synthesise `core` for `target` in `folder` and give the netlist, flat, as JSON.
 
-    Cells are named after the wires that they drive, so that a name tells the block. On ECP5,
-    registers behind memories are in the block RAMs (`output_registers`).
+    Cells are named after the wires that they drive, so that a name tells the block.
 
     Raises
     ------
@@ -94,10 +92,7 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
         "write_json netlist.json",
     ]
     run_tool(PACKAGE, ["-q", "-p", "; ".join(passes)], folder, timeout_s)
-    netlist = folder / "netlist.json"
-    if target == "ecp5":
-        use_output_registers(netlist, core.name)
-    return netlist
+    return folder / "netlist.json"
 
 
 def _without_lut_ram(verilog: str) -> str:

@@ -1,8 +1,7 @@
-"""What Vitis or Vivado HLS reports of a project, beside what the RTL's report says of the same network."""
+"""What Vitis or Vivado HLS reports of a project."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from xml.etree import ElementTree
 
 from fxp_model.errors import InputError
 
+PROJECT_FILE = "project.tcl"
+"""What makes a folder a project; it says its name."""
 RESOURCES = ("LUT", "FF", "BRAM_18K", "DSP", "URAM")
 _FIGURES = {
     "clock_target_ns": "UserAssignments/TargetClockPeriod",
@@ -35,7 +36,7 @@ def read_report(project: Path) -> dict[str, Any]:
     InputError
         If `project` is no project, or was not synthesised, or its report is not readable.
     """
-    file = project / "project.tcl"
+    file = project / PROJECT_FILE
     found = (
         re.search(r'^set project_name "(\w+)"$', file.read_text(), re.MULTILINE) if file.is_file() else None
     )
@@ -61,34 +62,11 @@ def read_report(project: Path) -> dict[str, Any]:
     return report
 
 
-def render(report: dict[str, Any], rtl: Path | None = None) -> str:
-    """The figures as a page of text; beside them those of the RTL's build in the folder `rtl`."""
+def render(report: dict[str, Any]) -> str:
+    """The figures as a page of text; `hw.report.compare` sets them beside those of a core."""
     rows = [(key.replace("_", " "), _cell(report[key])) for key in _FIGURES]
     rows += [(key, f"{_cell(report['used'][key])} of {_cell(report['available'][key])}") for key in RESOURCES]
-    core: dict[str, str] = {}
-    if rtl is not None:
-        core = _core(rtl)
-        rows.append(("memory bits", "-"))
-    width = max(len(value) for _, value in rows)
-    head = f"{'':22}{'HLS':{width}}" + ("  RTL" if rtl else "")
-    lines = [f"{key:22}{value:{width}}" + (f"  {core.get(key, '-')}" if rtl else "") for key, value in rows]
-    return "\n".join(line.rstrip() for line in [head, *lines]) + "\n"
-
-
-def _core(folder: Path) -> dict[str, str]:
-    """What the report of an RTL build says under the same names; cycles of its stimulus."""
-    file = folder / "report.json"
-    try:
-        report = json.loads(file.read_text())
-        cycles = [clip["cycles"] for clip in report["clips"]]
-        bits = report["memory_bits"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} must be the report of a build by gen_hw.py: {error!r}") from None
-    return {
-        "latency min cycles": f"{min(cycles):,}",
-        "latency max cycles": f"{max(cycles):,}",
-        "memory bits": f"{bits:,}",
-    }
+    return "".join(f"{key:22}{value}\n" for key, value in rows)
 
 
 def _text(root: ElementTree.Element, path: str, file: Path) -> str:

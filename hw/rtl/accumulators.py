@@ -1,13 +1,16 @@
-"""Double-buffered sums of a time step: in registers, or in LUT RAM where an event has several words."""
+"""Sums of a time step, in registers or LUT RAM, and a queue of those that wait to be drained."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import StageConfig
 from hw.rtl.arithmetic import lanes_of, selected
+from hw.rtl.banks import RAM_STYLE
 from hw.rtl.events import currents_layout, index_shape
 
 
@@ -23,13 +26,50 @@ def word_layout(words: int) -> data.StructLayout:
     return data.StructLayout({"add": 1, "word": index_shape(words), "final": 1, "close": 1, "last": 1})
 
 
+QUEUE_WORDS = 16
+"""Words of the LUT RAM that the queue is, or more where two steps have more; a LUT RAM is 16 or 32 deep."""
+
+
+def banks(words: int) -> int:
+    """Sums of how many steps have a place in the queue, of `words` words each: a power of two."""
+    return max(2, QUEUE_WORDS >> (words - 1).bit_length())
+
+
+def closed_steps(words: int) -> int:
+    """How many closed steps may wait. Sums of several words are added in the queue itself: in one bank."""
+    return banks(words) - (words > 1)
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """Signals of the ring of banks.
+
+    back, next_back : bank that the current step closes into, and that of the next cycle
+    front, next_front : bank that is drained, and that of the next cycle
+    group : within the drained step
+    transfer, final : a group leaves; it is the last one of its step
+    zero : the drained step had no event
+    """
+
+    back: Signal
+    next_back: Signal
+    front: Signal
+    next_front: Signal
+    group: Signal
+    transfer: Signal
+    final: Signal
+    zero: Value
+
+
 class Accumulators(wiring.Component):
-    """Base of the two forms: ports only.
+    """Base of the two forms: ports and the queue.
 
-    `close` takes effect with the transfer of the last group of the step before, or later. The first event
-    of a step is stored and not added, so nothing is ever cleared.
+    A bank is free again in the cycle after its last group is transferred; `close` must not come to a full
+    queue, but may come with that transfer. The first event of a step is stored and not added,
+    so nothing is ever cleared.
 
-    Latency: currents are offered two cycles after `close` comes. Throughput: one word per cycle.
+    Latency: currents are offered two cycles after `close` comes, if none wait before them.
+    Throughput: one word per cycle.
 
     Members
     -------
@@ -38,9 +78,9 @@ class Accumulators(wiring.Component):
     terms : In(signed(term_bits)).array(lanes)
         Terms of the word of this cycle, lowest neuron first.
     o : Out stream of `currents_layout`
-        All groups of a closed step, without a gap.
+        All groups of the closed steps, without a gap.
     drained : Out(1)
-        A `close` that is `lead` cycles away, counted from the next one, finds the last group taken.
+        A `close` that is `lead` cycles away, counted from the next one, finds a bank more free.
 
     Parameters
     ----------
@@ -70,33 +110,55 @@ class Accumulators(wiring.Component):
         m.d.sync += now.eq(self.control)
         return now
 
-    def _drain(self, m: Module, now: data.View[data.StructLayout]) -> Signal:
-        """Offer every group of a closed step; gives the signal of a transfer."""
-        groups = self._config.groups(self._n)
-        valid = Signal()
-        last = Signal()
-        transfer = Signal()
+    def _queue(self, m: Module, now: data.View[data.StructLayout], empty: Value) -> _Queue:
+        """The ring, and the drain of the closed steps; `empty` tells that the current step has no event."""
+        depth, groups = banks(self._config.words(self._n)), self._config.groups(self._n)
+        ring = range(depth)
+        back, next_back, front, next_front = (
+            Signal(ring, name=name) for name in ("back", "next_back", "front", "next_front")
+        )
         group = Signal(index_shape(groups))
+        transfer = Signal()
+        final = Signal()
         m.d.comb += [
-            self.o.valid.eq(valid),
-            self.o.payload.last.eq(last),
-            transfer.eq(valid & self.o.ready),
+            transfer.eq(self.o.valid & self.o.ready),
+            final.eq(transfer & (group == groups - 1)),
+            next_back.eq(back + now.close),
+            next_front.eq(front + final),
             self.drained.eq(transfer & (group == max(0, groups - 2 - self._lead))),
         ]
-        with m.If(now.close):
-            m.d.sync += [valid.eq(1), last.eq(now.last), group.eq(0)]
-        with m.Elif(transfer & (group == groups - 1)):
-            m.d.sync += valid.eq(0)
-        with m.Elif(transfer):
-            m.d.sync += group.eq(group + 1)
-        return transfer
+        m.d.sync += [back.eq(next_back), front.eq(next_front)]
+        with m.If(transfer):
+            m.d.sync += group.eq(Mux(final, 0, group + 1))
+
+        valid = Signal()
+        waiting = Signal(range(depth + 1))
+        with m.If(now.close != final):
+            m.d.sync += [
+                waiting.eq(Mux(final, waiting - 1, waiting + 1)),
+                valid.eq(now.close | (waiting != 1)),
+            ]
+
+        # What is known of each step: whether it is all zeros, and whether it ends a sample.
+        attrs = {RAM_STYLE: "distributed"}
+        m.submodules.flags = flags = memory.Memory(shape=unsigned(2), depth=depth, init=[], attrs=attrs)
+        write = flags.write_port()
+        read = flags.read_port(transparent_for=(write,))
+        m.d.comb += [
+            write.en.eq(now.close),
+            write.addr.eq(back),
+            write.data.eq(Cat(empty, now.last)),
+            read.addr.eq(next_front),
+            self.o.valid.eq(valid),
+            self.o.payload.last.eq(read.data[1]),
+        ]
+        return _Queue(back, next_back, front, next_front, group, transfer, final, read.data[0])
 
 
 class RegisterAccumulators(Accumulators):
-    """One adder and two registers per neuron, for events of one word.
+    """One adder and one register per neuron, for events of one word; `close` copies all sums into the queue.
 
-    The second register is loaded by `close` and shifts the sums out, `update_lanes` at a
-    time. Needs no memory and no multiplexer, but two flip-flops per bit of every sum.
+    The neurons that are drained together share a RAM, a column.
     """
 
     def elaborate(self, platform: object) -> Module:
@@ -104,77 +166,79 @@ class RegisterAccumulators(Accumulators):
         config, bits, now = self._config, self._bits, self._now(m)
 
         # `empty` says that the step has no event yet: what the sums hold is of an earlier step.
-        transfer = self._drain(m, now)
         empty = Signal(init=1)
         with m.If(now.close):
             m.d.sync += empty.eq(1)
         with m.Elif(now.add):
             m.d.sync += empty.eq(0)
+        queue = self._queue(m, now, empty)
 
-        n, width = self._n, config.update_lanes
         shape = signed(bits)
-        sums = [Signal(shape, name=f"sum_{i}", reset_less=True) for i in range(n)]
-        drain = [Signal(shape, name=f"drain_{i}", reset_less=True) for i in range(n)]
+        sums = [Signal(shape, name=f"sum_{i}", reset_less=True) for i in range(self._n)]
         for total, term in zip(sums, self.terms, strict=True):
             with m.If(now.add):
                 m.d.sync += total.eq(Mux(empty, 0, total) + term)
-        for index, (total, out) in enumerate(zip(sums, drain, strict=True)):
-            with m.If(now.close):
-                m.d.sync += out.eq(Mux(empty, 0, total))
-            if index + width < n:
-                with m.Elif(transfer):
-                    m.d.sync += out.eq(drain[index + width])
-        m.d.comb += self.o.payload.sums.eq(Cat(drain[:width]))
+
+        drained = []
+        for number in range(config.groups(self._n)):
+            own = sums[number * config.update_lanes : (number + 1) * config.update_lanes]
+            ram = memory.Memory(shape=unsigned(len(own) * bits), depth=QUEUE_WORDS, init=[])
+            m.submodules[f"column_{number}"] = ram
+            write = ram.write_port()
+            read = ram.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(now.close),
+                write.addr.eq(queue.back),
+                write.data.eq(Cat(own)),
+                read.addr.eq(queue.front),
+            ]
+            drained.append(read.data)
+        m.d.comb += self.o.payload.sums.eq(Mux(queue.zero, 0, selected(drained, queue.group)))
         return m
 
 
 class RamAccumulators(Accumulators):
-    """One adder per lane over two banks of LUT RAM, for events of several words.
+    """One adder per lane over banks of LUT RAM, for events of several words.
 
     A word is read in one cycle, added and written back in the next. As an event has two words or more, none
-    is read before it is written. `close` swaps the banks. The lanes that are drained together share a RAM, a
-    column.
+    is read before it is written. `close` goes on to the next bank. The lanes that are drained together
+    share a RAM, a column.
     """
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, bits, now = self._config, self._bits, self._now(m)
         columns = config.lanes // config.update_lanes
-        index = index_shape(config.words(self._n))
+        words = config.words(self._n)
+        index = index_shape(words)
 
-        # Every event touches every word, so one bit per bank tells whether its content is of this
+        # Every event touches every word, so one bit tells whether the content of a bank is of this
         # step (an event was added) or of an earlier one (then it stands for zeros).
-        transfer = self._drain(m, now)
-        bank = Signal()
         empty = Signal(init=1)
-        zero = Signal()
-        next_bank = Signal()
         next_empty = Signal()
-        m.d.comb += [
-            next_bank.eq(bank ^ now.close),
-            next_empty.eq(now.close | (empty & ~(now.add & now.final))),
-        ]
-        m.d.sync += [bank.eq(next_bank), empty.eq(next_empty)]
-        with m.If(now.close):
-            m.d.sync += zero.eq(empty)
+        m.d.comb += next_empty.eq(now.close | (empty & ~(now.add & now.final)))
+        m.d.sync += empty.eq(next_empty)
+        queue = self._queue(m, now, empty)
 
         # Drained is column by column, then word by word; a port reads one transfer ahead.
-        word = Signal(index)
+        word, next_word = (Signal(index, name=name) for name in ("word", "next_word"))
         column = Signal(index_shape(columns))
-        next_word = (word + 1)[: index.width]
         row_done = Signal()
-        m.d.comb += row_done.eq(transfer & (column == columns - 1))
-        with m.If(now.close):
-            m.d.sync += [word.eq(0), column.eq(0)]
-        with m.Elif(row_done):
-            m.d.sync += [word.eq(next_word), column.eq(0)]
-        with m.Elif(transfer):
+        m.d.comb += [
+            row_done.eq(queue.transfer & (column == columns - 1)),
+            next_word.eq(Mux(queue.final, 0, word + row_done)),
+        ]
+        m.d.sync += word.eq(next_word)
+        with m.If(queue.final | row_done):
+            m.d.sync += column.eq(0)
+        with m.Elif(queue.transfer):
             m.d.sync += column.eq(column + 1)
 
         drained = []
         for number in range(columns):
             terms = self.terms[number * config.update_lanes : (number + 1) * config.update_lanes]
-            ram = memory.Memory(shape=unsigned(config.update_lanes * bits), depth=2 << index.width, init=[])
+            depth = banks(words) << index.width
+            ram = memory.Memory(shape=unsigned(config.update_lanes * bits), depth=depth, init=[])
             m.submodules[f"column_{number}"] = ram
             old = ram.read_port(domain="comb")
             drain = ram.read_port()
@@ -184,13 +248,12 @@ class RamAccumulators(Accumulators):
             m.d.sync += held.eq(Mux(next_empty, 0, old.data))
             sums = [(total + term)[:bits] for total, term in zip(lanes_of(held, bits), terms, strict=True)]
             m.d.comb += [
-                old.addr.eq(Cat(self.control.word, next_bank)),
-                write.addr.eq(Cat(now.word, bank)),
+                old.addr.eq(Cat(self.control.word, queue.next_back)),
+                write.addr.eq(Cat(now.word, queue.back)),
                 write.en.eq(now.add),
                 write.data.eq(Cat(sums)),
-                drain.en.eq(now.close | row_done),
-                drain.addr.eq(Mux(now.close, Cat(Const(0, index), bank), Cat(next_word, ~bank))),
+                drain.addr.eq(Cat(next_word, queue.next_front)),
             ]
             drained.append(drain.data)
-        m.d.comb += self.o.payload.sums.eq(Mux(zero, 0, selected(drained, column)))
+        m.d.comb += self.o.payload.sums.eq(Mux(queue.zero, 0, selected(drained, column)))
         return m

@@ -22,6 +22,7 @@ from hw.registers import (
     Access,
     Register,
 )
+from hw.rtl.accumulators import QUEUE_WORDS
 from hw.rtl.arithmetic import selected
 from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
@@ -38,10 +39,11 @@ HANDSHAKE = data.StructLayout({"valid": 1, "ready": 1, "last": 1})
 def samples_in_flight(layers: int) -> int:
     """How many samples, of a step each, find place between `s_axis` and `m_axis`.
 
-    In every stage two wait in the buffer before it and two are accumulated; in a layer the queue is full and
-    two are in the encoder; at the end one is scored and two are sent; and one comes in.
+    In every stage two wait in the buffer before it, one is accumulated and at most `QUEUE_WORDS` are closed;
+    in a layer the queue of spikes is full and two are in the encoder; at the end one is scored and two
+    are sent; and one comes in.
     """
-    return 4 * (layers + 1) + (SpikeQueue.DEPTH + 2) * layers + 4
+    return (3 + QUEUE_WORDS) * (layers + 1) + (SpikeQueue.DEPTH + 2) * layers + 4
 
 
 class Control(wiring.Component):

@@ -13,7 +13,7 @@ from fxp_model.fixed import signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
-from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, word_layout
+from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, closed_steps, word_layout
 from hw.rtl.arithmetic import lanes_of, pack, times_count
 from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.events import currents_layout, event_layout, index_shape
@@ -24,10 +24,10 @@ class SynapseArray(wiring.Component):
 
     A word of the weight memory holds the weights of `lanes` neurons for one input, so an event, or a pair of
     them through two read ports, costs ``config.words(n_out)`` cycles and a marker one: more lanes buy
-    cycles with adders and memory width. Accumulators are doubled: a marker hands the sums over to be drained,
-    and the events of the next step are added meanwhile. Only a marker ever waits, until the
-    sums of the step before will be drained when it takes effect; data in flight never stops, so
-    no stall has to reach the adders or the memory.
+    cycles with adders and memory width. A marker hands the sums over to a queue of `steps`, where they wait
+    to be drained, and the events of the next step are added meanwhile. Only a marker ever waits, where
+    the queue will still be full when it takes effect; data in flight never stops, so no stall has to
+    reach the adders or the memory.
 
     Latency: a transfer of the last word or of a marker is added, or takes effect, `latency`
     cycles later; the currents are offered in the cycle after that.
@@ -90,9 +90,14 @@ class SynapseArray(wiring.Component):
         """Cycles from a transfer at `i` to its addition: address, read, output register, product, pair."""
         return 3 + (spec.input_bits > 1) + (config.events_per_cycle - 1)
 
+    @staticmethod
+    def steps(spec: IntegratorSpec, config: StageConfig) -> int:
+        """How many steps wait in the queue, or are on the way to it or out of it."""
+        return closed_steps(config.words(spec.n_out))
+
     @classmethod
     def released(cls, spec: IntegratorSpec, config: StageConfig) -> int:
-        """Cycles from the first transfer of a step at `o` until the next marker is taken at `i`."""
+        """Cycles from the first transfer of a step at `o` until its place may be given to another marker."""
         return max(1, config.groups(spec.n_out) - 1 - cls.latency(spec, config))
 
     def elaborate(self, platform: object) -> Module:
@@ -110,7 +115,9 @@ class SynapseArray(wiring.Component):
         if self._reloaded is not None:
             connect_reload(m, weights, self.reload, self._reloaded)
 
-        pending = Signal()  # a step is closed, and what closes the next one would come too early
+        steps = self.steps(spec, config)
+        closed = Signal(range(steps + 1))  # steps that have a place in the queue
+        full = Signal()
         word = Signal(index_shape(words))
         offset = Signal(index_shape(len(rows)))
         final_word = Signal()
@@ -119,8 +126,8 @@ class SynapseArray(wiring.Component):
         m.d.comb += [
             final_word.eq(word == words - 1),
             add.eq(self.i.valid & ~self.i.payload.marker),
-            close.eq(self.i.valid & self.i.payload.marker & ~pending),
-            self.i.ready.eq(Mux(self.i.payload.marker, ~pending, final_word)),
+            close.eq(self.i.valid & self.i.payload.marker & ~full),
+            self.i.ready.eq(Mux(self.i.payload.marker, ~full, final_word)),
         ]
         with m.If(add):
             m.d.sync += [
@@ -164,10 +171,11 @@ class SynapseArray(wiring.Component):
         m.d.comb += [port.eq(term) for port, term in zip(accumulators.terms, terms, strict=True)]
         wiring.connect(m, accumulators.o, wiring.flipped(self.o))
 
-        with m.If(accumulators.drained):
-            m.d.sync += pending.eq(0)
-        with m.Elif(close):
-            m.d.sync += pending.eq(1)
+        with m.If(close != accumulators.drained):
+            m.d.sync += [
+                closed.eq(Mux(close, closed + 1, closed - 1)),
+                full.eq(close & (closed == steps - 1)),
+            ]
         return m
 
     def _count(self, item: View[StructLayout], slot: str = "") -> Value:

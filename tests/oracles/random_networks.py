@@ -44,6 +44,16 @@ def random_network(
     return Network(spec, tuple(random_params(rng, stage) for stage in spec.stages))
 
 
+def conv_network(seed: int) -> Network:
+    """A random network whose recurrent layers, one at least, have kernels."""
+    rng = np.random.default_rng(seed)
+    while True:
+        network = random_network(rng, max_width=8)
+        kinds = {layer.recurrence.kind for layer in network.spec.layers if layer.recurrence is not None}
+        if kinds == {RecurrenceKind.CONV}:
+            return network
+
+
 def random_params(rng: np.random.Generator, spec: IntegratorSpec) -> StageParams:
     """Codes over the whole of each format, its ends included."""
     recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None

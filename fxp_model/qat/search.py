@@ -1,0 +1,116 @@
+"""A search for networks by training them, in an Optuna study that processes and machines share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RetryHeartbeatStaleTrialCallback
+from optuna.study import MaxTrialsCallback
+from optuna.trial import Trial, TrialState
+
+from fxp_model.network import Network
+from fxp_model.qat.sweep import spike_rate
+from fxp_model.qat.tasks import Row, shared_storage
+from fxp_model.qat.template import Shape, network_spec
+from fxp_model.qat.train import CHECKPOINT, Frames, Recipe, Training
+
+STUDY = "search"
+
+Costs = Callable[[Network, Frames], tuple[float, float]]
+"""What a trained network costs in hardware, on the clips of a split: area and latency, less is better."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What all workers of a search share.
+
+    store : URL of the study, see `TaskList`
+    folder : of the checkpoints, a folder per trial
+    train, val : Frames
+    classes : names of the labels
+    recipe : of every training, but for what is suggested
+    costs : Costs
+    """
+
+    store: str
+    folder: Path
+    train: Frames
+    val: Frames
+    classes: tuple[str, ...]
+    recipe: Recipe
+    costs: Costs
+
+
+def suggested(trial: Trial, recipe: Recipe) -> tuple[Shape, Recipe]:
+    """Neurons of both layers, kernel, bits, the cost of a spike and the learning rate of a trial."""
+    neurons = trial.suggest_categorical("neurons", (64, 128, 256))
+    bits = trial.suggest_int("weight_bits", 2, 8)
+    shape = Shape(
+        hidden=(neurons, neurons),
+        kernel_size=trial.suggest_int("kernel_size", 1, 7, step=2),
+        weight_bits=bits,
+        kernel_bits=bits,
+    )
+    spike_cost = trial.suggest_float("spike_cost", 0.1, 10, log=True)
+    rate = trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True)
+    return shape, replace(recipe, spike_cost=spike_cost, learning_rate=rate)
+
+
+def search(search: Search, trials: int) -> None:
+    """Train until the study has `trials` of them; a trial of a worker that died goes on from its checkpoint.
+
+    Accuracy on ``val`` is to be high, both costs low. Other processes may work on the same study.
+    """
+    study = _study(search.store)
+    done = MaxTrialsCallback(trials, states=(TrialState.COMPLETE,))
+    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < trials:
+        study.optimize(lambda trial: _train(search, trial), callbacks=[done])
+
+
+def rows(store: str) -> list[Row]:
+    """All trials that are done, and whether each is on the front of accuracy and costs."""
+    study = _study(store)
+    front = {trial.number for trial in study.best_trials}
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [trial.user_attrs["row"] | {"best": trial.number in front} for trial in done]
+
+
+def _study(store: str) -> optuna.Study:
+    return optuna.create_study(
+        study_name=STUDY,
+        storage=shared_storage(store),
+        directions=("maximize", "minimize", "minimize"),
+        load_if_exists=True,
+    )
+
+
+def _train(search: Search, trial: Trial) -> tuple[float, float, float]:
+    shape, recipe = suggested(trial, search.recipe)
+    frozen = trial.study.get_trials(deepcopy=False)[trial.number]
+    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
+    number = trial.number if first is None else first
+    folder = search.folder / f"trial-{number}"
+    spec = network_spec(shape, search.train.counts.shape[2], len(search.classes))
+    training = Training(spec, recipe, folder, search.classes)
+    if (folder / CHECKPOINT).exists():
+        training.resume()
+    module = training.run(search.train, search.val)
+    area, latency = search.costs(module.export(), search.val)
+    val = training.best_row.val_accuracy
+    row: dict[str, Any] = {
+        "trial": number,
+        "shape": asdict(shape),
+        "spike_cost": recipe.spike_cost,
+        "learning_rate": recipe.learning_rate,
+        "epochs": recipe.epochs,
+        "val": val,
+        "area": area,
+        "latency": latency,
+        "spikes_per_neuron_step": spike_rate(module, search.val),
+    }
+    trial.set_user_attr("row", row)
+    return val, area, latency

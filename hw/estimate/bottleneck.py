@@ -1,0 +1,56 @@
+"""What each stage of a core is busy with, and which of them sets the pace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec
+from hw.config import HardwareConfig, StageConfig
+from hw.estimate.clips import Clips
+from hw.estimate.cores import Cycles, dense_layers, item_count
+from hw.rtl.event_encoder import EventEncoder
+from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
+
+
+@dataclass(frozen=True)
+class Load:
+    """Cycles of one stage for each clip (B,), as if its neighbours never kept it waiting.
+
+    synapses : a word of every item, W * items, and a marker for each step
+    update : from the start of the first sweep to that of the last; with a dense recurrence, its loops
+    """
+
+    synapses: Cycles
+    update: Cycles
+
+
+def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, Load]:
+    """Load of each stage; no clip takes fewer cycles than the larger part of the busiest one."""
+    within = np.arange(len(clips.events[0]))[:, np.newaxis] < clips.lengths
+    recurrent = dict(zip(dense_layers(spec), clips.events[len(spec.stages) :], strict=True))
+    found = {}
+    for index, (name, stage, widths) in enumerate(
+        zip(spec.stage_names, spec.stages, config.stages, strict=True)
+    ):
+        synapses = _words(stage, widths, clips.events[index], beats=index == 0) + 1
+        update = np.full_like(synapses, NeuronUpdate.distance(stage, widths))
+        if index in recurrent:
+            update = np.maximum(update, _loop(spec.layers[index], widths, recurrent[index]))
+        found[name] = Load((synapses * within).sum(axis=0), (update * within)[1:].sum(axis=0))
+    return found
+
+
+def _words(stage: IntegratorSpec, widths: StageConfig, events: Cycles, beats: bool) -> Cycles:
+    """Words that a synapse array reads for the `events` (T, B, 2) of each step, (T, B)."""
+    return item_count(events, widths.events_per_cycle == 2, beats) * widths.words(stage.n_out)
+
+
+def _loop(layer: LayerSpec, widths: StageConfig, delayed: Cycles) -> Cycles:
+    """Cycles from a sweep to the next one, which waits for the sums of its `delayed` spikes."""
+    own = recurrent_config(layer, widths)
+    sweep = widths.groups(layer.n_out) - 1 + NeuronUpdate.LATENCY
+    sums = _words(layer, own, delayed, beats=False) + 1 + RecurrentSynapses.latency(layer, widths) + 1
+    return sweep + 1 + EventEncoder.LATENCY + sums

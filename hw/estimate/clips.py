@@ -1,0 +1,79 @@
+"""Clips as a core sees them: events of its synapse arrays, step by step, and spikes in its delay lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.network import Network
+from fxp_model.trace import Trace
+from hw.estimate.latency import event_counts
+
+BATCH = 64
+"""Clips whose traces are in memory at once."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Some clips in one core, all that its cycles and its work depend on.
+
+    events : (T, B, 2) for each synapse array, as of `event_counts`; 0 after the end of a clip
+    lengths : (B,) steps of each clip
+    toggles : (B,) for each layer, bits that change in its delay lines: the edges of a neuron's spike train
+        pass all d + 1 registers of its line, if not in this clip, in the next
+    """
+
+    events: tuple[NDArray[np.int64], ...]
+    lengths: NDArray[np.int64]
+    toggles: tuple[NDArray[np.int64], ...]
+
+
+def follow(
+    cores: Sequence[Network],
+    counts: NDArray[np.integer],
+    lengths: Sequence[int] | NDArray[np.integer],
+    run: Callable[[NDArray[np.integer]], Trace],
+) -> list[Clips]:
+    """What the spikes of one network do in each of `cores`, alike in all but their recurrence.
+
+    Parameters
+    ----------
+    cores : sequence of Network
+    counts : (T, B, n_in) integers
+        Clips, the shorter ones padded.
+    lengths : (B,) integers
+        Steps of each, 1 .. T.
+    run : function of counts
+        The network: `fxp_model.network.run`, or faster `fxp_model.engine.Engine.trace`.
+    """
+    steps, every = np.arange(len(counts))[:, np.newaxis], np.asarray(lengths, dtype=np.int64)
+    batches: list[list[tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]]] = [[] for _ in cores]
+    for first in range(0, counts.shape[1], BATCH):
+        inputs = counts[:, first : first + BATCH]
+        within = (steps < every[first : first + BATCH])[:, :, np.newaxis]
+        trace = run(inputs)
+        for core, own in zip(cores, batches, strict=True):
+            events = [count * within for count in event_counts(core, trace, inputs)]
+            own.append((events, _toggles(core, trace, within)))
+    return [
+        Clips(
+            tuple(np.concatenate(parts, axis=1) for parts in zip(*(e for e, _ in own), strict=True)),
+            every,
+            tuple(np.concatenate(parts) for parts in zip(*(t for _, t in own), strict=True)),
+        )
+        for own in batches
+    ]
+
+
+def _toggles(core: Network, trace: Trace, within: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """`Clips.toggles` of a batch."""
+    toggles = []
+    for layer, params in zip(trace.layers, core.params, strict=False):
+        spikes = (layer.spikes * within).astype(np.int8)
+        edges = np.abs(np.diff(spikes, axis=0, prepend=0, append=0)).sum(axis=0, dtype=np.int64)
+        lines = np.zeros(edges.shape[1], np.int64) if params.delay_steps is None else params.delay_steps + 1
+        toggles.append(edges @ lines)
+    return toggles

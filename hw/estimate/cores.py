@@ -1,0 +1,198 @@
+"""Cores that are followed step by step: when each stage takes, sweeps and sends what.
+
+Every constant comes from the component that causes it (ARCHITECTURE.md, "Cycles").
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter, methodcaller
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.spec import NetworkSpec, RecurrenceKind
+from hw.config import HardwareConfig, StageConfig
+from hw.rtl.event_encoder import EventEncoder
+from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
+from hw.rtl.score_unit import ScoreUnit
+from hw.rtl.spike_queue import SpikeQueue
+from hw.rtl.synapse_array import SynapseArray
+
+Cycles = NDArray[np.int64]
+
+NEVER = -(1 << 40)
+"""Cycle of what has not happened yet."""
+
+
+@dataclass(frozen=True)
+class RunTiming:
+    """Cycles in which a run does what, counted from its first transfer at ``s_axis`` (cycle 0).
+
+    first_in, last_in : (B,) transfers of the first and the TLAST beat of each sample at ``s_axis``
+    first_out, last_out : (B,) transfers of its first score and its TLAST beat at ``m_axis``
+    """
+
+    first_in: NDArray[np.int64]
+    last_in: NDArray[np.int64]
+    first_out: NDArray[np.int64]
+    last_out: NDArray[np.int64]
+
+    @property
+    def sample_cycles(self) -> NDArray[np.int64]:
+        """Cycles of each sample (B,), from its first beat in to its last beat out, both included."""
+        return self.last_out - self.first_in + 1
+
+    @property
+    def run_cycles(self) -> int:
+        """Cycles of the whole run, from the first beat in to the last beat out, both included."""
+        return int(self.last_out[-1] - self.first_in[0] + 1)
+
+
+class Cores:
+    """Cores of one kind, each with a sample of its own; all arrays are of shape (cores,)."""
+
+    def __init__(self, spec: NetworkSpec, configs: Sequence[HardwareConfig]) -> None:
+        """`configs` are the widths of each core."""
+        stages = list(zip(spec.stages, zip(*(config.stages for config in configs), strict=True), strict=True))
+        never = np.full(len(configs), NEVER)
+        self._every = np.arange(len(configs))
+        self._n_out = spec.n_out
+        self._links = [
+            _Link(
+                _each(widths, methodcaller("words", stage.n_out)),
+                _each(widths, attrgetter("events_per_cycle")),
+                never,
+                beats=index == 0,
+            )
+            for index, (stage, widths) in enumerate(stages)
+        ]
+        self._latencies = [_each(widths, partial(SynapseArray.latency, stage)) for stage, widths in stages]
+        self._groups = [_each(widths, methodcaller("groups", stage.n_out)) for stage, widths in stages]
+        self._released = [_each(widths, partial(SynapseArray.released, stage)) for stage, widths in stages]
+        # the first fetches of the latest sweeps, a ring: as many as steps have a place in the queue matter
+        self._places = [_each(widths, partial(SynapseArray.steps, stage)) for stage, widths in stages]
+        self._starts = [np.full((int(places.max()), len(configs)), NEVER) for places in self._places]
+        self._steps = 0
+        self._distances = [_each(widths, partial(NeuronUpdate.distance, stage)) for stage, widths in stages]
+        # the latest transfers from each spike queue to its encoder, the oldest first
+        self._taken = [deque([never] * SpikeQueue.DEPTH, SpikeQueue.DEPTH) for _ in spec.layers]
+        self._recurrent = {}
+        for index in dense_layers(spec):
+            layer, widths = spec.layers[index], stages[index][1]
+            own = [recurrent_config(layer, each) for each in widths]
+            words = _each(own, methodcaller("words", layer.n_out))
+            events = _each(own, attrgetter("events_per_cycle"))
+            latency = _each(widths, partial(RecurrentSynapses.latency, layer))
+            self._recurrent[index] = _Link(words, events, never), latency
+        self._opens = np.full(len(configs), True)  # whether a sample begins with the next step
+        self._occupied_until = never
+
+    def step(self, counts: Cycles, closes: NDArray[np.bool_]) -> RunTiming:
+        """Follow a step through the cores: `counts` (synapse arrays, cores, 2), `closes` where a sample ends.
+
+        The beats of `RunTiming` are those of the step as if it were the first and last of a sample.
+        """
+        readout = len(self._links) - 1
+        ready_from = np.zeros_like(counts[0, :, 0])
+        recurrent = iter(counts[readout + 1 :])
+        for stage, (link, count) in enumerate(zip(self._links, counts, strict=False)):
+            starts, places = self._starts[stage], self._places[stage]
+            latest = starts[(self._steps - 1) % len(starts)]
+            oldest = starts[(self._steps - places) % len(starts), self._every]
+            link.transfer(count, ready_from, oldest + self._released[stage])
+            start = np.maximum(link.taken + self._latencies[stage] + 1, latest + self._distances[stage])
+            if stage == readout:
+                start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
+            else:
+                if stage in self._recurrent:
+                    ready = self._recurrence(stage, next(recurrent), latest)
+                    start = np.maximum(start, np.where(self._opens, NEVER, ready))
+                taken = self._taken[stage]
+                start = np.maximum(start, taken[0] + 1)
+                offered = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
+                taken.append(np.maximum(offered, self._links[stage + 1].source_free))
+                ready_from = taken[-1] + EventEncoder.LATENCY
+            starts[self._steps % len(starts)] = start
+        self._steps += 1
+        first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
+        last_out = first_out + self._n_out
+        self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
+        self._opens = closes
+        first = self._links[0]
+        return RunTiming(first.first_in, first.marker_in, first_out, last_out)
+
+    def _recurrence(self, stage: int, count: Cycles, latest: Cycles) -> Cycles:
+        """Cycle from which on the dense recurrence of a layer offers its step, of `count` delayed spikes.
+
+        `latest` is the first fetch of its sweep before.
+        """
+        link, latency = self._recurrent[stage]
+        written = latest + self._groups[stage] - 1 + NeuronUpdate.LATENCY
+        link.transfer(count, written + 1 + EventEncoder.LATENCY, latest)
+        return link.taken + latency + 1
+
+
+def _each(widths: Sequence[StageConfig], value: Callable[[StageConfig], int]) -> Cycles:
+    """`value` of the widths of every core, (cores,)."""
+    known = {own: value(own) for own in set(widths)}
+    return np.array([known[own] for own in widths], dtype=np.int64)
+
+
+def item_count(events: Cycles, pairs: NDArray[np.bool_] | bool, beats: bool) -> Cycles:
+    """Items that `events` (.., 2), of even and of odd addresses, enter a synapse array as, (..).
+
+    One by one; or where `pairs`, two at once: of `beats` any two, else an even and an odd one.
+    """
+    total = events.sum(axis=-1)
+    paired = -(-total // 2) if beats else events.max(axis=-1)
+    count: Cycles = np.where(pairs, paired, total)
+    return count
+
+
+class _Link:
+    """A source of events (``s_axis`` or an encoder), its buffer of two, and the synapse array behind it.
+
+    first_in, marker_in : cycles in which the first item and the marker of the latest step enter the buffer
+    taken : cycle in which the array takes the marker
+    source_free : cycle from which on the encoder takes another step
+    """
+
+    def __init__(self, words: Cycles, events_per_cycle: Cycles, never: Cycles, beats: bool = False) -> None:
+        """`words` are the cycles of an item in the array; of `beats`, an item holds any two events."""
+        self._words, self._pairs, self._beats = words, events_per_cycle == 2, beats
+        self._before = self.taken = never  # when the last two items left the buffer
+        self.first_in = self.marker_in = self.source_free = never
+
+    def transfer(self, events: Cycles, ready_from: Cycles, released: Cycles) -> None:
+        """Pass on a step of `events` (cores, 2), then its marker.
+
+        The source has the first item from cycle `ready_from` on, and one more each cycle; an item enters
+        the buffer when the item two before it has left, and leaves it one cycle later at the
+        earliest. The array takes an item of events with its last word, and the marker from the
+        cycle `released` on. So items leave W cycles apart from the first one on, and each enters in
+        the cycle after the item two before it leaves. Where items are beats of two words, the marker
+        shares the beat of an event without a partner.
+        """
+        words, items = self._words, item_count(events, self._pairs, self._beats)
+        shared = np.where(self._pairs, events.sum(axis=1) % 2, 0) if self._beats else 0
+        first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
+        base = np.maximum(first, self.taken)  # item i leaves in cycle base + (i + 1) W
+        enters = base + (items - 2) * words + 1  # the last item of events
+        idle = np.maximum(ready_from - 1, self.marker_in)
+        self.source_free = np.where(items > 0, np.where(items > 1, enters, first), idle)
+        self.first_in = first
+        ahead = items - shared  # what enters, or leaves, before the marker does
+        self.marker_in = np.where(ahead > 0, base + (ahead - 1) * words + 1, first)
+        self._before = np.where(ahead > 0, base + ahead * words, self.taken)
+        self.taken = np.maximum(base + items * words + 1, released)
+
+
+def dense_layers(spec: NetworkSpec) -> list[int]:
+    """Indices of the layers with dense recurrence."""
+    kinds = [layer.recurrence and layer.recurrence.kind for layer in spec.layers]
+    return [index for index, kind in enumerate(kinds) if kind is RecurrenceKind.DENSE]

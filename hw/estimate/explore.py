@@ -1,0 +1,152 @@
+"""Tens of thousands of widths of a core, each with its exact cycles and its estimated cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.network import Network
+from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec
+from hw.config import EVENTS_PER_CYCLE, LEAST_SWEEP, HardwareConfig, StageConfig
+from hw.estimate.latency import Counts, sweep_cycles
+from hw.estimate.resources import cells_of, frame_parts, stage_parts
+
+MAX_POINTS = 20_000
+"""Combinations of widths of a network; of more, so many are drawn at random, always the same."""
+WORDS = (1, 2, 4, 8, 16)
+"""Words per event that are tried."""
+GROUPS = (LEAST_SWEEP, 8, 16, 32, 64)
+"""Groups per sweep that are tried."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Cores of one network, all arrays along its points.
+
+    Parameters
+    ----------
+    options : for each stage, the widths that are tried
+    chosen : (P, stages) index into the options of each stage
+    cycles : (P,) mean over clips
+    cells : for each kind of cell, (P,)
+    """
+
+    options: tuple[tuple[StageConfig, ...], ...]
+    chosen: NDArray[np.int64]
+    cycles: Floats
+    cells: dict[str, Floats]
+
+    def config(self, point: int) -> HardwareConfig:
+        """Widths of a point."""
+        return HardwareConfig(tuple(own[i] for own, i in zip(self.options, self.chosen[point], strict=True)))
+
+
+def stage_options(spec: IntegratorSpec) -> tuple[StageConfig, ...]:
+    """Widths that are tried for a stage: lanes, update lanes, events per cycle, multipliers or adders."""
+    lanes = sorted({-(-spec.n_out // words) for words in WORDS})
+    updates = sorted({-(-spec.n_out // groups) for groups in GROUPS})
+    events = EVENTS_PER_CYCLE[: min(spec.n_in, 2)]
+    dsp = (True, False) if spec.input_bits > 1 else (True,)
+    return tuple(
+        StageConfig(*widths)
+        for widths in product(lanes, updates, events, dsp)
+        if widths[1] <= widths[0] and (widths[0] == spec.n_out or widths[0] % widths[1] == 0)
+    )
+
+
+def combinations(spec: NetworkSpec) -> tuple[tuple[tuple[StageConfig, ...], ...], NDArray[np.int64]]:
+    """Options of every stage, and as (P, stages) indices all combinations of them, or `MAX_POINTS`."""
+    options = tuple(stage_options(stage) for stage in spec.stages)
+    sizes = [len(own) for own in options]
+    total = math.prod(sizes)
+    places = np.arange(total)
+    if total > MAX_POINTS:
+        places = np.sort(np.random.default_rng(0).choice(total, MAX_POINTS, replace=False))
+    return options, np.stack(np.unravel_index(places, sizes), axis=1)
+
+
+class Sweeps:
+    """Cores of networks of one shape, on some clips; cycles are computed once for all that take the same.
+
+    Parameters
+    ----------
+    target : str
+        As of `hw.estimate.resources.estimate`.
+    events, lengths
+        Of the clips over which cycles are averaged, as `hw.estimate.latency.clip_cycles` takes them.
+    """
+
+    def __init__(self, target: str, events: Sequence[Counts], lengths: Sequence[int]) -> None:
+        self._target, self._events, self._lengths = target, events, lengths
+        self._known: dict[tuple[tuple[int, ...], ...], Floats] = {}
+
+    def points(self, network: Network) -> Points:
+        """The `combinations` of `network`."""
+        options, chosen = combinations(network.spec)
+        key = tuple(_timing_of(stage) for stage in network.spec.stages)
+        if key not in self._known:
+            self._known[key] = _cycles(network.spec, options, chosen, self._events, self._lengths)
+        return Points(options, chosen, self._known[key], _cells(network, self._target, options, chosen))
+
+
+def _timing_of(spec: IntegratorSpec) -> tuple[int, ...]:
+    """What of a stage, beside its widths, cycles depend on."""
+    recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+    taps = -1 if recurrence is None else recurrence.kernel_size
+    return spec.n_in, spec.n_out, spec.input_bits, taps
+
+
+def _cycles(
+    spec: NetworkSpec,
+    options: Sequence[Sequence[StageConfig]],
+    chosen: NDArray[np.int64],
+    events: Sequence[Counts],
+    lengths: Sequence[int],
+) -> Floats:
+    """Mean cycles of each point; of those that differ in `use_dsp` alone, once."""
+    alike = [[own.index(_timing(widths, own)) for widths in own] for own in options]
+    timed = np.stack([np.array(own)[column] for own, column in zip(alike, chosen.T, strict=True)], axis=1)
+    unique, inverse = np.unique(timed, axis=0, return_inverse=True)
+    configs = [
+        HardwareConfig(tuple(own[i] for own, i in zip(options, row, strict=True))) for row in unique.tolist()
+    ]
+    means: Floats = sweep_cycles(spec, configs, events, lengths).mean(axis=1)
+    return means[inverse.ravel()]
+
+
+def _timing(widths: StageConfig, options: Sequence[StageConfig]) -> StageConfig:
+    """The first of `options` with the cycles of `widths`."""
+    key = (widths.lanes, widths.update_lanes, widths.events_per_cycle)
+    return next(own for own in options if (own.lanes, own.update_lanes, own.events_per_cycle) == key)
+
+
+def _cells(
+    network: Network, target: str, options: Sequence[Sequence[StageConfig]], chosen: NDArray[np.int64]
+) -> dict[str, Floats]:
+    """Cells of each point: of its stages, which depend on the events of the next one too, and of the rest."""
+    last = len(options) - 1
+    total: dict[str, Floats] = {}
+
+    def add(parts: Any, where: Any) -> None:
+        for kind, amount in cells_of(parts, target).items():
+            total.setdefault(kind, np.zeros(len(chosen)))[where] += amount
+
+    events = [np.array([own.events_per_cycle for own in options[i]])[chosen[:, i]] for i in range(last + 1)]
+    for index, own in enumerate(options):
+        for number, widths in enumerate(own):
+            for out in EVENTS_PER_CYCLE if index < last else (1,):
+                where = chosen[:, index] == number
+                if index < last:
+                    where &= events[index + 1] == out
+                add(stage_parts(network, index, widths, out, False, target), where)
+    for slots in EVENTS_PER_CYCLE:
+        add(frame_parts(network.spec, slots, target), events[0] == slots)
+    return total

@@ -1,0 +1,101 @@
+"""Cells of a core on an FPGA, from its network and its configuration alone, in milliseconds.
+
+Flip-flops, memories, shift registers and multipliers are counted as the RTL has them, by the rules by which
+yosys maps them. Logic is the adders, multiplexers and tables of each block, each times a price in LUTs that
+``scripts/fit_resources.py`` fits to synthesised cores.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fxp_model.network import Network
+from fxp_model.spec import NetworkSpec
+from hw.config import HardwareConfig, StageConfig
+from hw.estimate.resources.frame import control, decoder, loader, stage_counters
+from hw.estimate.resources.parts import FABRICS, Parts
+from hw.estimate.resources.prices import prices_of
+from hw.estimate.resources.stage import stage
+
+Area = dict[str, int | float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Predicted cells of a core, by the kinds of `hw.flows.yosys.area` but for `carry4`.
+
+    total : of the whole core
+    blocks : of each instance, by its path; their sum is `total`
+    error : of each kind, percent of what yosys counts: median and worst of the cores it was checked with
+    """
+
+    target: str
+    total: Area
+    blocks: Mapping[str, Area]
+    error: Mapping[str, tuple[float, float]]
+
+
+def estimate(network: Network, config: HardwareConfig, target: str) -> Estimate:
+    """Predict what yosys makes of the core of `network` and `config` on `target`.
+
+    Parameters
+    ----------
+    network : Network
+        Its weights matter: accumulators are as wide as they need.
+    config : HardwareConfig
+    target : str
+        ``xilinx7`` or ``ecp5``.
+
+    Raises
+    ------
+    InputError
+        If there is no such target, or `config` does not fit.
+    """
+    prices = prices_of(target)
+    config.check(network.spec)
+    blocks = {
+        name: part.cells(FABRICS[target], prices.luts)
+        for name, part in parts_of(network, config, target).items()
+    }
+    return Estimate(target, _sum(blocks.values()), blocks, prices.error)
+
+
+def cells_of(parts: Mapping[str, Parts], target: str) -> Area:
+    """Cells of some blocks together."""
+    return _sum(part.cells(FABRICS[target], prices_of(target).luts) for part in parts.values())
+
+
+def _sum(areas: Iterable[Area]) -> Area:
+    total: Counter[str] = Counter()
+    for area in areas:
+        total.update(area)
+    return dict(total)
+
+
+def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str, Parts]:
+    """What every block of the core is made of, by its path."""
+    blocks = frame_parts(network.spec, config.stages[0].events_per_cycle, target)
+    if config.reload:
+        blocks["control.loader"] = loader(FABRICS[target], network, config)
+    out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
+    for index, (widths, out) in enumerate(zip(config.stages, out_events, strict=True)):
+        blocks |= stage_parts(network, index, widths, out, config.reload, target)
+    return blocks
+
+
+def frame_parts(spec: NetworkSpec, slots: int, target: str) -> dict[str, Parts]:
+    """What is around the stages; `slots` are the `events_per_cycle` of the first one."""
+    return {"decoder": decoder(slots), "control": control(FABRICS[target], len(spec.layers), slots)}
+
+
+def stage_parts(
+    network: Network, index: int, widths: StageConfig, out_events: int, reload: bool, target: str
+) -> dict[str, Parts]:
+    """A stage and its counters; `out_events` are those of the next stage."""
+    spec, fabric = network.spec, FABRICS[target]
+    name, own, params = spec.stage_names[index], spec.stages[index], network.params[index]
+    blocks = stage(fabric, own, params, widths, out_events, reload)
+    named = {f"{name}.{block}": part for block, part in blocks.items()}
+    return {f"control.{name}": stage_counters(own, widths), **named}

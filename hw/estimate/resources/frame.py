@@ -1,0 +1,98 @@
+"""What stands around the stages: input decoder, registers and counters, the loader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fxp_model.fixed import Overflow
+from fxp_model.network import Network
+from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
+from hw.config import HardwareConfig, StageConfig
+from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.estimate.resources.recurrence import current_bits
+from hw.rtl.banks import WORD, Part, pieces
+from hw.rtl.control import samples_in_flight
+from hw.rtl.conv_engine import TABLE_TAPS
+from hw.rtl.neuron_update import NeuronUpdate, fires
+from hw.rtl.stage_counters import CHUNK
+
+COUNTER = 33
+"""Bits of a counter and its carry."""
+FIXED_COUNTERS = 4
+"""Samples, dropped beats, stalls at either end."""
+AXI_LITE, REGISTERS, TIMER = 64, 12, 98
+"""Flip-flops of the bus but for unused bits; of handshakes, soft reset, interrupt; of times."""
+
+LOADER = 170
+"""Flip-flops: unused bits of the bus no more; a word and its checksum, a count of words; states."""
+HASH_WORDS = 8
+
+
+def decoder(slots: int) -> Parts:
+    """`InputDecoder`, with its buffer: of a word, address, count and marker are used."""
+    payload = (25 + (slots > 1)) * slots + 1
+    parts = Parts()
+    parts.ff += 2 * payload + 2 + (slots > 1)
+    parts.add(decoder_bit=payload, decoder_word=slots)
+    return parts
+
+
+def control(fabric: Fabric, layers: int, slots: int) -> Parts:
+    """`Control` but for the counters of the stages: AXI4-Lite, registers, the timer, four counters."""
+    parts = Parts()
+    depth = 1 << samples_in_flight(layers).bit_length()
+    parts.ff += AXI_LITE + REGISTERS + slots + TIMER + 2 * index_bits(depth) + FIXED_COUNTERS * COUNTER
+    if parts.memory(fabric, 32, depth).block:
+        parts.ff += 3 + index_bits(depth)  # a read of what is being written
+    parts.add(control_fixed=1, counter_bit=FIXED_COUNTERS * COUNTER)
+    return parts
+
+
+def stage_counters(spec: IntegratorSpec, config: StageConfig) -> Parts:
+    """`StageCounters` of a stage: a tree of registered sums, then a counter, for each kind of tap."""
+    taps = [config.events_per_cycle]
+    if fires(spec):
+        taps.append(config.update_lanes)
+    if spec.overflow is Overflow.SAT:
+        taps.append(config.update_lanes)
+    parts = Parts()
+    for width in taps:
+        bits = [min(CHUNK, width - low) for low in range(0, width, CHUNK)]
+        parts.ff += width + sum(bits) + COUNTER
+        parts.add(counter_bit=COUNTER, counter_ones=sum(bits))
+        while len(bits) > 1:
+            pairs = [bits[low : low + 2] for low in range(0, len(bits), 2)]
+            bits = [max(pair) + (len(pair) > 1) for pair in pairs]
+            parts.ff += sum(bits)
+            parts.add(counter_tree=sum(bits))
+    return parts
+
+
+def loader(fabric: Fabric, network: Network, config: HardwareConfig) -> Parts:
+    """`Loader`, what of the bus only it uses, and the hash that it loads."""
+    regions = list(_regions(network, config))
+    row = index_bits(max(rows for rows, _ in regions))
+    piece = index_bits(max(pieces(width) for _, width in regions))
+    place = index_bits(len(config.stages)) + index_bits(Part.TABLE + 1)
+    parts = Parts()
+    parts.ff += LOADER + place + len(regions).bit_length() + 2 * (row + piece)
+    parts.parameters(fabric, WORD, HASH_WORDS, reload=True)
+    parts.add(loader_fixed=1, loader_region=len(regions))
+    return parts
+
+
+def _regions(network: Network, config: HardwareConfig) -> Iterator[tuple[int, int]]:
+    """Rows and width of every memory that is loaded, as `hw.reload.blocks` lists them."""
+    for spec, params, widths in zip(network.spec.stages, network.params, config.stages, strict=True):
+        words, lanes = widths.words(spec.n_out), widths.lanes
+        yield spec.n_in * words, lanes * spec.weight.width
+        yield widths.groups(spec.n_out), widths.update_lanes * NeuronUpdate.bias_rows(spec, params, widths)[0]
+        if fires(spec):
+            yield 1, spec.membrane.width
+        recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        if recurrence is not None and recurrence.kind is RecurrenceKind.DENSE:
+            yield spec.n_out * words, lanes * recurrence.weight.width
+        elif recurrence is not None:
+            for first in range(0, recurrence.kernel_size, TABLE_TAPS):
+                yield 1 << min(TABLE_TAPS, recurrence.kernel_size - first), current_bits(spec, params, True)
+    yield HASH_WORDS, WORD

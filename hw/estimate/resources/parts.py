@@ -1,0 +1,128 @@
+"""What a block is made of, before its logic is priced."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hw.estimate.resources.memory import Mapped, mapped
+from hw.rtl.banks import WORD
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """What a target does with RTL, beside its RAMs.
+
+    Parameters
+    ----------
+    name : str
+        Of `hw.flows.yosys.SYNTHESIS`.
+    lut_inputs : int
+    shift_registers : bool
+        Three flip-flops in a row, or more, without reset become an SRL.
+    least_product : int
+        Bits of the smallest product that becomes a multiplier.
+    wide_multipliers : bool
+        They hold the registers around them and the addition behind them.
+    """
+
+    name: str
+    lut_inputs: int
+    shift_registers: bool
+    least_product: int
+    wide_multipliers: bool
+
+
+FABRICS = {
+    "xilinx7": Fabric("xilinx7", 6, shift_registers=True, least_product=9, wide_multipliers=True),
+    "ecp5": Fabric("ecp5", 4, shift_registers=False, least_product=0, wide_multipliers=False),
+}
+
+
+@dataclass
+class Parts:
+    """Cells of a block that follow from its structure, and the amounts of logic that constants price.
+
+    Parameters
+    ----------
+    logic : dict
+        Amounts, mostly bits, under the names of `constants.json`.
+    ff, srl, lutram, dsp : int
+        Flip-flops, shift registers, LUT sites of RAM, multipliers.
+    block : float
+        Block RAMs.
+    """
+
+    logic: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    ff: int = 0
+    srl: int = 0
+    lutram: int = 0
+    block: float = 0
+    dsp: int = 0
+
+    def add(self, **amounts: float) -> None:
+        """More logic; ``update_add`` is the constant ``update.add``."""
+        for name, amount in amounts.items():
+            self.logic[name.replace("_", ".", 1)] += amount
+
+    def memory(
+        self,
+        fabric: Fabric,
+        width: int,
+        depth: int,
+        reads: int = 1,
+        writes: int = 1,
+        style: str | None = None,
+        granule: int | None = None,
+    ) -> Mapped:
+        """One more memory, as of `memory.mapped`, with the multiplexers of its read ports."""
+        form = mapped(fabric.name, width, max(2, depth), reads, writes, style, granule)
+        self.lutram += form.lutram
+        self.block += form.block
+        self.logic["memory.mux"] += reads * width * (form.ways - 1)
+        return form
+
+    def parameters(
+        self, fabric: Fabric, width: int, rows: int, reload: bool, reads: int = 1, style: str | None = None
+    ) -> Mapped:
+        """One more `hw.rtl.banks.parameter_memory`; what fills up its last piece is never read."""
+        if not reload:
+            return self.memory(fabric, width, rows, reads, 0, style)
+        return self.memory(fabric, width, 2 << index_bits(rows), reads, 1, style, WORD)
+
+    def shift_register(self, fabric: Fabric, length: int, bits: int = 1) -> None:
+        """`bits` shift registers of `length` steps without reset."""
+        if fabric.shift_registers and length >= SHORTEST:
+            full, rest = divmod(length, LONGEST)
+            self.srl += bits * (full + (rest > 1))
+            length = int(rest == 1)
+        self.ff += bits * length
+
+    def cells(self, fabric: Fabric, prices: Mapping[str, float]) -> dict[str, float]:
+        """Cells by the kinds of `hw.flows.yosys.area`; logic at `prices`."""
+        logic = round(sum(prices[name] * amount for name, amount in self.logic.items()))
+        if fabric.name == "xilinx7":
+            luts = {
+                "lut": logic + self.lutram + self.srl,
+                "lut_logic": logic,
+                "lutram": self.lutram,
+                "srl": self.srl,
+            }
+            return {**luts, "ff": self.ff, "bram36": self.block, "dsp": self.dsp}
+        return {
+            "comb": logic + self.lutram,
+            "lutram": self.lutram,
+            "ff": self.ff,
+            "ebr": self.block,
+            "dsp": self.dsp,
+        }
+
+
+SHORTEST, LONGEST = 3, 32
+"""Steps of what becomes a shift register, and of one LUT."""
+
+
+def index_bits(n: int) -> int:
+    """Bits of an index below `n`, at least one."""
+    return max(1, (n - 1).bit_length())

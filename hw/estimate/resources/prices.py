@@ -1,0 +1,39 @@
+"""LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fxp_model.errors import InputError
+
+FILE = Path(__file__).with_name("prices.json")
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Of a target.
+
+    Parameters
+    ----------
+    luts : mapping of str to float
+        By the names of `Parts.logic`.
+    error : mapping of str to (float, float)
+        By kind of cell, percent of what yosys counts: median and worst of cores that were not fitted.
+    """
+
+    luts: Mapping[str, float]
+    error: Mapping[str, tuple[float, float]]
+
+
+@cache
+def prices_of(target: str) -> Prices:
+    """The fitted prices of `target`."""
+    table = json.loads(FILE.read_text())
+    if target not in table:
+        raise InputError(f"target must be one of {', '.join(table)}, not {target!r}")
+    own = table[target]
+    return Prices(own["luts"], {kind: (median, worst) for kind, (median, worst) in own["error"].items()})

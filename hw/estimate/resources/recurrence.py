@@ -1,0 +1,77 @@
+"""Recurrence of a layer: delay lines, and the convolution or the dense synapses behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fxp_model.network import StageParams
+from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
+from hw.config import StageConfig
+from hw.estimate.resources.parts import Fabric, Parts
+from hw.estimate.resources.spikes import encoder
+from hw.estimate.resources.synapses import accumulators, synapses
+from hw.rtl.conv_engine import TABLE_TAPS, ConvEngine
+from hw.rtl.recurrent_synapses import RecurrentSynapses, inner_params, inner_spec, recurrent_config
+from hw.rtl.synapse_array import SynapseArray
+
+
+def current_bits(spec: IntegratorSpec, params: StageParams, reload: bool) -> int:
+    """Bits of the recurrent current of a neuron; 0 without a recurrence."""
+    if not isinstance(spec, LayerSpec) or spec.recurrence is None:
+        return 0
+    assert params.recurrent is not None
+    if spec.recurrence.kind is RecurrenceKind.DENSE:
+        return RecurrentSynapses.current_bits(spec, params, reload)
+    return ConvEngine.current_bits(params.recurrent.tolist(), spec.recurrence.weight if reload else None)
+
+
+def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
+    """`DelayLines`."""
+    parts = Parts()
+    assert params.delay_steps is not None
+    steps = params.delay_steps
+    for length, count in zip(*np.unique(steps + 1, return_counts=True), strict=True):
+        parts.shift_register(fabric, int(length), int(count))
+    parts.ff += int(steps.max()) + 1
+    parts.add(delays_mask=len(steps), delays_group=config.groups(len(steps)))
+    return parts
+
+
+def conv(fabric: Fabric, spec: LayerSpec, params: StageParams, config: StageConfig, reload: bool) -> Parts:
+    """`ConvEngine`."""
+    parts = Parts()
+    assert spec.recurrence is not None
+    taps, lanes, n = spec.recurrence.kernel_size, config.update_lanes, spec.n_out
+    bits = current_bits(spec, params, reload)
+    reach = ConvEngine.reach(taps, n, lanes)
+    held = taps // 2 + (reach + 1) * lanes
+    parts.ff += held + lanes * bits
+    tables = [min(TABLE_TAPS, taps - low) for low in range(0, taps, TABLE_TAPS)]
+    for size in tables:
+        if reload:
+            for _ in range(lanes):
+                parts.parameters(fabric, bits, 1 << size, reload)
+        else:
+            parts.add(conv_table=lanes * bits * max(1, 1 << size >> fabric.lut_inputs))
+    parts.add(
+        conv_add=lanes * bits * (len(tables) - 1), conv_window=held, conv_next=lanes * (config.groups(n) - 1)
+    )
+    return parts
+
+
+def recurrent(
+    fabric: Fabric, spec: LayerSpec, params: StageParams, config: StageConfig, reload: bool
+) -> dict[str, Parts]:
+    """`RecurrentSynapses`, by instance."""
+    own, widths = inner_spec(spec), recurrent_config(spec, config)
+    bits = SynapseArray.accumulator_bits(own, inner_params(params), reload)
+    around = Parts()
+    around.ff += 1 + 2 * config.update_lanes * bits
+    around.add(recurrent_fixed=1)
+    parts = {
+        "": around,
+        **{f".encoder.{name}": p for name, p in encoder(spec.n_out, widths.events_per_cycle).items()},
+    }
+    parts[".synapses"] = synapses(fabric, own, widths, reload)
+    parts[".synapses.accumulators"] = accumulators(fabric, own, widths, bits)
+    return parts

@@ -1,0 +1,100 @@
+"""Networks of random codes, whose cores are synthesised to fit and to check the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.fixed import Overflow, QFormat, Rounding
+from fxp_model.network import Network, StageParams
+from fxp_model.spec import (
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    RecurrenceSpec,
+    ResetMode,
+)
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A network of random codes, for its area alone: it recognises nothing.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Inputs, neurons of each hidden layer, classes.
+    kernel : int
+        Taps of the recurrence of every hidden layer; 0 for none, -1 for a dense one.
+    max_delay, input_bits, weight_bits, membrane_bits, membrane_int_bits, beta : int
+        `beta` in 1/256.
+    reset, mode, rounding, overflow : str
+        Values of `ResetMode`, `ReadoutMode`, `Rounding`, `Overflow`.
+    seed : int
+    """
+
+    widths: tuple[int, ...]
+    kernel: int = 5
+    max_delay: int = 31
+    input_bits: int = 4
+    weight_bits: int = 8
+    membrane_bits: int = 16
+    membrane_int_bits: int = 6
+    beta: int = 192
+    reset: str = "subtract"
+    mode: str = "sum"
+    rounding: str = "RND"
+    overflow: str = "SAT"
+    seed: int = 0
+
+    def network(self) -> Network:
+        """Codes are normal, three standard deviations to the ends of their format."""
+        rng = np.random.default_rng(self.seed)
+        weight = QFormat(True, 0, self.weight_bits)
+        membrane = QFormat(True, self.membrane_int_bits, self.membrane_bits - self.membrane_int_bits)
+        common: dict[str, Any] = {
+            "weight": weight,
+            "bias": membrane,
+            "membrane": membrane,
+            "beta": self.beta,
+            "rounding": Rounding(self.rounding),
+            "overflow": Overflow(self.overflow),
+            "reset_mode": ResetMode(self.reset),
+        }
+        v_th = min(1 << membrane.frac_bits, membrane.max_raw)
+        kind = RecurrenceKind.DENSE if self.kernel < 0 else RecurrenceKind.CONV
+        recurrence = (
+            RecurrenceSpec(kind, weight, self.max_delay, max(0, self.kernel)) if self.kernel else None
+        )
+        layers, params = [], []
+        for index, (n_in, n_out) in enumerate(zip(self.widths, self.widths[1:-1], strict=False)):
+            bits = self.input_bits if index == 0 else 1
+            layers.append(
+                LayerSpec(n_in=n_in, n_out=n_out, input_bits=bits, v_th=v_th, recurrence=recurrence, **common)
+            )
+            own = StageParams(_codes(rng, weight, n_out, n_in), _codes(rng, membrane, n_out) // 8)
+            if recurrence is not None:
+                delays = rng.integers(0, self.max_delay, n_out, endpoint=True)
+                taps = _codes(rng, weight, *((self.kernel,) if self.kernel > 0 else (n_out, n_out)))
+                if self.kernel > 0:
+                    taps[taps == 0] = 1  # without a tap, yosys would remove what leads to it
+                own = StageParams(own.weight, own.bias, taps, delays)
+            params.append(own)
+        mode = ReadoutMode(self.mode)
+        fires = mode is ReadoutMode.SPIKE_COUNT
+        n_in, n_out = self.widths[-2:]
+        readout = ReadoutSpec(n_in=n_in, n_out=n_out, mode=mode, v_th=v_th if fires else 0, **common)
+        params.append(StageParams(_codes(rng, weight, n_out, n_in), _codes(rng, membrane, n_out) // 8))
+        return Network(NetworkSpec(tuple(layers), readout), tuple(params))
+
+
+def _codes(rng: Rng, fmt: QFormat, *shape: int) -> NDArray[np.int64]:
+    drawn = np.rint(rng.normal(0, fmt.max_raw / 3, shape))
+    return np.clip(drawn, fmt.min_raw, fmt.max_raw).astype(np.int64)

@@ -1,0 +1,38 @@
+"""Spikes on their way to the next stage: queue, scanners, buffer."""
+
+from __future__ import annotations
+
+from hw.config import StageConfig
+from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.rtl.spike_queue import SpikeQueue
+
+
+def spike_queue(fabric: Fabric, n: int, config: StageConfig) -> Parts:
+    """`SpikeQueue`."""
+    parts = Parts()
+    parts.ff += config.update_lanes * config.groups(n) + 22
+    parts.memory(fabric, n + 1, SpikeQueue.DEPTH)
+    parts.add(queue_fixed=1)
+    return parts
+
+
+def encoder(n: int, events: int) -> dict[str, Parts]:
+    """`EventEncoder`: the buffer and the scanners, by instance."""
+    buffer = Parts()
+    payload = 2 + index_bits(n) + (1 + index_bits(n) if events == 2 else 0)
+    buffer.ff += 2 * payload + 2
+    buffer.add(buffer_bit=payload)
+    if events == 1:
+        return {"buffer": buffer, "scanner": scanner(n)}
+    return {"buffer": buffer, "even": scanner(-(-n // 2)), "odd": scanner(n // 2)}
+
+
+def scanner(n: int) -> Parts:
+    """`SpikeScanner`."""
+    parts = Parts()
+    address = index_bits(n)
+    size = 1 << address - address // 2
+    count = -(-n // size)
+    parts.ff += n + count + 5 + min(size, n) + index_bits(count) * (count > 1)
+    parts.add(scanner_word=n, scanner_block=size, scanner_fixed=1)
+    return parts

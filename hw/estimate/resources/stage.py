@@ -1,0 +1,44 @@
+"""The blocks of a stage."""
+
+from __future__ import annotations
+
+from fxp_model.network import StageParams
+from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKind
+from hw.config import StageConfig
+from hw.estimate.resources.neurons import scores, update
+from hw.estimate.resources.parts import Fabric, Parts
+from hw.estimate.resources.recurrence import conv, current_bits, delays, recurrent
+from hw.estimate.resources.spikes import encoder, spike_queue
+from hw.estimate.resources.synapses import accumulators, synapses
+from hw.rtl.synapse_array import SynapseArray
+
+
+def stage(
+    fabric: Fabric,
+    spec: IntegratorSpec,
+    params: StageParams,
+    config: StageConfig,
+    out_events: int,
+    reload: bool,
+) -> dict[str, Parts]:
+    """Every block of a stage, by its instance; `out_events` are those of the next stage."""
+    sums = SynapseArray.accumulator_bits(spec, params, reload)
+    current = current_bits(spec, params, reload)
+    blocks = {
+        "synapses": synapses(fabric, spec, config, reload),
+        "synapses.accumulators": accumulators(fabric, spec, config, sums),
+        "update": update(fabric, spec, params, config, sums, current, reload),
+    }
+    if isinstance(spec, ReadoutSpec):
+        return {**blocks, "scores": scores(fabric, spec, config)}
+    assert isinstance(spec, LayerSpec)
+    if spec.recurrence is not None:
+        blocks["delays"] = delays(fabric, params, config)
+        if spec.recurrence.kind is RecurrenceKind.CONV:
+            blocks["conv"] = conv(fabric, spec, params, config, reload)
+        else:
+            blocks |= {
+                f"recurrent{name}": p for name, p in recurrent(fabric, spec, params, config, reload).items()
+            }
+    blocks["spike_queue"] = spike_queue(fabric, spec.n_out, config)
+    return blocks | {f"encoder.{name}": p for name, p in encoder(spec.n_out, out_events).items()}

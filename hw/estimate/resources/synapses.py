@@ -1,0 +1,90 @@
+"""Synapses of a stage: weight memory, products, sums, and the queue of closed steps."""
+
+from __future__ import annotations
+
+from fxp_model.spec import IntegratorSpec
+from hw.config import StageConfig
+from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.rtl.accumulators import QUEUE_WORDS, banks
+from hw.rtl.synapse_array import SynapseArray
+
+
+def product_bits(spec: IntegratorSpec) -> int:
+    """Bits of weight times count."""
+    return spec.weight.width + (spec.input_bits if spec.input_bits > 1 else 0)
+
+
+def multiplies(fabric: Fabric, spec: IntegratorSpec, config: StageConfig) -> bool:
+    """Whether products are made by multipliers."""
+    return spec.input_bits > 1 and config.use_dsp and product_bits(spec) >= fabric.least_product
+
+
+def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: bool) -> Parts:
+    """`SynapseArray` but for its accumulators: weight memory, addresses, products."""
+    parts = Parts()
+    lanes, events, words = config.lanes, config.events_per_cycle, config.words(spec.n_out)
+    weight, rows = spec.weight.width, spec.n_in * words
+    form = parts.parameters(fabric, lanes * weight, rows, reload, events, "block")
+    parts.ff += events * (form.ways - 1).bit_length()
+
+    address = index_bits(rows)
+    control = 3 + (1 + index_bits(words) if words > 1 else 0)
+    parts.ff += 1 + SynapseArray.steps(spec, config).bit_length() + events * address
+    parts.ff += (SynapseArray.latency(spec, config) - 2) * control
+    if words > 1:
+        low_zeros = (spec.n_in & -spec.n_in).bit_length() - 1
+        parts.ff += index_bits(words) + address - low_zeros
+        parts.add(synapses_address=events * address + address)
+    elif fabric.name == "ecp5":
+        parts.ff += 1
+    parts.add(synapses_fixed=1)
+
+    dsp = multiplies(fabric, spec, config)
+    inside = dsp and fabric.wide_multipliers
+    parts.ff += 0 if inside else events * lanes * weight
+    if spec.input_bits > 1:
+        bits, digits = product_bits(spec), -(-spec.input_bits // 2)
+        parts.shift_register(fabric, 1 if inside else 3, spec.input_bits)
+        parts.ff += (events - 1) * (1 if inside else 3) * spec.input_bits  # a reset: no shift register
+        parts.ff += 0 if inside else events * lanes * bits
+        if dsp:
+            parts.dsp += events * lanes
+        elif config.use_dsp:
+            parts.add(synapses_product=events * lanes * weight * spec.input_bits)
+        else:
+            parts.add(
+                synapses_digit=events * lanes * (weight + 2) * digits,
+                synapses_times=events * lanes * (weight + 2 + (digits - 1) * bits),
+            )
+    elif events == 2:
+        parts.shift_register(fabric, 3)
+        parts.add(synapses_gate=lanes * weight)
+    if events == 2 and not inside:
+        parts.ff += lanes * (product_bits(spec) + 1)
+        parts.add(synapses_pair=lanes * (product_bits(spec) + 1))
+    return parts
+
+
+def accumulators(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, bits: int) -> Parts:
+    """`RegisterAccumulators` or `RamAccumulators` of sums of `bits` bits, with the queue of closed steps."""
+    parts = Parts()
+    n, lanes, update, words = spec.n_out, config.lanes, config.update_lanes, config.words(spec.n_out)
+    groups, depth, word = config.groups(n), banks(words), index_bits(words)
+    inside = multiplies(fabric, spec, config) and fabric.wide_multipliers and config.events_per_cycle == 1
+    now = 3 + (1 + word if words > 1 else 0)
+    ring = index_bits(depth)
+    parts.ff += 2 * now + 1 + 2 * ring + index_bits(groups) + depth.bit_length() + 1 + 2
+    parts.memory(fabric, 2, depth, style="distributed")
+    parts.add(accumulators_fixed=1, accumulators_add=0 if inside else lanes * bits)
+    if words == 1:
+        parts.ff += 0 if inside else n * bits
+        for first in range(0, n, update):
+            parts.memory(fabric, min(update, n - first) * bits, QUEUE_WORDS)
+        parts.add(accumulators_select=update * bits * groups, accumulators_gate=n * bits)
+        return parts
+    columns = lanes // update
+    parts.ff += word + index_bits(columns) + 2 * lanes * bits
+    for _ in range(columns):
+        parts.memory(fabric, update * bits, depth << word, reads=2)
+    parts.add(accumulators_select=update * bits * columns)
+    return parts

@@ -1,0 +1,138 @@
+"""The figures of a build: all that its report says, as one table for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fxp_model.artifact import Artifact
+from fxp_model.network import StageParams
+from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
+from hw.config import HardwareConfig, StageConfig
+from hw.emit import EmittedCore
+from hw.estimate.clips import follow
+from hw.estimate.latency import clip_cycles, lower_bound
+from hw.report.costs import energy_of, placed, recurrences, resources, timing
+from hw.report.subject import Subject, stimulus_of
+from hw.rtl.synapse_array import SynapseArray
+
+
+def summary(
+    artifact: Artifact, config: HardwareConfig, core: EmittedCore, subject: Subject
+) -> dict[str, Any]:
+    """Everything the report says, as JSON.
+
+    Returns
+    -------
+    dict
+        ``name``, ``artifact``, ``sha256``, ``metrics``; ``layers`` with formats and delays; ``memories`` of
+        the emitted core and ``memory_bits``; ``clips``, ``cycles_mean``, ``cycles_max`` of the artifact's
+        stimulus. Of the clips of `subject` ``timing``, ``energy`` and ``recurrences``; ``resources`` on its
+        part; ``hls`` and ``exploration`` as far as it has them.
+    """
+    network = artifact.network
+    stages = zip(network.spec.stage_names, network.spec.stages, network.params, config.stages, strict=True)
+    recordings = subject.recordings or stimulus_of(artifact)
+    (clips,) = follow([network], recordings.counts, recordings.lengths, recordings.run)
+    stimulus = _stimulus(artifact, config)
+    found = subject.exploration
+    return {
+        "name": core.name,
+        "artifact": artifact.name,
+        "sha256": artifact.sha256,
+        "metrics": artifact.metrics,
+        "reload": config.reload,
+        "layers": [
+            {"stage": name, **_layer(stage, params, widths, config.reload)}
+            for name, stage, params, widths in stages
+        ],
+        "memories": [
+            {"path": m.path, "depth": m.depth, "width": m.width, "bits": m.bits} for m in core.memories
+        ],
+        "memory_bits": sum(m.bits for m in core.memories),
+        **stimulus,
+        "timing": timing(network, config, clips, recordings.source, subject.clock_mhz),
+        "energy": energy_of(network, config, clips),
+        "resources": resources(network, config, subject.part),
+        "recurrences": recurrences(network, config, recordings, subject.part),
+        "hls": subject.hls,
+        "exploration": found and placed(found, artifact, config, stimulus["cycles_mean"]),
+    }
+
+
+def _stimulus(artifact: Artifact, config: HardwareConfig) -> dict[str, Any]:
+    """Cycles of every clip of the artifact's stimulus, which the golden vectors check."""
+    own, spec = stimulus_of(artifact), artifact.network.spec
+    (clips,) = follow([artifact.network], own.counts, own.lengths, own.run)
+    cycles = clip_cycles(spec, config, clips.events, clips.lengths)
+    bounds = lower_bound(spec, config, clips.events, clips.lengths)
+    totals = np.stack([count.sum(axis=(0, 2)) for count in clips.events], axis=1)
+    rows = zip(clips.lengths.tolist(), totals.tolist(), cycles.tolist(), bounds.tolist(), strict=True)
+    return {
+        "clips": [
+            {"steps": steps, "events": into, "cycles": taken, "lower_bound_cycles": bound}
+            for steps, into, taken, bound in rows
+        ],
+        "cycles_mean": float(cycles.mean()),
+        "cycles_max": int(cycles.max()),
+    }
+
+
+def _layer(stage: IntegratorSpec, params: StageParams, widths: StageConfig, reload: bool) -> dict[str, Any]:
+    """Shape, widths, formats and behaviour of a stage."""
+    delays = params.delay_steps
+    return {
+        "n_in": stage.n_in,
+        "n_out": stage.n_out,
+        "input_bits": stage.input_bits,
+        "lanes": widths.lanes,
+        "update_lanes": widths.update_lanes,
+        "events_per_cycle": widths.events_per_cycle,
+        "words": widths.words(stage.n_out),
+        "groups": widths.groups(stage.n_out),
+        "formats": _formats(stage),
+        "accumulator_bits": SynapseArray.accumulator_bits(stage, params, reload),
+        "sum_bits": stage.sum_bits,
+        "delay_steps": None if delays is None else _delays(delays.tolist()),
+        **_behaviour(stage),
+    }
+
+
+def _formats(stage: IntegratorSpec) -> dict[str, str]:
+    formats = {"weight": stage.weight, "bias": stage.bias, "membrane": stage.membrane}
+    if isinstance(stage, LayerSpec) and stage.recurrence is not None:
+        formats["recurrent"] = stage.recurrence.weight
+    return {key: str(value) for key, value in formats.items()}
+
+
+def _behaviour(stage: IntegratorSpec) -> dict[str, Any]:
+    kind, kernel, parameters = None, 0, 0
+    if isinstance(stage, LayerSpec):
+        rec = stage.recurrence
+        parameters = stage.recurrent_parameters
+        does = "no recurrence" if rec is None else f"{rec.kind} K={rec.kernel_size} delays<={rec.max_delay}"
+        does += f", reset {stage.reset_mode}"
+        if rec is not None:
+            kind, kernel = rec.kind.value, rec.kernel_size
+    else:
+        assert isinstance(stage, ReadoutSpec)
+        does = f"readout {stage.mode}"
+    return {
+        "does": does,
+        "recurrence": kind,
+        "kernel_size": kernel,
+        "recurrent_parameters": parameters,
+        "beta": f"{float(stage.beta_format.to_real(stage.beta)):g}",
+        "requantisation": f"{stage.rounding}, {stage.overflow}",
+    }
+
+
+def _delays(values: list[int]) -> dict[str, Any]:
+    """Extremes and mean, and how many neurons have each delay from 0 up."""
+    return {
+        "min": min(values),
+        "mean": round(sum(values) / len(values), 3),
+        "max": max(values),
+        "neurons": np.bincount(values).tolist(),
+    }

@@ -1,0 +1,42 @@
+"""Two builds side by side: the figures in which they differ.
+
+A build is a folder of gen_hw.py, or a synthesised project of gen_hls.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fxp_model.cli import run, write_json
+from fxp_model.files import replacing
+from hw.report.builds import read_build
+from hw.report.compare import compare_page, compare_text, differing
+
+
+def main() -> int:
+    """Parse the arguments, read both, print what differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("a", type=Path, metavar="A", help="folder of a build")
+    parser.add_argument("b", type=Path, metavar="B", help="folder of another one")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
+    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
+    args = parser.parse_args()
+    a, b = read_build(args.a), read_build(args.b)
+    if args.html is not None:
+        with replacing(args.html) as file:
+            file.write_text(compare_page(a, b))
+    if args.json:
+        found = [{"figure": name, "a": x, "b": y} for name, x, y in differing(a, b)]
+        sides = {
+            side: {"name": own.name, "kind": own.kind, "figures": own.figures}
+            for side, own in zip("ab", (a, b), strict=True)
+        }
+        write_json(args.json, {**sides, "differing": found})
+    if args.json != "-":
+        print(compare_text(a, b), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,37 @@
+"""How far the resource model is from yosys, on the cores of ``scripts/fit_resources.py``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fxp_model.cli import run, write_json
+from hw.estimate.resources.measured import errors, read_rows
+
+RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
+
+
+def main() -> int:
+    """Parse the arguments, read, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="rows (default: %(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="write the table as JSON; - is standard output")
+    args = parser.parse_args()
+    table = errors(read_rows(args.results))
+    if args.json:
+        write_json(args.json, table)
+        return 0
+    print(f"{'':18}{'':>6}{'all':>8}{'':>8}{'held':>6}{'out':>8}")
+    print(f"{'':18}{'n':>6}{'median':>8}{'worst':>8}{'n':>6}{'median':>8}{'worst':>8}")
+    for target, kinds in table.items():
+        for kind, own in kinds.items():
+            columns = f"{own['n']:>6}{own['median_pct']:>8.1f}{own['max_pct']:>8.1f}"
+            columns += (
+                f"{own['held_out_n']:>6}{own['held_out_median_pct']:>8.1f}{own['held_out_max_pct']:>8.1f}"
+            )
+            print(f"{target:9}{kind:9}{columns}")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

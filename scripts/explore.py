@@ -1,0 +1,153 @@
+"""Find the widths of a core: tens of thousands of them, their exact cycles and estimated cells, and the best.
+
+Cycles are those of the clips that the artifact brings along, by the exact formula, for every point; cells are
+those of the resource model. Beside the artifact's own network stand systems of results/reproduce.jsonl with
+other kernels and weights, at the accuracy that they reached, with the spikes of the artifact. The front holds
+what no other point beats in latency, area and accuracy; a configuration is picked among the artifact's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fxp_model import network as golden
+from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.cli import run, write_json
+from fxp_model.pretrained import add_artifact_argument
+from fxp_model.results.rows import Row, read_rows
+from fxp_model.variants import with_weights
+from hw.config import HardwareConfig
+from hw.emit import emit
+from hw.estimate.front import PICKS, Limits, System, explore
+from hw.estimate.latency import event_counts
+from hw.parts import PARTS
+
+ROWS = Path(__file__).parent / "results" / "reproduce.jsonl"
+
+
+ALIKE = "learned delays"
+"""What `about` says of the systems of the rows that differ in weights and kernel alone."""
+
+
+def systems_of(artifact: Artifact, rows: list[Row]) -> list[System]:
+    """The artifact's network; then, in its shape, the systems of `rows` with other weights or kernels."""
+    own = artifact.metrics.get("val", {}).get("accuracy")
+    systems = [System(artifact.name, artifact.network, own)]
+    accuracies: dict[tuple[str, int, int], list[float]] = {}
+    for row in rows:
+        full = row["recurrent_layers"] == len(artifact.network.spec.layers)
+        if row["about"] == ALIKE and full and row["weight_bits"] and row["kernel"]:
+            accuracies.setdefault((row["system"], row["weight_bits"], row["kernel"]), []).append(row["val"])
+    for (name, bits, kernel), reached in accuracies.items():
+        network = with_weights(artifact.network, bits, kernel)
+        systems.append(System(name, network, statistics.fmean(reached)))
+    return systems
+
+
+def verify(artifact: Artifact, picked: dict[str, dict[str, Any]], target: str, timeout_s: float) -> None:
+    """Synthesise each of `picked`, and note what was measured beside what was predicted."""
+    from hw.flows.synth import through
+
+    for name, point in picked.items():
+        print(f"synthesising {name} ...", file=sys.stderr)
+        core = emit(artifact.network, HardwareConfig.from_dict(point["hardware"]), "core")
+        result = through(core, target, None, timeout_s, lambda line: None)
+        point["measured"] = {kind: result[kind] for kind in point["cells"]}
+        point["versions"] = result["versions"]
+
+
+STEP = 1.25
+"""By how much slower the next point of a system is that is printed."""
+
+
+def text(summary: dict[str, Any]) -> str:
+    """The front and what was picked of it, as a page."""
+    lines = [
+        f"{summary['points']:,} points in {summary['seconds']} s, {summary['feasible']:,} within the limits, "
+        f"{len(summary['front'])} on the front, for {summary['part']} at {summary['clock_mhz']:g} MHz",
+        "",
+        f"{'system':18}{'accuracy':>9}{'cycles':>9}{'us':>8}{'area':>8}  lanes/update/events of each stage",
+    ]
+    shown: dict[str, float] = {}
+    for point in summary["front"]:
+        if point["cycles"] >= STEP * shown.get(point["system"], 0):
+            shown[point["system"]] = point["cycles"]
+            lines.append(_line(point))
+    for name, point in summary["picked"].items():
+        lines += ["", name, _line(point)]
+        for kind, predicted in point["cells"].items():
+            measured = point.get("measured", {}).get(kind)
+            lines.append(
+                f"{kind:>12}{predicted:>9,g}" + ("" if measured is None else f"{measured:>9,g} measured")
+            )
+    return "\n".join(lines)
+
+
+def _line(point: dict[str, Any]) -> str:
+    widths = " ".join(
+        f"{own['lanes']}/{own['update_lanes']}/{own['events_per_cycle']}{'' if own['use_dsp'] else 'a'}"
+        for own in point["hardware"]["stages"]
+    )
+    accuracy = "" if point["accuracy"] is None else f"{100 * point['accuracy']:.1f} %"
+    costs = f"{point['cycles']:>9,.0f}{point['us']:>8.1f}{100 * point['share']:>7.1f}%"
+    return f"{point['system']:18}{accuracy:>9}{costs}  {widths}"
+
+
+def main() -> int:
+    """Parse the arguments, explore, pick, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add_artifact_argument(parser)
+    add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="area is a share of it; %(default)s")
+    add("--clock-mhz", type=float, default=100, metavar="F", help="%(default)s")
+    add("--max-lut", type=int, metavar="N", help="LUT sites at most")
+    add("--max-us", type=float, metavar="T", help="mean latency of a clip at most")
+    add("--pick", choices=PICKS, default=PICKS[1], help="what --out writes; %(default)s")
+    add("--out", type=Path, metavar="FILE", help="write the configuration, for gen_hw.py --config")
+    add("--figure", type=Path, metavar="FILE", help="draw the front as SVG")
+    add("--rows", type=Path, default=ROWS, help="accuracies of systems (default: %(default)s)")
+    add("--verify", action="store_true", help="synthesise the picked points")
+    add(
+        "--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a synthesis; %(default)s"
+    )
+    add("--json", metavar="FILE", help="write everything as JSON; - is standard output")
+    args = parser.parse_args()
+    artifact, part = load_artifact(args.artifact), PARTS[args.part]
+    limits = Limits(part, args.clock_mhz, args.max_lut, args.max_us)
+    began = time.monotonic()
+    network, clips = artifact.network, artifact.stimulus
+    events = event_counts(network, golden.run(network, clips), clips)
+    lengths = [len(clips)] * clips.shape[1]
+    found = explore(systems_of(artifact, read_rows(args.rows)), events, lengths, limits)
+    summary: dict[str, Any] = {
+        "artifact": artifact.name,
+        "part": part.name,
+        "clock_mhz": args.clock_mhz,
+        "points": found.points,
+        "feasible": found.feasible,
+        "seconds": round(time.monotonic() - began, 1),
+        "front": found.front,
+        "picked": found.picked,
+    }
+    if args.verify:
+        verify(artifact, summary["picked"], part.target, args.timeout)
+    if args.figure is not None:
+        from fxp_model.results.front import draw
+
+        draw(args.figure, found.front, found.picked, part.name)
+    if args.out is not None:
+        write_json(str(args.out), found.picked[args.pick]["hardware"])
+    if args.json:
+        write_json(args.json, summary)
+    if args.json != "-":
+        print(text(summary))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

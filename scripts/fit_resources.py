@@ -1,0 +1,185 @@
+"""Synthesise the cores that the resource model is fitted to and checked with, and fit its prices.
+
+Each core goes through yosys for each target and becomes a row of a file; what is there is not done again.
+Then the prices of logic, ``hw/estimate/resources/prices.json``, are fitted to the rows that are not held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from fxp_model.cli import run, write_json
+from fxp_model.errors import InputError
+from hw.config import HardwareConfig
+from hw.emit import emit
+from hw.estimate.resources import parts_of, prices
+from hw.estimate.resources.measured import KINDS, Row, errors, read_rows
+from hw.estimate.resources.shapes import Shape
+from hw.flows.synth import through
+
+RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
+
+Widths = dict[str, Any]
+FITTED: dict[str, tuple[Shape, Widths]] = {
+    "f01": (Shape((24, 32, 8), max_delay=63), {"lanes": 8}),
+    "f02": (Shape((20, 24, 6), kernel=0, reset="zero"), {"lanes": 8, "events_per_cycle": 2}),
+    "f03": (Shape((12, 24, 6), kernel=3, max_delay=3), {"lanes": 24, "update_lanes": 5}),
+    "f04": (Shape((16, 24, 10), kernel=7, input_bits=3, weight_bits=5), {"lanes": 12, "use_dsp": False}),
+    "f05": (Shape((20, 32, 8), kernel=-1, max_delay=7, input_bits=2, weight_bits=6), {"lanes": 16}),
+    "f06": (
+        Shape((40, 24, 8), max_delay=15, input_bits=1, weight_bits=4, reset="zero"),
+        {"lanes": 24, "update_lanes": 6, "events_per_cycle": 2},
+    ),
+    "f07": (Shape((30, 32, 16, 6), kernel=3, max_delay=20, beta=230), {"lanes": 8}),
+    "f08": (Shape((24, 32, 8), kernel=3, max_delay=15), {"lanes": 8, "reload": True}),
+    "f09": (Shape((64, 24, 5), kernel=1, input_bits=8, weight_bits=2, membrane_bits=12), {"lanes": 6}),
+    "f10": (
+        Shape((50, 24, 12), beta=217),
+        {"lanes": 12, "update_lanes": 12, "events_per_cycle": 2, "use_dsp": False},
+    ),
+    "f11": (Shape((16, 12, 12, 12, 8), kernel=3, max_delay=40, input_bits=1, weight_bits=6), {"lanes": 16}),
+    "f12": (Shape((140, 32, 20), max_delay=63), {"preset": "tiny"}),
+    "f13": (Shape((14, 20, 6), kernel=3, mode="max"), {"lanes": 10, "update_lanes": 5}),
+    "f14": (Shape((18, 22, 7), kernel=3, weight_bits=7, overflow="WRAP"), {"lanes": 11}),
+}
+HELD_OUT: dict[str, tuple[Shape, Widths]] = {
+    "h01": (Shape((28, 40, 7), max_delay=40, weight_bits=7, beta=200), {"lanes": 20}),
+    "h02": (
+        Shape((18, 20, 9), kernel=3, input_bits=2, weight_bits=6),
+        {"lanes": 20, "events_per_cycle": 2, "use_dsp": False},
+    ),
+    "h03": (Shape((50, 36, 11), kernel=0, input_bits=1, weight_bits=3), {"lanes": 9}),
+    "h04": (Shape((33, 28, 5), kernel=7, max_delay=10, reset="zero"), {"lanes": 7, "update_lanes": 7}),
+    "h05": (Shape((24, 24, 6), kernel=-1, max_delay=3, input_bits=1, weight_bits=4), {"lanes": 24}),
+    "h06": (
+        Shape((20, 24, 16, 10), kernel=1, max_delay=63),
+        {"lanes": 16, "update_lanes": 2, "events_per_cycle": 2},
+    ),
+    "h07": (Shape((100, 36, 10), kernel=3, max_delay=50, beta=230), {"lanes": 12, "update_lanes": 2}),
+    "h08": (Shape((26, 24, 8)), {"lanes": 24, "reload": True}),
+    "h09": (
+        Shape((16, 42, 14), max_delay=25, membrane_bits=20, membrane_int_bits=8),
+        {"lanes": 14, "update_lanes": 14},
+    ),
+    "h10": (Shape((12, 18, 6), kernel=3, mode="max", rounding="TRN"), {"lanes": 18}),
+    "h11": (Shape((40, 16, 16, 16, 5), kernel=3, max_delay=12, weight_bits=5), {"lanes": 8}),
+    "h12": (Shape((22, 30, 12), max_delay=30), {"lanes": 30, "update_lanes": 6}),
+    "h13": (Shape((31, 27, 9), mode="spike_count", weight_bits=6, overflow="WRAP"), {"lanes": 9}),
+}
+"""Networks, and the widths of their cores as `HardwareConfig.uniform` takes them."""
+
+WHOLE = "whole core"
+PRIOR = {"fixed": (50.0, 1e-4)}
+ELSE = (1.0, 0.02)
+"""LUTs that a price is thought to be before any core tells, and the weight of that against an error of 1."""
+
+
+def synthesise(results: Path, targets: Sequence[str], timeout_s: float) -> None:
+    """Append a row to `results` for every core and target that has none there."""
+    known = {(row.name, row.target) for row in read_rows(results)} if results.exists() else set()
+    cores = [(name, core, name in HELD_OUT) for name, core in {**FITTED, **HELD_OUT}.items()]
+    left = [(*core, target) for core in cores for target in targets if (core[0], target) not in known]
+    for number, (name, (shape, widths), held_out, target) in enumerate(left, start=1):
+        print(f"{number} of {len(left)}: {name}, {target}", file=sys.stderr)
+        network = shape.network()
+        config = HardwareConfig.uniform(network.spec, **widths)
+        core = emit(network, config, "core")
+        result = through(core, target, None, timeout_s, lambda line: None)
+        own = {
+            "name": name,
+            "held_out": held_out,
+            "target": target,
+            "shape": asdict(shape),
+            "hardware": config.to_dict(),
+        }
+        with results.open("a") as file:
+            file.write(json.dumps({**own, **result}) + "\n")
+
+
+def neighbourhood(block: str) -> str:
+    """The blocks that are counted together with `block`.
+
+    yosys names a cell after a wire that it drives, which may be one of the block behind it.
+    """
+    stage, _, inner = block.partition(".")
+    if stage in ("", "control", "decoder") or inner.startswith("scores"):
+        return "frame"
+    for start in ("recurrent.synapses", "recurrent.encoder", "synapses"):
+        if inner.startswith(start):
+            return f"{stage}.{start}"
+    return f"{stage}.spikes" if inner.startswith(("spike_queue", "encoder")) else f"{stage}.update"
+
+
+def fit(rows: Iterable[Row], target: str) -> dict[str, float]:
+    """LUTs per amount of logic: least squares of relative errors, of neighbourhoods and of whole cores."""
+    equations: list[tuple[dict[str, float], float]] = []
+    for row in rows:
+        amounts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        luts: dict[str, float] = defaultdict(float)
+        for block, parts in parts_of(row.network, row.hardware, target).items():
+            for name, amount in parts.logic.items():
+                amounts[neighbourhood(block)][name] += amount
+                amounts[WHOLE][name] += amount
+        for block, area in row.blocks.items():
+            luts[neighbourhood(block)] += logic(area, target)
+            luts[WHOLE] += logic(area, target)
+        equations += [(own, luts[name]) for name, own in amounts.items()]
+    names = sorted({name for own, _ in equations for name in own})
+    matrix = np.array([[own.get(name, 0) for name in names] for own, _ in equations], float)
+    measured = np.array([luts for _, luts in equations], float)
+    scale = 1 / np.maximum(measured, 50)
+    means, weights = np.array([PRIOR.get(name.partition(".")[2], ELSE) for name in names]).T
+    system = np.vstack([matrix * scale[:, None], np.diag(weights)])
+    found, _ = nnls(system, np.append(measured * scale, means * weights))
+    return {name: round(float(price), 3) for name, price in zip(names, found, strict=True)}
+
+
+def logic(area: Mapping[str, float], target: str) -> float:
+    """LUT sites of `area` that are no RAM and no shift register."""
+    return area["lut_logic"] if target == "xilinx7" else area["comb"] - area["lutram"]
+
+
+def main() -> int:
+    """Parse the arguments, synthesise, fit, write the prices."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--results", type=Path, default=RESULTS, help="rows, read and appended (default: %(default)s)")
+    add("--targets", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="default: all")
+    add("--fit-only", action="store_true", help="synthesise nothing")
+    add(
+        "--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a synthesis; %(default)s"
+    )
+    args = parser.parse_args()
+    if not args.fit_only:
+        synthesise(args.results, args.targets, args.timeout)
+    rows = read_rows(args.results)
+    table: dict[str, Any] = {}
+    for target in KINDS:
+        own = [row for row in rows if row.target == target and not row.held_out]
+        if not own:
+            raise InputError(f"{args.results} has no core to fit for {target}")
+        table[target] = {"luts": fit(own, target), "error": {kind: [0, 0] for kind in KINDS[target]}}
+    write_json(str(prices.FILE), table)
+    prices.prices_of.cache_clear()
+    for target, kinds in errors(rows).items():
+        bands = {
+            kind: [round(own["held_out_median_pct"], 1), round(own["held_out_max_pct"], 1)]
+            for kind, own in kinds.items()
+        }
+        table[target]["error"] = bands
+    write_json(str(prices.FILE), table)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

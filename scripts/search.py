@@ -1,0 +1,97 @@
+"""Search for networks that are accurate, small and fast, by training them and estimating their cores.
+
+Run it again to go on, and beside itself, on this machine or others that reach the store, for more workers. A
+trial is a training on split train, and has three figures: accuracy on val, the largest share of the part that
+its core takes at the preset's widths, and the mean latency of clips of val in microseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fxp_model.cli import run, write_json
+from fxp_model.network import Network
+from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
+from hw.estimate.latency import clip_cycles, event_counts
+from hw.estimate.resources import estimate
+from hw.parts import PARTS
+
+if TYPE_CHECKING:
+    from fxp_model.qat.train import Frames
+
+CLIPS = 64
+"""Clips of val over which latency is averaged."""
+
+
+def costs(part: str, preset: str, clock_mhz: float, network: Network, frames: Frames) -> tuple[float, float]:
+    """Share of the part, and mean latency in us, of the core of `network`; `frames` are those of a split."""
+    from fxp_model.engine import Engine
+
+    config = HardwareConfig.uniform(network.spec, preset=preset)
+    cells = estimate(network, config, PARTS[part].target).total
+    share = max(cells[kind] / amount for kind, amount in PARTS[part].capacity.items())
+    counts, lengths = frames.counts[:, :CLIPS], frames.lengths[:CLIPS]
+    within = (np.arange(len(counts))[:, np.newaxis] < lengths)[:, :, np.newaxis]
+    events = event_counts(network, Engine(network).trace(counts), counts)
+    cycles = clip_cycles(network.spec, config, [own * within for own in events], lengths)
+    return share, float(cycles.mean()) / clock_mhz
+
+
+def main() -> int:
+    """Parse the arguments, start the workers, print the front."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--data", required=True, help="folder of a data set, or 'synthetic'")
+    add("--out", type=Path, required=True, help="folder of checkpoints and the study")
+    add("--store", help="database of the study, for several machines (default: OUT/search.db)")
+    add("--trials", type=int, default=40, help="in all; %(default)s")
+    add("--workers", type=int, default=2, help="processes, of one thread each; %(default)s")
+    add("--epochs", type=int, default=20, help="of each training; %(default)s")
+    add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="%(default)s")
+    add("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="widths; %(default)s")
+    add("--clock-mhz", type=float, default=100, metavar="F", help="%(default)s")
+    add("--json", metavar="FILE", help="write all trials as JSON; - is standard output")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    args.store = args.store or f"sqlite:///{args.out / 'search.db'}"
+    # one thread for each worker, which inherits this
+    os.environ["OMP_NUM_THREADS"] = "1"
+    from fxp_model.qat.limits import check_limits
+    from fxp_model.qat.search import Search, rows, search
+    from fxp_model.qat.sweep import load
+    from fxp_model.qat.train import Recipe
+
+    for name in ("trials", "workers", "epochs"):
+        check_limits(f"--{name}", getattr(args, name), 1, None)
+    train, val, classes = load(args.data)
+    own = partial(costs, args.part, args.preset, args.clock_mhz)
+    asked = Search(args.store, args.out, train, val, classes, Recipe(epochs=args.epochs), own)
+    rows(args.store)  # makes the study, before workers meet at it
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=search, args=(asked, args.trials)) for _ in range(args.workers)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    found = rows(args.store)
+    if args.json:
+        write_json(args.json, found)
+    if args.json != "-":
+        print(f"{'trial':>6}{'val':>8}{'area':>8}{'us':>8}  neurons/kernel/bits")
+        for row in sorted((row for row in found if row["best"]), key=lambda row: -row["val"]):
+            shape = row["shape"]
+            widths = f"{shape['hidden'][0]}/{shape['kernel_size']}/{shape['weight_bits']}"
+            figures = f"{100 * row['val']:>7.1f}%{100 * row['area']:>7.1f}%{row['latency']:>8.1f}"
+            print(f"{row['trial']:>6}{figures}  {widths}")
+    return int(any(worker.exitcode for worker in workers) or len(found) < args.trials)
+
+
+if __name__ == "__main__":
+    run(main)
