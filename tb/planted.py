@@ -152,7 +152,7 @@ def network() -> Network:
         }
         if isinstance(stage, LayerSpec):
             own["weight"][0] = weight.min_raw
-            own |= {"recurrent": np.array([-7, 3, 6]), "delay_steps": rng.integers(0, 5, stage.n_out)}
+            own |= {"recurrent": np.array([6, 3, -7]), "delay_steps": rng.integers(0, 5, stage.n_out)}
         params.append(StageParams(**own))
     return Network(spec, tuple(params))
 

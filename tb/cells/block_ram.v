@@ -35,7 +35,10 @@ module BLOCK_RAM #(
   endfunction
   function [35:0] joined(input [9*BYTES-1:0] pins);
     integer k;
-    for (k = 0; k < BYTES; k = k + 1) joined[9 * k +: 9] = {pins[8 * BYTES + k], pins[8 * k +: 8]};
+    begin
+      joined = 0;
+      for (k = 0; k < BYTES; k = k + 1) joined[9 * k +: 9] = {pins[8 * BYTES + k], pins[8 * k +: 8]};
+    end
   endfunction
   function [9*BYTES-1:0] apart(input [9*BYTES-1:0] bytes);
     integer k;
