@@ -1,9 +1,9 @@
 #!/bin/sh
 # The Debian packages that the benches need, installed when missing; without root, named.
-# ccache only saves time: it is installed along as root, and never asked for.
+# ccache compiles what all cores of Verilator have in common once, which halves the time of the benches.
 set -eu
 missing=
-for tool in iverilog g++ make perl; do
+for tool in iverilog g++ make perl ccache; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
 done
 [ -n "$missing" ] || exit 0
@@ -11,7 +11,7 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     echo "installing Debian packages:$missing"
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of words
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing ccache >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 else
     echo "make test needs the Debian packages$missing: sudo apt-get install$missing" >&2
     exit 2
