@@ -17,7 +17,7 @@ from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Any
 
-from hw.flows.output_registers import Cell, Module, Net
+from hw.flows.netlist import Cell, Module, Net
 from hw.flows.yosys import block_of
 
 Pin = tuple[str, int | None]

@@ -14,26 +14,12 @@ from the first on.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-Cell = dict[str, Any]
-Module = dict[str, Any]
-"""A cell and a module as yosys' write_json has them."""
-Net = int | str
-"""Its number, or the constant ``"0"``, ``"1"``, ``"x"`` or ``"z"``."""
+from hw.flows.netlist import Cell, Module, Net, is_plain_flop, readers_of
 
 LOGIC = ("LUT4", "PFUMX", "L6MUX21")
 """Cells that a register moves over: they have one output, Z."""
-
-
-def use_output_registers(netlist: Path, top: str) -> None:
-    """`absorb` in the module `top` of a netlist written by yosys, in place."""
-    design = json.loads(netlist.read_text())
-    absorb(design["modules"][top])
-    netlist.write_text(json.dumps(design))
 
 
 def absorb(module: Module) -> int:
@@ -52,19 +38,14 @@ def absorb(module: Module) -> int:
 class _Absorption:
     def __init__(self, module: Module) -> None:
         self.module, self.cells = module, module["cells"]
-        self.readers: dict[Net, list[tuple[str, str]]] = {}  # cell and pin; of a port, "" and its name
-        self.drivers: dict[Net, str] = {}
-        for name, cell in self.cells.items():
-            for pin, bits in cell["connections"].items():
-                for bit in bits:
-                    if cell["port_directions"][pin] == "output":
-                        self.drivers[bit] = name
-                    else:
-                        self.readers.setdefault(bit, []).append((name, pin))
-        for name, port in module["ports"].items():
-            if port["direction"] != "input":
-                for bit in port["bits"]:
-                    self.readers.setdefault(bit, []).append(("", name))
+        self.readers = readers_of(module)
+        self.drivers: dict[Net, str] = {
+            bit: name
+            for name, cell in self.cells.items()
+            for pin, bits in cell["connections"].items()
+            if cell["port_directions"][pin] == "output"
+            for bit in bits
+        }
         self.registered: set[Net] = set()  # outputs of RAMs that come from a register now
         self.delayed: dict[tuple[Net, Net, str], Net] = {}  # by net, clock and edge
         self.free = 1 + max(net for net in {*self.readers, *self.drivers} if isinstance(net, int))
@@ -112,10 +93,7 @@ class _Absorption:
         return (
             pins["CLK"] == ram["connections"][f"CLK{port}"]
             and (kind["CLKMUX"] == "INV") == (ram["parameters"][f"CLK{port}MUX"] == "INV")
-            and kind["CEMUX"].rstrip() == "1"  # write_json marks a string that could be taken for bits
-            and kind["LSRMUX"] == "LSR"
-            and pins["LSR"] == ["0"]
-            and kind["REGSET"] == "RESET"
+            and is_plain_flop(flop)
             and (self._logic(pins["DI"][0]) is None or self._is_first_of_two(flop))
         )
 

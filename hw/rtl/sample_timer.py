@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,10 +10,11 @@ from amaranth.lib.wiring import In, Out
 class SampleTimer(wiring.Component):
     """Keeps the time at which each sample in flight began, and subtracts when it ends.
 
-    Samples end in the order in which they began, so their times lie in a queue, in LUT RAM. It
-    must be as deep as samples can be in flight.
+    Samples end in the order in which they began, so their times lie in a queue. It must be as deep as
+    samples can be in flight. A time is written a cycle late and read through two registers, so that a
+    block RAM is no part of the subtraction; no sample ends so soon.
 
-    Latency: `cycles` follows the end by 2 cycles.
+    Latency: `cycles` follows the end by 3 cycles.
 
     Parameters
     ----------
@@ -51,30 +52,35 @@ class SampleTimer(wiring.Component):
         now = Signal(32)
         m.submodules.starts = starts = memory.Memory(shape=unsigned(32), depth=self._depth, init=[])
         write = starts.write_port()
-        read = starts.read_port(domain="comb")
+        read = starts.read_port()
 
         first = Signal(init=1)
+        begins = Signal()
+        newest = Signal(range(self._depth))
         m.d.comb += [
-            write.en.eq(self.taken & first),
+            begins.eq(self.taken & first),
             write.data.eq(now),
-            self.busy.eq(write.addr != read.addr),
+            self.busy.eq(newest != read.addr),
         ]
         m.d.sync += [
             now.eq(now + 1),
-            write.addr.eq(write.addr + write.en),
+            newest.eq(newest + begins),
+            write.en.eq(begins),
+            write.addr.eq(newest),
             read.addr.eq(read.addr + self.ends),
         ]
         with m.If(self.taken):
             m.d.sync += first.eq(self.taken_last)
         with m.If(self.restart):
-            m.d.sync += [first.eq(1), write.addr.eq(0), read.addr.eq(0)]
+            m.d.sync += [first.eq(1), newest.eq(0), read.addr.eq(0)]
 
-        # `now` has moved on by the time of the subtraction, so that the last cycle is counted too.
+        # What was written is `now` a cycle after the first beat, and `now` moves on for two cycles more until the
+        # subtraction, so that the last cycle is counted too.
         began = Signal(32, reset_less=True)
-        ended = Signal()
-        m.d.sync += [began.eq(read.data), ended.eq(self.ends)]
+        ended = Signal(2)
+        m.d.sync += [began.eq(read.data), ended.eq(Cat(self.ends, ended[0]))]
         with m.If(self.clear):
             m.d.sync += self.cycles.eq(0)
-        with m.Elif(ended):
+        with m.Elif(ended[1]):
             m.d.sync += self.cycles.eq(now - began)
         return m

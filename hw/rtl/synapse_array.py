@@ -87,8 +87,8 @@ class SynapseArray(wiring.Component):
 
     @staticmethod
     def latency(spec: IntegratorSpec, config: StageConfig) -> int:
-        """Cycles from a transfer at `i` to its addition: address, read, output register, product, pair."""
-        return 3 + (spec.input_bits > 1) + (config.events_per_cycle - 1)
+        """Cycles from a transfer at `i` to its addition: address, memory, two registers, product, pair."""
+        return 4 + (spec.input_bits > 1) + (config.events_per_cycle - 1)
 
     @staticmethod
     def steps(spec: IntegratorSpec, config: StageConfig) -> int:
@@ -185,7 +185,9 @@ class SynapseArray(wiring.Component):
     def _terms(
         self, m: Module, slot: str, port: memory.ReadPort, enable: Value, address: Value, count: Value
     ) -> list[Value]:
-        """Weight times count of one slot, a term per lane: address, read, output register, product.
+        """Weight times count of one slot, a term per lane: address, memory, two registers, product.
+
+        The first register behind the memory is one that block RAMs have, the second takes in what joins them.
 
         `address` and `count` are those of a transfer, `enable` comes in the cycle after it.
         """
@@ -193,14 +195,17 @@ class SynapseArray(wiring.Component):
         registered = Signal(
             index_shape(spec.n_in * config.words(spec.n_out)), reset_less=True, name=f"{slot}_address"
         )
-        word = Signal(config.lanes * spec.weight.width, reset_less=True, name=f"{slot}_word")
-        m.d.sync += [registered.eq(address), word.eq(port.data)]
+        read, word = (
+            Signal(config.lanes * spec.weight.width, reset_less=True, name=f"{slot}_{name}")
+            for name in ("read", "word")
+        )
+        m.d.sync += [registered.eq(address), read.eq(port.data), word.eq(read)]
         bank = [] if self._reloaded is None else [self.reload.bank]
         m.d.comb += [port.addr.eq(Cat(registered, *bank)), port.en.eq(enable)]
         terms = lanes_of(word, spec.weight.width)
         if spec.input_bits == 1 and slot == "first":
             return terms
-        for index in range(3):
+        for index in range(4):
             delayed = Signal(spec.input_bits, reset_less=True, name=f"{slot}_count_{index}")
             m.d.sync += delayed.eq(count)
             count = delayed

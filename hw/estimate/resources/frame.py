@@ -20,7 +20,7 @@ COUNTER = 33
 """Bits of a counter and its carry."""
 FIXED_COUNTERS = 4
 """Samples, dropped beats, stalls at either end."""
-AXI_LITE, REGISTERS, TIMER = 64, 12, 98
+AXI_LITE, REGISTERS, TIMER = 64, 12, 132
 """Flip-flops of the bus but for unused bits; of handshakes, soft reset, interrupt; of times."""
 
 LOADER = 170
@@ -41,7 +41,7 @@ def control(fabric: Fabric, layers: int, slots: int) -> Parts:
     """`Control` but for the counters of the stages: AXI4-Lite, registers, the timer, four counters."""
     parts = Parts()
     depth = 1 << samples_in_flight(layers).bit_length()
-    parts.ff += AXI_LITE + REGISTERS + slots + TIMER + 2 * index_bits(depth) + FIXED_COUNTERS * COUNTER
+    parts.ff += AXI_LITE + REGISTERS + slots + TIMER + 3 * index_bits(depth) + FIXED_COUNTERS * COUNTER
     if parts.memory(fabric, 32, depth).block:
         parts.ff += 3 + index_bits(depth)  # a read of what is being written
     parts.add(control_fixed=1, counter_bit=FIXED_COUNTERS * COUNTER)

@@ -41,11 +41,13 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
 
     dsp = multiplies(fabric, spec, config)
     inside = dsp and fabric.wide_multipliers
-    parts.ff += 0 if inside else events * lanes * weight
+    parts.ff += 0 if inside else 2 * events * lanes * weight
     if spec.input_bits > 1:
         bits, digits = product_bits(spec), -(-spec.input_bits // 2)
-        parts.shift_register(fabric, 1 if inside else 3, spec.input_bits)
-        parts.ff += (events - 1) * (1 if inside else 3) * spec.input_bits  # a reset: no shift register
+        parts.shift_register(fabric, 2 if inside else 4, spec.input_bits)
+        if events == 2:  # the first stage of the other has a reset
+            parts.ff += spec.input_bits
+            parts.shift_register(fabric, 1 if inside else 3, spec.input_bits)
         parts.ff += 0 if inside else events * lanes * bits
         if dsp:
             parts.dsp += events * lanes
@@ -57,7 +59,7 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
                 synapses_times=events * lanes * (weight + 2 + (digits - 1) * bits),
             )
     elif events == 2:
-        parts.shift_register(fabric, 3)
+        parts.shift_register(fabric, 4)
         parts.add(synapses_gate=lanes * weight)
     if events == 2 and not inside:
         parts.ff += lanes * (product_bits(spec) + 1)

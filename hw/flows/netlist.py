@@ -1,0 +1,39 @@
+"""A flat netlist as yosys' write_json has it: its cells, and who reads a net."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Cell = dict[str, Any]
+Module = dict[str, Any]
+"""A cell and a module as yosys' write_json has them."""
+Net = int | str
+"""Its number, or the constant ``"0"``, ``"1"``, ``"x"`` or ``"z"``."""
+
+
+def readers_of(module: Module) -> dict[Net, list[tuple[str, str]]]:
+    """Cell and pin of every reader of every net; of an output of the module, ``""`` and its name."""
+    readers: dict[Net, list[tuple[str, str]]] = {}
+    for name, cell in module["cells"].items():
+        for pin, bits in cell["connections"].items():
+            if cell["port_directions"][pin] == "input":
+                for bit in bits:
+                    readers.setdefault(bit, []).append((name, pin))
+    for name, port in module["ports"].items():
+        if port["direction"] != "input":
+            for bit in port["bits"]:
+                readers.setdefault(bit, []).append(("", name))
+    return readers
+
+
+def is_plain_flop(cell: Cell) -> bool:
+    """Whether a cell is an ECP5 flip-flop without enable and reset, that starts as 0."""
+    if cell["type"] != "TRELLIS_FF":
+        return False
+    kind = cell["parameters"]
+    return (
+        kind["CEMUX"].rstrip() == "1"  # write_json marks a string that could be taken for bits
+        and kind["LSRMUX"] == "LSR"
+        and cell["connections"]["LSR"] == ["0"]
+        and kind["REGSET"] == "RESET"
+    )
