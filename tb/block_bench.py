@@ -15,7 +15,7 @@ from cocotb.triggers import RisingEdge
 from fxp_model.fixed import QFormat
 from fxp_model.spec import LayerSpec
 from hw.emit import write_verilog
-from tb.drivers import BlockStream, accept, accept_runs, drive, random_gaps
+from tb.drivers import BlockStream, accept, drive, random_gaps
 from tb.monitors import watch_stream
 from tb.runner import Design, load_plan
 from tb.scoreboard import MismatchError
@@ -101,18 +101,15 @@ class BlockBench:
         items: list[int],
         predict: Callable[[int], object],
         interpret: Callable[[int], Any],
-        run: int = 1,
     ) -> None:
         """Send raw `items` through a component with streams `i` and `o`, both hesitant.
 
-        `predict` is told what went in, `interpret` gives meaning to what came out. Of the output, `run`
-        items are taken without a pause once the first is.
+        `predict` is told what went in, `interpret` gives meaning to what came out.
         """
         source, sink = BlockStream(self.dut, "i"), BlockStream(self.dut, "o")
         self.start(watch_stream(source, predict))
         self.start(watch_stream(sink, lambda raw: self.see(interpret(raw))))
-        gaps = random_gaps(self.rng)
-        self.start(accept(sink, gaps) if run == 1 else accept_runs(sink, run, gaps))
+        self.start(accept(sink, random_gaps(self.rng)))
         await drive(source, items, random_gaps(self.rng), self.rng)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -14,7 +14,7 @@ from fxp_model.network import StageParams, fire, leak
 from fxp_model.spec import LayerSpec, RecurrenceKind, RecurrenceSpec, ResetMode
 from hw.config import StageConfig
 from hw.rtl.conv_engine import ConvEngine
-from hw.rtl.events import currents_layout, results_layout, tag_layout
+from hw.rtl.events import group_layout, results_layout, tag_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from tb.block_bench import BlockBench, codes, layer_spec, pack_lanes, signed_lanes
 from tb.drivers import BlockStream, drive, random_gaps
@@ -75,7 +75,6 @@ async def updates(dut: Any) -> None:
     bench = BlockBench(dut)
     spec, params, config = _stage(**bench.case)
     rng, n, lanes, groups = bench.rng, spec.n_out, config.update_lanes, config.groups(spec.n_out)
-    inputs = currents_layout(lanes, spec.accumulator_bits)
     outputs = results_layout(lanes, spec.membrane.width, groups, spiking=True)
     rec_bits = 0 if params.recurrent is None else ConvEngine.current_bits(params.recurrent.tolist())
     rec_limit = (1 << rec_bits - 1) - 1 if rec_bits else 0
@@ -118,6 +117,19 @@ async def updates(dut: Any) -> None:
             bench.see((t, flags, v_mem, [item.spikes >> lane & 1 for lane in range(size)]))
             count += 1
 
+    async def feed() -> None:
+        """i_syn stands at the input two cycles after its group is taken, garbage otherwise."""
+        taken, pending = 0, None
+        while True:
+            await bench.edge
+            garbage = int(rng.integers(1 << min(lanes * spec.accumulator_bits, 62)))
+            dut.sums.value = garbage if pending is None else pending
+            pending = None
+            if source.valid.value and source.ready.value:
+                t, group = divmod(taken, groups)
+                pending = pack_lanes(i_syn[t, group * lanes : (group + 1) * lanes], spec.accumulator_bits)
+                taken += 1
+
     async def recur() -> None:
         """i_rec stands at the input two cycles after its group is fetched, garbage otherwise."""
         fetched, pending = 0, None
@@ -149,23 +161,19 @@ async def updates(dut: Any) -> None:
             await bench.edge
 
     await bench.reset(i__valid=0, hold=0)
+    source, gaps = BlockStream(dut, "i"), random_gaps(rng)
+    bench.start(feed())
     bench.start(watch())
     bench.start(hesitate())
     bench.start(count_starts())
     if rec_bits:
         bench.start(recur())
-    source, gaps = BlockStream(dut, "i"), random_gaps(rng)
     for t in range(steps):
-        items = [
-            inputs.const(
-                {"sums": pack_lanes(i_syn[t, low : low + lanes], spec.accumulator_bits), "last": int(last[t])}
-            )
-            for low in range(0, n, lanes)
-        ]
+        item = group_layout().const({"last": int(last[t])}).as_bits()
         for _ in range(gaps() if t % 3 else 0):
             await RisingEdge(dut.clk)
         # the groups of a step follow each other without a gap
-        await drive(source, [item.as_bits() for item in items], lambda: 0, rng)
+        await drive(source, [item] * groups, lambda: 0, rng)
     await bench.finish()
     assert min(np.diff(starts)) == NeuronUpdate.distance(spec, config), "no sweep followed another at once"
     assert fired > 0, "no neuron fired"

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from fxp_model.fixed import QFormat
 from fxp_model.spec import ReadoutMode, ReadoutSpec
 from hw.config import StageConfig
-from hw.rtl.events import results_layout
+from hw.rtl.events import results_layout, tag_layout
 from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
@@ -74,7 +74,7 @@ async def scores_and_class(dut: Any) -> None:
         beat = beat_layout().from_bits(raw)
         return beat.last, signed_lanes(beat.data, 32, 1)[0]
 
-    await bench.reset(results=0, o__ready=0)
+    await bench.reset(taken=0, results=0, o__ready=0)
     sink = BlockStream(dut, "o")
     bench.start(watch_stream(sink, lambda raw: bench.see(interpret(raw))))
     bench.start(accept(sink, random_gaps(rng)))
@@ -92,6 +92,10 @@ async def scores_and_class(dut: Any) -> None:
         for t in range(steps):
             while t == steps - 1 and dut.occupied.value:
                 await bench.edge
+            taken = {"valid": 1, "group": 0, "final": 0, "first": int(t == 0), "last": int(t == steps - 1)}
+            dut.taken.value = tag_layout(groups).const(taken).as_bits()
+            await bench.edge
+            dut.taken.value = 0
             for group in range(groups):
                 part = slice(group * lanes, (group + 1) * lanes)
                 tag = {

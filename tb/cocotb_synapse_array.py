@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import cocotb
@@ -12,9 +13,11 @@ from fxp_model.fixed import QFormat
 from fxp_model.network import StageParams
 from fxp_model.spec import LayerSpec
 from hw.config import StageConfig
-from hw.rtl.events import currents_layout, event_layout
+from hw.rtl.events import SUMS_AFTER, event_layout, group_layout
 from hw.rtl.synapse_array import SynapseArray
 from tb.block_bench import BlockBench, codes, layer_spec, signed_lanes
+from tb.drivers import BlockStream, accept_runs, drive, random_gaps
+from tb.monitors import watch_stream
 
 CASES: dict[str, dict[str, Any]] = {
     "one_word_spikes": {"n_in": 9, "n_out": 7, "input_bits": 1, "lanes": 7, "update_lanes": 3},
@@ -61,7 +64,6 @@ async def sums(dut: Any) -> None:
     spec, params, config = _stage(**bench.case)
     rng, bits = bench.rng, SynapseArray.accumulator_bits(spec, params, reload=False)
     inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
-    outputs = currents_layout(config.update_lanes, bits)
     x = np.zeros(spec.n_in, dtype=np.int64)
 
     def pack(**fields: int) -> int:
@@ -80,14 +82,18 @@ async def sums(dut: Any) -> None:
             bench.expect((item.last, current[low : low + config.update_lanes]))
         x = np.zeros_like(x)
 
-    group = 0
-
-    def interpret(raw: int) -> tuple[int, list[int]]:
-        nonlocal group
-        item = outputs.from_bits(raw)
-        n = min(config.update_lanes, spec.n_out - group * config.update_lanes)
-        group = (group + 1) % config.groups(spec.n_out)
-        return item.last, signed_lanes(item.sums, bits, config.update_lanes)[:n]
+    async def watch() -> None:
+        """See the `last` of a group when it is taken, and its sums when they arrive."""
+        group, coming = 0, deque([-1] * SUMS_AFTER)
+        while True:
+            await bench.edge
+            last = coming.popleft()
+            if last >= 0:
+                n = min(config.update_lanes, spec.n_out - group * config.update_lanes)
+                group = (group + 1) % config.groups(spec.n_out)
+                bench.see((last, signed_lanes(int(dut.sums.value), bits, config.update_lanes)[:n]))
+            taken = sink.valid.value and sink.ready.value
+            coming.append(group_layout().from_bits(sink.read()).last if taken else -1)
 
     await bench.reset(i__valid=0, o__ready=0)
     items = []
@@ -107,5 +113,10 @@ async def sums(dut: Any) -> None:
                 fields |= {f"second_{name}": second[name] for name in ("address", "count") if name in second}
             items.append(pack(**fields))
         items.append(pack(marker=1, last=int(rng.integers(2)), address=int(rng.integers(spec.n_in))))
-    await bench.stream(items, predict, interpret, config.groups(spec.n_out))
+    source, sink = BlockStream(dut, "i"), BlockStream(dut, "o")
+    bench.start(watch_stream(source, predict))
+    bench.start(watch_stream(sink, int))
+    bench.start(watch())
+    bench.start(accept_runs(sink, config.groups(spec.n_out), random_gaps(rng)))
+    await drive(source, items, random_gaps(rng), rng)
     await bench.finish()

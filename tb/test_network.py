@@ -41,14 +41,14 @@ def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Worksp
     print(figures)
 
 
-@pytest.mark.parametrize("seed", [None, 4, 9])
+@pytest.mark.parametrize("seed", [None, 9, 21])
 def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -> None:
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)
     _check(network, config, sim, workspace, "tb.cocotb_control", seed or 1)
 
 
-@pytest.mark.parametrize("seed", [None, 4, 7])
+@pytest.mark.parametrize("seed", [None, 21, 24])
 def test_reload_amid_traffic(seed: int | None, sim: str, workspace: Workspace) -> None:
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)

@@ -67,7 +67,7 @@ def _flop_behind(cells: dict[str, Cell], readers: list[tuple[str, str]]) -> str:
 
 
 def _register(cell: Cell, clock: Net) -> None:
-    """Put the registers of a multiplier to use, at the rising edge of `clock`, always enabled, never reset."""
+    """Put the registers of a multiplier to use, at the rising edge of `clock`, enabled and never reset."""
     for place in ("INPUTA", "INPUTB", "OUTPUT"):
         cell["parameters"] |= {
             f"REG_{place}_CLK": "CLK0",

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from hw.config import StageConfig
 from hw.rtl.arithmetic import lanes_of, selected
 from hw.rtl.banks import RAM_STYLE
-from hw.rtl.events import currents_layout, index_shape
+from hw.rtl.events import SUMS_AFTER, group_layout, index_shape
 
 
 def word_layout(words: int) -> data.StructLayout:
@@ -36,8 +36,17 @@ def banks(words: int) -> int:
 
 
 def closed_steps(words: int) -> int:
-    """How many closed steps may wait. Sums of several words are added in the queue itself: in one bank."""
-    return banks(words) - (words > 1)
+    """How many closed steps may wait: one bank is that of the current step, or is still being read."""
+    return banks(words) - 1
+
+
+def delayed(m: Module, value: Value, cycles: int) -> Signal:
+    """`value` of so many cycles ago, 1 or more."""
+    for _ in range(cycles):
+        later = Signal(len(value), reset_less=True)
+        m.d.sync += later.eq(value)
+        value = later
+    return later
 
 
 @dataclass(frozen=True)
@@ -45,20 +54,19 @@ class _Queue:
     """Signals of the ring of banks.
 
     back, next_back : bank that the current step closes into, and that of the next cycle
-    front, next_front : bank that is drained, and that of the next cycle
+    front : bank that is drained
     group : within the drained step
-    transfer, final : a group leaves; it is the last one of its step
-    zero : the drained step had no event
+    transfer, final : a group is asked for; it is the last one of its step
+    zero : the step of the group whose sums are given had no event
     """
 
     back: Signal
     next_back: Signal
     front: Signal
-    next_front: Signal
     group: Signal
     transfer: Signal
     final: Signal
-    zero: Value
+    zero: Signal
 
 
 class Accumulators(wiring.Component):
@@ -66,9 +74,11 @@ class Accumulators(wiring.Component):
 
     A bank is free again in the cycle after its last group is transferred; `close` must not come to a full
     queue, but may come with that transfer. The first event of a step is stored and not added,
-    so nothing is ever cleared.
+    so nothing is ever cleared. Addresses of what is drained are registers: the handshake of a sweep's start,
+    which many wait for, is no part of the way through the RAM.
 
-    Latency: currents are offered two cycles after `close` comes, if none wait before them.
+    Latency: groups are offered two cycles after `close` comes, if none wait before them; sums follow
+    a transfer by `SUMS_AFTER` cycles.
     Throughput: one word per cycle.
 
     Members
@@ -77,8 +87,10 @@ class Accumulators(wiring.Component):
         What to do in the next cycle.
     terms : In(signed(term_bits)).array(lanes)
         Terms of the word of this cycle, lowest neuron first.
-    o : Out stream of `currents_layout`
+    o : Out stream of `group_layout`
         All groups of the closed steps, without a gap.
+    sums : Out(update_lanes * sum_bits)
+        Two's complement sums of a group, its lowest neuron in the low bits.
     drained : Out(1)
         A `close` that is `lead` cycles away, counted from the next one, finds a bank more free.
 
@@ -99,7 +111,8 @@ class Accumulators(wiring.Component):
             {
                 "control": In(word_layout(config.words(self._n))),
                 "terms": In(signed(term_bits)).array(config.lanes),
-                "o": Out(stream.Signature(currents_layout(config.update_lanes, sum_bits))),
+                "o": Out(stream.Signature(group_layout())),
+                "sums": Out(config.update_lanes * sum_bits),
                 "drained": Out(1),
             }
         )
@@ -114,9 +127,7 @@ class Accumulators(wiring.Component):
         """The ring, and the drain of the closed steps; `empty` tells that the current step has no event."""
         depth, groups = banks(self._config.words(self._n)), self._config.groups(self._n)
         ring = range(depth)
-        back, next_back, front, next_front = (
-            Signal(ring, name=name) for name in ("back", "next_back", "front", "next_front")
-        )
+        back, next_back, front = (Signal(ring, name=name) for name in ("back", "next_back", "front"))
         group = Signal(index_shape(groups))
         transfer = Signal()
         final = Signal()
@@ -124,10 +135,9 @@ class Accumulators(wiring.Component):
             transfer.eq(self.o.valid & self.o.ready),
             final.eq(transfer & (group == groups - 1)),
             next_back.eq(back + now.close),
-            next_front.eq(front + final),
             self.drained.eq(transfer & (group == max(0, groups - 2 - self._lead))),
         ]
-        m.d.sync += [back.eq(next_back), front.eq(next_front)]
+        m.d.sync += [back.eq(next_back), front.eq(front + final)]
         with m.If(transfer):
             m.d.sync += group.eq(Mux(final, 0, group + 1))
 
@@ -143,16 +153,17 @@ class Accumulators(wiring.Component):
         attrs = {RAM_STYLE: "distributed"}
         m.submodules.flags = flags = memory.Memory(shape=unsigned(2), depth=depth, init=[], attrs=attrs)
         write = flags.write_port()
-        read = flags.read_port(transparent_for=(write,))
+        read = flags.read_port(domain="comb")
         m.d.comb += [
             write.en.eq(now.close),
             write.addr.eq(back),
             write.data.eq(Cat(empty, now.last)),
-            read.addr.eq(next_front),
+            read.addr.eq(front),
             self.o.valid.eq(valid),
             self.o.payload.last.eq(read.data[1]),
         ]
-        return _Queue(back, next_back, front, next_front, group, transfer, final, read.data[0])
+        zero = delayed(m, read.data[0], SUMS_AFTER)
+        return _Queue(back, next_back, front, group, transfer, final, zero)
 
 
 class RegisterAccumulators(Accumulators):
@@ -179,6 +190,8 @@ class RegisterAccumulators(Accumulators):
             with m.If(now.add):
                 m.d.sync += total.eq(Mux(empty, 0, total) + term)
 
+        # Address | all columns, choice | sums.
+        front, group = delayed(m, queue.front, 1), delayed(m, queue.group, 1)
         drained = []
         for number in range(config.groups(self._n)):
             own = sums[number * config.update_lanes : (number + 1) * config.update_lanes]
@@ -190,10 +203,12 @@ class RegisterAccumulators(Accumulators):
                 write.en.eq(now.close),
                 write.addr.eq(queue.back),
                 write.data.eq(Cat(own)),
-                read.addr.eq(queue.front),
+                read.addr.eq(front),
             ]
             drained.append(read.data)
-        m.d.comb += self.o.payload.sums.eq(Mux(queue.zero, 0, selected(drained, queue.group)))
+        chosen = Signal(self.sums.shape(), reset_less=True)
+        m.d.sync += chosen.eq(selected(drained, group))
+        m.d.comb += self.sums.eq(Mux(queue.zero, 0, chosen))
         return m
 
 
@@ -220,19 +235,17 @@ class RamAccumulators(Accumulators):
         m.d.sync += empty.eq(next_empty)
         queue = self._queue(m, now, empty)
 
-        # Drained is column by column, then word by word; a port reads one transfer ahead.
-        word, next_word = (Signal(index, name=name) for name in ("word", "next_word"))
+        # Drained is column by column, then word by word. Address | all columns | choice.
+        word = Signal(index)
         column = Signal(index_shape(columns))
-        row_done = Signal()
-        m.d.comb += [
-            row_done.eq(queue.transfer & (column == columns - 1)),
-            next_word.eq(Mux(queue.final, 0, word + row_done)),
-        ]
-        m.d.sync += word.eq(next_word)
-        with m.If(queue.final | row_done):
-            m.d.sync += column.eq(0)
-        with m.Elif(queue.transfer):
-            m.d.sync += column.eq(column + 1)
+        row_done = column == columns - 1
+        with m.If(queue.transfer):
+            m.d.sync += [
+                column.eq(Mux(queue.final | row_done, 0, column + 1)),
+                word.eq(Mux(queue.final, 0, word + row_done)),
+            ]
+        place = delayed(m, Cat(word, queue.front), 1)
+        choice = delayed(m, column, SUMS_AFTER)
 
         drained = []
         for number in range(columns):
@@ -252,8 +265,8 @@ class RamAccumulators(Accumulators):
                 write.addr.eq(Cat(now.word, queue.back)),
                 write.en.eq(now.add),
                 write.data.eq(Cat(sums)),
-                drain.addr.eq(Cat(next_word, queue.next_front)),
+                drain.addr.eq(place),
             ]
             drained.append(drain.data)
-        m.d.comb += self.o.payload.sums.eq(Mux(queue.zero, 0, selected(drained, column)))
+        m.d.comb += self.sums.eq(Mux(queue.zero, 0, selected(drained, choice)))
         return m

@@ -34,13 +34,16 @@ def events_of(link: stream.Interface) -> Value:
     return Cat(event, event & link.payload.pair) if pairs else event
 
 
-def currents_layout(lanes: int, accumulator_bits: int) -> data.StructLayout:
-    """Payload of a stream of accumulated currents, one group of neurons per transfer, lowest first.
+SUMS_AFTER = 2
+"""Cycles from the transfer of a group of neurons until its sums arrive, on wires beside the stream."""
 
-    ``sums``  `lanes` two's complement sums, the group's lowest neuron in the low bits
+
+def group_layout() -> data.StructLayout:
+    """Payload of a stream of the groups of neurons of a step, lowest first, whose sums are asked for.
+
     ``last``  the step ends its sample; the same in every group of a step
     """
-    return data.StructLayout({"sums": unsigned(lanes * accumulator_bits), "last": unsigned(1)})
+    return data.StructLayout({"last": unsigned(1)})
 
 
 def spikes_layout(n: int) -> data.StructLayout:

@@ -82,7 +82,8 @@ class HiddenLayer(wiring.Component):
         wiring.connect(m, synapses.o, update.i)
         m.d.comb += [
             spikes.results.eq(update.results),
-            spikes.starts.eq(update.fetched.valid & (update.fetched.group == 0)),
+            update.sums.eq(synapses.sums),
+            spikes.starts.eq(update.taken.valid & (update.taken.group == 0)),
         ]
         wiring.connect(m, spikes.o, encoder.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
@@ -116,6 +117,7 @@ class HiddenLayer(wiring.Component):
             m.submodules.recurrent = recurrence = RecurrentSynapses(spec, params, config, self._reload)
             m.d.comb += [
                 recurrence.complete.eq(written.valid & written.final & ~written.last),
+                recurrence.taken.eq(update.taken),
                 update.hold.eq(spikes.full | ~recurrence.ready),
             ]
         m.d.comb += [

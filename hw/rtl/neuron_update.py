@@ -16,7 +16,7 @@ from hw.config import StageConfig
 from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, scaled, times
 from hw.rtl.banks import RAM_STYLE, RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.conv_engine import ConvEngine
-from hw.rtl.events import currents_layout, index_shape, results_layout, tag_layout
+from hw.rtl.events import SUMS_AFTER, group_layout, index_shape, results_layout, tag_layout
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.synapse_array import SynapseArray
 
@@ -41,11 +41,13 @@ class NeuronUpdate(wiring.Component):
     """Sweeps the neurons of a stage: v = Q(beta * v + i_syn + i_rec), spikes, reset.
 
     `update_lanes` neurons per cycle share the arithmetic of the whole stage. A sweep starts when
-    the currents of a step are offered and `hold` is low; then it runs without a stop, so that no
-    stall reaches the pipeline. It may follow the sweep before at once, whose last groups are then still
-    in the pipeline: what it reads of a neuron is written `distance` cycles after the start before.
+    the groups of a step are offered and `hold` is low; then it runs without a stop, so that no
+    stall reaches the pipeline. A group is fetched when its sums arrive. A sweep may follow the one before at
+    once, whose last groups are then still in the pipeline: what it reads of a neuron is written `distance`
+    cycles after the start before.
 
-    Latency: the results of a group follow its transfer by `LATENCY` cycles.
+    Latency: a group is fetched `SUMS_AFTER` cycles after its transfer; its results follow the transfer by
+    `LATENCY` cycles.
     Throughput: one group per cycle; sweeps at least `distance` cycles apart.
 
     Parameters
@@ -59,12 +61,16 @@ class NeuronUpdate(wiring.Component):
 
     Members
     -------
-    i : In stream of `currents_layout`
+    i : In stream of `group_layout`
         All groups of a step without a gap, as `SynapseArray` offers them.
+    sums : In(update_lanes * sum_bits)
+        Currents of the group that was taken `SUMS_AFTER` cycles ago.
     hold : In(1)
         While high, no sweep starts.
+    taken : Out(tag_layout)
+        Which group is taken, if any; `first` is that of the next sweep when none runs.
     fetched : Out(tag_layout)
-        Which group is fetched, if any; `first` is that of the next sweep when none runs.
+        Which group is fetched, if any.
     recurrent : In(update_lanes * current_bits), only with a recurrence
         i_rec of the group fetched two cycles earlier.
     results : Out(results_layout)
@@ -79,7 +85,7 @@ class NeuronUpdate(wiring.Component):
     neurons fire, `probe_spikes`.
     """
 
-    LATENCY = 4
+    LATENCY = SUMS_AFTER + 4
 
     @classmethod
     def distance(cls, spec: IntegratorSpec, config: StageConfig) -> int:
@@ -93,7 +99,7 @@ class NeuronUpdate(wiring.Component):
         reach = 0
         if recurrence is not None and recurrence.kind is RecurrenceKind.CONV:
             reach = ConvEngine.reach(recurrence.kernel_size, spec.n_out, config.update_lanes)
-        return max(groups, cls.LATENCY + 1 + reach)
+        return max(groups, cls.LATENCY - SUMS_AFTER + 1 + reach)
 
     def __init__(
         self, spec: IntegratorSpec, params: StageParams, config: StageConfig, reload: bool = False
@@ -111,8 +117,10 @@ class NeuronUpdate(wiring.Component):
                 self._current_bits = RecurrentSynapses.current_bits(spec, params, reload)
         lanes, groups = config.update_lanes, config.groups(spec.n_out)
         ports = {
-            "i": In(stream.Signature(currents_layout(lanes, self._sum_bits))),
+            "i": In(stream.Signature(group_layout())),
+            "sums": In(lanes * self._sum_bits),
             "hold": In(1),
+            "taken": Out(tag_layout(groups)),
             "fetched": Out(tag_layout(groups)),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
             "fired": Out(lanes if fires(spec) else 0),
@@ -139,27 +147,27 @@ class NeuronUpdate(wiring.Component):
         lanes, groups = self._config.update_lanes, self._config.groups(spec.n_out)
         v_bits = spec.membrane.width
 
-        # Fetch | leak, scale | sum | requantise | compare, reset, write back. The membranes of the step
-        # before a sample are not cleared but ignored: `first` makes them zeros.
+        # Take .. fetch | leak, scale | sum | requantise | compare, reset, write back. The membranes of the
+        # step before a sample are not cleared but ignored: `first` makes them zeros.
         group = Signal(index_shape(groups))
         start = Signal(init=1)  # group is 0
         first = Signal(init=1)
-        fetch = Signal()
+        take = Signal()
         wait = Signal()
         m.d.comb += [
             self.i.ready.eq(~start | ~(wait | self.hold)),
-            fetch.eq(self.i.valid & self.i.ready),
+            take.eq(self.i.valid & self.i.ready),
         ]
         # Where a sweep is shorter than its distance to the next, starts are remembered for so long.
         distance = self.distance(spec, self._config)
         if distance > groups:
             recent = Signal(distance - 1)
-            now = Cat(fetch & start, recent)[: distance - 1]
+            now = Cat(take & start, recent)[: distance - 1]
             m.d.sync += [recent.eq(now), wait.eq(now.any())]
 
         tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(self.LATENCY + 1)]
         m.d.comb += [
-            tags[0].valid.eq(fetch),
+            tags[0].valid.eq(take),
             tags[0].group.eq(group),
             tags[0].final.eq(group == groups - 1),
             tags[0].first.eq(first),
@@ -167,10 +175,10 @@ class NeuronUpdate(wiring.Component):
         ]
         for before, after in pairwise(tags):
             m.d.sync += after.eq(before)
-        m.d.comb += self.fetched.eq(tags[0])
-        done = tags[-1]
+        fetched, fed, done = tags[SUMS_AFTER], tags[SUMS_AFTER + 1], tags[-1]
+        m.d.comb += [self.taken.eq(tags[0]), self.fetched.eq(fetched)]
 
-        with m.If(fetch):
+        with m.If(take):
             m.d.sync += [group.eq(Mux(tags[0].final, 0, group + 1)), start.eq(tags[0].final)]
             with m.If(tags[0].final):
                 m.d.sync += first.eq(self.i.payload.last)
@@ -191,12 +199,12 @@ class NeuronUpdate(wiring.Component):
         bias = parameter_memory(lanes * b_bits, rows, self._reload)
         m.submodules.bias = bias
         bias_read = bias.read_port()
-        sums = Signal(self.i.payload.sums.shape(), reset_less=True)
-        m.d.sync += sums.eq(self.i.payload.sums)
+        sums = Signal(self.sums.shape(), reset_less=True)
+        m.d.sync += sums.eq(self.sums)
         for port in (read, bias_read):
-            m.d.comb += [port.addr.eq(group), port.en.eq(fetch)]
+            m.d.comb += [port.addr.eq(fetched.group), port.en.eq(fetched.valid)]
         if self._reload:
-            m.d.comb += bias_read.addr.eq(Cat(group, self.reload.bank))
+            m.d.comb += bias_read.addr.eq(Cat(fetched.group, self.reload.bank))
             connect_reload(m, bias, self.reload, Part.BIAS)
 
         v_new, saturated = [], []
@@ -207,7 +215,7 @@ class NeuronUpdate(wiring.Component):
             [Cat(Const(below, places), code).as_signed() for code in codes],
         )
         for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):
-            result, clamped = self._integrated(m, lane, tags[1].first, v, current, offset)
+            result, clamped = self._integrated(m, lane, fed.first, v, current, offset)
             v_new.append(result)
             saturated.append(clamped)
 

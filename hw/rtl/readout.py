@@ -65,6 +65,8 @@ class Readout(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), synapses.i)
         wiring.connect(m, synapses.o, update.i)
         m.d.comb += [
+            update.sums.eq(synapses.sums),
+            scores.taken.eq(update.taken),
             scores.results.eq(update.results),
             update.hold.eq(scores.occupied & synapses.o.payload.last),
             self.taps.events.eq(events_of(self.i)),

@@ -61,8 +61,9 @@ class RecurrentSynapses(wiring.Component):
         Delayed spikes, stable from the cycle after `complete` until the next sweep writes.
     complete : In(1)
         The last group of a step is written, and its sample goes on.
-    fetched : In(tag_layout)
-        Which group of a sweep is fetched, if any; `first` tells of the next sweep, too.
+    taken, fetched : In(tag_layout)
+        Which group of a sweep is taken, and fetched `SUMS_AFTER` cycles later, if any; `first` of `taken`
+        tells of the next sweep, too.
     ready : Out(1)
         A sweep may start.
     current : Out(update_lanes * current_bits)
@@ -79,6 +80,7 @@ class RecurrentSynapses(wiring.Component):
         ports = {
             "delayed": In(spec.n_out),
             "complete": In(1),
+            "taken": In(tag_layout(config.groups(spec.n_out))),
             "fetched": In(tag_layout(config.groups(spec.n_out))),
             "ready": Out(1),
             "current": Out(config.update_lanes * self.current_bits(spec, params, reload)),
@@ -110,11 +112,10 @@ class RecurrentSynapses(wiring.Component):
         m.d.sync += encoder.i.valid.eq(self.complete)
         m.d.comb += encoder.i.payload.spikes.eq(self.delayed)
 
-        first = self.fetched.first
         m.d.comb += [
-            self.ready.eq(first | synapses.o.valid),
-            synapses.o.ready.eq(self.fetched.valid & ~first),
+            self.ready.eq(self.taken.first | synapses.o.valid),
+            synapses.o.ready.eq(self.taken.valid & ~self.taken.first),
         ]
         sums = Signal.like(self.current, reset_less=True)
-        m.d.sync += [sums.eq(Mux(first, 0, synapses.o.payload.sums)), self.current.eq(sums)]
+        m.d.sync += [sums.eq(Mux(self.fetched.first, 0, synapses.sums)), self.current.eq(sums)]
         return m

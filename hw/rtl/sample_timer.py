@@ -74,8 +74,8 @@ class SampleTimer(wiring.Component):
         with m.If(self.restart):
             m.d.sync += [first.eq(1), newest.eq(0), read.addr.eq(0)]
 
-        # What was written is `now` a cycle after the first beat, and `now` moves on for two cycles more until the
-        # subtraction, so that the last cycle is counted too.
+        # What was written is `now` a cycle after the first beat, and `now` moves on for two cycles more until
+        # the subtraction, so that the last cycle is counted too.
         began = Signal(32, reset_less=True)
         ended = Signal(2)
         m.d.sync += [began.eq(read.data), ended.eq(Cat(self.ends, ended[0]))]

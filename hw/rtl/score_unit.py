@@ -37,9 +37,11 @@ class ScoreUnit(wiring.Component):
 
     Members
     -------
+    taken : In(tag_layout)
+        Which group of a sweep is taken, if any: its results will come.
     results : In(results_layout)
     occupied : Out(1)
-        Scores wait to be sent: no last step of a sample may be updated.
+        Scores come or wait to be sent: no last step of a sample may be taken.
     o : Out stream of `beat_layout`
         Scores, 32 bits of two's complement; then, with `last`, the index of the winner.
     """
@@ -53,6 +55,7 @@ class ScoreUnit(wiring.Component):
         lanes, groups = config.update_lanes, config.groups(spec.n_out)
         super().__init__(
             {
+                "taken": In(tag_layout(groups)),
                 "results": In(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
                 "occupied": Out(1),
                 "o": Out(stream.Signature(beat_layout())),
@@ -122,7 +125,7 @@ class ScoreUnit(wiring.Component):
 
     def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
         """Send the scores from `begin` on: groups are written faster than their scores are sent."""
-        n, tag = self._spec.n_out, self.results.tag
+        n = self._spec.n_out
         lanes, groups = self._config.update_lanes, self._config.groups(n)
 
         m.submodules.buffer = buffer = SkidBuffer(beat_layout())
@@ -151,7 +154,7 @@ class ScoreUnit(wiring.Component):
             read.addr.eq(Mux(opening, 0, group + 1)),
         ]
         m.d.sync += opening.eq(begin)
-        with m.If(tag.valid & tag.last & (tag.group == 0)):
+        with m.If(self.taken.valid & self.taken.last & (self.taken.group == 0)):
             m.d.sync += self.occupied.eq(1)
         with m.If(opening):
             m.d.sync += [choosing.eq(1), group.eq(0), lane.eq(0), index.eq(0)]

@@ -16,7 +16,7 @@ from hw.config import StageConfig
 from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, closed_steps, word_layout
 from hw.rtl.arithmetic import lanes_of, pack, times_count
 from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
-from hw.rtl.events import currents_layout, event_layout, index_shape
+from hw.rtl.events import event_layout, group_layout, index_shape
 
 
 class SynapseArray(wiring.Component):
@@ -30,7 +30,7 @@ class SynapseArray(wiring.Component):
     reach the adders or the memory.
 
     Latency: a transfer of the last word or of a marker is added, or takes effect, `latency`
-    cycles later; the currents are offered in the cycle after that.
+    cycles later; the groups are offered in the cycle after that.
     Throughput: one word or marker per cycle, no cycle lost between events or steps.
 
     Parameters
@@ -45,9 +45,11 @@ class SynapseArray(wiring.Component):
     -------
     i : In stream of `event_layout`
         An event, or a pair, is taken with its last word.
-    o : Out stream of `currents_layout`
+    o : Out stream of `group_layout`
         ``config.groups(n_out)`` transfers per step, offered without a gap; from the first one on,
         they are taken without a gap.
+    sums : Out(update_lanes * accumulator_bits)
+        Currents of the group that was taken `SUMS_AFTER` cycles ago, lowest neuron in the low bits.
     reload : In(RELOAD), only where `reloaded`
     """
 
@@ -60,7 +62,8 @@ class SynapseArray(wiring.Component):
         inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
         ports = {
             "i": In(stream.Signature(inputs)),
-            "o": Out(stream.Signature(currents_layout(config.update_lanes, self._bits))),
+            "o": Out(stream.Signature(group_layout())),
+            "sums": Out(config.update_lanes * self._bits),
         }
         if reloaded is not None:
             ports |= {"reload": In(RELOAD)}
@@ -170,6 +173,7 @@ class SynapseArray(wiring.Component):
         m.d.comb += accumulators.control.eq(stages[-1])
         m.d.comb += [port.eq(term) for port, term in zip(accumulators.terms, terms, strict=True)]
         wiring.connect(m, accumulators.o, wiring.flipped(self.o))
+        m.d.comb += self.sums.eq(accumulators.sums)
 
         with m.If(close != accumulators.drained):
             m.d.sync += [
