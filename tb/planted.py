@@ -67,7 +67,9 @@ BUGS = {
             v_kept = [
                 Mux(late[lane],""",
     ),
-    "queue_that_never_turns": Bug("accumulators.py", "next_back.eq(back + now.close)", "next_back.eq(back)"),
+    "queue_that_never_turns": Bug(
+        "accumulators.py", "next_back.eq(next_back + soon.close)", "next_back.eq(next_back)"
+    ),
     "lost_beat_under_backpressure": Bug(
         "skid_buffer.py", "self.i.ready.eq(~spare_valid)", "self.i.ready.eq(1)"
     ),

@@ -53,7 +53,7 @@ def delayed(m: Module, value: Value, cycles: int) -> Signal:
 class _Queue:
     """Signals of the ring of banks.
 
-    back, next_back : bank that the current step closes into, and that of the next cycle
+    back, next_back : bank that the current step closes into, and that of the next cycle: both registers
     front : bank that is drained
     group : within the drained step
     transfer, final : a group is asked for; it is the last one of its step
@@ -84,7 +84,7 @@ class Accumulators(wiring.Component):
     Members
     -------
     control : In(word_layout)
-        What to do in the next cycle.
+        What to do in two cycles.
     terms : In(signed(term_bits)).array(lanes)
         Terms of the word of this cycle, lowest neuron first.
     o : Out stream of `group_layout`
@@ -117,13 +117,19 @@ class Accumulators(wiring.Component):
             }
         )
 
-    def _now(self, m: Module) -> data.View[data.StructLayout]:
-        """What to do in this cycle."""
-        now = Signal(self.control.shape())
-        m.d.sync += now.eq(self.control)
-        return now
+    def _work(self, m: Module) -> tuple[data.View[data.StructLayout], ...]:
+        """What to do in this cycle, and in the next one."""
+        now, soon = (Signal(self.control.shape(), name=name) for name in ("now", "soon"))
+        m.d.sync += [soon.eq(self.control), now.eq(soon)]
+        return now, soon
 
-    def _queue(self, m: Module, now: data.View[data.StructLayout], empty: Value) -> _Queue:
+    def _queue(
+        self,
+        m: Module,
+        now: data.View[data.StructLayout],
+        soon: data.View[data.StructLayout],
+        empty: Value,
+    ) -> _Queue:
         """The ring, and the drain of the closed steps; `empty` tells that the current step has no event."""
         depth, groups = banks(self._config.words(self._n)), self._config.groups(self._n)
         ring = range(depth)
@@ -134,10 +140,13 @@ class Accumulators(wiring.Component):
         m.d.comb += [
             transfer.eq(self.o.valid & self.o.ready),
             final.eq(transfer & (group == groups - 1)),
-            next_back.eq(back + now.close),
             self.drained.eq(transfer & (group == max(0, groups - 2 - self._lead))),
         ]
-        m.d.sync += [back.eq(next_back), front.eq(front + final)]
+        m.d.sync += [
+            back.eq(next_back),
+            next_back.eq(next_back + soon.close),
+            front.eq(front + final),
+        ]
         with m.If(transfer):
             m.d.sync += group.eq(Mux(final, 0, group + 1))
 
@@ -174,7 +183,8 @@ class RegisterAccumulators(Accumulators):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, bits, now = self._config, self._bits, self._now(m)
+        config, bits = self._config, self._bits
+        now, soon = self._work(m)
 
         # `empty` says that the step has no event yet: what the sums hold is of an earlier step.
         empty = Signal(init=1)
@@ -182,7 +192,7 @@ class RegisterAccumulators(Accumulators):
             m.d.sync += empty.eq(1)
         with m.Elif(now.add):
             m.d.sync += empty.eq(0)
-        queue = self._queue(m, now, empty)
+        queue = self._queue(m, now, soon, empty)
 
         shape = signed(bits)
         sums = [Signal(shape, name=f"sum_{i}", reset_less=True) for i in range(self._n)]
@@ -222,18 +232,20 @@ class RamAccumulators(Accumulators):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, bits, now = self._config, self._bits, self._now(m)
+        config, bits = self._config, self._bits
+        now, soon = self._work(m)
         columns = config.lanes // config.update_lanes
         words = config.words(self._n)
         index = index_shape(words)
 
         # Every event touches every word, so one bit tells whether the content of a bank is of this
         # step (an event was added) or of an earlier one (then it stands for zeros).
-        empty = Signal(init=1)
-        next_empty = Signal()
-        m.d.comb += next_empty.eq(now.close | (empty & ~(now.add & now.final)))
-        m.d.sync += empty.eq(next_empty)
-        queue = self._queue(m, now, empty)
+        empty, next_empty = Signal(init=1), Signal(init=1)
+        m.d.sync += [
+            empty.eq(next_empty),
+            next_empty.eq(soon.close | (next_empty & ~(soon.add & soon.final))),
+        ]
+        queue = self._queue(m, now, soon, empty)
 
         # Drained is column by column, then word by word. Address | all columns | choice.
         word = Signal(index)
@@ -261,7 +273,7 @@ class RamAccumulators(Accumulators):
             m.d.sync += held.eq(Mux(next_empty, 0, old.data))
             sums = [(total + term)[:bits] for total, term in zip(lanes_of(held, bits), terms, strict=True)]
             m.d.comb += [
-                old.addr.eq(Cat(self.control.word, queue.next_back)),
+                old.addr.eq(Cat(soon.word, queue.next_back)),
                 write.addr.eq(Cat(now.word, queue.back)),
                 write.en.eq(now.add),
                 write.data.eq(Cat(sums)),

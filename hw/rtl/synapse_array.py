@@ -170,7 +170,7 @@ class SynapseArray(wiring.Component):
         m.submodules.accumulators = accumulators = kind(
             spec.n_out, config, len(terms[0]), self._bits, self.latency(spec, config)
         )
-        m.d.comb += accumulators.control.eq(stages[-1])
+        m.d.comb += accumulators.control.eq(stages[-2])
         m.d.comb += [port.eq(term) for port, term in zip(accumulators.terms, terms, strict=True)]
         wiring.connect(m, accumulators.o, wiring.flipped(self.o))
         m.d.comb += self.sums.eq(accumulators.sums)

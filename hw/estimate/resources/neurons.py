@@ -9,6 +9,7 @@ from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.config import StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.rtl.events import SUMS_AFTER
 from hw.rtl.neuron_update import SMALL_MEMORY, NeuronUpdate, fires, half_lsb
 
 
@@ -26,7 +27,7 @@ def update(
     lanes, groups = config.update_lanes, config.groups(spec.n_out)
     index, v_bits = index_bits(groups), spec.membrane.width
     distance = NeuronUpdate.distance(spec, config)
-    parts.ff += index + 2 + (4 + index) + 3 * (3 + index)
+    parts.ff += index + 2 + (SUMS_AFTER + 1) * (4 + index) + 3 * (3 + index)
     parts.ff += distance if distance > groups else 0
 
     parts.memory(fabric, lanes * v_bits, groups, style="distributed" if groups <= SMALL_MEMORY else None)

@@ -6,6 +6,7 @@ from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.accumulators import QUEUE_WORDS, banks
+from hw.rtl.events import SUMS_AFTER
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -75,17 +76,20 @@ def accumulators(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, bits
     inside = multiplies(fabric, spec, config) and fabric.wide_multipliers and config.events_per_cycle == 1
     now = 3 + (1 + word if words > 1 else 0)
     ring = index_bits(depth)
-    parts.ff += 2 * now + 1 + 2 * ring + index_bits(groups) + depth.bit_length() + 1 + 2
+    parts.ff += 2 * now + 1 + 3 * ring + index_bits(groups) + depth.bit_length() + 1 + 2
     parts.memory(fabric, 2, depth, style="distributed")
     parts.add(accumulators_fixed=1, accumulators_add=0 if inside else lanes * bits)
     if words == 1:
-        parts.ff += 0 if inside else n * bits
+        parts.ff += (0 if inside else n * bits) + ring + index_bits(groups) + update * bits
         for first in range(0, n, update):
             parts.memory(fabric, min(update, n - first) * bits, QUEUE_WORDS)
         parts.add(accumulators_select=update * bits * groups, accumulators_gate=n * bits)
         return parts
     columns = lanes // update
-    parts.ff += word + index_bits(columns) + 2 * lanes * bits
+    # counters of what is asked for, the address in the RAM, the choice of a column
+    parts.ff += (
+        1 + word + index_bits(columns) + word + ring + SUMS_AFTER * index_bits(columns) + 2 * lanes * bits
+    )
     for _ in range(columns):
         parts.memory(fabric, update * bits, depth << word, reads=2)
     parts.add(accumulators_select=update * bits * columns)
