@@ -25,6 +25,7 @@ from hw.config import HardwareConfig
 from hw.emit import emit
 from hw.estimate.front import PICKS, Limits, System, explore
 from hw.estimate.latency import event_counts
+from hw.options import add_clock_option, clock_of
 from hw.parts import PARTS
 
 ROWS = Path(__file__).parent / "results" / "reproduce.jsonl"
@@ -104,7 +105,7 @@ def main() -> int:
     add = parser.add_argument
     add_artifact_argument(parser)
     add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="area is a share of it; %(default)s")
-    add("--clock-mhz", type=float, default=100, metavar="F", help="%(default)s")
+    add_clock_option(parser)
     add("--max-lut", type=int, metavar="N", help="LUT sites at most")
     add("--max-us", type=float, metavar="T", help="mean latency of a clip at most")
     add("--pick", choices=PICKS, default=PICKS[1], help="what --out writes; %(default)s")
@@ -118,7 +119,7 @@ def main() -> int:
     add("--json", metavar="FILE", help="write everything as JSON; - is standard output")
     args = parser.parse_args()
     artifact, part = load_artifact(args.artifact), PARTS[args.part]
-    limits = Limits(part, args.clock_mhz, args.max_lut, args.max_us)
+    limits = Limits(part, clock_of(args), args.max_lut, args.max_us)
     began = time.monotonic()
     network, clips = artifact.network, artifact.stimulus
     events = event_counts(network, golden.run(network, clips), clips)
@@ -127,7 +128,7 @@ def main() -> int:
     summary: dict[str, Any] = {
         "artifact": artifact.name,
         "part": part.name,
-        "clock_mhz": args.clock_mhz,
+        "clock_mhz": limits.clock_mhz,
         "points": found.points,
         "feasible": found.feasible,
         "seconds": round(time.monotonic() - began, 1),

@@ -21,6 +21,7 @@ from fxp_model.network import Network
 from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
 from hw.estimate.latency import clip_cycles, event_counts
 from hw.estimate.resources import estimate
+from hw.options import add_clock_option, clock_of
 from hw.parts import PARTS
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def main() -> int:
     add("--epochs", type=int, default=20, help="of each training; %(default)s")
     add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="%(default)s")
     add("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="widths; %(default)s")
-    add("--clock-mhz", type=float, default=100, metavar="F", help="%(default)s")
+    add_clock_option(parser)
     add("--json", metavar="FILE", help="write all trials as JSON; - is standard output")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def main() -> int:
     for name in ("trials", "workers", "epochs"):
         check_limits(f"--{name}", getattr(args, name), 1, None)
     train, val, classes = load(args.data)
-    own = partial(costs, args.part, args.preset, args.clock_mhz)
+    own = partial(costs, args.part, args.preset, clock_of(args))
     asked = Search(args.store, args.out, train, val, classes, Recipe(epochs=args.epochs), own)
     rows(args.store)  # makes the study, before workers meet at it
     context = multiprocessing.get_context("spawn")
