@@ -51,6 +51,9 @@ FITTED: dict[str, tuple[Shape, Widths]] = {
     "f12": (Shape((140, 32, 20), max_delay=63), {"preset": "tiny"}),
     "f13": (Shape((14, 20, 6), kernel=3, mode="max"), {"lanes": 10, "update_lanes": 5}),
     "f14": (Shape((18, 22, 7), kernel=3, weight_bits=7, overflow="WRAP"), {"lanes": 11}),
+    # as wide as networks are
+    "f15": (Shape((140, 256, 256, 20), max_delay=63), {"preset": "tiny"}),
+    "f16": (Shape((140, 256, 256, 20), kernel=0), {"preset": "balanced"}),
 }
 HELD_OUT: dict[str, tuple[Shape, Widths]] = {
     "h01": (Shape((28, 40, 7), max_delay=40, weight_bits=7, beta=200), {"lanes": 20}),
@@ -75,6 +78,7 @@ HELD_OUT: dict[str, tuple[Shape, Widths]] = {
     "h11": (Shape((40, 16, 16, 16, 5), kernel=3, max_delay=12, weight_bits=5), {"lanes": 8}),
     "h12": (Shape((22, 30, 12), max_delay=30), {"lanes": 30, "update_lanes": 6}),
     "h13": (Shape((31, 27, 9), mode="spike_count", weight_bits=6, overflow="WRAP"), {"lanes": 9}),
+    "h14": (Shape((140, 256, 256, 20), max_delay=50), {"lanes": 32, "update_lanes": 8}),
 }
 """Networks, and the widths of their cores as `HardwareConfig.uniform` takes them."""
 
