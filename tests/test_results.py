@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from fxp_model.artifact import load_artifact
+from fxp_model.pretrained import DEFAULT
+from hw.config import HardwareConfig
+from hw.estimate.resources import estimate
+
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = json.loads((ROOT / "scripts" / "results" / "bench.json").read_text())
 
@@ -68,3 +73,15 @@ def test_the_convolution_is_almost_free():
         assert f" | {core['lut']:,} | " in readme
     assert f"{(conv['lut'] - none['lut'] + 1) // 2:,} LUTs per layer" in readme
     assert f"{(dense['lut'] - none['lut']) // 2:,} LUTs per" in readme
+
+
+def test_the_explored_cores_cost_what_was_predicted_within_the_stated_error():
+    explored = json.loads((ROOT / "scripts" / "results" / "explore.json").read_text())
+    network = load_artifact(DEFAULT).network
+    assert explored["artifact"] == DEFAULT.name
+    for picked in explored["picked"].values():
+        today = estimate(network, HardwareConfig.from_dict(picked["hardware"]), "xilinx7")
+        assert today.total == picked["cells"]
+        for kind, measured in picked["measured"].items():
+            if kind in today.error:
+                assert abs(today.total[kind] - measured) <= today.error[kind][1] / 100 * measured, kind
