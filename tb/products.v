@@ -14,7 +14,7 @@ module products (
     // these; an operand that several read stays for the others
     signs <= a0 * b0;
     scaled <= a1 * c0;
-    // not these: another reader, registers between two products, an enable, a reset, another edge, an operand without
+    // not these: another reader, the second of two products, an enable, a reset, another edge, an operand without
     read_twice <= a2 * c0;
     chain <= a3 * b0;
     chained <= chain[11:4] * c0;

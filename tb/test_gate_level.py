@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fxp_model.artifact import load_artifact
 from hw.emit import emit
 from hw.flows import multiplier_registers, output_registers, yosys
 from hw.flows.hard_registers import use_hard_registers
+from hw.flows.netlist import Module
 from hw.flows.tool import run_tool
 from tb import planted
 from tb.cores import core_plan, save_network
@@ -40,28 +42,76 @@ def test_netlist_equals_golden_model(target: str, workspace: Workspace) -> None:
     assert [figures[test]["samples"] for test in tests] == [2, 2]
 
 
-def synthesised(name: str, folder: Path) -> Path:
-    """The netlist of ``tb/NAME.v`` as yosys makes it for an ECP5."""
-    (folder / f"{name}.v").write_text((BENCHES / f"{name}.v").read_text())
-    passes = f"read_verilog {name}.v; synth_ecp5 -top {name}; write_json netlist.json"
-    run_tool(yosys.PACKAGE, ["-q", "-p", passes], folder, timeout_s=600)
-    return folder / "netlist.json"
+@dataclass(frozen=True)
+class Moved:
+    """``tb/NAME.v`` as yosys makes it for an ECP5, and what became of it.
+
+    design : with the registers moved
+    taken : flip-flops that are gone, as `absorb` counts them
+    before : flip-flops there were
+    """
+
+    name: str
+    netlist: Path
+    design: dict[str, Any]
+    taken: int
+    before: int
+
+    @classmethod
+    def by(cls, absorb: Callable[[Module], int], name: str, folder: Path) -> Moved:
+        """Synthesise and move."""
+        (folder / f"{name}.v").write_text((BENCHES / f"{name}.v").read_text())
+        passes = f"read_verilog {name}.v; synth_ecp5 -top {name}; write_json netlist.json"
+        run_tool(yosys.PACKAGE, ["-q", "-p", passes], folder, timeout_s=600)
+        design = json.loads((folder / "netlist.json").read_text())
+        before = flops(design["modules"][name])
+        return cls(name, folder / "netlist.json", design, absorb(design["modules"][name]), before)
+
+    @property
+    def module(self) -> Module:
+        return self.design["modules"][self.name]
+
+    def check(self, workspace: Workspace) -> None:
+        """Simulate both from the start on: the outputs change, and are always equal."""
+        after = self.netlist.with_name("after.json")
+        after.write_text(json.dumps(self.design))
+        text = ""
+        for twin, file in (("first", self.netlist), ("second", after)):
+            text += netlist_verilog(file).replace(f"module {self.name}(", f"module {twin}_twin(")
+            text += wrapped(self.module, twin)
+        outputs = sum(len(port["bits"]) for _, port in ports(self.module, "output"))
+        text += f"`define OUTPUTS {outputs}\n" + (BENCHES / "twins.v").read_text()
+        both = Design("twins", text + models(text, "ecp5"))
+        found = workspace.check(both, "icarus", "tb.cocotb_twins", {"ns": 4001}, "twins")["no_difference"]
+        assert found["compared"] == 2000
+        assert found["changes"] > 300 * outputs
 
 
-def compared(name: str, netlist: Path, design: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
-    """Figures of a bench that compares the first netlist with what became of it, from the start on."""
-    after = netlist.with_name("after.json")
-    after.write_text(json.dumps(design))
-    twins = ""
-    for twin, file in (("first", netlist), ("second", after)):
-        twins += netlist_verilog(file).replace(f"module {name}(", f"module {twin}_twin(")
-    twins += (BENCHES / f"{name}_twins.v").read_text()
-    both = Design("twins", twins + models(twins, "ecp5"))
-    figures: dict[str, Any] = workspace.check(both, "icarus", "tb.cocotb_twins", {"ns": 4001}, "twins")
-    return figures["no_difference"]
+def ports(module: Module, direction: str) -> list[tuple[str, Any]]:
+    return [(name, port) for name, port in module["ports"].items() if port["direction"] == direction]
 
 
-def modes(module: dict[str, Any]) -> dict[str, tuple[str, str]]:
+def wrapped(module: Module, twin: str) -> str:
+    """A module around a twin, with the clocks, a vector of the other inputs and one of the outputs."""
+    clocks = ("aclk", "other")
+    places = []
+    for vector, direction in (("in", "input"), ("out", "output")):
+        low = 0
+        for name, port in ports(module, direction):
+            if name in clocks:
+                places.append(f".{name}({name})")
+            else:
+                places.append(f".{name}({vector}[{low} +: {len(port['bits'])}])")
+                low += len(port["bits"])
+    head = f"module {twin}_wrapped(input aclk, other, input [31:0] in, output [{low - 1}:0] out);"
+    return f"{head}\n  {twin}_twin inner ({', '.join(places)});\nendmodule\n"
+
+
+def flops(module: Module) -> int:
+    return sum(cell["type"] == "TRELLIS_FF" for cell in module["cells"].values())
+
+
+def modes(module: Module) -> dict[str, tuple[str, str]]:
     """Memory: use of the output registers of its RAMs."""
     return {
         name.partition(".")[0]: (cell["parameters"]["REGMODE_A"], cell["parameters"]["REGMODE_B"])
@@ -70,31 +120,7 @@ def modes(module: dict[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
-def flops(module: dict[str, Any]) -> int:
-    return sum(cell["type"] == "TRELLIS_FF" for cell in module["cells"].values())
-
-
-def test_registers_behind_memories(tmp_path: Path, workspace: Workspace) -> None:
-    """What can move has moved, nothing else has, and the outputs are the same from the start on."""
-    netlist = synthesised("memories", tmp_path)
-    design = json.loads(netlist.read_text())
-    module = design["modules"]["memories"]
-    before = flops(module)
-    taken = output_registers.absorb(module)
-    none, one, both = ("NOREG", "NOREG"), ("OUTREG", "NOREG"), ("OUTREG", "OUTREG")
-    moved = {"m0": one, "m1": both, "m2": both, "m8": one, "mc": one}
-    assert modes(module) == {
-        **moved,
-        **dict.fromkeys(("m3", "m4", "m5", "m6", "m7", "m9", "ma", "mb", "md"), none),
-    }
-    assert taken == 18 + 2 * 18 + 36 + 2 * 18 + 9
-    assert before - taken < flops(module) == before - taken + 2, "`en` and what selects the RAM are delayed"
-    figures = compared("memories", netlist, design, workspace)
-    assert figures["compared"] == 17 * 2000
-    assert figures["changes"] > 17 * 500
-
-
-def registered(module: dict[str, Any]) -> set[str]:
+def registered(module: Module) -> set[str]:
     """Products whose multiplier has registers at both ends."""
     kinds = {f"REG_{place}_CLK": "CLK0" for place in ("INPUTA", "INPUTB", "OUTPUT")}
     return {
@@ -104,16 +130,25 @@ def registered(module: dict[str, Any]) -> set[str]:
     }
 
 
+def test_registers_behind_memories(tmp_path: Path, workspace: Workspace) -> None:
+    """What can move has moved, nothing else has, and the outputs are the same from the start on."""
+    moved = Moved.by(output_registers.absorb, "memories", tmp_path)
+    none, one, both = ("NOREG", "NOREG"), ("OUTREG", "NOREG"), ("OUTREG", "OUTREG")
+    assert modes(moved.module) == {
+        **{"m0": one, "m1": both, "m2": both, "m8": one, "mc": one},
+        **dict.fromkeys(("m3", "m4", "m5", "m6", "m7", "m9", "ma", "mb", "md"), none),
+    }
+    assert moved.taken == 18 + 2 * 18 + 36 + 2 * 18 + 9
+    delayed = flops(moved.module) - (moved.before - moved.taken)
+    assert delayed == 2, "`en` and what selects the RAM"
+    moved.check(workspace)
+
+
 def test_registers_around_multipliers(tmp_path: Path, workspace: Workspace) -> None:
-    netlist = synthesised("products", tmp_path)
-    design = json.loads(netlist.read_text())
-    module = design["modules"]["products"]
-    before = flops(module)
-    taken = multiplier_registers.absorb(module)
-    assert sum(cell["type"] == "MULT18X18D" for cell in module["cells"].values()) == 10
-    assert registered(module) == {"signs", "scaled", "chain"}
+    """As above; `chain` is the first of two products with registers between them."""
+    moved = Moved.by(multiplier_registers.absorb, "products", tmp_path)
+    assert sum(cell["type"] == "MULT18X18D" for cell in moved.module["cells"].values()) == 10
+    assert registered(moved.module) == {"signs", "scaled", "chain"}
     # behind them, and those of a0 and a1, which nobody else reads
-    assert before - flops(module) == taken == 16 + 13 + 8 + 8 + 8
-    figures = compared("products", netlist, design, workspace)
-    assert figures["compared"] == 10 * 2000
-    assert figures["changes"] > 10 * 500
+    assert moved.before - flops(moved.module) == moved.taken == 16 + 13 + 8 + 8 + 8
+    moved.check(workspace)

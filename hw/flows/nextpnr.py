@@ -16,9 +16,8 @@ from hw.flows.yosys import Area, block_of
 class Device:
     """A device of `target`, in the `package` with the most pins, and its speed grades, the slowest first.
 
-    A large core on a large device takes router2 minutes, and router1, the usual one, hours. On a device that
-    is two thirds full, router1 finds shorter ways (`tiny` on an LFE5U-25F: 65.7 MHz by router2, 99.6 by
-    router1, for cores that differ by a few registers).
+    router1 is nextpnr's usual one. It was given up on `balanced` on an LFE5U-85F, which router2 routes in
+    minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1).
     """
 
     target: str

@@ -13,7 +13,7 @@ from fxp_model.fixed import signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
-from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, closed_steps, word_layout
+from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, closed_steps, delayed, word_layout
 from hw.rtl.arithmetic import lanes_of, pack, times_count
 from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.events import event_layout, group_layout, index_shape
@@ -209,10 +209,7 @@ class SynapseArray(wiring.Component):
         terms = lanes_of(word, spec.weight.width)
         if spec.input_bits == 1 and slot == "first":
             return terms
-        for index in range(4):
-            delayed = Signal(spec.input_bits, reset_less=True, name=f"{slot}_count_{index}")
-            m.d.sync += delayed.eq(count)
-            count = delayed
+        count = delayed(m, count, 4)
         if spec.input_bits == 1:
             return [Mux(count, term, 0) for term in terms]
         products = []
