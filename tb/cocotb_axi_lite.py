@@ -44,8 +44,9 @@ class Scratch(wiring.Component):
         m.d.comb += [
             axi_lite.write_ok.eq(axi_lite.write_word < WRITABLE),
             axi_lite.read_ok.eq(axi_lite.read_word < MAPPED),
-            axi_lite.read_data.eq(Mux(axi_lite.read_ok, selected(words, axi_lite.read_word), 0xBAD)),
         ]
+        found = Mux(axi_lite.read_ok, selected(words, axi_lite.read_word), 0xBAD)
+        m.d.sync += axi_lite.read_data.eq(found)
         return m
 
 

@@ -119,7 +119,7 @@ async def soft_reset(dut: Any) -> None:
         for _ in range(int(rng.integers(len(beats)))):
             await bench.edge
         asked = cocotb.start_soon(host.write(CONTROL, SOFT_RESET))
-        while not dut.control.soft_reset.value:
+        while not dut.control.restarts.value:
             await bench.edge
         await ReadOnly()
         samples += sum(tlast for _, tlast in bench.timing.outputs)

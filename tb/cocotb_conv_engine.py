@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import cocotb
 from amaranth.lib import wiring
@@ -25,6 +26,15 @@ def component(kernel: list[int], n: int, lanes: int) -> wiring.Component:
     return ConvEngine(kernel, n, lanes)
 
 
+class Slot(NamedTuple):
+    """A cycle in which a group is fetched, and the spikes and currents of its sweep."""
+
+    sweep: int
+    group: int
+    spikes: list[int]
+    current: list[int]
+
+
 @cocotb.test()
 async def convolution(dut: Any) -> None:
     bench = BlockBench(dut)
@@ -32,9 +42,9 @@ async def convolution(dut: Any) -> None:
     rng, reach = bench.rng, (len(kernel) - 1) // 2
     bits = ConvEngine.current_bits(kernel)
     groups = -(-n // lanes)
-    ahead = ConvEngine.reach(len(kernel), n, lanes)
+    behind = ConvEngine.reach(len(kernel), n, lanes)
     tag = tag_layout(groups)
-    await bench.reset(fetched=0, delayed=0)
+    await bench.reset(nearing=0, fetched=0, delayed=0)
 
     async def look(sweep: int, group: int, expected: list[int]) -> None:
         """The result of a group stands at the output two cycles after its fetch."""
@@ -44,23 +54,34 @@ async def convolution(dut: Any) -> None:
         seen = signed_lanes(int(dut.current.value), bits, lanes)
         bench.see((sweep, group, seen[: len(expected)]))
 
+    def given(slot: Slot | None) -> int:
+        """The tag of a slot."""
+        return tag.const({"valid": 1, "group": slot.group}).as_bits() if slot else 0
+
+    # sweeps with pauses between them; before the first and after the last nothing is fetched
+    slots: list[Slot | None] = [None]
     for sweep in range(80):
         spikes = (rng.random(n) < rng.choice([0.2, 0.5, 1.0])).astype(int).tolist()
         padded = [0] * reach + spikes + [0] * reach
         current = [sum(w * padded[i + k] for k, w in enumerate(kernel)) for i in range(n)]
-        for group in range(groups):
-            dut.fetched.value = tag.const({"valid": 1, "group": group}).as_bits()
-            # each group is read once, `ahead` groups before it is in front, and means nothing otherwise
-            read = range(ahead + 1) if group == 0 else (group + ahead,)
-            word = int(rng.integers(1 << n))
-            for m, bit in enumerate(spikes):
-                if m // lanes in read:
-                    word = word & ~(1 << m) | bit << m
-            dut.delayed.value = word
-            await bench.edge
-            bench.start(look(sweep, group, current[group * lanes : (group + 1) * lanes]))
-        dut.fetched.value = 0
-        for _ in range(int(rng.choice([0, 0, 1, 3]))):
-            await bench.edge
+        slots += [Slot(sweep, group, spikes, current) for group in range(groups)]
+        slots += [None] * int(rng.choice([1, 1, 2, 4]))
+    for now, following in pairwise(slots):
+        # each group is read once, and means nothing otherwise: at the start those in front, and then
+        # one a cycle before it comes in
+        word = int(rng.integers(1 << n))
+        opening = now and now.group == 0
+        for slot, read in ((now, range(behind + 1) if opening else ()), (following, [behind])):
+            for m in range(n) if slot else ():
+                if m // lanes - (0 if slot is now else slot.group) in read:
+                    word = word & ~(1 << m) | slot.spikes[m] << m
+        dut.fetched.value, dut.nearing.value = given(now), given(following)
+        dut.delayed.value = word
+        await bench.edge
+        if now:
+            part = now.current[now.group * lanes : (now.group + 1) * lanes]
+            bench.start(look(now.sweep, now.group, part))
+    for _ in range(3):
+        await bench.edge
     await bench.finish()
     assert bench.compared == 80 * groups

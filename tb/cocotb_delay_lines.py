@@ -34,11 +34,11 @@ async def delays(dut: Any) -> None:
 
     def idle() -> None:
         """No group is written or fetched; all else means nothing then."""
-        for name in ("written", "fetched"):
+        for name in ("finishing", "fetched"):
             getattr(dut, name).value = int(rng.integers(1 << tag.size)) & ~tag.const({"valid": 1}).as_bits()
         dut.spikes.value = int(rng.integers(1 << lanes))
 
-    await bench.reset(written=0, spikes=0, fetched=0)
+    await bench.reset(finishing=0, spikes=0, fetched=0)
     fired = 0
     # samples shorter and longer than the longest delay
     for steps in (1, 2, 90, 1, 40, 5, 70):
@@ -65,11 +65,17 @@ async def delays(dut: Any) -> None:
                     await bench.edge
             # the next sweep reads a group after it is written
             for group in range(groups):
+                # a group is announced in one cycle, perhaps together with the spikes of another one
+                dut.finishing.value = tag.const({"valid": 1, "group": group, "final": group == final}).as_bits()
+                await bench.edge
                 idle()
                 spikes = np.append(history[t], np.zeros(lanes, bool))[group * lanes : (group + 1) * lanes]
                 dut.spikes.value = pack_lanes(spikes, 1)
-                dut.written.value = tag.const({"valid": 1, "group": group, "final": group == final}).as_bits()
+                if rng.integers(2):
+                    continue
                 await bench.edge
                 idle()
+            await bench.edge
+            idle()
     await bench.finish()
     assert fired > 0, "no spike was delayed"

@@ -250,7 +250,7 @@ async def soft_reset(dut: Any) -> None:
                 await bench.load(IMAGES[number].words)
                 await master.write(RELOAD_COMMIT, IMAGES[number].crc32)
             asked = cocotb.start_soon(master.write(CONTROL, CONTROL["SOFT_RESET"].mask))
-            while not dut.control.soft_reset.value:
+            while not dut.control.restarts.value:
                 await bench.edge
             await ReadOnly()
             bench.cut()

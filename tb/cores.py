@@ -14,7 +14,7 @@ from hw.config import HardwareConfig
 from hw.emit import EmittedCore
 from tb.runner import Design
 
-CONTROL_NETS = ("soft_reset", "reload__bank")
+CONTROL_NETS = ("restarts", "reload__bank")
 PROBE_NETS = ("probe_valid", "probe_group", "probe_v_mem", "probe_spikes")
 
 

@@ -21,6 +21,7 @@ from hw.emit import Probe
 from hw.estimate.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed
 from hw.registers import register_map
+from hw.rtl.core import RESET_LATENCY
 from tb.counters import stage_counts
 from tb.drivers import AxiLite, Axis, Gaps, Host, accept, drive, no_gaps, reset
 from tb.monitors import ProtocolError, SampleDecoder, watch_probe, watch_stream
@@ -101,8 +102,9 @@ class NetworkBench:
         if self._tasks and not self._checked:
             self.tally += self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
         await reset(self.dut, cycles)
+        for _ in range(RESET_LATENCY + 1):
+            await self.edge
         self._forget()
-        await self.edge
         if self.sink.valid.value:
             raise ProtocolError("m_axis_tvalid is high after a reset")
         self._watch()

@@ -79,14 +79,14 @@ BUGS = {
         'sums = [Signal(shape, name=f"sum_{i}"',
         'sums = [Signal(signed(bits - 1), name=f"sum_{i}"',
     ),
-    "sweep_too_early": Bug("neuron_update.py", "SUMS_AFTER + 1 + reach", "SUMS_AFTER + reach"),
+    "sweep_too_early": Bug("neuron_update.py", "SUMS_AFTER + 1 + ahead", "SUMS_AFTER + ahead"),
     "lanes_that_are_no_neurons_count": Bug(
         "neuron_update.py", "real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))", "real.eq(-1)"
     ),
     "sample_without_its_last_cycle": Bug("sample_timer.py", "began.eq(read.data)", "began.eq(read.data + 1)"),
     "beat_taken_while_the_input_is_held": Bug(
         "core.py",
-        "decoder.i.valid.eq(self.s_axis_tvalid & ~hold)",
+        "decoder.i.valid.eq(self.s_axis_tvalid & ~closed)",
         "decoder.i.valid.eq(self.s_axis_tvalid)",
         True,
     ),

@@ -12,9 +12,8 @@ import pytest
 
 from fxp_model.artifact import load_artifact
 from hw.emit import emit
-from hw.flows import multiplier_registers, output_registers, yosys
-from hw.flows.hard_registers import use_hard_registers
-from hw.flows.netlist import Module
+from hw.flows import multiplier_registers, output_registers, physical, register_copies, yosys
+from hw.flows.netlist import Module, readers_of
 from hw.flows.tool import run_tool
 from tb import planted
 from tb.cores import core_plan, save_network
@@ -33,7 +32,7 @@ def test_netlist_equals_golden_model(target: str, workspace: Workspace) -> None:
     core = replace(emit(network, config, "core", sha256), probes=())
     netlist = yosys.synthesise(core, target, workspace.runs, timeout_s=600)
     if target == "ecp5":
-        use_hard_registers(netlist, core.name)
+        physical.optimise(netlist, core.name)
         assert registered(yosys.read_module(netlist, core.name))
     design = netlist_design(netlist, core.name, target)
     plan = core_plan(artifact, config, core, seed=1, sha256=sha256, samples=2)
@@ -47,7 +46,7 @@ class Moved:
     """``tb/NAME.v`` as yosys makes it for an ECP5, and what became of it.
 
     design : with the registers moved
-    taken : flip-flops that are gone, as `absorb` counts them
+    taken : flip-flops that are gone, or new, as the pass counts them
     before : flip-flops there were
     """
 
@@ -58,14 +57,14 @@ class Moved:
     before: int
 
     @classmethod
-    def by(cls, absorb: Callable[[Module], int], name: str, folder: Path) -> Moved:
-        """Synthesise and move."""
+    def by(cls, change: Callable[[Module], int], name: str, folder: Path) -> Moved:
+        """Synthesise and change."""
         (folder / f"{name}.v").write_text((BENCHES / f"{name}.v").read_text())
         passes = f"read_verilog {name}.v; synth_ecp5 -top {name}; write_json netlist.json"
         run_tool(yosys.PACKAGE, ["-q", "-p", passes], folder, timeout_s=600)
         design = json.loads((folder / "netlist.json").read_text())
         before = flops(design["modules"][name])
-        return cls(name, folder / "netlist.json", design, absorb(design["modules"][name]), before)
+        return cls(name, folder / "netlist.json", design, change(design["modules"][name]), before)
 
     @property
     def module(self) -> Module:
@@ -151,4 +150,19 @@ def test_registers_around_multipliers(tmp_path: Path, workspace: Workspace) -> N
     assert registered(moved.module) == {"signs", "scaled", "chain"}
     # behind them, and those of a0 and a1, which nobody else reads
     assert moved.before - flops(moved.module) == moved.taken == 16 + 13 + 8 + 8 + 8
+    moved.check(workspace)
+
+
+def test_copies_of_registers(tmp_path: Path, workspace: Workspace) -> None:
+    """None goes to more than the most; the copies are of the same kind, and so are all outputs."""
+    moved = Moved.by(register_copies.add, "broadcast", tmp_path)
+    assert flops(moved.module) - moved.before == moved.taken
+    readers = readers_of(moved.module)
+    cells = moved.module["cells"]
+    most = max(
+        len(readers[cell["connections"]["Q"][0]]) for cell in cells.values() if cell["type"] == "TRELLIS_FF"
+    )
+    assert most == register_copies.MOST_READERS
+    copies = {name.partition("_")[0] for name in cells if "_copy_" in name}
+    assert copies == {"plain", "held", "count"}
     moved.check(workspace)

@@ -79,8 +79,8 @@ class Cores:
         self._starts = [np.full((int(places.max()), len(configs)), NEVER) for places in self._places]
         self._steps = 0
         self._distances = [_each(widths, partial(NeuronUpdate.distance, stage)) for stage, widths in stages]
-        # the latest transfers from each spike queue to its encoder, the oldest first
-        self._taken = [deque([never] * SpikeQueue.DEPTH, SpikeQueue.DEPTH) for _ in spec.layers]
+        # when the latest steps of each layer were sent, the oldest first
+        self._sent = [deque([never] * SpikeQueue.STEPS, SpikeQueue.STEPS) for _ in spec.layers]
         self._recurrent = {}
         for index in dense_layers(spec):
             layer, widths = spec.layers[index], stages[index][1]
@@ -105,6 +105,8 @@ class Cores:
             latest = starts[(self._steps - 1) % len(starts)]
             oldest = starts[(self._steps - places) % len(starts), self._every]
             link.transfer(count, ready_from, oldest + self._released[stage])
+            if stage:
+                self._sent[stage - 1].append(link.marker_in)
             start = np.maximum(link.taken + self._latencies[stage] + 1, latest + self._distances[stage])
             if stage == readout:
                 start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
@@ -112,11 +114,9 @@ class Cores:
                 if stage in self._recurrent:
                     ready = self._recurrence(stage, next(recurrent), latest)
                     start = np.maximum(start, np.where(self._opens, NEVER, ready))
-                taken = self._taken[stage]
-                start = np.maximum(start, taken[0] + 1)
+                start = np.maximum(start, self._sent[stage][0] + 1)
                 offered = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
-                taken.append(np.maximum(offered, self._links[stage + 1].source_free))
-                ready_from = taken[-1] + EventEncoder.LATENCY
+                ready_from = offered + EventEncoder.LATENCY
             starts[self._steps % len(starts)] = start
         self._steps += 1
         first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
@@ -159,14 +159,13 @@ class _Link:
 
     first_in, marker_in : cycles in which the first item and the marker of the latest step enter the buffer
     taken : cycle in which the array takes the marker
-    source_free : cycle from which on the encoder takes another step
     """
 
     def __init__(self, words: Cycles, events_per_cycle: Cycles, never: Cycles, beats: bool = False) -> None:
         """`words` are the cycles of an item in the array; of `beats`, an item holds any two events."""
         self._words, self._pairs, self._beats = words, events_per_cycle == 2, beats
         self._before = self.taken = never  # when the last two items left the buffer
-        self.first_in = self.marker_in = self.source_free = never
+        self.first_in = self.marker_in = never
 
     def transfer(self, events: Cycles, ready_from: Cycles, released: Cycles) -> None:
         """Pass on a step of `events` (cores, 2), then its marker.
@@ -182,9 +181,6 @@ class _Link:
         shared = np.where(self._pairs, events.sum(axis=1) % 2, 0) if self._beats else 0
         first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
         base = np.maximum(first, self.taken)  # item i leaves in cycle base + (i + 1) W
-        enters = base + (items - 2) * words + 1  # the last item of events
-        idle = np.maximum(ready_from - 1, self.marker_in)
-        self.source_free = np.where(items > 0, np.where(items > 1, enters, first), idle)
         self.first_in = first
         ahead = items - shared  # what enters, or leaves, before the marker does
         self.marker_in = np.where(ahead > 0, base + (ahead - 1) * words + 1, first)

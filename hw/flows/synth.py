@@ -12,8 +12,7 @@ from typing import Any
 
 from fxp_model.errors import InputError
 from hw.emit import EmittedCore
-from hw.flows import nextpnr, yosys
-from hw.flows.hard_registers import use_hard_registers
+from hw.flows import nextpnr, physical, yosys
 from hw.flows.logic_delay import slowest_logic
 from hw.flows.tool import version_of
 
@@ -69,7 +68,7 @@ def through(
         ``xilinx7``, what `logic_delay.slowest_logic` gives.
         With `route` also `device`, `speed`, `fmax_mhz` and `critical_paths` per seed, `fmax_mhz_median`
         and `available`; the area is then nextpnr's where it counts, and on ECP5
-        registers of block RAMs and multipliers are in use (`hard_registers`).
+        registers are those of `physical.optimise`.
 
     Raises
     ------
@@ -94,7 +93,7 @@ def through(
             result |= slowest_logic(module, blocks)
         if route is not None:
             if target == "ecp5":
-                use_hard_registers(netlist, core.name)
+                physical.optimise(netlist, core.name)
             routed = []
             for seed in range(1, route.seeds + 1):
                 grade = "" if route.speed is None else f", speed {route.speed}"

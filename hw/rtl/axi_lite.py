@@ -42,8 +42,8 @@ class AxiLite(wiring.Component):
     Address and data of a write may come in any order. Writes and reads do not wait for each other.
 
     Latency: a write acts in the cycle after the later of its two transfers and is answered in the next one; a
-    read looks in the cycle after its transfer and is answered in the next one.
-    Throughput: a write and a read every 3 cycles.
+    read is answered three cycles after its transfer.
+    Throughput: a write every 3 cycles and a read every 4.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class AxiLite(wiring.Component):
         There is such a word and it may be written; answered in the same cycle.
     read_word : Out(address_bits - 2)
     read_data : In(32)
-        Its content; answered in the same cycle.
+        Its content; answered in the next cycle, as the word may be far away.
     read_ok : In(1)
         There is such a word.
     """
@@ -106,16 +106,17 @@ class AxiLite(wiring.Component):
         with m.Elif(bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-        asked = Signal()
+        asked, looked = Signal(), Signal()
+        m.d.sync += looked.eq(asked & ~looked)
         with m.If(bus.arvalid & bus.arready):
             m.d.sync += [self.read_word.eq(bus.araddr[2:]), asked.eq(1), bus.arready.eq(0)]
-        with m.Elif(asked):
+        with m.Elif(looked):
             m.d.sync += [
                 asked.eq(0),
                 bus.rvalid.eq(1),
                 bus.rdata.eq(Mux(self.read_ok, self.read_data, 0)),
                 bus.rresp.eq(Mux(self.read_ok, OKAY, SLVERR)),
             ]
-        with m.Elif(bus.rready | ~bus.rvalid):
+        with m.Elif(~asked & (bus.rready | ~bus.rvalid)):
             m.d.sync += [bus.rvalid.eq(0), bus.arready.eq(1)]
         return m

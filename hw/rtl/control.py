@@ -32,6 +32,9 @@ from hw.rtl.sample_timer import SampleTimer
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.stage_counters import StageCounters
 
+NEAR_BITS = 3
+"""Of the address of a register: those that choose among words that lie side by side."""
+
 HANDSHAKE = data.StructLayout({"valid": 1, "ready": 1, "last": 1})
 """What an AXI4-Stream does in a cycle."""
 
@@ -40,10 +43,10 @@ def samples_in_flight(layers: int) -> int:
     """How many samples, of a step each, find place between `s_axis` and `m_axis`.
 
     In every stage two wait in the buffer before it, one is accumulated and at most `QUEUE_WORDS` are closed;
-    in a layer the queue of spikes is full and two are in the encoder; at the end one is scored and two
-    are sent; and one comes in.
+    in a layer at most `SpikeQueue.STEPS` are on their way from the sums to the next buffer; at the end one is
+    scored and two are sent; and one comes in.
     """
-    return (3 + QUEUE_WORDS) * (layers + 1) + (SpikeQueue.DEPTH + 2) * layers + 4
+    return (3 + QUEUE_WORDS) * (layers + 1) + SpikeQueue.STEPS * layers + 4
 
 
 class Control(wiring.Component):
@@ -75,7 +78,9 @@ class Control(wiring.Component):
     <stage> : In(taps_signature)
         For each stage, under its name.
     soft_reset : Out(1)
-        Reset everything else in this cycle.
+        Reset everything else.
+    restarts : In(1)
+        Everything else is reset in this cycle, whoever wants it.
     irq : Out(1)
         A status that is enabled; stays until the host clears it.
 
@@ -104,6 +109,7 @@ class Control(wiring.Component):
             "dropped": In(slots),
             **{name: In(signature) for name, signature in taps.items()},
             "soft_reset": Out(1),
+            "restarts": In(1),
             "irq": Out(1),
         }
         if regions:
@@ -118,7 +124,7 @@ class Control(wiring.Component):
         wiring.connect(m, wiring.flipped(self.bus), axi_lite.bus)
         ones = axi_lite.write_data & axi_lite.write_mask
 
-        clear = Signal()
+        clear = Signal(init=1)  # what it clears is cleared by a reset, too
         m.d.sync += [
             self.soft_reset.eq(_written(axi_lite, CONTROL) & ones[CONTROL["SOFT_RESET"].low]),
             clear.eq(_written(axi_lite, CONTROL) & ones[CONTROL["CLEAR"].low]),
@@ -130,7 +136,7 @@ class Control(wiring.Component):
             s_axis.eq(self.s_axis),
             m_axis.eq(self.m_axis),
             dropped.eq(self.dropped),
-            restart.eq(self.soft_reset),
+            restart.eq(self.restarts),
         ]
         ends = m_axis.valid & m_axis.ready & m_axis.last
         depth = 1 << samples_in_flight(len(self._taps) - 1).bit_length()
@@ -227,9 +233,16 @@ class Control(wiring.Component):
         write_ok = _among(writable, axi_lite.write_word)
         if self._regions:
             write_ok &= ~(self.pending & _among(RELOADING, axi_lite.write_word))
+        # Words that lie side by side are chosen from first.
+        place = axi_lite.read_word
+        near = []
+        for low in range(0, len(words), 1 << NEAR_BITS):
+            word = Signal(32, name=f"near_{low}", reset_less=True)
+            m.d.sync += word.eq(selected(words[low : low + (1 << NEAR_BITS)], place[:NEAR_BITS]))
+            near.append(word)
         m.d.comb += [
-            axi_lite.read_data.eq(selected(words, axi_lite.read_word)),
-            axi_lite.read_ok.eq(_among(register_map, axi_lite.read_word)),
+            axi_lite.read_data.eq(selected(near, place[NEAR_BITS:])),
+            axi_lite.read_ok.eq(_among(register_map, place)),
             axi_lite.write_ok.eq(write_ok),
         ]
 

@@ -23,8 +23,9 @@ class ConvEngine(wiring.Component):
     Spikes are bits, so the sum of K taps is a table with 2**K entries: a LUT per result bit and no
     multiplier. A kernel of more than 6 taps is cut into tables whose results are added.
     The window holds the group in front, the (K-1)/2 neurons before it and `reach` groups behind it; with
-    each fetch it slides by a group, and one more group comes in. So every tap is read once, `reach`
-    groups ahead of the sweep, at a time when neither the sweep before writes it any more nor this one.
+    each fetch it slides by a group, and one more group comes in, which was chosen a cycle before. So every tap
+    is read once, `reach` groups and that cycle ahead of the sweep, at a time when neither the
+    sweep before writes it any more nor this one.
 
     Latency: `current` is that of the group that is `fetched` two cycles earlier.
     Throughput: one group per cycle.
@@ -44,9 +45,9 @@ class ConvEngine(wiring.Component):
     -------
     delayed : In(n)
         Delayed spikes; read are those of groups 0 .. `reach` with the first group of a sweep, and those
-        of group g + `reach` with group g.
-    fetched : In(tag_layout)
-        Which group of a sweep is fetched, if any; all of them, in order.
+        of group g + `reach` in the cycle before that of group g.
+    nearing, fetched : In(tag_layout)
+        Which group of a sweep is fetched in the next cycle, and in this one, if any; all of them, in order.
     current : Out(lanes * current_bits)
         Two's complement sums, lowest neuron in the low bits.
     reload : In(RELOAD), only with `taps`
@@ -59,6 +60,7 @@ class ConvEngine(wiring.Component):
         self._n, self._lanes, self._taps = n, lanes, taps
         ports = {
             "delayed": In(n),
+            "nearing": In(tag_layout(-(-n // lanes))),
             "fetched": In(tag_layout(-(-n // lanes))),
             "current": Out(lanes * self.current_bits(self._kernel, taps)),
         }
@@ -87,6 +89,11 @@ class ConvEngine(wiring.Component):
         """Groups behind a group that its taps reach into."""
         return min(-(-(taps // 2) // lanes), -(-n // lanes) - 1)
 
+    @classmethod
+    def ahead(cls, taps: int, n: int, lanes: int) -> int:
+        """Cycles from the reading of a neuron's delayed spike to the fetch of its group."""
+        return cls.reach(taps, n, lanes) + 1 if n > lanes else 0
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         taps, lanes = len(self._kernel), self._lanes
@@ -96,9 +103,9 @@ class ConvEngine(wiring.Component):
         edge, reach = (taps - 1) // 2, self.reach(taps, self._n, lanes)
         groups = [self.delayed[low : low + lanes] for low in range(0, self._n, lanes)]
         held = Signal(edge + (reach + 1) * lanes, reset_less=True)
-        coming = Signal(lanes)
+        coming = Signal(lanes, reset_less=True)
         later = groups[reach:] + [Const(0, lanes)] * reach  # what comes in with group 0, 1, ..
-        m.d.comb += coming.eq(selected(later, self.fetched.group))
+        m.d.sync += coming.eq(selected(later, self.nearing.group))
         with m.If(self.fetched.valid):
             opening = Cat(Const(0, edge), *groups[: reach + 1])
             m.d.sync += held.eq(Mux(self.fetched.group == 0, opening, Cat(held[lanes:], coming)))

@@ -18,6 +18,10 @@ from hw.rtl.input_decoder import InputDecoder
 from hw.rtl.readout import Readout
 
 
+RESET_LATENCY = 2
+"""Registers on the way of a reset."""
+
+
 class Core(wiring.Component):
     """A whole network: hidden layers and readout in a chain of event streams.
 
@@ -32,7 +36,8 @@ class Core(wiring.Component):
     -------
     aclk : In(1)
     aresetn : In(1)
-        Synchronous, active low. No transfer happens while it is low.
+        Synchronous, active low; it acts `RESET_LATENCY` cycles later. On the streams, no transfer happens from
+        when it is low until it has acted.
     s_axis_tdata : In(32), or In(64) where the first stage takes two events per cycle
         [15:0] address, [23:16] count, [31] end of step; [30:24] are ignored. Of 64 bits, two such words.
     s_axis_tkeep : In(8), only with 64 bits
@@ -76,20 +81,28 @@ class Core(wiring.Component):
         m = Module()
         spec, params, reload = self._network.spec, self._network.params, self._config.reload
 
-        # One clock; the registers are in a domain of their own, which the soft reset leaves alone.
-        sync, host = ClockDomain("sync"), ClockDomain("host")
-        sync.clk = host.clk = self.aclk
-        m.domains += [sync, host]
-        soft_reset, hold = Signal(), Signal()
-        m.d.comb += [host.rst.eq(~self.aresetn), sync.rst.eq(host.rst | soft_reset)]
+        # One clock; the registers are in a domain of their own, which the soft reset leaves alone. A reset
+        # comes late, as registers carry it, and nothing is transferred meanwhile.
+        sync, host, always = ClockDomain("sync"), ClockDomain("host"), ClockDomain("always", reset_less=True)
+        sync.clk = host.clk = always.clk = self.aclk
+        m.domains += [sync, host, always]
+        soft_reset, hold, host_reset, core_reset = Signal(), Signal(), Signal(), Signal()
+        m.d.always += [
+            host_reset.eq(~self.aresetn),
+            host.rst.eq(host_reset),
+            core_reset.eq(~self.aresetn | soft_reset),
+            sync.rst.eq(core_reset),
+        ]
+        resets, closed = Signal(), Signal()
+        m.d.comb += [resets.eq(~self.aresetn | core_reset | sync.rst), closed.eq(resets | hold)]
 
         # The chain in the order of the data flow; every link is an event stream.
         m.submodules.decoder = decoder = InputDecoder(spec.layers[0], self._slots)
         m.d.comb += [
             decoder.i.payload.data.eq(self.s_axis_tdata),
             decoder.i.payload.last.eq(self.s_axis_tlast),
-            decoder.i.valid.eq(self.s_axis_tvalid & ~hold),
-            self.s_axis_tready.eq(decoder.i.ready & ~sync.rst & ~hold),
+            decoder.i.valid.eq(self.s_axis_tvalid & ~closed),
+            self.s_axis_tready.eq(decoder.i.ready & ~closed),
         ]
         if self._slots > 1:
             m.d.comb += decoder.i.payload.keep.eq(self.s_axis_tkeep[:: WORD_BITS // 8])
@@ -106,8 +119,8 @@ class Core(wiring.Component):
         m.d.comb += [
             self.m_axis_tdata.eq(readout.o.payload.data),
             self.m_axis_tlast.eq(readout.o.payload.last),
-            self.m_axis_tvalid.eq(readout.o.valid),
-            readout.o.ready.eq(self.m_axis_tready),
+            self.m_axis_tvalid.eq(readout.o.valid & ~resets),
+            readout.o.ready.eq(self.m_axis_tready & ~resets),
         ]
         built["readout"] = readout
 
@@ -127,6 +140,7 @@ class Core(wiring.Component):
             control.m_axis.last.eq(self.m_axis_tlast),
             control.dropped.eq(decoder.dropped),
             soft_reset.eq(control.soft_reset),
+            control.restarts.eq(sync.rst),
             self.irq.eq(control.irq),
         ]
         for name, stage in built.items():

@@ -23,7 +23,7 @@ class Counter(wiring.Component):
     -------
     increment : In(increment_bits)
     clear : In(1)
-        Start from 0, whatever the increment.
+        Start from 0, whatever the increment. No other reset reaches the register.
     total : Out(32)
     """
 
@@ -32,7 +32,7 @@ class Counter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        total = Signal(33)
+        total = Signal(33, reset_less=True)
         with m.If(self.clear):
             m.d.sync += total.eq(0)
         with m.Elif(~total[32]):

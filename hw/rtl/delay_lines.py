@@ -23,7 +23,7 @@ class DelayLines(wiring.Component):
     group before they shift again. The age is that of the next sweep as soon as the last group of
     one is fetched.
 
-    Latency: the taps follow `written` in the next cycle.
+    Latency: the taps follow `spikes` in the next cycle.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class DelayLines(wiring.Component):
 
     Members
     -------
-    written : In(tag_layout)
-        Which group has new `spikes`, if any.
+    finishing : In(tag_layout)
+        Which group has new `spikes` in the next cycle, if any.
     spikes : In(lanes)
     fetched : In(tag_layout)
         Which group a sweep reads, if any.
@@ -48,7 +48,7 @@ class DelayLines(wiring.Component):
         self._lanes = lanes
         n = len(self._delay_steps)
         tag = tag_layout(-(-n // lanes))
-        super().__init__({"written": In(tag), "spikes": In(lanes), "fetched": In(tag), "delayed": Out(n)})
+        super().__init__({"finishing": In(tag), "spikes": In(lanes), "fetched": In(tag), "delayed": Out(n)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -58,10 +58,14 @@ class DelayLines(wiring.Component):
         age = Signal(max(self._delay_steps) + 1)
         with m.If(self.fetched.valid & self.fetched.final):
             m.d.sync += age.eq(Mux(self.fetched.last, 0, Cat(1, age)))
+        # Shifts a group: registers, as each of them goes to many lines.
+        shifts = Signal(-(-len(self._delay_steps) // self._lanes))
+        for group, shift in enumerate(shifts):
+            m.d.sync += shift.eq(self.finishing.valid & (self.finishing.group == group))
         for neuron, delay in enumerate(self._delay_steps):
             group, lane = divmod(neuron, self._lanes)
             line = Signal(delay + 1, reset_less=True, name=f"line_{neuron}")
-            with m.If(self.written.valid & (self.written.group == group)):
+            with m.If(shifts[group]):
                 m.d.sync += line.eq(Cat(self.spikes[lane], line))
             m.d.comb += self.delayed[neuron].eq(line[delay] & age[delay])
         return m

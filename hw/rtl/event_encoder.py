@@ -17,7 +17,7 @@ class EventEncoder(wiring.Component):
     For two events per cycle, one scanner takes the even neurons and another one the odd: a transfer holds the
     next spike of each, while both have one. So a step lasts as long as the longer of the two lists.
 
-    Latency: first event (or marker) at `o` three cycles after the transfer at `i`.
+    Latency: first event (or marker) at `o` four cycles after the transfer at `i`.
     Throughput: one transfer per cycle, without a gap also between steps.
 
     Parameters
@@ -30,8 +30,10 @@ class EventEncoder(wiring.Component):
     Members
     -------
     i : In stream of `spikes_layout`
-        Taken when the last event of the step before leaves its scanner, or any time later.
+        Taken while the last events of the step before are sent, or any time later.
     o : Out stream of `event_layout`
+    sent : Out(1)
+        A marker enters the output buffer, so that all of its step is sent.
     """
 
     LATENCY = SpikeScanner.LATENCY
@@ -43,6 +45,7 @@ class EventEncoder(wiring.Component):
             {
                 "i": In(stream.Signature(spikes_layout(n))),
                 "o": Out(stream.Signature(event_layout(n, 1, events))),
+                "sent": Out(1),
             }
         )
 
@@ -50,6 +53,7 @@ class EventEncoder(wiring.Component):
         m = Module()
         m.submodules.buffer = buffer = SkidBuffer(event_layout(self._n, 1, self._events))
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
+        m.d.comb += self.sent.eq(buffer.i.valid & buffer.i.ready & buffer.i.payload.marker)
         if self._events == 1:
             m.submodules.scanner = scanner = SpikeScanner(self._n)
             wiring.connect(m, wiring.flipped(self.i), scanner.i)

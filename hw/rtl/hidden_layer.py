@@ -84,6 +84,7 @@ class HiddenLayer(wiring.Component):
             spikes.results.eq(update.results),
             update.sums.eq(synapses.sums),
             spikes.starts.eq(update.taken.valid & (update.taken.group == 0)),
+            spikes.sent.eq(encoder.sent),
         ]
         wiring.connect(m, spikes.o, encoder.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
@@ -104,7 +105,7 @@ class HiddenLayer(wiring.Component):
         m.submodules.delays = delays = DelayLines(params.delay_steps.tolist(), lanes)
         written = update.results.tag
         m.d.comb += [
-            delays.written.eq(written),
+            delays.finishing.eq(update.finishing),
             delays.spikes.eq(update.results.spikes),
             delays.fetched.eq(update.fetched),
         ]
@@ -112,7 +113,7 @@ class HiddenLayer(wiring.Component):
         if spec.recurrence.kind is RecurrenceKind.CONV:
             taps = spec.recurrence.weight if self._reload else None
             m.submodules.conv = recurrence = ConvEngine(params.recurrent.tolist(), n, lanes, taps)
-            m.d.comb += update.hold.eq(spikes.full)
+            m.d.comb += [recurrence.nearing.eq(update.nearing), update.hold.eq(spikes.full)]
         else:
             m.submodules.recurrent = recurrence = RecurrentSynapses(spec, params, config, self._reload)
             m.d.comb += [

@@ -69,10 +69,12 @@ class NeuronUpdate(wiring.Component):
         While high, no sweep starts.
     taken : Out(tag_layout)
         Which group is taken, if any; `first` is that of the next sweep when none runs.
-    fetched : Out(tag_layout)
-        Which group is fetched, if any.
+    nearing, fetched : Out(tag_layout)
+        Which group is fetched in the next cycle, and in this one, if any.
     recurrent : In(update_lanes * current_bits), only with a recurrence
         i_rec of the group fetched two cycles earlier.
+    finishing : Out(tag_layout)
+        Which group has results in the next cycle, if any.
     results : Out(results_layout)
         Results of one group.
     fired : Out(update_lanes), no bits where neurons do not fire
@@ -91,15 +93,15 @@ class NeuronUpdate(wiring.Component):
     def distance(cls, spec: IntegratorSpec, config: StageConfig) -> int:
         """Least number of cycles between the starts of two sweeps, G or more.
 
-        A membrane is read in the cycle after it is written, at the earliest; and a group's convolution
-        looks `ConvEngine.reach` groups ahead. What a dense recurrence adds depends on its events.
+        A membrane is read in the cycle after it is written, at the earliest; and a convolution reads
+        spikes `ConvEngine.ahead` cycles before a membrane. What a dense recurrence adds depends on its events.
         """
         groups = config.groups(spec.n_out)
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
-        reach = 0
+        ahead = 0
         if recurrence is not None and recurrence.kind is RecurrenceKind.CONV:
-            reach = ConvEngine.reach(recurrence.kernel_size, spec.n_out, config.update_lanes)
-        return max(groups, cls.LATENCY - SUMS_AFTER + 1 + reach)
+            ahead = ConvEngine.ahead(recurrence.kernel_size, spec.n_out, config.update_lanes)
+        return max(groups, cls.LATENCY - SUMS_AFTER + 1 + ahead)
 
     def __init__(
         self, spec: IntegratorSpec, params: StageParams, config: StageConfig, reload: bool = False
@@ -121,7 +123,9 @@ class NeuronUpdate(wiring.Component):
             "sums": In(lanes * self._sum_bits),
             "hold": In(1),
             "taken": Out(tag_layout(groups)),
+            "nearing": Out(tag_layout(groups)),
             "fetched": Out(tag_layout(groups)),
+            "finishing": Out(tag_layout(groups)),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
             "fired": Out(lanes if fires(spec) else 0),
             "saturated": Out(lanes if spec.overflow is Overflow.SAT else 0),
@@ -176,7 +180,12 @@ class NeuronUpdate(wiring.Component):
         for before, after in pairwise(tags):
             m.d.sync += after.eq(before)
         fetched, fed, done = tags[SUMS_AFTER], tags[SUMS_AFTER + 1], tags[-1]
-        m.d.comb += [self.taken.eq(tags[0]), self.fetched.eq(fetched)]
+        m.d.comb += [
+            self.taken.eq(tags[0]),
+            self.nearing.eq(tags[SUMS_AFTER - 1]),
+            self.fetched.eq(fetched),
+            self.finishing.eq(tags[-2]),
+        ]
 
         with m.If(take):
             m.d.sync += [group.eq(Mux(tags[0].final, 0, group + 1)), start.eq(tags[0].final)]

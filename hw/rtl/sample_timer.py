@@ -30,7 +30,7 @@ class SampleTimer(wiring.Component):
     restart : In(1)
         Forget the samples in flight, and a beat that comes in.
     clear : In(1)
-        Set `cycles` to 0.
+        Set `cycles` to 0. No other reset reaches it.
     cycles : Out(32)
         Of the last sample that ended, modulo 2**32.
     busy : Out(1)
@@ -49,6 +49,8 @@ class SampleTimer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        cycles = Signal(32, reset_less=True)
+        m.d.comb += self.cycles.eq(cycles)
         now = Signal(32)
         m.submodules.starts = starts = memory.Memory(shape=unsigned(32), depth=self._depth, init=[])
         write = starts.write_port()
@@ -80,7 +82,7 @@ class SampleTimer(wiring.Component):
         ended = Signal(2)
         m.d.sync += [began.eq(read.data), ended.eq(Cat(self.ends, ended[0]))]
         with m.If(self.clear):
-            m.d.sync += self.cycles.eq(0)
+            m.d.sync += cycles.eq(0)
         with m.Elif(ended[1]):
-            m.d.sync += self.cycles.eq(now - began)
+            m.d.sync += cycles.eq(now - began)
         return m

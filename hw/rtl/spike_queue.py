@@ -14,7 +14,7 @@ class SpikeQueue(wiring.Component):
 
     The queue is what lets a layer run ahead while the next one works on a busy step. It holds
     steps and not events, as a step is one word however many of its neurons spiked. `full` says when
-    the next sweep may not start: `DEPTH` steps are under way or wait.
+    the next sweep may not start: `STEPS` steps are under way, wait or are being sent.
 
     Latency: a step is offered `LATENCY` cycles after its final group.
     Throughput: one group per cycle, without a gap between steps.
@@ -30,6 +30,8 @@ class SpikeQueue(wiring.Component):
     -------
     starts : In(1)
         A sweep starts.
+    sent : In(1)
+        The reader is done with a step. One that has none takes what is offered at once.
     results : In(results_layout)
     full : Out(1)
         No sweep may start.
@@ -38,13 +40,16 @@ class SpikeQueue(wiring.Component):
 
     LATENCY = 2
     DEPTH = 16
-    """Steps; a LUT RAM is 16 or 32 deep, and 32 steps save a clip hardly a cycle more."""
+    """Steps that wait; a LUT RAM is 16 or 32 deep, and 32 steps save a clip hardly a cycle more."""
+    STEPS = DEPTH + 1
+    """Those and one that is being sent."""
 
     def __init__(self, n: int, lanes: int, groups: int, membrane_bits: int) -> None:
         self._n, self._lanes, self._groups = n, lanes, groups
         super().__init__(
             {
                 "starts": In(1),
+                "sent": In(1),
                 "results": In(results_layout(lanes, membrane_bits, groups, spiking=True)),
                 "full": Out(1),
                 "o": Out(stream.Signature(spikes_layout(n))),
@@ -77,13 +82,16 @@ class SpikeQueue(wiring.Component):
         ]
         m.d.sync += [write.addr.eq(write.addr + complete), read.addr.eq(read.addr + taken)]
 
-        # Steps that wait, and steps that were started and not taken. What others wait for is a register.
-        waiting, started = (Signal(range(self.DEPTH + 1), name=name) for name in ("waiting", "started"))
-        for count, more in ((waiting, complete), (started, self.starts)):
-            with m.If(more != taken):
-                m.d.sync += count.eq(Mux(taken, count - 1, count + 1))
+        # Steps that wait, and steps that were started and not sent. What others wait for is a register.
+        waiting, started = Signal(range(self.DEPTH + 1)), Signal(range(self.STEPS + 1))
         with m.If(complete != taken):
-            m.d.sync += self.o.valid.eq(complete | (waiting != 1))
-        with m.If(self.starts != taken):
-            m.d.sync += self.full.eq(self.starts & (started == self.DEPTH - 1))
+            m.d.sync += [
+                waiting.eq(Mux(taken, waiting - 1, waiting + 1)),
+                self.o.valid.eq(complete | (waiting != 1)),
+            ]
+        with m.If(self.starts != self.sent):
+            m.d.sync += [
+                started.eq(Mux(self.sent, started - 1, started + 1)),
+                self.full.eq(self.starts & (started == self.STEPS - 1)),
+            ]
         return m

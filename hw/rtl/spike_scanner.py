@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,12 +21,12 @@ def any_of(chosen: Value, items: Iterable[Value | int]) -> Value:
 class SpikeScanner(wiring.Component):
     """Gives an event for every set bit, lowest neuron first, then the marker of the step.
 
-    The word is cut into blocks. One stage finds the next block that is not empty, the other sends
-    its bits; as such a block holds at least one bit, the next block is always ready in time.
-    A silent neuron or block costs nothing, and the time depends on the number of spikes
-    alone, never on where they are.
+    The word is cut into blocks. The first stage finds the next block that is not empty, the second holds it
+    ready, and the third sends its bits, of which it always knows the next; as such a block holds
+    at least one bit, the next block is ready in time. A silent neuron or block costs nothing, and
+    the time depends on the number of spikes alone, never on where they are.
 
-    Latency: first event (or marker) at `o` two cycles after the transfer at `i`.
+    Latency: first event (or marker) at `o` three cycles after the transfer at `i`.
     Throughput: one event or marker per cycle, without a gap also between steps.
 
     Parameters
@@ -37,11 +37,11 @@ class SpikeScanner(wiring.Component):
     Members
     -------
     i : In stream of `spikes_layout`
-        Taken when the last event of the step before leaves, or any time later.
+        Taken while the last block of the step before is sent, or any time later.
     o : Out stream of `event_layout`
     """
 
-    LATENCY = 2
+    LATENCY = 3
 
     def __init__(self, n: int) -> None:
         self._n = n
@@ -59,39 +59,40 @@ class SpikeScanner(wiring.Component):
         size = 1 << block_bits
         count = -(-self._n // size)
 
-        # First stage: the word, and a flag per block that still has to be sent.
+        # First stage: the word, and a flag per block that still has to be found.
         valid = Signal()
         last = Signal(reset_less=True)
         blocks = [Signal(size, name=f"block_{index}", reset_less=True) for index in range(count)]
         flags = Signal(count)
-        # Second stage: one block, or the marker behind the last one.
+        # Second stage: the next block, or the marker behind the last one.
+        waiting = Signal()
+        following = Signal(size, reset_less=True)
+        following_base = Signal(range(max(2, count)), reset_less=True)
+        following_marker, following_last = Signal(reset_less=True), Signal(reset_less=True)
+        # Third stage: an event or the marker, and what is left of the block, if anything.
         sending = Signal()
-        marker = Signal(reset_less=True)
-        block = Signal(size, reset_less=True)
-        base = Signal(range(max(2, count)), reset_less=True)
-        marker_last = Signal(reset_less=True)
+        payload = Signal(self.o.payload.shape(), reset_less=True)
+        rest = Signal(size, reset_less=True)
+        more = Signal()
 
+        next_block, next_event, ends = Signal(), Signal(), Signal()
         chosen = Signal(count)
-        lowest = Signal(size)
-        rest = Signal(size)
         m.d.comb += [
+            next_block.eq(~sending | (self.o.ready & ~more)),
+            next_event.eq(~sending | self.o.ready),
+            ends.eq((~waiting | next_block) & valid & ~flags.any()),
             chosen.eq(flags & -flags),
-            lowest.eq(block & -block),
-            rest.eq(block & ~lowest),
-        ]
-        proceed = Signal()
-        ends = Signal()
-        m.d.comb += [
-            proceed.eq(~sending | (self.o.ready & (marker | ~rest.any()))),
-            ends.eq(proceed & valid & ~flags.any()),
             self.i.ready.eq(~valid | ends),
         ]
-        with m.If(proceed):
-            m.d.sync += [sending.eq(valid), marker.eq(~flags.any()), marker_last.eq(last)]
-            m.d.sync += [block.eq(any_of(chosen, blocks)), base.eq(any_of(chosen, range(count)))]
-            m.d.sync += flags.eq(flags & ~chosen)
-        with m.Elif(self.o.ready):
-            m.d.sync += block.eq(rest)
+        with m.If(~waiting | next_block):
+            m.d.sync += [
+                waiting.eq(valid),
+                following.eq(any_of(chosen, blocks)),
+                following_base.eq(any_of(chosen, range(count))),
+                following_marker.eq(~flags.any()),
+                following_last.eq(last),
+                flags.eq(flags & ~chosen),
+            ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [valid.eq(1), last.eq(self.i.payload.last)]
             for index in range(count):
@@ -100,12 +101,25 @@ class SpikeScanner(wiring.Component):
         with m.Elif(ends):
             m.d.sync += valid.eq(0)
 
-        low = Signal(range(size))
-        m.d.comb += low.eq(any_of(lowest, range(size)))
+        bits, lowest = Signal(size), Signal(size)
+        low = Signal(range(max(2, size)))
         m.d.comb += [
-            self.o.valid.eq(sending),
-            self.o.payload.marker.eq(marker),
-            self.o.payload.last.eq(marker_last),
-            self.o.payload.address.eq(Cat(low, base)),
+            bits.eq(Mux(next_block, following, rest)),
+            lowest.eq(bits & -bits),
+            low.eq(any_of(lowest, range(size))),
         ]
+        with m.If(next_block):
+            m.d.sync += [
+                sending.eq(waiting),
+                payload.marker.eq(following_marker),
+                payload.last.eq(following_last),
+                payload.address[block_bits:].eq(following_base),
+            ]
+        with m.If(next_event):
+            m.d.sync += [
+                rest.eq(bits & ~lowest),
+                more.eq((bits & ~lowest).any()),
+                payload.address[:block_bits].eq(low),
+            ]
+        m.d.comb += [self.o.valid.eq(sending), self.o.payload.eq(payload)]
         return m

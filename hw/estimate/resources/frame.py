@@ -10,8 +10,9 @@ from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
 from hw.estimate.resources.recurrence import current_bits
+from hw.registers import STAGE_STRIDE
 from hw.rtl.banks import WORD, Part, pieces
-from hw.rtl.control import samples_in_flight
+from hw.rtl.control import NEAR_BITS, samples_in_flight
 from hw.rtl.conv_engine import TABLE_TAPS
 from hw.rtl.neuron_update import NeuronUpdate, fires
 from hw.rtl.stage_counters import CHUNK
@@ -20,8 +21,10 @@ COUNTER = 33
 """Bits of a counter and its carry."""
 FIXED_COUNTERS = 4
 """Samples, dropped beats, stalls at either end."""
-AXI_LITE, REGISTERS, TIMER = 64, 12, 132
-"""Flip-flops of the bus but for unused bits; of handshakes, soft reset, interrupt; of times."""
+AXI_LITE, REGISTERS, TIMER, RESETS = 65, 12, 132, 4
+"""Flip-flops of the bus but for unused bits; of handshakes, soft reset, interrupt; of times; of resets."""
+IDENTITY_BITS = 4
+"""Flip-flops of the word chosen from the first registers, where most bits of the registers are constant."""
 
 LOADER = 170
 """Flip-flops: unused bits of the bus no more; a word and its checksum, a count of words; states."""
@@ -41,7 +44,11 @@ def control(fabric: Fabric, layers: int, slots: int) -> Parts:
     """`Control` but for the counters of the stages: AXI4-Lite, registers, the timer, four counters."""
     parts = Parts()
     depth = 1 << samples_in_flight(layers).bit_length()
-    parts.ff += AXI_LITE + REGISTERS + slots + TIMER + 3 * index_bits(depth) + FIXED_COUNTERS * COUNTER
+    parts.ff += AXI_LITE + REGISTERS + RESETS + slots + TIMER + 3 * index_bits(depth)
+    parts.ff += FIXED_COUNTERS * COUNTER
+    # words that are read are chosen near by first: the counters of the core, and those of the stages
+    stages = -(-(layers + 1) * (STAGE_STRIDE // 4) >> NEAR_BITS)
+    parts.ff += IDENTITY_BITS + WORD * (1 + stages)
     if parts.memory(fabric, 32, depth).block:
         parts.ff += 3 + index_bits(depth)  # a read of what is being written
     parts.add(control_fixed=1, counter_bit=FIXED_COUNTERS * COUNTER)
@@ -75,7 +82,7 @@ def loader(fabric: Fabric, network: Network, config: HardwareConfig) -> Parts:
     piece = index_bits(max(pieces(width) for _, width in regions))
     place = index_bits(len(config.stages)) + index_bits(Part.TABLE + 1)
     parts = Parts()
-    parts.ff += LOADER + place + len(regions).bit_length() + 2 * (row + piece)
+    parts.ff += LOADER + WORD + place + len(regions).bit_length() + 2 * (row + piece)
     parts.parameters(fabric, WORD, HASH_WORDS, reload=True)
     parts.add(loader_fixed=1, loader_region=len(regions))
     return parts

@@ -32,7 +32,7 @@ def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
     steps = params.delay_steps
     for length, count in zip(*np.unique(steps + 1, return_counts=True), strict=True):
         parts.shift_register(fabric, int(length), int(count))
-    parts.ff += int(steps.max()) + 1
+    parts.ff += int(steps.max()) + 1 + config.groups(len(steps))
     parts.add(delays_mask=len(steps), delays_group=config.groups(len(steps)))
     return parts
 
@@ -45,7 +45,7 @@ def conv(fabric: Fabric, spec: LayerSpec, params: StageParams, config: StageConf
     bits = current_bits(spec, params, reload)
     reach = ConvEngine.reach(taps, n, lanes)
     held = taps // 2 + (reach + 1) * lanes
-    parts.ff += held + lanes * bits
+    parts.ff += held + lanes * bits + lanes * (config.groups(n) > 1)
     tables = [min(TABLE_TAPS, taps - low) for low in range(0, taps, TABLE_TAPS)]
     for size in tables:
         if reload:

@@ -33,6 +33,10 @@ def scanner(n: int) -> Parts:
     address = index_bits(n)
     size = 1 << address - address // 2
     count = -(-n // size)
-    parts.ff += n + count + 5 + min(size, n) + index_bits(count) * (count > 1)
+    base = index_bits(count) * (count > 1)
+    held = n + count + 2  # the word, what of it is left, its state
+    following = min(size, n) + base + 3
+    sent = index_bits(min(size, n)) * (n > 1) + base + 4 + min(size, n)
+    parts.ff += held + following + sent
     parts.add(scanner_word=n, scanner_block=size, scanner_fixed=1)
     return parts

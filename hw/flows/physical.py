@@ -1,0 +1,21 @@
+"""What other tools do to the registers of an ECP5 for the sake of the clock, and yosys and nextpnr do not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hw.flows import multiplier_registers, output_registers, register_copies
+
+
+def optimise(netlist: Path, top: str) -> None:
+    """Move flip-flops into block RAMs and multipliers, and copy those that go to many.
+
+    Of the module `top` of a netlist, in place.
+    """
+    design = json.loads(netlist.read_text())
+    module = design["modules"][top]
+    output_registers.absorb(module)
+    multiplier_registers.absorb(module)
+    register_copies.add(module)
+    netlist.write_text(json.dumps(design))
