@@ -70,11 +70,14 @@ async def convolution(dut: Any) -> None:
         # each group is read once, and means nothing otherwise: at the start those in front, and then
         # one a cycle before it comes in
         word = int(rng.integers(1 << n))
-        opening = now and now.group == 0
-        for slot, read in ((now, range(behind + 1) if opening else ()), (following, [behind])):
-            for m in range(n) if slot else ():
-                if m // lanes - (0 if slot is now else slot.group) in read:
-                    word = word & ~(1 << m) | slot.spikes[m] << m
+        read = []
+        if now and now.group == 0:
+            read += [(group, now.spikes) for group in range(behind + 1)]
+        if following:
+            read.append((following.group + behind, following.spikes))
+        for group, known in read:
+            for m in range(group * lanes, min(n, (group + 1) * lanes)):
+                word = word & ~(1 << m) | known[m] << m
         dut.fetched.value, dut.nearing.value = given(now), given(following)
         dut.delayed.value = word
         await bench.edge

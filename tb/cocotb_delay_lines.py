@@ -66,7 +66,9 @@ async def delays(dut: Any) -> None:
             # the next sweep reads a group after it is written
             for group in range(groups):
                 # a group is announced in one cycle, perhaps together with the spikes of another one
-                dut.finishing.value = tag.const({"valid": 1, "group": group, "final": group == final}).as_bits()
+                dut.finishing.value = tag.const(
+                    {"valid": 1, "group": group, "final": group == final}
+                ).as_bits()
                 await bench.edge
                 idle()
                 spikes = np.append(history[t], np.zeros(lanes, bool))[group * lanes : (group + 1) * lanes]

@@ -35,12 +35,12 @@ def test_a_sample_without_events_by_hand() -> None:
     """One marker through two stages of one neuron, G = 1, A = 4.
 
     s_axis 0 | array takes it 1, its group offered 1+4+1 = 6: S = 6 | spikes to the encoder 6+1+7 = 14 |
-    marker enters the buffer 16 | readout takes it 17, S = 22 | score 34, class 35.
+    marker enters the buffer 17 | readout takes it 18, S = 23 | score 35, class 36.
     """
     nothing = apart(np.array([0]), np.array([0]))
     timing = run_timing(ONE, NARROW, nothing, [1])
-    assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 34, 35)
-    assert timing.run_cycles == cycles_of(ONE, NARROW, nothing) == 36
+    assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 35, 36)
+    assert timing.run_cycles == cycles_of(ONE, NARROW, nothing) == 37
 
 
 @pytest.mark.parametrize(("update_lanes", "distance"), [(16, 16), (32, 8), (64, 5), (256, 5)])

@@ -13,6 +13,7 @@ from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.estimate.explore import Floats, Points, Sweeps
 from hw.estimate.latency import Counts
+from hw.estimate.resources.prices import prices_of
 from hw.parts import Part
 
 PICKS = ("small", "balanced", "fast")
@@ -31,7 +32,7 @@ class System:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a core must keep to.
+    """What a core must keep to, also where it is as much larger than estimated as the worst core was.
 
     part : it must fit, and its area is the largest share that it takes of any kind of cell
     clock_mhz : at which cycles are time
@@ -51,9 +52,11 @@ class Limits:
 
     def kept(self, points: Points) -> NDArray[np.bool_]:
         """Which cores keep to the limits."""
-        kept = self.share(points.cells) <= 1
+        errors = prices_of(self.part.target).error
+        cells = {kind: amount * (1 + errors[kind][1] / 100) for kind, amount in points.cells.items()}
+        kept = self.share(cells) <= 1
         if self.max_lut is not None:
-            kept &= points.cells["lut" if "lut" in points.cells else "comb"] <= self.max_lut
+            kept &= cells["lut" if "lut" in cells else "comb"] <= self.max_lut
         if self.max_us is not None:
             kept &= points.cycles <= self.max_us * self.clock_mhz
         return kept

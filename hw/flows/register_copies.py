@@ -1,7 +1,7 @@
 """Copies of flip-flops that go to many, so that each wire is short.
 
-Neither yosys nor nextpnr copies a register, and yosys makes one of two that a designer wrote. One that goes to
-hundreds of cells goes to a whole device:
+Neither yosys nor nextpnr copies a register, and yosys makes one of two that a designer wrote. One that goes
+to hundreds of cells goes to a whole device:
 
     flip-flop -> 100 readers   becomes   flip-flop -> 32,  copy -> 32,  copy -> 32,  copy -> 4
 

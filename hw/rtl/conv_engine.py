@@ -23,9 +23,9 @@ class ConvEngine(wiring.Component):
     Spikes are bits, so the sum of K taps is a table with 2**K entries: a LUT per result bit and no
     multiplier. A kernel of more than 6 taps is cut into tables whose results are added.
     The window holds the group in front, the (K-1)/2 neurons before it and `reach` groups behind it; with
-    each fetch it slides by a group, and one more group comes in, which was chosen a cycle before. So every tap
-    is read once, `reach` groups and that cycle ahead of the sweep, at a time when neither the
-    sweep before writes it any more nor this one.
+    each fetch it slides by a group, and one more group comes in, which was chosen a cycle before. So every
+    tap is read once, `ahead` cycles before the sweep is there, at a time when neither the sweep before
+    writes it any more nor this one.
 
     Latency: `current` is that of the group that is `fetched` two cycles earlier.
     Throughput: one group per cycle.

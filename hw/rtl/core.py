@@ -17,7 +17,6 @@ from hw.rtl.hidden_layer import HiddenLayer
 from hw.rtl.input_decoder import InputDecoder
 from hw.rtl.readout import Readout
 
-
 RESET_LATENCY = 2
 """Registers on the way of a reset."""
 
@@ -36,8 +35,8 @@ class Core(wiring.Component):
     -------
     aclk : In(1)
     aresetn : In(1)
-        Synchronous, active low; it acts `RESET_LATENCY` cycles later. On the streams, no transfer happens from
-        when it is low until it has acted.
+        Synchronous, active low; it acts `RESET_LATENCY` cycles later. No beat is transferred while it is low,
+        nor until it has acted.
     s_axis_tdata : In(32), or In(64) where the first stage takes two events per cycle
         [15:0] address, [23:16] count, [31] end of step; [30:24] are ignored. Of 64 bits, two such words.
     s_axis_tkeep : In(8), only with 64 bits

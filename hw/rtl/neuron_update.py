@@ -93,8 +93,8 @@ class NeuronUpdate(wiring.Component):
     def distance(cls, spec: IntegratorSpec, config: StageConfig) -> int:
         """Least number of cycles between the starts of two sweeps, G or more.
 
-        A membrane is read in the cycle after it is written, at the earliest; and a convolution reads
-        spikes `ConvEngine.ahead` cycles before a membrane. What a dense recurrence adds depends on its events.
+        A membrane is read in the cycle after it is written, at the earliest; and a convolution reads spikes
+        `ConvEngine.ahead` cycles before membranes. What a dense recurrence adds depends on its events.
         """
         groups = config.groups(spec.n_out)
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
