@@ -119,7 +119,7 @@ class Core(wiring.Component):
             self.m_axis_tdata.eq(readout.o.payload.data),
             self.m_axis_tlast.eq(readout.o.payload.last),
             self.m_axis_tvalid.eq(readout.o.valid & ~resets),
-            readout.o.ready.eq(self.m_axis_tready & ~resets),
+            readout.o.ready.eq(self.m_axis_tready),
         ]
         built["readout"] = readout
 
