@@ -79,8 +79,8 @@ PRESETS = {
 """Widths of every stage, clipped to its neurons and inputs.
 
 ``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs. ``fast``
-takes one word for two events; its sweep of 256 neurons, six groups, is as long as a kernel of five taps has
-to wait for the sweep before, so that more lanes would gain nothing. It would need more multipliers than
+takes one word for two events; its sweep of 256 neurons, six groups, is shorter than a kernel of five taps
+has to wait for the sweep before, so that more lanes would gain nothing. It would need more multipliers than
 most devices have.
 """
 DEFAULT_PRESET = "balanced"
