@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import cocotb
@@ -14,7 +15,7 @@ from fxp_model.network import StageParams, fire, leak
 from fxp_model.spec import LayerSpec, RecurrenceKind, RecurrenceSpec, ResetMode
 from hw.config import StageConfig
 from hw.rtl.conv_engine import ConvEngine
-from hw.rtl.events import group_layout, results_layout, tag_layout
+from hw.rtl.events import SUMS_AFTER, group_layout, results_layout, tag_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from tb.block_bench import BlockBench, codes, layer_spec, pack_lanes, signed_lanes
 from tb.drivers import BlockStream, drive, random_gaps
@@ -118,16 +119,18 @@ async def updates(dut: Any) -> None:
             count += 1
 
     async def feed() -> None:
-        """i_syn stands at the input two cycles after its group is taken, garbage otherwise."""
-        taken, pending = 0, None
+        """i_syn stands at the input `SUMS_AFTER` cycles after its group is taken, garbage otherwise."""
+        taken = 0
+        coming: deque[int | None] = deque([None] * (SUMS_AFTER - 1))
         while True:
             await bench.edge
             garbage = int(rng.integers(1 << min(lanes * spec.accumulator_bits, 62)))
-            dut.sums.value = garbage if pending is None else pending
-            pending = None
+            current = coming.popleft()
+            dut.sums.value = garbage if current is None else current
+            coming.append(None)
             if source.valid.value and source.ready.value:
                 t, group = divmod(taken, groups)
-                pending = pack_lanes(i_syn[t, group * lanes : (group + 1) * lanes], spec.accumulator_bits)
+                coming[-1] = pack_lanes(i_syn[t, group * lanes : (group + 1) * lanes], spec.accumulator_bits)
                 taken += 1
 
     async def recur() -> None:

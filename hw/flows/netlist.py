@@ -10,10 +10,13 @@ Module = dict[str, Any]
 Net = int | str
 """Its number, or the constant ``"0"``, ``"1"``, ``"x"`` or ``"z"``."""
 
+Reader = tuple[str, str]
+"""A cell and the pin by which it reads; of an output of the module, ``""`` and its name."""
 
-def readers_of(module: Module) -> dict[Net, list[tuple[str, str]]]:
-    """Cell and pin of every reader of every net; of an output of the module, ``""`` and its name."""
-    readers: dict[Net, list[tuple[str, str]]] = {}
+
+def readers_of(module: Module) -> dict[Net, list[Reader]]:
+    """Who reads each net."""
+    readers: dict[Net, list[Reader]] = {}
     for name, cell in module["cells"].items():
         for pin, bits in cell["connections"].items():
             if cell["port_directions"][pin] == "input":

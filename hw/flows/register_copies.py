@@ -5,22 +5,28 @@ to hundreds of cells goes to a whole device:
 
     flip-flop -> 100 readers   becomes   flip-flop -> 32,  copy -> 32,  copy -> 32,  copy -> 4
 
-Readers that stay together are those whose names are neighbours, as such cells are neighbours in the design.
+Readers that stay together are those of one row of cells, such as the bits of a RAM, which differ in the last
+number of their name alone; then those whose names are neighbours. Such cells are neighbours in the design.
 Every reader sees the same value in every cycle as before, from the first on.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from copy import deepcopy
+from itertools import groupby, pairwise
 
-from hw.flows.netlist import Module, readers_of
+from hw.flows.netlist import Module, Reader, readers_of
 
 MOST_READERS = 32
+"""What a flip-flop goes to, in cells of the fabric."""
+CELLS = {"DP16KD": 4, "MULT18X18D": 4}
+"""For how many of them a larger cell counts: few block RAMs or multipliers stand close together."""
 
 
 def add(module: Module) -> int:
-    """Copy each TRELLIS_FF of a flat `module` that has more than `MOST_READERS`, in place, and count copies.
+    """Copy each TRELLIS_FF of a flat `module` that goes to more than `MOST_READERS`, in place; count copies.
 
     What leaves the module is of the flip-flop itself.
     """
@@ -31,12 +37,11 @@ def add(module: Module) -> int:
         if cell["type"] != "TRELLIS_FF":
             continue
         (net,) = cell["connections"]["Q"]
-        own = sorted(readers.get(net, []), key=_by_name)
-        for number, low in enumerate(range(MOST_READERS, len(own), MOST_READERS), 1):
+        for number, chunk in enumerate(_chunks(module, readers.get(net, []))[1:], 1):
             twin = deepcopy(cell)
             twin["connections"]["Q"] = [free]
             copies[f"{name}_copy_{number}"] = twin
-            for reader, pin in own[low : low + MOST_READERS]:
+            for reader, pin in chunk:
                 bits = cells[reader]["connections"][pin]
                 bits[:] = [free if bit == net else bit for bit in bits]
             free += 1
@@ -44,7 +49,37 @@ def add(module: Module) -> int:
     return len(copies)
 
 
-def _by_name(reader: tuple[str, str]) -> list[tuple[int, str]]:
-    """Sort key: digits as numbers; the module's own outputs, whose cell is ``""``, come first."""
-    parts = re.split(r"(\d+)", reader[0])
-    return [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)]
+def size(module: Module, readers: Iterable[Reader]) -> int:
+    """`readers` of a net, in cells of the fabric."""
+    kinds = (module["cells"][name]["type"] if name else "" for name, _ in readers)
+    return sum(CELLS.get(kind, 1) for kind in kinds)
+
+
+def _chunks(module: Module, readers: list[Reader]) -> list[list[Reader]]:
+    """`readers` in chunks of size `MOST_READERS` at most, outputs of the module in the first."""
+    if size(module, readers) <= MOST_READERS:
+        return [readers]
+    chunks: list[list[Reader]] = [[]]
+    for _, row in groupby(sorted(readers, key=_by_name), key=_row):
+        own = list(row)
+        if size(module, chunks[-1] + own) <= MOST_READERS:
+            chunks[-1] += own
+            continue
+        parts = -(-size(module, own) // MOST_READERS)
+        cuts = [len(own) * part // parts for part in range(parts + 1)]
+        chunks += [own[low:high] for low, high in pairwise(cuts)]
+    return chunks if chunks[0] else chunks[1:]
+
+
+def _row(reader: Reader) -> str:
+    """Name without the numbers at its end: ``ram.3.0`` is of ``ram``, and ``sum_1_Q_7`` of ``sum_1_Q``."""
+    return re.sub(r"(_\d+|(\.\d+)+)$", "", reader[0])
+
+
+def _by_name(reader: Reader) -> tuple[bool, list[int | str], list[int | str]]:
+    """Sort key: outputs of the module first; then by row, and by cell, with digits as numbers."""
+    row, cell = (
+        [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+        for name in (_row(reader), reader[0])
+    )
+    return reader[0] != "", row, cell

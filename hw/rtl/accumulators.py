@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
@@ -28,6 +29,9 @@ def word_layout(words: int) -> data.StructLayout:
 
 QUEUE_WORDS = 16
 """Words of the LUT RAM that the queue is, or more where two steps have more; a LUT RAM is 16 or 32 deep."""
+
+NEAR = 4
+"""Columns among which one is chosen in a cycle. All of them lie across a whole device."""
 
 
 def banks(words: int) -> int:
@@ -174,6 +178,16 @@ class Accumulators(wiring.Component):
         zero = delayed(m, read.data[0], SUMS_AFTER)
         return _Queue(back, next_back, front, group, transfer, final, zero)
 
+    def _choose(self, m: Module, columns: Sequence[Value], column: Value, zero: Value) -> None:
+        """`sums` of the `column` asked for: address | all columns | one of each `NEAR` | one of those."""
+        choice = delayed(m, column, SUMS_AFTER - 1)
+        near_bits = (NEAR - 1).bit_length()
+        near = [
+            delayed(m, selected(columns[low : low + NEAR], choice[:near_bits]), 1)
+            for low in range(0, len(columns), NEAR)
+        ]
+        m.d.comb += self.sums.eq(Mux(zero, 0, selected(near, delayed(m, choice[near_bits:], 1))))
+
 
 class RegisterAccumulators(Accumulators):
     """One adder and one register per neuron, for events of one word; `close` copies all sums into the queue.
@@ -200,25 +214,22 @@ class RegisterAccumulators(Accumulators):
             with m.If(now.add):
                 m.d.sync += total.eq(Mux(empty, 0, total) + term)
 
-        # Address | all columns, choice | sums.
-        front, group = delayed(m, queue.front, 1), delayed(m, queue.group, 1)
+        address = delayed(m, queue.front, 1)
         drained = []
         for number in range(config.groups(self._n)):
             own = sums[number * config.update_lanes : (number + 1) * config.update_lanes]
             ram = memory.Memory(shape=unsigned(len(own) * bits), depth=QUEUE_WORDS, init=[])
             m.submodules[f"column_{number}"] = ram
             write = ram.write_port()
-            read = ram.read_port(domain="comb")
+            read = ram.read_port()
             m.d.comb += [
                 write.en.eq(now.close),
                 write.addr.eq(queue.back),
                 write.data.eq(Cat(own)),
-                read.addr.eq(front),
+                read.addr.eq(address),
             ]
             drained.append(read.data)
-        chosen = Signal(self.sums.shape(), reset_less=True)
-        m.d.sync += chosen.eq(selected(drained, group))
-        m.d.comb += self.sums.eq(Mux(queue.zero, 0, chosen))
+        self._choose(m, drained, queue.group, queue.zero)
         return m
 
 
@@ -247,7 +258,7 @@ class RamAccumulators(Accumulators):
         ]
         queue = self._queue(m, now, soon, empty)
 
-        # Drained is column by column, then word by word. Address | all columns | choice.
+        # Drained is column by column, then word by word.
         word = Signal(index)
         column = Signal(index_shape(columns))
         row_done = column == columns - 1
@@ -257,7 +268,6 @@ class RamAccumulators(Accumulators):
                 word.eq(Mux(queue.final, 0, word + row_done)),
             ]
         place = delayed(m, Cat(word, queue.front), 1)
-        choice = delayed(m, column, SUMS_AFTER)
 
         drained = []
         for number in range(columns):
@@ -280,5 +290,5 @@ class RamAccumulators(Accumulators):
                 drain.addr.eq(place),
             ]
             drained.append(drain.data)
-        m.d.comb += self.sums.eq(Mux(queue.zero, 0, selected(drained, choice)))
+        self._choose(m, drained, column, queue.zero)
         return m

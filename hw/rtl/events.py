@@ -34,7 +34,7 @@ def events_of(link: stream.Interface) -> Value:
     return Cat(event, event & link.payload.pair) if pairs else event
 
 
-SUMS_AFTER = 2
+SUMS_AFTER = 3
 """Cycles from the transfer of a group of neurons until its sums arrive, on wires beside the stream."""
 
 

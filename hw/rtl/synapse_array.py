@@ -90,8 +90,8 @@ class SynapseArray(wiring.Component):
 
     @staticmethod
     def latency(spec: IntegratorSpec, config: StageConfig) -> int:
-        """Cycles from a transfer at `i` to its addition: address, memory, two registers, product, pair."""
-        return 4 + (spec.input_bits > 1) + (config.events_per_cycle - 1)
+        """Cycles from a transfer at `i` to its addition: two of address, memory, two more, product, pair."""
+        return 5 + (spec.input_bits > 1) + (config.events_per_cycle - 1)
 
     @staticmethod
     def steps(spec: IntegratorSpec, config: StageConfig) -> int:
@@ -153,7 +153,7 @@ class SynapseArray(wiring.Component):
             stages.append(stage)
 
         item = self.i.payload
-        enable = stages[1].add
+        enable = stages[2].add
         terms = self._terms(m, "first", ports[0], enable, item.address + offset, self._count(item))
         if config.events_per_cycle == 2:
             # without a second event, the weights of input 0 are read and count nothing
@@ -191,25 +191,24 @@ class SynapseArray(wiring.Component):
     ) -> list[Value]:
         """Weight times count of one slot, a term per lane: address, memory, two registers, product.
 
-        The first register behind the memory is one that block RAMs have, the second takes in what joins them.
+        The address passes two registers, as it goes to RAMs across a device. The first one behind the memory
+        is one that block RAMs have, the second takes in what joins them.
 
-        `address` and `count` are those of a transfer, `enable` comes in the cycle after it.
+        `address` and `count` are those of a transfer, `enable` comes two cycles after it.
         """
         spec, config = self._spec, self._config
-        registered = Signal(
-            index_shape(spec.n_in * config.words(spec.n_out)), reset_less=True, name=f"{slot}_address"
-        )
+        address = delayed(m, address[: index_shape(spec.n_in * config.words(spec.n_out)).width], 2)
         read, word = (
             Signal(config.lanes * spec.weight.width, reset_less=True, name=f"{slot}_{name}")
             for name in ("read", "word")
         )
-        m.d.sync += [registered.eq(address), read.eq(port.data), word.eq(read)]
+        m.d.sync += [read.eq(port.data), word.eq(read)]
         bank = [] if self._reloaded is None else [self.reload.bank]
-        m.d.comb += [port.addr.eq(Cat(registered, *bank)), port.en.eq(enable)]
+        m.d.comb += [port.addr.eq(Cat(address, *bank)), port.en.eq(enable)]
         terms = lanes_of(word, spec.weight.width)
         if spec.input_bits == 1 and slot == "first":
             return terms
-        count = delayed(m, count, 4)
+        count = delayed(m, count, 5)
         if spec.input_bits == 1:
             return [Mux(count, term, 0) for term in terms]
         products = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
-from hw.rtl.accumulators import QUEUE_WORDS, banks
+from hw.rtl.accumulators import NEAR, QUEUE_WORDS, banks
 from hw.rtl.events import SUMS_AFTER
 from hw.rtl.synapse_array import SynapseArray
 
@@ -30,7 +30,7 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
 
     address = index_bits(rows)
     control = 3 + (1 + index_bits(words) if words > 1 else 0)
-    parts.ff += 1 + SynapseArray.steps(spec, config).bit_length() + events * address
+    parts.ff += 1 + SynapseArray.steps(spec, config).bit_length() + 2 * events * address
     parts.ff += (SynapseArray.latency(spec, config) - 2) * control
     if words > 1:
         low_zeros = (spec.n_in & -spec.n_in).bit_length() - 1
@@ -45,10 +45,10 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
     parts.ff += 0 if inside else 2 * events * lanes * weight
     if spec.input_bits > 1:
         bits, digits = product_bits(spec), -(-spec.input_bits // 2)
-        parts.shift_register(fabric, 2 if inside else 4, spec.input_bits)
+        parts.shift_register(fabric, 3 if inside else 5, spec.input_bits)
         if events == 2:  # the first stage of the other has a reset
             parts.ff += spec.input_bits
-            parts.shift_register(fabric, 1 if inside else 3, spec.input_bits)
+            parts.shift_register(fabric, 2 if inside else 4, spec.input_bits)
         parts.ff += 0 if inside else events * lanes * bits
         if dsp:
             parts.dsp += events * lanes
@@ -60,7 +60,7 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
                 synapses_times=events * lanes * (weight + 2 + (digits - 1) * bits),
             )
     elif events == 2:
-        parts.shift_register(fabric, 4)
+        parts.shift_register(fabric, 5)
         parts.add(synapses_gate=lanes * weight)
     if events == 2 and not inside:
         parts.ff += lanes * (product_bits(spec) + 1)
@@ -76,21 +76,29 @@ def accumulators(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, bits
     inside = multiplies(fabric, spec, config) and fabric.wide_multipliers and config.events_per_cycle == 1
     now = 3 + (1 + word if words > 1 else 0)
     ring = index_bits(depth)
-    parts.ff += 2 * now + 1 + 3 * ring + index_bits(groups) + depth.bit_length() + 1 + 2
+    parts.ff += 2 * now + 1 + 3 * ring + index_bits(groups) + depth.bit_length() + 1
     parts.memory(fabric, 2, depth, style="distributed")
     parts.add(accumulators_fixed=1, accumulators_add=0 if inside else lanes * bits)
     if words == 1:
-        parts.ff += (0 if inside else n * bits) + ring + index_bits(groups) + update * bits
+        parts.ff += (0 if inside else n * bits) + ring
         for first in range(0, n, update):
             parts.memory(fabric, min(update, n - first) * bits, QUEUE_WORDS)
-        parts.add(accumulators_select=update * bits * groups, accumulators_gate=n * bits)
+        parts.add(accumulators_gate=n * bits)
+        _choose(parts, fabric, groups, n * bits, update * bits)
         return parts
     columns = lanes // update
-    # counters of what is asked for, the address in the RAM, the choice of a column
-    parts.ff += (
-        1 + word + index_bits(columns) + word + ring + SUMS_AFTER * index_bits(columns) + 2 * lanes * bits
-    )
+    # counters of what is asked for, the address in the RAM, what is read to be added to
+    parts.ff += 1 + word + index_bits(columns) + word + ring + lanes * bits
     for _ in range(columns):
         parts.memory(fabric, update * bits, depth << word, reads=2)
-    parts.add(accumulators_select=update * bits * columns)
+    _choose(parts, fabric, columns, lanes * bits, update * bits)
     return parts
+
+
+def _choose(parts: Parts, fabric: Fabric, columns: int, bits: int, width: int) -> None:
+    """One of `columns`, of `bits` in all: registers behind each, and behind each choice among `NEAR`."""
+    chosen = -(-columns // NEAR)
+    low = min(index_bits(columns), index_bits(NEAR))
+    parts.ff += bits + chosen * width + (SUMS_AFTER - 1) * low
+    parts.shift_register(fabric, SUMS_AFTER, index_bits(columns) - low + 1)
+    parts.add(accumulators_select=width * (columns + chosen))
