@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import cocotb
@@ -15,6 +15,7 @@ from cocotb.triggers import RisingEdge
 from fxp_model.fixed import QFormat
 from fxp_model.spec import LayerSpec
 from hw.emit import write_verilog
+from hw.rtl.events import block_size
 from tb.drivers import BlockStream, accept, drive, random_gaps
 from tb.monitors import watch_stream
 from tb.runner import Design, load_plan
@@ -54,6 +55,19 @@ def signed_lanes(word: int, width: int, lanes: int) -> list[int]:
     """Two's complement lanes of `word`, lowest first."""
     sign = 1 << (width - 1)
     return [((word >> lane * width & ((1 << width) - 1)) ^ sign) - sign for lane in range(lanes)]
+
+
+def filled(spikes: Iterable[int], n: int, events: int) -> int:
+    """`hw.rtl.events.filled_blocks` of the neurons of `n` that spike."""
+    blocks, word = 0, 0
+    for part in range(events):
+        own = len(range(part, n, events))
+        size = block_size(own)
+        for address in spikes:
+            if address % events == part:
+                word |= 1 << blocks + address // events // size
+        blocks += -(-own // size)
+    return word
 
 
 def pack_lanes(values: Any, width: int) -> int:

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout
-from tb.block_bench import BlockBench
+from tb.block_bench import BlockBench, filled
 
 CASES: dict[str, dict[str, Any]] = {
     "one": {"n": 1, "events": 1},
@@ -32,12 +32,15 @@ async def spikes_to_events(dut: Any) -> None:
     n, events, rng = bench.case["n"], bench.case["events"], bench.rng
     layout = event_layout(n, 1, events)
 
+    def spikes_of(word: int) -> list[int]:
+        return [address for address in range(n) if word >> address & 1]
+
     def predict(raw: int) -> None:
-        spikes = [address for address in range(n) if raw >> address & 1]
+        spikes = spikes_of(raw)
         lists = [[a for a in spikes if a % events == part] for part in range(events)]
         for together in zip_longest(*lists):
             bench.expect(("events", *(address for address in together if address is not None)))
-        bench.expect(("marker", raw >> n))
+        bench.expect(("marker", raw >> n & 1))
 
     def interpret(raw: int) -> tuple[Any, ...]:
         item = layout.from_bits(raw)
@@ -49,5 +52,6 @@ async def spikes_to_events(dut: Any) -> None:
     words = [0, (1 << n) - 1, 1, 1 << n - 1, 0, 0]
     for density in (0.02, 0.1, 0.5):
         words += [sum(int(bit) << k for k, bit in enumerate(rng.random(n) < density)) for _ in range(20)]
-    await bench.stream([word | int(rng.integers(2)) << n for word in words], predict, interpret)
+    steps = [word | int(rng.integers(2)) << n | filled(spikes_of(word), n, events) << n + 1 for word in words]
+    await bench.stream(steps, predict, interpret)
     await bench.finish()

@@ -13,27 +13,27 @@ from hw.config import StageConfig
 from hw.rtl.events import results_layout, spikes_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.spike_queue import SpikeQueue
-from tb.block_bench import BlockBench, pack_lanes
+from tb.block_bench import BlockBench, filled, pack_lanes
 
 MEMBRANE_BITS = 5
 CASES: dict[str, dict[str, Any]] = {
-    "one": {"n": 1, "lanes": 1},
-    "one_group": {"n": 7, "lanes": 7},
-    "padded": {"n": 10, "lanes": 4},
-    "full": {"n": 256, "lanes": 16},
+    "one": {"n": 1, "lanes": 1, "events": 1},
+    "one_group": {"n": 7, "lanes": 7, "events": 2},
+    "padded": {"n": 10, "lanes": 4, "events": 2},
+    "full": {"n": 256, "lanes": 16, "events": 1},
 }
 
 
-def component(n: int, lanes: int) -> wiring.Component:
-    return SpikeQueue(n, lanes, StageConfig(n, lanes).groups(n), MEMBRANE_BITS)
+def component(n: int, lanes: int, events: int) -> wiring.Component:
+    return SpikeQueue(n, lanes, StageConfig(n, lanes).groups(n), MEMBRANE_BITS, events)
 
 
 @cocotb.test()
 async def holds_steps(dut: Any) -> None:
     bench = BlockBench(dut)
-    rng, n, lanes = bench.rng, bench.case["n"], bench.case["lanes"]
+    rng, n, lanes, events = bench.rng, bench.case["n"], bench.case["lanes"], bench.case["events"]
     groups = StageConfig(n, lanes).groups(n)
-    inputs, outputs = results_layout(lanes, MEMBRANE_BITS, groups, spiking=True), spikes_layout(n)
+    inputs, outputs = results_layout(lanes, MEMBRANE_BITS, groups, spiking=True), spikes_layout(n, events)
     steps = 150
     # lanes beyond the last neuron hold anything
     spikes = rng.random((steps, groups * lanes)) < rng.choice([0.05, 0.5, 0.95], (steps, 1))
@@ -61,12 +61,13 @@ async def holds_steps(dut: Any) -> None:
             await bench.edge
             offered = None
             if taken < written and cycle >= max(final_in[taken] + SpikeQueue.LATENCY, free):
-                offered = (np.flatnonzero(spikes[taken, :n]).tolist(), int(last[taken]))
+                addresses = np.flatnonzero(spikes[taken, :n]).tolist()
+                offered = (addresses, int(last[taken]), filled(addresses, n, events))
             bench.expect((cycle, begun - sent == SpikeQueue.STEPS, offered))
             seen = None
             if dut.o__valid.value:
                 item = outputs.from_bits(int(dut.o__payload.value))
-                seen = ([k for k in range(n) if item.spikes >> k & 1], item.last)
+                seen = ([k for k in range(n) if item.spikes >> k & 1], item.last, item.blocks)
             bench.see((cycle, bool(dut.full.value), seen))
             begun += int(dut.starts.value)
             sent += int(dut.sent.value)

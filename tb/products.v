@@ -1,28 +1,30 @@
-// Products between registers: those that the registers of a MULT18X18D can be, and those that they cannot
+// Products behind registers: those that the registers of a MULT18X18D can be, and those that they cannot
 // (tb/test_gate_level.py).
 module products (
     input aclk, en, rst, input [7:0] a, b, input [3:0] count,
-    output reg [15:0] signs, scaled, read_twice, also, chained, enabled, cleared, falling, combinational,
-    output [15:0] bare);
-  reg signed [7:0] a0, a1, a2, a3, a4, a5, a6, a7, a8, b0;
-  reg signed [4:0] c0;
-  reg signed [15:0] chain;
+    output reg [15:0] signs, scaled, once, enabled, cleared, falling, mixed,
+    output [15:0] bare, output [7:0] seen);
+  reg signed [7:0] a0, a1, a2, a3, a4, a5, a6, b0;
+  reg signed [7:0] d0, d1, d3, d4, d5, d6, e0;
+  reg signed [4:0] c0, c1, n0;
   always @(posedge aclk) begin
-    a0 <= a & b; a1 <= a | b; a2 <= a ^ 2; a3 <= a ^ 3; a4 <= a ^ 4; a5 <= a ^ 5; a6 <= a ^ 6; a7 <= a ^ 7; a8 <= a ^ 8;
-    b0 <= b;
-    c0 <= count;
-    // these; an operand that several read stays for the others
-    signs <= a0 * b0;
-    scaled <= a1 * c0;
-    // not these: another reader, the second of two products, an enable, a reset, another edge, an operand without
-    read_twice <= a2 * c0;
-    chain <= a3 * b0;
-    chained <= chain[11:4] * c0;
-    if (en) enabled <= a4 * c0;
-    if (rst) cleared <= 0; else cleared <= a5 * c0;
-    combinational <= $signed(a) * a6;
+    a0 <= a & b; a1 <= a | b; a2 <= a ^ 2; a3 <= a ^ 3; a4 <= a ^ 4; a6 <= ~a & b;
+    d0 <= a0; d1 <= a1; d6 <= a6;
+    b0 <= b; e0 <= b0;
+    c0 <= count; c1 <= c0;
+    // these, whether or not a register is behind them; what others read as well stays for them
+    signs <= d0 * e0;
+    scaled <= d1 * c1;
+    // not these: one register, an enable, a reset, another edge, an operand without
+    once <= a2 * c1;
+    if (en) d3 <= a3;
+    enabled <= d3 * c1;
+    if (rst) d4 <= 0; else d4 <= a4;
+    cleared <= d4 * c1;
+    falling <= d5 * n0;
+    mixed <= $signed(a) * e0;
   end
-  always @(negedge aclk) falling <= a7 * c0;
-  assign bare = a8 * b0;
-  always @* also = a2 * c0;
+  always @(negedge aclk) begin a5 <= a ^ 5; d5 <= a5; n0 <= c0; end
+  assign bare = d6 * e0;
+  assign seen = d0;
 endmodule

@@ -43,7 +43,7 @@ class EventEncoder(wiring.Component):
         self._n, self._events = n, events
         super().__init__(
             {
-                "i": In(stream.Signature(spikes_layout(n))),
+                "i": In(stream.Signature(spikes_layout(n, events))),
                 "o": Out(stream.Signature(event_layout(n, 1, events))),
                 "sent": Out(1),
             }
@@ -66,6 +66,8 @@ class EventEncoder(wiring.Component):
         """Scan even and odd neurons side by side; the two meet at the marker."""
         m.submodules.even = even = SpikeScanner(-(-self._n // 2))
         m.submodules.odd = odd = SpikeScanner(self._n // 2)
+        blocks = Cat(even.i.payload.blocks, odd.i.payload.blocks)
+        m.d.comb += blocks.eq(self.i.payload.blocks)
         for scanner, parity, other in ((even, 0, odd), (odd, 1, even)):
             m.d.comb += [
                 scanner.i.payload.spikes.eq(self.i.payload.spikes[parity::2]),

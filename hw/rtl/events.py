@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Shape, Value, unsigned
+from amaranth.hdl import Cat, Shape, Signal, Value, unsigned
 from amaranth.lib import data, stream
 
 
@@ -46,9 +46,32 @@ def group_layout() -> data.StructLayout:
     return data.StructLayout({"last": unsigned(1)})
 
 
-def spikes_layout(n: int) -> data.StructLayout:
-    """Payload of a stream of whole time steps: `spikes`, a bit per neuron, and `last` of the sample."""
-    return data.StructLayout({"spikes": unsigned(n), "last": unsigned(1)})
+def block_size(n: int) -> int:
+    """Of `n` neurons, how many are a block that is looked for as a whole."""
+    bits = index_shape(n).width
+    return 1 << (bits - bits // 2)
+
+
+def filled_blocks(spikes: Value, events: int) -> Value:
+    """A bit for each block that has a spike; of two `events` per cycle, of even neurons, then of odd."""
+    parts = [spikes[part::events] for part in range(events)]
+    sizes = [block_size(len(part)) for part in parts]
+    return Cat(
+        part[low : low + size].any()
+        for part, size in zip(parts, sizes, strict=True)
+        for low in range(0, len(part), size)
+    )
+
+
+def spikes_layout(n: int, events: int = 1) -> data.StructLayout:
+    """Payload of a stream of whole time steps.
+
+    ``spikes``  a bit per neuron
+    ``last``    of the sample
+    ``blocks``  `filled_blocks` of the spikes
+    """
+    blocks = len(filled_blocks(Signal(n), events))
+    return data.StructLayout({"spikes": unsigned(n), "last": unsigned(1), "blocks": unsigned(blocks)})
 
 
 def tag_layout(groups: int) -> data.StructLayout:

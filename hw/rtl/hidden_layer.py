@@ -76,7 +76,9 @@ class HiddenLayer(wiring.Component):
         reloaded = Part.WEIGHT if self._reload else None
         m.submodules.synapses = synapses = SynapseArray(spec, params, config, reloaded)
         m.submodules.update = update = NeuronUpdate(spec, params, config, self._reload)
-        m.submodules.spike_queue = spikes = SpikeQueue(n, lanes, config.groups(n), spec.membrane.width)
+        m.submodules.spike_queue = spikes = SpikeQueue(
+            n, lanes, config.groups(n), spec.membrane.width, self._out_events
+        )
         m.submodules.encoder = encoder = EventEncoder(n, self._out_events)
         wiring.connect(m, wiring.flipped(self.i), synapses.i)
         wiring.connect(m, synapses.o, update.i)

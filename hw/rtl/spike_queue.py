@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.events import results_layout, spikes_layout
+from hw.rtl.events import filled_blocks, results_layout, spikes_layout
 
 
 class SpikeQueue(wiring.Component):
@@ -25,6 +25,8 @@ class SpikeQueue(wiring.Component):
         Neurons.
     lanes, groups, membrane_bits : int
         Shape of the results.
+    events : int
+        Events per cycle of the next stage.
 
     Members
     -------
@@ -44,15 +46,15 @@ class SpikeQueue(wiring.Component):
     STEPS = DEPTH + 1
     """Those and one that is being sent."""
 
-    def __init__(self, n: int, lanes: int, groups: int, membrane_bits: int) -> None:
-        self._n, self._lanes, self._groups = n, lanes, groups
+    def __init__(self, n: int, lanes: int, groups: int, membrane_bits: int, events: int) -> None:
+        self._n, self._lanes, self._groups, self._events = n, lanes, groups, events
         super().__init__(
             {
                 "starts": In(1),
                 "sent": In(1),
                 "results": In(results_layout(lanes, membrane_bits, groups, spiking=True)),
                 "full": Out(1),
-                "o": Out(stream.Signature(spikes_layout(n))),
+                "o": Out(stream.Signature(spikes_layout(n, events))),
             }
         )
 
@@ -70,15 +72,17 @@ class SpikeQueue(wiring.Component):
             ]
         m.d.sync += complete.eq(self.results.tag.valid & self.results.tag.final)
 
-        m.submodules.steps = steps = memory.Memory(shape=unsigned(self._n + 1), depth=self.DEPTH, init=[])
+        # Which blocks have a spike is found before the word is written, not behind the RAM.
+        word = Cat(spikes[: self._n], last, filled_blocks(spikes[: self._n], self._events))
+        m.submodules.steps = steps = memory.Memory(shape=unsigned(len(word)), depth=self.DEPTH, init=[])
         write = steps.write_port()
         read = steps.read_port(domain="comb")
         taken = Signal()
         m.d.comb += [
             write.en.eq(complete),
-            write.data.eq(Cat(spikes[: self._n], last)),
+            write.data.eq(word),
             taken.eq(self.o.valid & self.o.ready),
-            Cat(self.o.payload.spikes, self.o.payload.last).eq(read.data),
+            self.o.payload.as_value().eq(read.data),
         ]
         m.d.sync += [write.addr.eq(write.addr + complete), read.addr.eq(read.addr + taken)]
 

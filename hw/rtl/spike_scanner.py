@@ -10,12 +10,18 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.events import event_layout, spikes_layout
+from hw.rtl.events import block_size, event_layout, spikes_layout
 
 
 def any_of(chosen: Value, items: Iterable[Value | int]) -> Value:
     """The item whose bit is set in the one-hot `chosen`; 0 when none is."""
     return reduce(or_, (Mux(bit, item, 0) for bit, item in zip(chosen, items, strict=True)))
+
+
+def lowest_of(bits: Value) -> tuple[Value, Value]:
+    """The lowest bit that is set, and the others."""
+    lowest = (bits & -bits)[: len(bits)]
+    return lowest, bits & ~lowest
 
 
 class SpikeScanner(wiring.Component):
@@ -54,16 +60,15 @@ class SpikeScanner(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        address_bits = max(1, (self._n - 1).bit_length())
-        block_bits = address_bits - address_bits // 2
-        size = 1 << block_bits
+        size = block_size(self._n)
         count = -(-self._n // size)
 
-        # First stage: the word, and a flag per block that still has to be found.
+        # First stage: the word; which of its blocks comes next, if `found`, and which come later.
         valid = Signal()
         last = Signal(reset_less=True)
         blocks = [Signal(size, name=f"block_{index}", reset_less=True) for index in range(count)]
-        flags = Signal(count)
+        chosen, later = (Signal(count, name=name, reset_less=True) for name in ("chosen", "later"))
+        found = Signal(reset_less=True)
         # Second stage: the next block, or the marker behind the last one.
         waiting = Signal()
         following = Signal(size, reset_less=True)
@@ -75,51 +80,51 @@ class SpikeScanner(wiring.Component):
         rest = Signal(size, reset_less=True)
         more = Signal()
 
-        next_block, next_event, ends = Signal(), Signal(), Signal()
-        chosen = Signal(count)
+        next_block, next_event, moves, ends = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             next_block.eq(~sending | (self.o.ready & ~more)),
             next_event.eq(~sending | self.o.ready),
-            ends.eq((~waiting | next_block) & valid & ~flags.any()),
-            chosen.eq(flags & -flags),
+            moves.eq(~waiting | next_block),
+            ends.eq(moves & valid & ~found),
             self.i.ready.eq(~valid | ends),
         ]
-        with m.If(~waiting | next_block):
+        with m.If(moves):
             m.d.sync += [
                 waiting.eq(valid),
                 following.eq(any_of(chosen, blocks)),
                 following_base.eq(any_of(chosen, range(count))),
-                following_marker.eq(~flags.any()),
+                following_marker.eq(~found),
                 following_last.eq(last),
-                flags.eq(flags & ~chosen),
             ]
+        # What a word brings and what is left are searched side by side, whichever of them counts.
+        new, new_later = lowest_of(self.i.payload.blocks)
+        old, old_later = lowest_of(later)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [valid.eq(1), last.eq(self.i.payload.last)]
             for index in range(count):
                 part = self.i.payload.spikes[index * size : (index + 1) * size]
-                m.d.sync += [blocks[index].eq(part), flags[index].eq(part.any())]
-        with m.Elif(ends):
-            m.d.sync += valid.eq(0)
+                m.d.sync += blocks[index].eq(part)
+            m.d.sync += [chosen.eq(new), later.eq(new_later), found.eq(self.i.payload.blocks.any())]
+        with m.Elif(moves):
+            m.d.sync += [chosen.eq(old), later.eq(old_later), found.eq(later.any()), valid.eq(valid & ~ends)]
 
-        bits, lowest = Signal(size), Signal(size)
-        low = Signal(range(max(2, size)))
-        m.d.comb += [
-            bits.eq(Mux(next_block, following, rest)),
-            lowest.eq(bits & -bits),
-            low.eq(any_of(lowest, range(size))),
-        ]
+        opening, opening_rest = lowest_of(following)
+        coming, coming_rest = lowest_of(rest)
+        low_bits = (size - 1).bit_length()
         with m.If(next_block):
             m.d.sync += [
                 sending.eq(waiting),
                 payload.marker.eq(following_marker),
                 payload.last.eq(following_last),
-                payload.address[block_bits:].eq(following_base),
+                payload.address[low_bits:].eq(following_base),
             ]
         with m.If(next_event):
             m.d.sync += [
-                rest.eq(bits & ~lowest),
-                more.eq((bits & ~lowest).any()),
-                payload.address[:block_bits].eq(low),
+                rest.eq(Mux(next_block, opening_rest, coming_rest)),
+                more.eq(Mux(next_block, opening_rest.any(), coming_rest.any())),
+                payload.address[:low_bits].eq(
+                    Mux(next_block, any_of(opening, range(size)), any_of(coming, range(size)))
+                ),
             ]
         m.d.comb += [self.o.valid.eq(sending), self.o.payload.eq(payload)]
         return m

@@ -91,7 +91,8 @@ class SynapseArray(wiring.Component):
     @staticmethod
     def latency(spec: IntegratorSpec, config: StageConfig) -> int:
         """Cycles from a transfer at `i` to its addition: two of address, memory, two more, product, pair."""
-        return 5 + (spec.input_bits > 1) + (config.events_per_cycle - 1)
+        product = 0 if spec.input_bits == 1 else 2 if config.use_dsp else 1
+        return 5 + product + (config.events_per_cycle - 1)
 
     @staticmethod
     def steps(spec: IntegratorSpec, config: StageConfig) -> int:
@@ -189,7 +190,7 @@ class SynapseArray(wiring.Component):
     def _terms(
         self, m: Module, slot: str, port: memory.ReadPort, enable: Value, address: Value, count: Value
     ) -> list[Value]:
-        """Weight times count of one slot, a term per lane: address, memory, two registers, product.
+        """Weight times count of one slot, a term per lane, over the registers that `latency` counts.
 
         The address passes two registers, as it goes to RAMs across a device. The first one behind the memory
         is one that block RAMs have, the second takes in what joins them.
@@ -205,12 +206,12 @@ class SynapseArray(wiring.Component):
         m.d.sync += [read.eq(port.data), word.eq(read)]
         bank = [] if self._reloaded is None else [self.reload.bank]
         m.d.comb += [port.addr.eq(Cat(address, *bank)), port.en.eq(enable)]
-        terms = lanes_of(word, spec.weight.width)
-        if spec.input_bits == 1 and slot == "first":
-            return terms
-        count = delayed(m, count, 5)
+        terms, count = lanes_of(word, spec.weight.width), delayed(m, count, 5)
         if spec.input_bits == 1:
-            return [Mux(count, term, 0) for term in terms]
+            return [Mux(count, term, 0) for term in terms] if slot == "second" else terms
+        if config.use_dsp:
+            # A multiplier has registers at both its ends, and is far from what it adds to.
+            terms, count = lanes_of(delayed(m, word, 1), spec.weight.width), delayed(m, count, 1)
         products = []
         for index, term in enumerate(terms):
             product = Signal((term * count).shape(), reset_less=True, name=f"{slot}_product_{index}")
