@@ -17,18 +17,21 @@ class Device:
     """A device of `target`, in the `package` with the most pins, and its speed grades, the slowest first.
 
     router1 is nextpnr's usual one. It was given up on `balanced` on an LFE5U-85F, which router2 routes in
-    minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1).
+    minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1). `options` are the placer's.
     """
 
     target: str
     package: str
     speeds: tuple[int, ...] = ()
     router: str = "router1"
+    options: tuple[str, ...] = ()
 
 
+TIMING = ("--placer-heap-timingweight", "40")
+"""Four times the usual weight of time against length: the wires that matter are few."""
 DEVICES = {
-    "25k": Device("ecp5", "CABGA381", (6, 7, 8)),
-    "85k": Device("ecp5", "CABGA756", (6, 7, 8), "router2"),
+    "25k": Device("ecp5", "CABGA381", (6, 7, 8), options=TIMING),
+    "85k": Device("ecp5", "CABGA756", (6, 7, 8), "router2", TIMING),
     "hx8k": Device("ice40", "ct256"),
 }
 """LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins, of which a core alone needs 179."""
@@ -76,7 +79,7 @@ def place_and_route(
         *("--json", netlist.name, "--report", "report.json", "--seed", str(seed)),
         *(f"--{device}", "--package", kind.package, "--freq", str(TARGET_MHZ)),
         *(() if speed is None else ("--speed", str(speed))),
-        *(pins, "--router", kind.router, "--timing-allow-fail", "--quiet"),
+        *(pins, *kind.options, "--router", kind.router, "--timing-allow-fail", "--quiet"),
     ]
     run_tool(package_of(kind.target), arguments, netlist.parent, timeout_s)
     return read_report(json.loads((netlist.parent / "report.json").read_text()), kind.target, blocks)

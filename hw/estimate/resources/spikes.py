@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from hw.config import StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.rtl.events import block_size, spikes_layout
 from hw.rtl.spike_queue import SpikeQueue
 
 
-def spike_queue(fabric: Fabric, n: int, config: StageConfig) -> Parts:
-    """`SpikeQueue`."""
+def spike_queue(fabric: Fabric, n: int, config: StageConfig, events: int) -> Parts:
+    """`SpikeQueue` before a stage that takes so many `events` per cycle."""
     parts = Parts()
     parts.ff += config.update_lanes * config.groups(n) + 22
-    parts.memory(fabric, n + 1, SpikeQueue.DEPTH)
-    parts.add(queue_fixed=1)
+    parts.memory(fabric, spikes_layout(n, events).size, SpikeQueue.DEPTH)
+    parts.add(queue_fixed=1, queue_block=n)
     return parts
 
 
@@ -30,11 +31,10 @@ def encoder(n: int, events: int) -> dict[str, Parts]:
 def scanner(n: int) -> Parts:
     """`SpikeScanner`."""
     parts = Parts()
-    address = index_bits(n)
-    size = 1 << address - address // 2
+    size = block_size(n)
     count = -(-n // size)
     base = index_bits(count) * (count > 1)
-    held = n + count + 2  # the word, what of it is left, its state
+    held = n + 2 * count + 3  # the word, which of it is next and what later, its state
     following = min(size, n) + base + 3
     sent = index_bits(min(size, n)) * (n > 1) + base + 4 + min(size, n)
     parts.ff += held + following + sent

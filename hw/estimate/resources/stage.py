@@ -40,5 +40,5 @@ def stage(
             blocks |= {
                 f"recurrent{name}": p for name, p in recurrent(fabric, spec, params, config, reload).items()
             }
-    blocks["spike_queue"] = spike_queue(fabric, spec.n_out, config)
+    blocks["spike_queue"] = spike_queue(fabric, spec.n_out, config, out_events)
     return blocks | {f"encoder.{name}": p for name, p in encoder(spec.n_out, out_events).items()}

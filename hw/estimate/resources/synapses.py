@@ -42,13 +42,14 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
 
     dsp = multiplies(fabric, spec, config)
     inside = dsp and fabric.wide_multipliers
-    parts.ff += 0 if inside else 2 * events * lanes * weight
+    more = int(spec.input_bits > 1 and config.use_dsp)  # registers before a multiplier
+    parts.ff += ((0 if inside else 2) + more) * events * lanes * weight
     if spec.input_bits > 1:
         bits, digits = product_bits(spec), -(-spec.input_bits // 2)
-        parts.shift_register(fabric, 3 if inside else 5, spec.input_bits)
+        parts.shift_register(fabric, (3 if inside else 5) + more, spec.input_bits)
         if events == 2:  # the first stage of the other has a reset
             parts.ff += spec.input_bits
-            parts.shift_register(fabric, 2 if inside else 4, spec.input_bits)
+            parts.shift_register(fabric, (2 if inside else 4) + more, spec.input_bits)
         parts.ff += 0 if inside else events * lanes * bits
         if dsp:
             parts.dsp += events * lanes
