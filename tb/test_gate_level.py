@@ -154,14 +154,19 @@ def test_registers_around_multipliers(tmp_path: Path, workspace: Workspace) -> N
 
 
 def test_copies_of_registers(tmp_path: Path, workspace: Workspace) -> None:
-    """None goes to more than the most; the copies are of the same kind, and so are all outputs."""
+    """None goes to more than the most, copies that are copied included; all outputs are the same."""
     moved = Moved.by(register_copies.add, "broadcast", tmp_path)
-    assert flops(moved.module) - moved.before == moved.taken
     readers = readers_of(moved.module)
     cells = moved.module["cells"]
-    nets = (cell["connections"]["Q"][0] for cell in cells.values() if cell["type"] == "TRELLIS_FF")
+    nets = [
+        cell["connections"][register_copies.COPIED[cell["type"]]][0]
+        for cell in cells.values()
+        if cell["type"] in register_copies.COPIED
+    ]
     most = max(register_copies.size(moved.module, readers[net]) for net in nets)
     assert most == register_copies.MOST_READERS
-    copies = {name.partition("_")[0] for name in cells if "_copy_" in name}
-    assert copies == {"plain", "held", "count"}
+    copies = {name: cell["type"] for name, cell in cells.items() if "_copy_" in name}
+    copied = {name.partition("_")[0] for name, kind in copies.items() if kind == "TRELLIS_FF"}
+    assert copied == {"plain", "held", "count", "word"}, "the last as the enable of `z` is copied"
+    assert "LUT4" in copies.values(), "that enable"
     moved.check(workspace)

@@ -17,7 +17,8 @@ class Device:
     """A device of `target`, in the `package` with the most pins, and its speed grades, the slowest first.
 
     router1 is nextpnr's usual one. It was given up on `balanced` on an LFE5U-85F, which router2 routes in
-    minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1). `options` are the placer's.
+    minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1). `options` are
+    the placer's.
     """
 
     target: str

@@ -1,4 +1,4 @@
-"""Copies of flip-flops that go to many, so that each wire is short.
+"""Copies of flip-flops and LUTs that go to many, so that each wire is short.
 
 Neither yosys nor nextpnr copies a register, and yosys makes one of two that a designer wrote. One that goes
 to hundreds of cells goes to a whole device:
@@ -17,36 +17,48 @@ from collections.abc import Iterable
 from copy import deepcopy
 from itertools import groupby, pairwise
 
-from hw.flows.netlist import Module, Reader, readers_of
+from hw.flows.netlist import Cell, Module, Reader, readers_of
 
+COPIED = {"TRELLIS_FF": "Q", "LUT4": "Z"}
+"""Types of cells, and the pin of their output."""
 MOST_READERS = 32
-"""What a flip-flop goes to, in cells of the fabric."""
+"""What a cell goes to, in cells of the fabric."""
 CELLS = {"DP16KD": 4, "MULT18X18D": 4}
 """For how many of them a larger cell counts: few block RAMs or multipliers stand close together."""
 
 
 def add(module: Module) -> int:
-    """Copy each TRELLIS_FF of a flat `module` that goes to more than `MOST_READERS`, in place; count copies.
+    """Copy cells of `COPIED` in a flat `module` that go to more than `MOST_READERS`, in place; count copies.
 
-    What leaves the module is of the flip-flop itself.
+    What leaves the module is of the cell itself. Copies are readers, too: what goes to many of them is copied
+    in turn.
     """
+    added = 0
+    while copies := _copies(module):
+        module["cells"] |= copies
+        added += len(copies)
+    return added
+
+
+def _copies(module: Module) -> dict[str, Cell]:
+    """Copies of the cells that go to too many now, which share the readers from here on."""
     cells, readers = module["cells"], readers_of(module)
     free = 1 + max(net for net in readers if isinstance(net, int))
     copies = {}
     for name, cell in cells.items():
-        if cell["type"] != "TRELLIS_FF":
+        if cell["type"] not in COPIED:
             continue
-        (net,) = cell["connections"]["Q"]
-        for number, chunk in enumerate(_chunks(module, readers.get(net, []))[1:], 1):
+        pin = COPIED[cell["type"]]
+        (net,) = cell["connections"][pin]
+        for chunk in _chunks(module, readers.get(net, []))[1:]:
             twin = deepcopy(cell)
-            twin["connections"]["Q"] = [free]
-            copies[f"{name}_copy_{number}"] = twin
-            for reader, pin in chunk:
-                bits = cells[reader]["connections"][pin]
+            twin["connections"][pin] = [free]
+            copies[f"{name}_copy_{free}"] = twin
+            for reader, at in chunk:
+                bits = cells[reader]["connections"][at]
                 bits[:] = [free if bit == net else bit for bit in bits]
             free += 1
-    cells |= copies
-    return len(copies)
+    return copies
 
 
 def size(module: Module, readers: Iterable[Reader]) -> int:
