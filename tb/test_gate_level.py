@@ -23,10 +23,11 @@ from tb.runner import Design, Workspace
 BENCHES = Path(__file__).parent
 
 
+@pytest.mark.parametrize("reload", [False, True])
 @pytest.mark.parametrize("target", LIBRARIES)
-def test_netlist_equals_golden_model(target: str, workspace: Workspace) -> None:
+def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Workspace) -> None:
     """Scores, classes, counters and cycles; what is inside has no names any more."""
-    network, config = planted.network(), planted.hardware()
+    network, config = planted.network(), planted.hardware(reload)
     artifact = save_network(workspace.runs / "artifact", network)
     sha256 = load_artifact(artifact).sha256
     core = replace(emit(network, config, "core", sha256), probes=())
