@@ -88,7 +88,7 @@ DEFAULT_PRESET = "balanced"
 
 @dataclass(frozen=True)
 class HardwareConfig:
-    """Widths of every stage of a core, and whether its network can be replaced at run time.
+    """Widths of every stage of a core, and how much of its network can be replaced at run time.
 
     Parameters
     ----------
@@ -96,14 +96,22 @@ class HardwareConfig:
         One per stage of `NetworkSpec.stages`: hidden layers in order, then the readout.
     reload : bool
         A host may load other weights, biases, kernels and thresholds. Doubles their memories.
+    programmable_delays : bool
+        With `reload`, and other delays up to the `max_delay` of each layer. Makes every delay line as long as
+        that.
     """
 
     stages: tuple[StageConfig, ...]
     reload: bool = False
+    programmable_delays: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.reload, bool):
-            raise InputError(f"hardware.reload must be true or false, not {self.reload!r}")
+        for name in ("reload", "programmable_delays"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise InputError(f"hardware.{name} must be true or false, not {value!r}")
+        if self.programmable_delays and not self.reload:
+            raise InputError("hardware.programmable_delays must be false without hardware.reload")
         for index, stage in enumerate(self.stages):
             if not isinstance(stage, StageConfig):
                 raise InputError(f"hardware.stages[{index}] must be a StageConfig, not {stage!r}")
@@ -118,6 +126,7 @@ class HardwareConfig:
         events_per_cycle: int | None = None,
         use_dsp: bool | None = None,
         reload: bool = False,
+        programmable_delays: bool = False,
     ) -> HardwareConfig:
         """The same widths for every stage, clipped to its size: those of `preset` where none are given.
 
@@ -128,7 +137,7 @@ class HardwareConfig:
         ------
         InputError
             If there is no such preset, a width is not positive, or a given `update_lanes` does not
-            fit a stage.
+            fit a stage; or delays are to be programmable without `reload`.
         """
         if preset not in PRESETS:
             raise InputError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}")
@@ -149,7 +158,7 @@ class HardwareConfig:
                 width = max(w for w in range(1, min(width, clipped) + 1) if clipped % w == 0)
             events = min(wanted.events_per_cycle, stage.n_in)
             stages.append(StageConfig(clipped, width, events, wanted.use_dsp))
-        config = cls(tuple(stages), reload)
+        config = cls(tuple(stages), reload, programmable_delays)
         config.check(spec)
         return config
 
@@ -166,8 +175,13 @@ class HardwareConfig:
 
     @classmethod
     def from_dict(cls, value: Any) -> HardwareConfig:
-        """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name."""
-        table = _table("hardware", value, {"stages", "reload"})
+        """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name.
+
+        Without `programmable_delays`, which older files do not have, it is false.
+        """
+        if isinstance(value, dict):
+            value = {"programmable_delays": False, **value}
+        table = _table("hardware", value, {"stages", "reload", "programmable_delays"})
         stages = table["stages"]
         if not isinstance(stages, list | tuple):
             raise InputError(f"hardware.stages must be a list, not {stages!r}")
@@ -177,6 +191,7 @@ class HardwareConfig:
                 for i, stage in enumerate(stages)
             ),
             table["reload"],
+            table["programmable_delays"],
         )
 
 

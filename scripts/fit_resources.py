@@ -131,6 +131,8 @@ def fit(rows: Iterable[Row], target: str) -> dict[str, float]:
         amounts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         luts: dict[str, float] = defaultdict(float)
         for block, parts in parts_of(row.network, row.hardware, target).items():
+            for place in (neighbourhood(block), WHOLE):
+                luts[place] -= parts.luts
             for name, amount in parts.logic.items():
                 amounts[neighbourhood(block)][name] += amount
                 amounts[WHOLE][name] += amount

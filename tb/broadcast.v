@@ -1,7 +1,7 @@
 // Registers that go to many: plain, with an enable and set by a reset, and one that counts; and a LUT, whose
 // copies are many.
 module broadcast(input aclk, input enable, input restart, input [7:0] x, output reg [199:0] y,
-    output reg [1199:0] z);
+    output reg [63:0] z);
   reg plain = 1'b0, held = 1'b1;
   reg [1:0] count = 2'd0;
   reg [39:0] word = 40'd0;
@@ -12,7 +12,7 @@ module broadcast(input aclk, input enable, input restart, input [7:0] x, output 
     else if (enable) held <= x[1];
     count <= count + x[2];
     word <= {word[31:0], x};
-    if (word[0] & word[9]) z <= {z[1191:0], x};
+    if (word[0] | word[9]) z <= {z[55:0], x};
     for (i = 0; i < 200; i = i + 1)
       y[i] <= (i < 70 ? plain : i < 140 ? held : count[1]) ^ word[i % 40];
   end

@@ -38,7 +38,7 @@ class Bug:
     right: str
     wrong: str
     reload: bool = False
-    """Shows in a core that can be reloaded, when it is."""
+    """Shows in a core that can be reloaded, delays and all, when it is."""
 
 
 BUGS = {
@@ -95,6 +95,15 @@ BUGS = {
     ),
     "load_without_checksum": Bug(
         "loader.py", "pending.eq(~wrong_length & ~wrong_crc)", "pending.eq(~wrong_length)", reload=True
+    ),
+    "delays_of_the_other_bank": Bug(
+        "programmable_delay_lines.py",
+        "Cat(finishing.group, self.reload.bank)",
+        "Cat(finishing.group, ~self.reload.bank)",
+        reload=True,
+    ),
+    "stale_spike_within_the_mask": Bug(
+        "programmable_delay_lines.py", "(delay <= age)", "(delay <= age + 1)", reload=True
     ),
     "tie_in_argmax": Bug("score_unit.py", "(score > best)", "(score >= best)"),
 }
@@ -160,8 +169,9 @@ def network() -> Network:
 
 
 def hardware(reload: bool = False) -> HardwareConfig:
-    """One word in the first layer, several in the second."""
-    return HardwareConfig((StageConfig(12, 5), StageConfig(4, 2), StageConfig(5, 2)), reload)
+    """One word in the first layer, several in the second; of `reload`, delays and all."""
+    stages = (StageConfig(12, 5), StageConfig(4, 2), StageConfig(5, 2))
+    return HardwareConfig(stages, reload, programmable_delays=reload)
 
 
 def plant(folder: Path, bug: Bug | None) -> None:

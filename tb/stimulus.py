@@ -58,7 +58,10 @@ def spike_rates(network: Network) -> list[float]:
 
 
 def random_hardware(network: Network, seed: int) -> HardwareConfig:
-    """Lanes of every stage from 1 to all, also such that do not divide the neurons; 1 or 2 events a cycle."""
+    """Lanes of every stage from 1 to all, also such that do not divide the neurons; 1 or 2 events a cycle.
+
+    One core in three can be reloaded with other delays, too.
+    """
     rng = np.random.default_rng([seed, 1])
     stages = []
     for stage in network.spec.stages:
@@ -66,17 +69,24 @@ def random_hardware(network: Network, seed: int) -> HardwareConfig:
         widths = [w for w in range(1, lanes + 1) if lanes == stage.n_out or lanes % w == 0]
         events = int(rng.integers(1, 1 + min(2, stage.n_in)))
         stages.append(StageConfig(lanes, int(rng.choice(widths)), events, bool(rng.integers(2))))
-    return HardwareConfig(tuple(stages))
+    programmable = not rng.integers(3)
+    return HardwareConfig(tuple(stages), reload=programmable, programmable_delays=programmable)
 
 
-def retrained(network: Network, seed: int) -> Network:
-    """Another network for the same core: all that can be reloaded is new, though not much less active."""
+def retrained(network: Network, seed: int, delays: bool = False) -> Network:
+    """Another network for the same core: all that can be reloaded is new, though not much less active.
+
+    Also the `delays`, for a core where they are programmable.
+    """
     rng = np.random.default_rng([seed, 2])
     layers: list[LayerSpec] = []
     params = []
     for layer, own in zip(network.spec.layers, network.params, strict=False):
         layers.append(replace(layer, v_th=_other_threshold(rng, layer.v_th)))
         params.append(_other_params(rng, layer, own))
+        if delays and layer.recurrence is not None:
+            steps = _draw_recurrence(rng, layer.recurrence, layer.n_out)["delay_steps"]
+            params[-1] = replace(params[-1], delay_steps=steps)
     readout = network.spec.readout
     if readout.v_th:
         readout = replace(readout, v_th=_other_threshold(rng, readout.v_th))

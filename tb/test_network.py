@@ -48,12 +48,16 @@ def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -
     _check(network, config, sim, workspace, "tb.cocotb_control", seed or 1)
 
 
-@pytest.mark.parametrize("seed", [None, 21, 24])
-def test_reload_amid_traffic(seed: int | None, sim: str, workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("seed", "delays"),
+    [(None, False), (21, False), (24, False), (None, True), (4, True), (11, True), (15, True)],
+)
+def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace: Workspace) -> None:
+    """With other `delays`, too: short and long ones, of one neuron and many, conv and dense."""
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)
-    config = replace(config, reload=True)
-    others = [save_network(workspace.runs / f"other{i}", retrained(network, i)) for i in (1, 2)]
+    config = replace(config, reload=True, programmable_delays=delays)
+    others = [save_network(workspace.runs / f"other{i}", retrained(network, i, delays)) for i in (1, 2)]
     figures = _check(
         network, config, sim, workspace, "tb.cocotb_reload", seed or 1, others=[str(o) for o in others]
     )

@@ -21,7 +21,8 @@ def _run(folder: Path, workspace: Workspace, bug: str | None, reload: bool) -> O
         pytest.skip(missing)
     plant(folder / "sources", BUGS[bug] if bug else None)
     artifact = save_network(folder / "artifact", network())
-    others = [str(save_network(folder / f"other{i}", retrained(network(), i))) for i in (1, 2)]
+    other = [retrained(network(), i, delays=True) for i in (1, 2)] if reload else []
+    others = [str(save_network(folder / f"other{i}", n)) for i, n in enumerate(other)]
     config = hardware(reload)
     core = generate(folder / "sources", artifact, config)
     plan = core_plan(artifact, config, core, seed=1, samples=12, others=others)

@@ -104,9 +104,22 @@ def test_widths_that_do_not_fit_are_refused(stages: list[tuple[int, int]], messa
 
 
 def test_a_configuration_survives_json_form() -> None:
-    for reload in (False, True):
-        config = HardwareConfig.uniform(SHD, 64, 8, reload=reload)
+    for reload, delays in ((False, False), (True, False), (True, True)):
+        config = HardwareConfig.uniform(SHD, 64, 8, reload=reload, programmable_delays=delays)
+        assert config.programmable_delays == delays
         assert HardwareConfig.from_dict(config.to_dict()) == config
+
+
+def test_an_older_json_form_has_delays_in_the_fabric() -> None:
+    value = HardwareConfig.uniform(SHD, reload=True).to_dict()
+    del value["programmable_delays"]
+    assert HardwareConfig.from_dict(value) == HardwareConfig.uniform(SHD, reload=True)
+
+
+def test_delays_are_programmable_only_with_a_reload() -> None:
+    message = r"^hardware\.programmable_delays must be false without hardware\.reload$"
+    with pytest.raises(InputError, match=message):
+        HardwareConfig.uniform(SHD, programmable_delays=True)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +130,10 @@ def test_a_configuration_survives_json_form() -> None:
         ({"stages": []}, "hardware.reload is missing"),
         ({"stages": [], "reload": 1}, "hardware.reload must be true or false, not 1"),
         ({"stages": [], "reload": False, "fast": 1}, "hardware.fast is unknown"),
+        (
+            {"stages": [], "reload": True, "programmable_delays": "yes"},
+            "hardware.programmable_delays must be true or false, not 'yes'",
+        ),
         ({"stages": 3, "reload": False}, "hardware.stages must be a list, not 3"),
         (
             {"stages": [{"lanes": 1, "events_per_cycle": 1, "use_dsp": True}], "reload": False},

@@ -84,6 +84,44 @@ def test_other_delays_are_refused() -> None:
         image(NETWORK, CONFIG, network)
 
 
+def _with_delays(*steps: int) -> Network:
+    """The network with these delays, over and over, in its second layer."""
+    own = NETWORK.params[1]
+    other = replace(own, delay_steps=np.resize(steps, len(own.weight)))
+    return Network(NETWORK.spec, (NETWORK.params[0], other, NETWORK.params[2]))
+
+
+def test_other_delays_are_words_where_they_are_programmable() -> None:
+    config = replace(CONFIG, programmable_delays=True)
+    other = _with_delays(0, 4, 3)
+    found = {(block.stage, block.part): block for block in blocks(other, config)}
+    own = found[1, Part.DELAY]
+    # two lanes of three bits, the last without a neuron
+    assert (own.width, own.rows) == (6, (0o40, 0o03, 0o34, 0o40, 0o3))
+    assert {index for index, part in found if part == Part.DELAY} == {0, 1}
+    mine = image(NETWORK, config, NETWORK).words
+    words = image(NETWORK, config, other).words
+    assert len(mine) == len(words)
+    assert mine != words
+    fixed = image(NETWORK, CONFIG, NETWORK).words
+    assert len(words) == len(fixed) + sum(found[index, Part.DELAY].region.words for index in (0, 1))
+
+
+@pytest.mark.parametrize("steps", [5, -1])
+def test_no_network_has_delays_beyond_the_lines(steps: int) -> None:
+    with pytest.raises(InputError, match=rf"^layer1\.delay_steps must be 0\.\.4, not {steps}$"):
+        image(NETWORK, replace(CONFIG, programmable_delays=True), _with_delays(0, steps))
+
+
+def test_another_limit_of_delays_is_another_spec() -> None:
+    recurrence = NETWORK.spec.layers[0].recurrence
+    assert recurrence is not None
+    other = _with(recurrence=replace(recurrence, max_delay=7))
+    message = "the network to load must have the core's spec: spec.layers[0].recurrence.max_delay is 4, not 7"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        image(NETWORK, replace(CONFIG, programmable_delays=True), other)
+
+
 def test_a_core_without_reload_is_refused() -> None:
     with pytest.raises(InputError, match=r"^the core was generated without reload$"):
         image(NETWORK, HardwareConfig(CONFIG.stages), NETWORK)

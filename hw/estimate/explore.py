@@ -146,7 +146,7 @@ def _cells(
                 where = chosen[:, index] == number
                 if index < last:
                     where &= events[index + 1] == out
-                add(stage_parts(network, index, widths, out, False, target), where)
+                add(stage_parts(network, index, widths, out, target), where)
     for slots in EVENTS_PER_CYCLE:
         add(frame_parts(network.spec, slots, target), events[0] == slots)
     return total

@@ -84,6 +84,7 @@ def of_core(summary: Mapping[str, Any]) -> dict[str, Any]:
         "memory_bits": summary["memory_bits"],
         "energy_nj": summary["energy"]["total_nj"],
         "reload": summary["reload"],
+        "programmable_delays": summary.get("programmable_delays", False),  # not in older reports
     }
     for layer in summary["layers"]:
         own = {name: layer[name] for name in _WIDTHS} | layer["formats"]

@@ -43,6 +43,7 @@ def summary(
         "sha256": artifact.sha256,
         "metrics": artifact.metrics,
         "reload": config.reload,
+        "programmable_delays": config.programmable_delays,
         "layers": [
             {"stage": name, **_layer(stage, params, widths, config.reload)}
             for name, stage, params, widths in stages

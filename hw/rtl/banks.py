@@ -27,6 +27,8 @@ class Part(IntEnum):
     HASH = 4
     """Of the artifact; in no stage."""
     TABLE = 5
+    DELAY = 63
+    """The last, as `TABLE` has no end of its own."""
 
 
 LOAD = data.StructLayout({"valid": 1, "stage": 8, "part": 6, "row": 24, "piece": 12, "data": WORD})

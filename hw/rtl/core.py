@@ -110,7 +110,9 @@ class Core(wiring.Component):
         out_events = (following.events_per_cycle for following in widths[1:])
         stages = zip(spec.stage_names, spec.layers, params, widths, out_events, strict=False)
         for name, layer, codes, own, more in stages:
-            m.submodules[name] = hidden = HiddenLayer(layer, codes, own, more, reload)
+            m.submodules[name] = hidden = HiddenLayer(
+                layer, codes, own, more, reload, self._config.programmable_delays
+            )
             wiring.connect(m, events, hidden.i)
             events, built[name] = hidden.o, hidden
         m.submodules.readout = readout = Readout(spec.readout, params[-1], self._config.stages[-1], reload)

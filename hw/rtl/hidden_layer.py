@@ -15,6 +15,7 @@ from hw.rtl.delay_lines import DelayLines
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout, events_of
 from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.stage_counters import taps_signature
@@ -36,6 +37,8 @@ class HiddenLayer(wiring.Component):
         Events per cycle of the next stage.
     reload : bool
         Its parameters can be reloaded, except for the delays.
+    programmable_delays : bool
+        These, too.
 
     Members
     -------
@@ -54,9 +57,11 @@ class HiddenLayer(wiring.Component):
         config: StageConfig,
         out_events: int,
         reload: bool = False,
+        programmable_delays: bool = False,
     ) -> None:
         self._spec, self._params, self._config = spec, params, config
         self._out_events, self._reload = out_events, reload
+        self._programmable_delays = programmable_delays
         inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
         ports = {
             "i": In(stream.Signature(inputs)),
@@ -104,13 +109,21 @@ class HiddenLayer(wiring.Component):
 
         assert params.recurrent is not None
         assert params.delay_steps is not None
-        m.submodules.delays = delays = DelayLines(params.delay_steps.tolist(), lanes)
-        written = update.results.tag
+        own, written = params.delay_steps.tolist(), update.results.tag
+        delays: DelayLines | ProgrammableDelayLines
+        if self._programmable_delays:
+            longest = spec.recurrence.max_delay
+            m.submodules.delays = delays = ProgrammableDelayLines(own, longest, lanes)
+        else:
+            m.submodules.delays = delays = DelayLines(own, lanes)
         m.d.comb += [
             delays.finishing.eq(update.finishing),
             delays.spikes.eq(update.results.spikes),
-            delays.fetched.eq(update.fetched),
         ]
+        if isinstance(delays, DelayLines):
+            m.d.comb += delays.fetched.eq(update.fetched)
+        else:
+            wiring.connect(m, wiring.flipped(self.reload), delays.reload)
         recurrence: ConvEngine | RecurrentSynapses
         if spec.recurrence.kind is RecurrenceKind.CONV:
             taps = spec.recurrence.weight if self._reload else None

@@ -81,7 +81,7 @@ def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str,
         blocks["control.loader"] = loader(FABRICS[target], network, config)
     out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
     for index, (widths, out) in enumerate(zip(config.stages, out_events, strict=True)):
-        blocks |= stage_parts(network, index, widths, out, config.reload, target)
+        blocks |= stage_parts(network, index, widths, out, target, config.reload, config.programmable_delays)
     return blocks
 
 
@@ -91,11 +91,17 @@ def frame_parts(spec: NetworkSpec, slots: int, target: str) -> dict[str, Parts]:
 
 
 def stage_parts(
-    network: Network, index: int, widths: StageConfig, out_events: int, reload: bool, target: str
+    network: Network,
+    index: int,
+    widths: StageConfig,
+    out_events: int,
+    target: str,
+    reload: bool = False,
+    programmable_delays: bool = False,
 ) -> dict[str, Parts]:
     """A stage and its counters; `out_events` are those of the next stage."""
     spec, fabric = network.spec, FABRICS[target]
     name, own, params = spec.stage_names[index], spec.stages[index], network.params[index]
-    blocks = stage(fabric, own, params, widths, out_events, reload)
+    blocks = stage(fabric, own, params, widths, out_events, reload, programmable_delays)
     named = {f"{name}.{block}": part for block, part in blocks.items()}
     return {f"control.{name}": stage_counters(own, widths), **named}

@@ -15,6 +15,7 @@ from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.control import NEAR_BITS, samples_in_flight
 from hw.rtl.conv_engine import TABLE_TAPS
 from hw.rtl.neuron_update import NeuronUpdate, fires
+from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.stage_counters import CHUNK
 
 COUNTER = 33
@@ -97,6 +98,9 @@ def _regions(network: Network, config: HardwareConfig) -> Iterator[tuple[int, in
         if fires(spec):
             yield 1, spec.membrane.width
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        if recurrence is not None and config.programmable_delays:
+            bits = ProgrammableDelayLines.delay_bits(recurrence.max_delay)
+            yield widths.groups(spec.n_out), widths.update_lanes * bits
         if recurrence is not None and recurrence.kind is RecurrenceKind.DENSE:
             yield spec.n_out * words, lanes * recurrence.weight.width
         elif recurrence is not None:

@@ -25,6 +25,9 @@ class Fabric:
         Bits of the smallest product that becomes a multiplier.
     wide_multipliers : bool
         They hold the registers around them and the addition behind them.
+    place_luts : float
+        LUTs for each place of a line that is tapped at run time, where it is no shift register: as measured
+        for lines of 31 and 63 places (2 for 15, 0.9 for 90).
     """
 
     name: str
@@ -32,11 +35,16 @@ class Fabric:
     shift_registers: bool
     least_product: int
     wide_multipliers: bool
+    place_luts: float
 
 
 FABRICS = {
-    "xilinx7": Fabric("xilinx7", 6, shift_registers=True, least_product=9, wide_multipliers=True),
-    "ecp5": Fabric("ecp5", 4, shift_registers=False, least_product=0, wide_multipliers=False),
+    "xilinx7": Fabric(
+        "xilinx7", 6, shift_registers=True, least_product=9, wide_multipliers=True, place_luts=0
+    ),
+    "ecp5": Fabric(
+        "ecp5", 4, shift_registers=False, least_product=0, wide_multipliers=False, place_luts=1.25
+    ),
 }
 
 
@@ -48,6 +56,8 @@ class Parts:
     ----------
     logic : dict
         Amounts, mostly bits, under the names of `constants.json`.
+    luts : float
+        LUTs of logic beside these, which no core told the price of.
     ff, srl, lutram, dsp : int
         Flip-flops, shift registers, LUT sites of RAM, multipliers.
     block : float
@@ -55,6 +65,7 @@ class Parts:
     """
 
     logic: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    luts: float = 0
     ff: int = 0
     srl: int = 0
     lutram: int = 0
@@ -99,9 +110,24 @@ class Parts:
             length = int(rest == 1)
         self.ff += bits * length
 
+    def tapped_lines(self, fabric: Fabric, length: int, count: int) -> None:
+        """`count` shift registers of `length` steps without reset, each with one tap chosen at run time.
+
+        The multiplexers of a slice join four SRLs; LUTs join two such rows of `SLICE` steps each, or more.
+        """
+        rows, rest = divmod(length, SLICE)
+        if fabric.shift_registers and length >= SHORTEST:
+            alone = rest == 1 and rows > 0
+            self.srl += count * (rows * (SLICE // LONGEST) + (0 if alone else -(-rest // LONGEST)))
+            self.luts += count * (-(-length // SLICE) - 1) / 2
+            self.ff += count * alone
+        else:
+            self.ff += count * length
+            self.luts += count * length * fabric.place_luts
+
     def cells(self, fabric: Fabric, prices: Mapping[str, float]) -> dict[str, float]:
         """Cells by the kinds of `hw.flows.yosys.area`; logic at `prices`."""
-        logic = round(sum(prices[name] * amount for name, amount in self.logic.items()))
+        logic = round(self.luts + sum(prices[name] * amount for name, amount in self.logic.items()))
         if fabric.name == "xilinx7":
             luts = {
                 "lut": logic + self.lutram + self.srl,
@@ -121,6 +147,8 @@ class Parts:
 
 SHORTEST, LONGEST = 3, 32
 """Steps of what becomes a shift register, and of one LUT."""
+SLICE = 4 * LONGEST
+"""Steps of a shift register in a slice."""
 
 
 def index_bits(n: int) -> int:

@@ -11,6 +11,7 @@ from hw.estimate.resources.parts import Fabric, Parts
 from hw.estimate.resources.spikes import encoder
 from hw.estimate.resources.synapses import accumulators, synapses
 from hw.rtl.conv_engine import TABLE_TAPS, ConvEngine
+from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.recurrent_synapses import RecurrentSynapses, inner_params, inner_spec, recurrent_config
 from hw.rtl.synapse_array import SynapseArray
 
@@ -34,6 +35,22 @@ def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
         parts.shift_register(fabric, int(length), int(count))
     parts.ff += int(steps.max()) + 1 + config.groups(len(steps))
     parts.add(delays_mask=len(steps), delays_group=config.groups(len(steps)))
+    return parts
+
+
+def programmed_delays(fabric: Fabric, max_delay: int, n: int, config: StageConfig) -> Parts:
+    """`ProgrammableDelayLines`.
+
+    LUTs are counted: one chooses what a neuron holds; two per bit of a delay compare it with the age of the
+    sample and take 1 from it, lane by lane, and two per bit count that age; two decode a group.
+    """
+    parts = Parts()
+    lanes, groups, bits = config.update_lanes, config.groups(n), ProgrammableDelayLines.delay_bits(max_delay)
+    parts.parameters(fabric, lanes * bits, groups, reload=True)
+    parts.tapped_lines(fabric, max_delay, n)
+    index = (max_delay - 1).bit_length() if max_delay else 0
+    parts.ff += n + groups + lanes * (index + (2 if max_delay else 1)) + max_delay.bit_length()
+    parts.luts += n + 2 * (lanes + 1) * bits + 2 * groups
     return parts
 
 

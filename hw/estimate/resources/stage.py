@@ -7,7 +7,7 @@ from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKin
 from hw.config import StageConfig
 from hw.estimate.resources.neurons import scores, update
 from hw.estimate.resources.parts import Fabric, Parts
-from hw.estimate.resources.recurrence import conv, current_bits, delays, recurrent
+from hw.estimate.resources.recurrence import conv, current_bits, delays, programmed_delays, recurrent
 from hw.estimate.resources.spikes import encoder, spike_queue
 from hw.estimate.resources.synapses import accumulators, synapses
 from hw.rtl.synapse_array import SynapseArray
@@ -20,6 +20,7 @@ def stage(
     config: StageConfig,
     out_events: int,
     reload: bool,
+    programmable_delays: bool,
 ) -> dict[str, Parts]:
     """Every block of a stage, by its instance; `out_events` are those of the next stage."""
     sums = SynapseArray.accumulator_bits(spec, params, reload)
@@ -33,7 +34,11 @@ def stage(
         return {**blocks, "scores": scores(fabric, spec, config)}
     assert isinstance(spec, LayerSpec)
     if spec.recurrence is not None:
-        blocks["delays"] = delays(fabric, params, config)
+        if programmable_delays:
+            longest = spec.recurrence.max_delay
+            blocks["delays"] = programmed_delays(fabric, longest, spec.n_out, config)
+        else:
+            blocks["delays"] = delays(fabric, params, config)
         if spec.recurrence.kind is RecurrenceKind.CONV:
             blocks["conv"] = conv(fabric, spec, params, config, reload)
         else:
