@@ -74,12 +74,12 @@ class StageConfig:
 PRESETS = {
     "tiny": StageConfig(16, 4),
     "balanced": StageConfig(128, 16),
-    "fast": StageConfig(256, 43, events_per_cycle=2, use_dsp=False),
+    "fast": StageConfig(256, 32, events_per_cycle=2, use_dsp=False),
 }
 """Widths of every stage, clipped to its neurons and inputs.
 
 ``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs. ``fast``
-takes one word for two events; its sweep of 256 neurons, six groups, is shorter than a kernel of five taps
+takes one word for two events; its sweep of 256 neurons, eight groups, is as short as a kernel of five taps
 has to wait for the sweep before, so that more lanes would gain nothing. It would need more multipliers than
 most devices have.
 """

@@ -79,7 +79,7 @@ BUGS = {
         'sums = [Signal(shape, name=f"sum_{i}"',
         'sums = [Signal(signed(bits - 1), name=f"sum_{i}"',
     ),
-    "sweep_too_early": Bug("neuron_update.py", "SUMS_AFTER + 1 + ahead", "SUMS_AFTER + ahead"),
+    "sweep_too_early": Bug("neuron_update.py", "written + DELAYED_AFTER + ahead", "written + 1 + ahead"),
     "lanes_that_are_no_neurons_count": Bug(
         "neuron_update.py", "real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))", "real.eq(-1)"
     ),

@@ -27,10 +27,10 @@ def test_uniform_widths_are_clipped_to_each_stage() -> None:
 
 def test_presets_give_widths_that_options_replace() -> None:
     assert HardwareConfig.uniform(SHD, preset="tiny").stages == (StageConfig(16, 4),) * 3
-    assert HardwareConfig.uniform(SHD, preset="fast").stages[0] == StageConfig(256, 43, 2, False)
+    assert HardwareConfig.uniform(SHD, preset="fast").stages[0] == StageConfig(256, 32, 2, False)
     assert HardwareConfig.uniform(SHD, 64, preset="fast").stages[0] == StageConfig(64, 32, 2, False)
     assert HardwareConfig.uniform(SHD, preset="fast", events_per_cycle=1).stages[0] == StageConfig(
-        256, 43, 1, False
+        256, 32, 1, False
     )
     narrow = HardwareConfig.uniform(network_spec(5, 1, 3), preset="fast")
     assert [stage.events_per_cycle for stage in narrow.stages] == [2, 1]

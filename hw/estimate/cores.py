@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fxp_model.spec import NetworkSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
 from hw.rtl.event_encoder import EventEncoder
+from hw.rtl.events import DELAYED_AFTER
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 from hw.rtl.score_unit import ScoreUnit
@@ -133,7 +134,7 @@ class Cores:
         """
         link, latency = self._recurrent[stage]
         written = latest + self._groups[stage] - 1 + NeuronUpdate.LATENCY
-        link.transfer(count, written + 1 + EventEncoder.LATENCY, latest)
+        link.transfer(count, written + DELAYED_AFTER + EventEncoder.LATENCY, latest)
         return link.taken + latency + 1
 
 

@@ -3,7 +3,7 @@
 Neither yosys nor nextpnr copies a register, and yosys makes one of two that a designer wrote. One that goes
 to hundreds of cells goes to a whole device:
 
-    flip-flop -> 100 readers   becomes   flip-flop -> 32,  copy -> 32,  copy -> 32,  copy -> 4
+    flip-flop -> 200 readers   becomes   flip-flop -> 64,  copy -> 64,  copy -> 64,  copy -> 8
 
 Readers that stay together are those of one row of cells, such as the bits of a RAM, which differ in the last
 number of their name alone; then those whose names are neighbours. Such cells are neighbours in the design.
@@ -12,6 +12,7 @@ Every reader sees the same value in every cycle as before, from the first on.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from copy import deepcopy
@@ -21,10 +22,12 @@ from hw.flows.netlist import Cell, Module, Reader, readers_of
 
 COPIED = {"TRELLIS_FF": "Q", "LUT4": "Z"}
 """Types of cells, and the pin of their output."""
-MOST_READERS = 32
+MOST_READERS = 64
 """What a cell goes to, in cells of the fabric."""
 CELLS = {"DP16KD": 4, "MULT18X18D": 4}
 """For how many of them a larger cell counts: few block RAMs or multipliers stand close together."""
+PINS = {"CE": 0.25, "LSR": 0.25}
+"""For how many of them a pin counts that flip-flops of a slice share; more enables make fewer of them fit."""
 
 
 def add(module: Module) -> int:
@@ -61,10 +64,10 @@ def _copies(module: Module) -> dict[str, Cell]:
     return copies
 
 
-def size(module: Module, readers: Iterable[Reader]) -> int:
+def size(module: Module, readers: Iterable[Reader]) -> float:
     """`readers` of a net, in cells of the fabric."""
-    kinds = (module["cells"][name]["type"] if name else "" for name, _ in readers)
-    return sum(CELLS.get(kind, 1) for kind in kinds)
+    kinds = ((module["cells"][name]["type"] if name else "", pin) for name, pin in readers)
+    return sum(CELLS.get(kind, 1) * PINS.get(pin, 1) for kind, pin in kinds)
 
 
 def _chunks(module: Module, readers: list[Reader]) -> list[list[Reader]]:
@@ -77,7 +80,7 @@ def _chunks(module: Module, readers: list[Reader]) -> list[list[Reader]]:
         if size(module, chunks[-1] + own) <= MOST_READERS:
             chunks[-1] += own
             continue
-        parts = -(-size(module, own) // MOST_READERS)
+        parts = math.ceil(size(module, own) / MOST_READERS)
         cuts = [len(own) * part // parts for part in range(parts + 1)]
         chunks += [own[low:high] for low, high in pairwise(cuts)]
     return chunks if chunks[0] else chunks[1:]

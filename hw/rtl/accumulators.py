@@ -13,6 +13,7 @@ from hw.config import StageConfig
 from hw.rtl.arithmetic import lanes_of, selected
 from hw.rtl.banks import RAM_STYLE
 from hw.rtl.events import SUMS_AFTER, group_layout, index_shape
+from hw.rtl.pipeline import delayed
 
 
 def word_layout(words: int) -> data.StructLayout:
@@ -42,15 +43,6 @@ def banks(words: int) -> int:
 def closed_steps(words: int) -> int:
     """How many closed steps may wait: one bank is that of the current step, or is still being read."""
     return banks(words) - 1
-
-
-def delayed(m: Module, value: Value, cycles: int) -> Signal:
-    """`value` of so many cycles ago, 1 or more."""
-    for _ in range(cycles):
-        later = Signal(len(value), reset_less=True)
-        m.d.sync += later.eq(value)
-        value = later
-    return later
 
 
 @dataclass(frozen=True)

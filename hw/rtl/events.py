@@ -36,6 +36,8 @@ def events_of(link: stream.Interface) -> Value:
 
 SUMS_AFTER = 3
 """Cycles from the transfer of a group of neurons until its sums arrive, on wires beside the stream."""
+DELAYED_AFTER = 2
+"""Cycles from the results of a group until its delay lines have shifted, which lie all over a device."""
 
 
 def group_layout() -> data.StructLayout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,7 @@ from hw.rtl.delay_lines import DelayLines
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout, events_of
 from hw.rtl.neuron_update import NeuronUpdate
+from hw.rtl.pipeline import delayed
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.spike_queue import SpikeQueue
@@ -117,8 +118,8 @@ class HiddenLayer(wiring.Component):
         else:
             m.submodules.delays = delays = DelayLines(own, lanes)
         m.d.comb += [
-            delays.finishing.eq(update.finishing),
-            delays.spikes.eq(update.results.spikes),
+            delays.finishing.eq(written),
+            delays.spikes.eq(delayed(m, update.results.spikes, 1)),
         ]
         if isinstance(delays, DelayLines):
             m.d.comb += delays.fetched.eq(update.fetched)
@@ -131,8 +132,10 @@ class HiddenLayer(wiring.Component):
             m.d.comb += [recurrence.nearing.eq(update.nearing), update.hold.eq(spikes.full)]
         else:
             m.submodules.recurrent = recurrence = RecurrentSynapses(spec, params, config, self._reload)
+            complete = Signal()
+            m.d.sync += complete.eq(written.valid & written.final & ~written.last)
             m.d.comb += [
-                recurrence.complete.eq(written.valid & written.final & ~written.last),
+                recurrence.complete.eq(complete),
                 recurrence.taken.eq(update.taken),
                 update.hold.eq(spikes.full | ~recurrence.ready),
             ]

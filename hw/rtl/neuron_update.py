@@ -16,7 +16,7 @@ from hw.config import StageConfig
 from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, scaled, times
 from hw.rtl.banks import RAM_STYLE, RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.conv_engine import ConvEngine
-from hw.rtl.events import SUMS_AFTER, group_layout, index_shape, results_layout, tag_layout
+from hw.rtl.events import DELAYED_AFTER, SUMS_AFTER, group_layout, index_shape, results_layout, tag_layout
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.synapse_array import SynapseArray
 
@@ -73,8 +73,6 @@ class NeuronUpdate(wiring.Component):
         Which group is fetched in the next cycle, and in this one, if any.
     recurrent : In(update_lanes * current_bits), only with a recurrence
         i_rec of the group fetched two cycles earlier.
-    finishing : Out(tag_layout)
-        Which group has results in the next cycle, if any.
     results : Out(results_layout)
         Results of one group.
     fired : Out(update_lanes), no bits where neurons do not fire
@@ -96,12 +94,12 @@ class NeuronUpdate(wiring.Component):
         A membrane is read in the cycle after it is written, at the earliest; and a convolution reads spikes
         `ConvEngine.ahead` cycles before membranes. What a dense recurrence adds depends on its events.
         """
-        groups = config.groups(spec.n_out)
+        groups, written = config.groups(spec.n_out), cls.LATENCY - SUMS_AFTER
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
-        ahead = 0
-        if recurrence is not None and recurrence.kind is RecurrenceKind.CONV:
-            ahead = ConvEngine.ahead(recurrence.kernel_size, spec.n_out, config.update_lanes)
-        return max(groups, cls.LATENCY - SUMS_AFTER + 1 + ahead)
+        if recurrence is None or recurrence.kind is not RecurrenceKind.CONV:
+            return max(groups, written + 1)
+        ahead = ConvEngine.ahead(recurrence.kernel_size, spec.n_out, config.update_lanes)
+        return max(groups, written + DELAYED_AFTER + ahead)
 
     def __init__(
         self, spec: IntegratorSpec, params: StageParams, config: StageConfig, reload: bool = False
@@ -125,7 +123,6 @@ class NeuronUpdate(wiring.Component):
             "taken": Out(tag_layout(groups)),
             "nearing": Out(tag_layout(groups)),
             "fetched": Out(tag_layout(groups)),
-            "finishing": Out(tag_layout(groups)),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
             "fired": Out(lanes if fires(spec) else 0),
             "saturated": Out(lanes if spec.overflow is Overflow.SAT else 0),
@@ -184,7 +181,6 @@ class NeuronUpdate(wiring.Component):
             self.taken.eq(tags[0]),
             self.nearing.eq(tags[SUMS_AFTER - 1]),
             self.fetched.eq(fetched),
-            self.finishing.eq(tags[-2]),
         ]
 
         with m.If(take):

@@ -13,10 +13,11 @@ from fxp_model.fixed import signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
-from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, closed_steps, delayed, word_layout
+from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, closed_steps, word_layout
 from hw.rtl.arithmetic import lanes_of, pack, times_count
 from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.events import event_layout, group_layout, index_shape
+from hw.rtl.pipeline import delayed
 
 
 class SynapseArray(wiring.Component):
