@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Works
     core = replace(emit(network, config, "core", sha256), probes=())
     netlist = yosys.synthesise(core, target, workspace.runs, timeout_s=600)
     if target == "ecp5":
-        physical.optimise(netlist, core.name)
+        physical.optimise(netlist, core.name, most_readers=8)
         assert registered(yosys.read_module(netlist, core.name))
     design = netlist_design(netlist, core.name, target)
     plan = core_plan(artifact, config, core, seed=1, sha256=sha256, samples=2)
@@ -156,8 +157,7 @@ def test_registers_around_multipliers(tmp_path: Path, workspace: Workspace) -> N
 
 def test_copies_of_registers(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """None goes to more than the most, copies that are copied included; all outputs are the same."""
-    monkeypatch.setattr(register_copies, "MOST_READERS", 8)
-    moved = Moved.by(register_copies.add, "broadcast", tmp_path)
+    moved = Moved.by(partial(register_copies.add, most=6), "broadcast", tmp_path)
     readers = readers_of(moved.module)
     cells = moved.module["cells"]
     nets = [
@@ -166,7 +166,7 @@ def test_copies_of_registers(tmp_path: Path, workspace: Workspace, monkeypatch: 
         if cell["type"] in register_copies.COPIED
     ]
     most = max(register_copies.size(moved.module, readers[net]) for net in nets)
-    assert most == register_copies.MOST_READERS
+    assert most == 6
     copies = {name: cell["type"] for name, cell in cells.items() if "_copy_" in name}
     copied = {name.partition("_")[0] for name, kind in copies.items() if kind == "TRELLIS_FF"}
     assert copied == {"plain", "held", "count", "word"}, "the last for copies of the enable of `z`"

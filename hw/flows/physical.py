@@ -8,8 +8,8 @@ from pathlib import Path
 from hw.flows import multiplier_registers, output_registers, register_copies
 
 
-def optimise(netlist: Path, top: str) -> None:
-    """Move flip-flops into block RAMs and multipliers, and copy those that go to many.
+def optimise(netlist: Path, top: str, most_readers: int) -> None:
+    """Move flip-flops into block RAMs and multipliers, and copy what goes to more than `most_readers` cells.
 
     Of the module `top` of a netlist, in place.
     """
@@ -17,5 +17,5 @@ def optimise(netlist: Path, top: str) -> None:
     module = design["modules"][top]
     output_registers.absorb(module)
     multiplier_registers.absorb(module)
-    register_copies.add(module)
+    register_copies.add(module, most_readers)
     netlist.write_text(json.dumps(design))

@@ -3,7 +3,7 @@
 Neither yosys nor nextpnr copies a register, and yosys makes one of two that a designer wrote. One that goes
 to hundreds of cells goes to a whole device:
 
-    flip-flop -> 200 readers   becomes   flip-flop -> 64,  copy -> 64,  copy -> 64,  copy -> 8
+    flip-flop -> 100 readers   becomes   flip-flop -> 32,  copy -> 32,  copy -> 32,  copy -> 4
 
 Readers that stay together are those of one row of cells, such as the bits of a RAM, which differ in the last
 number of their name alone; then those whose names are neighbours. Such cells are neighbours in the design.
@@ -22,28 +22,26 @@ from hw.flows.netlist import Cell, Module, Reader, readers_of
 
 COPIED = {"TRELLIS_FF": "Q", "LUT4": "Z"}
 """Types of cells, and the pin of their output."""
-MOST_READERS = 64
-"""What a cell goes to, in cells of the fabric."""
 CELLS = {"DP16KD": 4, "MULT18X18D": 4}
 """For how many of them a larger cell counts: few block RAMs or multipliers stand close together."""
 PINS = {"CE": 0.25, "LSR": 0.25}
 """For how many of them a pin counts that flip-flops of a slice share; more enables make fewer of them fit."""
 
 
-def add(module: Module) -> int:
-    """Copy cells of `COPIED` in a flat `module` that go to more than `MOST_READERS`, in place; count copies.
+def add(module: Module, most: int) -> int:
+    """Copy cells of `COPIED` in a flat `module` that go to more than `most` cells, in place; count copies.
 
     What leaves the module is of the cell itself. Copies are readers, too: what goes to many of them is copied
     in turn.
     """
     added = 0
-    while copies := _copies(module):
+    while copies := _copies(module, most):
         module["cells"] |= copies
         added += len(copies)
     return added
 
 
-def _copies(module: Module) -> dict[str, Cell]:
+def _copies(module: Module, most: int) -> dict[str, Cell]:
     """Copies of the cells that go to too many now, which share the readers from here on."""
     cells, readers = module["cells"], readers_of(module)
     free = 1 + max(net for net in readers if isinstance(net, int))
@@ -53,7 +51,7 @@ def _copies(module: Module) -> dict[str, Cell]:
             continue
         pin = COPIED[cell["type"]]
         (net,) = cell["connections"][pin]
-        for chunk in _chunks(module, readers.get(net, []))[1:]:
+        for chunk in _chunks(module, readers.get(net, []), most)[1:]:
             twin = deepcopy(cell)
             twin["connections"][pin] = [free]
             copies[f"{name}_copy_{free}"] = twin
@@ -70,17 +68,17 @@ def size(module: Module, readers: Iterable[Reader]) -> float:
     return sum(CELLS.get(kind, 1) * PINS.get(pin, 1) for kind, pin in kinds)
 
 
-def _chunks(module: Module, readers: list[Reader]) -> list[list[Reader]]:
-    """`readers` in chunks of size `MOST_READERS` at most, outputs of the module in the first."""
-    if size(module, readers) <= MOST_READERS:
+def _chunks(module: Module, readers: list[Reader], most: int) -> list[list[Reader]]:
+    """`readers` in chunks of size `most`, or less, outputs of the module in the first."""
+    if size(module, readers) <= most:
         return [readers]
     chunks: list[list[Reader]] = [[]]
     for _, row in groupby(sorted(readers, key=_by_name), key=_row):
         own = list(row)
-        if size(module, chunks[-1] + own) <= MOST_READERS:
+        if size(module, chunks[-1] + own) <= most:
             chunks[-1] += own
             continue
-        parts = math.ceil(size(module, own) / MOST_READERS)
+        parts = math.ceil(size(module, own) / most)
         cuts = [len(own) * part // parts for part in range(parts + 1)]
         chunks += [own[low:high] for low, high in pairwise(cuts)]
     return chunks if chunks[0] else chunks[1:]
