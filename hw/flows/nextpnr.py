@@ -18,7 +18,7 @@ class Device:
 
     router1 is nextpnr's usual one. It was given up on `balanced` on an LFE5U-85F, which router2 routes in
     minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1). `options` are
-    the placer's, `most_readers` those of `hw.flows.physical`: with 32, `tiny` found no place on an LFE5U-25F,
+    the placer's, `most_readers` those of `hw.flows.physical`: with 64, `tiny` found no place on an LFE5U-25F,
     of whose flip-flops it is 80 %.
     """
 
@@ -27,7 +27,7 @@ class Device:
     speeds: tuple[int, ...] = ()
     router: str = "router1"
     options: tuple[str, ...] = ()
-    most_readers: int = 64
+    most_readers: int = 128
 
 
 TIMING = ("--placer-heap-timingweight", "40")
