@@ -43,7 +43,7 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
     dsp = multiplies(fabric, spec, config)
     inside = dsp and fabric.wide_multipliers
     more = int(spec.input_bits > 1 and config.use_dsp)  # registers before a multiplier
-    parts.ff += ((0 if inside else 2) + more) * events * lanes * weight
+    parts.shift_register(fabric, (0 if inside else 2) + more, events * lanes * weight)
     if spec.input_bits > 1:
         bits, digits = product_bits(spec), -(-spec.input_bits // 2)
         parts.shift_register(fabric, (3 if inside else 5) + more, spec.input_bits)
