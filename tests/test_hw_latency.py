@@ -40,7 +40,7 @@ def test_a_sample_without_events_by_hand() -> None:
     nothing = apart(np.array([0]), np.array([0]))
     timing = run_timing(ONE, NARROW, nothing, [1])
     assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 39, 40)
-    assert timing.run_cycles == cycles_of(ONE, NARROW, nothing) == 37
+    assert timing.run_cycles == cycles_of(ONE, NARROW, nothing) == 41
 
 
 @pytest.mark.parametrize(("update_lanes", "distance"), [(16, 16), (32, 8), (64, 5), (256, 5)])

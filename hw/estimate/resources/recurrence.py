@@ -33,7 +33,7 @@ def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
     steps = params.delay_steps
     for length, count in zip(*np.unique(steps + 1, return_counts=True), strict=True):
         parts.shift_register(fabric, int(length), int(count))
-    parts.ff += config.update_lanes + int(steps.max()) + 1 + config.groups(len(steps))
+    parts.ff += int(steps.max()) + 1 + config.groups(len(steps))
     parts.add(delays_mask=len(steps), delays_group=config.groups(len(steps)))
     return parts
 
@@ -49,7 +49,7 @@ def programmed_delays(fabric: Fabric, max_delay: int, n: int, config: StageConfi
     parts.parameters(fabric, lanes * bits, groups, reload=True)
     parts.tapped_lines(fabric, max_delay, n)
     index = (max_delay - 1).bit_length() if max_delay else 0
-    parts.ff += lanes + n + groups + lanes * (index + (2 if max_delay else 1)) + max_delay.bit_length()
+    parts.ff += n + groups + lanes * (index + (2 if max_delay else 1)) + max_delay.bit_length()
     parts.luts += n + 2 * (lanes + 1) * bits + 2 * groups
     return parts
 

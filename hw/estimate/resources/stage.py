@@ -39,6 +39,7 @@ def stage(
             blocks["delays"] = programmed_delays(fabric, longest, spec.n_out, config)
         else:
             blocks["delays"] = delays(fabric, params, config)
+        blocks["delays"].ff += config.update_lanes  # spikes on their way to the lines
         if spec.recurrence.kind is RecurrenceKind.CONV:
             blocks["conv"] = conv(fabric, spec, params, config, reload)
         else:
