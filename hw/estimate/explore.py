@@ -111,21 +111,12 @@ def _cycles(
     events: Sequence[Counts],
     lengths: Sequence[int],
 ) -> Floats:
-    """Mean cycles of each point; of those that differ in `use_dsp` alone, once."""
-    alike = [[own.index(_timing(widths, own)) for widths in own] for own in options]
-    timed = np.stack([np.array(own)[column] for own, column in zip(alike, chosen.T, strict=True)], axis=1)
-    unique, inverse = np.unique(timed, axis=0, return_inverse=True)
+    """Mean cycles of each point."""
     configs = [
-        HardwareConfig(tuple(own[i] for own, i in zip(options, row, strict=True))) for row in unique.tolist()
+        HardwareConfig(tuple(own[i] for own, i in zip(options, row, strict=True))) for row in chosen.tolist()
     ]
     means: Floats = sweep_cycles(spec, configs, events, lengths).mean(axis=1)
-    return means[inverse.ravel()]
-
-
-def _timing(widths: StageConfig, options: Sequence[StageConfig]) -> StageConfig:
-    """The first of `options` with the cycles of `widths`."""
-    key = (widths.lanes, widths.update_lanes, widths.events_per_cycle)
-    return next(own for own in options if (own.lanes, own.update_lanes, own.events_per_cycle) == key)
+    return means
 
 
 def _cells(
