@@ -15,7 +15,7 @@ from cocotb.triggers import RisingEdge
 from fxp_model.fixed import QFormat
 from fxp_model.spec import LayerSpec
 from hw.emit import write_verilog
-from hw.rtl.events import block_size
+from hw.rtl.events import block_size, blocks_layout
 from tb.drivers import BlockStream, accept, drive, random_gaps
 from tb.monitors import watch_stream
 from tb.runner import Design, load_plan
@@ -57,16 +57,17 @@ def signed_lanes(word: int, width: int, lanes: int) -> list[int]:
     return [((word >> lane * width & ((1 << width) - 1)) ^ sign) - sign for lane in range(lanes)]
 
 
-def filled(spikes: Iterable[int], n: int, events: int) -> int:
-    """`hw.rtl.events.filled_blocks` of the neurons of `n` that spike."""
-    blocks, word = 0, 0
+def blocks_word(spikes: Iterable[int], n: int, events: int) -> int:
+    """The ``blocks`` of `hw.rtl.events.spikes_layout`, of the neurons of `n` that spike."""
+    word, bits = 0, 0
     for part in range(events):
         own = len(range(part, n, events))
-        size = block_size(own)
-        for address in spikes:
-            if address % events == part:
-                word |= 1 << blocks + address // events // size
-        blocks += -(-own // size)
+        layout = blocks_layout(own)
+        filled = sorted({a // events // block_size(own) for a in spikes if a % events == part})
+        first, later = [1 << block for block in filled[:1]], [1 << block for block in filled[1:]]
+        item = layout.const({"first": sum(first), "later": sum(later), "found": len(first)})
+        word |= item.as_bits() << bits
+        bits += layout.size
     return word
 
 

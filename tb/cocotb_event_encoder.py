@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout
-from tb.block_bench import BlockBench, filled
+from tb.block_bench import BlockBench, blocks_word
 
 CASES: dict[str, dict[str, Any]] = {
     "one": {"n": 1, "events": 1},
@@ -52,6 +52,8 @@ async def spikes_to_events(dut: Any) -> None:
     words = [0, (1 << n) - 1, 1, 1 << n - 1, 0, 0]
     for density in (0.02, 0.1, 0.5):
         words += [sum(int(bit) << k for k, bit in enumerate(rng.random(n) < density)) for _ in range(20)]
-    steps = [word | int(rng.integers(2)) << n | filled(spikes_of(word), n, events) << n + 1 for word in words]
+    steps = [
+        word | int(rng.integers(2)) << n | blocks_word(spikes_of(word), n, events) << n + 1 for word in words
+    ]
     await bench.stream(steps, predict, interpret)
     await bench.finish()

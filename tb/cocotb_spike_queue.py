@@ -13,7 +13,7 @@ from hw.config import StageConfig
 from hw.rtl.events import results_layout, spikes_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.spike_queue import SpikeQueue
-from tb.block_bench import BlockBench, filled, pack_lanes
+from tb.block_bench import BlockBench, blocks_word, pack_lanes
 
 MEMBRANE_BITS = 5
 CASES: dict[str, dict[str, Any]] = {
@@ -62,12 +62,12 @@ async def holds_steps(dut: Any) -> None:
             offered = None
             if taken < written and cycle >= max(final_in[taken] + SpikeQueue.LATENCY, free):
                 addresses = np.flatnonzero(spikes[taken, :n]).tolist()
-                offered = (addresses, int(last[taken]), filled(addresses, n, events))
+                offered = (addresses, int(last[taken]), blocks_word(addresses, n, events))
             bench.expect((cycle, begun - sent == SpikeQueue.STEPS, offered))
             seen = None
             if dut.o__valid.value:
                 item = outputs.from_bits(int(dut.o__payload.value))
-                seen = ([k for k in range(n) if item.spikes >> k & 1], item.last, item.blocks)
+                seen = ([k for k in range(n) if item.spikes >> k & 1], item.last, item.blocks.as_bits())
             bench.see((cycle, bool(dut.full.value), seen))
             begun += int(dut.starts.value)
             sent += int(dut.sent.value)

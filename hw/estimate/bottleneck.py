@@ -11,6 +11,7 @@ from hw.config import HardwareConfig, StageConfig
 from hw.estimate.clips import Clips
 from hw.estimate.cores import Cycles, dense_layers, item_count
 from hw.rtl.event_encoder import EventEncoder
+from hw.rtl.events import DELAYED_AFTER
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 
@@ -53,4 +54,4 @@ def _loop(layer: LayerSpec, widths: StageConfig, delayed: Cycles) -> Cycles:
     own = recurrent_config(layer, widths)
     sweep = widths.groups(layer.n_out) - 1 + NeuronUpdate.LATENCY
     sums = _words(layer, own, delayed, beats=False) + 1 + RecurrentSynapses.latency(layer, widths) + 1
-    return sweep + 1 + EventEncoder.LATENCY + sums
+    return sweep + DELAYED_AFTER + EventEncoder.LATENCY + sums

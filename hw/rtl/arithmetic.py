@@ -29,6 +29,12 @@ def selected(items: Sequence[Value], index: Value) -> Value:
     return Mux(index[half.bit_length() - 1], selected(high, index), selected(low, index))
 
 
+def lowest_of(bits: Value) -> tuple[Value, Value]:
+    """The lowest bit that is set, and the others."""
+    lowest = (bits & -bits)[: len(bits)]
+    return lowest, bits & ~lowest
+
+
 def scaled(value: Value, shift: int) -> Value:
     """`value` * 2**shift, exact, for a `shift` of 0 or more."""
     return Cat(Const(0, shift), value).as_signed() if shift else value

@@ -66,11 +66,11 @@ class EventEncoder(wiring.Component):
         """Scan even and odd neurons side by side; the two meet at the marker."""
         m.submodules.even = even = SpikeScanner(-(-self._n // 2))
         m.submodules.odd = odd = SpikeScanner(self._n // 2)
-        blocks = Cat(even.i.payload.blocks, odd.i.payload.blocks)
-        m.d.comb += blocks.eq(self.i.payload.blocks)
-        for scanner, parity, other in ((even, 0, odd), (odd, 1, even)):
+        blocks = self.i.payload.blocks
+        for scanner, own, parity, other in ((even, blocks.even, 0, odd), (odd, blocks.odd, 1, even)):
             m.d.comb += [
                 scanner.i.payload.spikes.eq(self.i.payload.spikes[parity::2]),
+                scanner.i.payload.blocks.eq(own),
                 scanner.i.payload.last.eq(self.i.payload.last),
                 scanner.i.valid.eq(self.i.valid & other.i.ready),
             ]

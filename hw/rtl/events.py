@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Shape, Signal, Value, unsigned
+from amaranth.hdl import Cat, Shape, Value, unsigned
 from amaranth.lib import data, stream
+
+from hw.rtl.arithmetic import lowest_of
 
 
 def index_shape(n: int) -> Shape:
@@ -54,15 +56,35 @@ def block_size(n: int) -> int:
     return 1 << (bits - bits // 2)
 
 
-def filled_blocks(spikes: Value, events: int) -> Value:
-    """A bit for each block that has a spike; of two `events` per cycle, of even neurons, then of odd."""
-    parts = [spikes[part::events] for part in range(events)]
-    sizes = [block_size(len(part)) for part in parts]
-    return Cat(
-        part[low : low + size].any()
-        for part, size in zip(parts, sizes, strict=True)
-        for low in range(0, len(part), size)
-    )
+def block_count(n: int) -> int:
+    """How many blocks `n` neurons are."""
+    return -(-n // block_size(n))
+
+
+def filled_blocks(spikes: Value, events: int) -> list[Value]:
+    """A bit for each block that has a spike; of two `events` per cycle, those of even neurons and of odd."""
+    found = []
+    for part in range(events):
+        own = spikes[part::events]
+        size = block_size(len(own))
+        found.append(Cat(own[low : low + size].any() for low in range(0, len(own), size)))
+    return found
+
+
+def blocks_layout(n: int) -> data.StructLayout:
+    """Where the spikes of `n` neurons are.
+
+    ``first``  a bit for each block: it is the first with a spike
+    ``later``  it has a spike, too
+    ``found``  there is a spike
+    """
+    count = block_count(n)
+    return data.StructLayout({"first": unsigned(count), "later": unsigned(count), "found": unsigned(1)})
+
+
+def first_blocks(filled: list[Value]) -> Value:
+    """Bits of the `blocks_layout` of each of `filled_blocks`."""
+    return Cat(Cat(*lowest_of(part), part.any()) for part in filled)
 
 
 def spikes_layout(n: int, events: int = 1) -> data.StructLayout:
@@ -70,10 +92,12 @@ def spikes_layout(n: int, events: int = 1) -> data.StructLayout:
 
     ``spikes``  a bit per neuron
     ``last``    of the sample
-    ``blocks``  `filled_blocks` of the spikes
+    ``blocks``  `blocks_layout`; for two `events` per cycle, of the ``even`` neurons and of the ``odd``
     """
-    blocks = len(filled_blocks(Signal(n), events))
-    return data.StructLayout({"spikes": unsigned(n), "last": unsigned(1), "blocks": unsigned(blocks)})
+    blocks = blocks_layout(n)
+    if events == 2:
+        blocks = data.StructLayout({"even": blocks_layout(-(-n // 2)), "odd": blocks_layout(n // 2)})
+    return data.StructLayout({"spikes": unsigned(n), "last": unsigned(1), "blocks": blocks})
 
 
 def tag_layout(groups: int) -> data.StructLayout:

@@ -207,7 +207,7 @@ class NeuronUpdate(wiring.Component):
         sums = Signal(self.sums.shape(), reset_less=True)
         m.d.sync += sums.eq(self.sums)
         for port in (read, bias_read):
-            m.d.comb += [port.addr.eq(fetched.group), port.en.eq(fetched.valid)]
+            m.d.comb += port.addr.eq(fetched.group)
         if self._reload:
             m.d.comb += bias_read.addr.eq(Cat(fetched.group, self.reload.bank))
             connect_reload(m, bias, self.reload, Part.BIAS)

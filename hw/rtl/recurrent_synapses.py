@@ -14,7 +14,7 @@ from fxp_model.spec import LayerSpec
 from hw.config import StageConfig
 from hw.rtl.banks import RELOAD, Part
 from hw.rtl.event_encoder import EventEncoder
-from hw.rtl.events import filled_blocks, tag_layout
+from hw.rtl.events import filled_blocks, first_blocks, tag_layout
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -110,9 +110,10 @@ class RecurrentSynapses(wiring.Component):
 
         # The encoder is free: the sweep that has just ended waited for all that it sent.
         m.d.sync += encoder.i.valid.eq(self.complete)
+        blocks = first_blocks(filled_blocks(self.delayed, self._config.events_per_cycle))
         m.d.comb += [
             encoder.i.payload.spikes.eq(self.delayed),
-            encoder.i.payload.blocks.eq(filled_blocks(self.delayed, self._config.events_per_cycle)),
+            encoder.i.payload.blocks.as_value().eq(blocks),
         ]
 
         m.d.comb += [

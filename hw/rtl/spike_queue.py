@@ -6,7 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.events import filled_blocks, results_layout, spikes_layout
+from hw.rtl.events import filled_blocks, first_blocks, results_layout, spikes_layout
+from hw.rtl.pipeline import delayed
 
 
 class SpikeQueue(wiring.Component):
@@ -40,7 +41,7 @@ class SpikeQueue(wiring.Component):
     o : Out stream of `spikes_layout`
     """
 
-    LATENCY = 2
+    LATENCY = 3
     DEPTH = 16
     """Steps that wait; a LUT RAM is 16 or 32 deep, and 32 steps save a clip hardly a cycle more."""
     STEPS = DEPTH + 1
@@ -64,34 +65,38 @@ class SpikeQueue(wiring.Component):
         # Groups enter at the top; after the last one the first has arrived at the bottom.
         spikes = Signal(self._lanes * self._groups, reset_less=True)
         last = Signal(reset_less=True)
-        complete = Signal()
+        complete, written = Signal(), Signal()
         with m.If(self.results.tag.valid):
             m.d.sync += [
                 spikes.eq(Cat(spikes, self.results.spikes)[self._lanes :]),
                 last.eq(self.results.tag.last),
             ]
-        m.d.sync += complete.eq(self.results.tag.valid & self.results.tag.final)
+        m.d.sync += [complete.eq(self.results.tag.valid & self.results.tag.final), written.eq(complete)]
 
-        # Which blocks have a spike is found before the word is written, not behind the RAM.
-        word = Cat(spikes[: self._n], last, filled_blocks(spikes[: self._n], self._events))
-        m.submodules.steps = steps = memory.Memory(shape=unsigned(len(word)), depth=self.DEPTH, init=[])
-        write = steps.write_port()
-        read = steps.read_port(domain="comb")
+        # Where a step has its spikes is found before it is offered, not behind a RAM: a cycle after
+        # the spikes themselves it is known, and written to a RAM of its own.
+        own = spikes[: self._n]
+        blocks = first_blocks([delayed(m, part, 1) for part in filled_blocks(own, self._events)])
         taken = Signal()
-        m.d.comb += [
-            write.en.eq(complete),
-            write.data.eq(word),
-            taken.eq(self.o.valid & self.o.ready),
-            self.o.payload.as_value().eq(read.data),
-        ]
-        m.d.sync += [write.addr.eq(write.addr + complete), read.addr.eq(read.addr + taken)]
+        m.d.comb += taken.eq(self.o.valid & self.o.ready)
+        read_addr = Signal(range(self.DEPTH))
+        m.d.sync += read_addr.eq(read_addr + taken)
+        offered = []
+        for name, word, enable in (("steps", Cat(own, last), complete), ("blocks", blocks, written)):
+            ram = memory.Memory(shape=unsigned(len(word)), depth=self.DEPTH, init=[])
+            m.submodules[name] = ram
+            write, read = ram.write_port(), ram.read_port(domain="comb")
+            m.d.comb += [write.en.eq(enable), write.data.eq(word), read.addr.eq(read_addr)]
+            m.d.sync += write.addr.eq(write.addr + enable)
+            offered.append(read.data)
+        m.d.comb += self.o.payload.as_value().eq(Cat(offered))
 
         # Steps that wait, and steps that were started and not sent. What others wait for is a register.
         waiting, started = Signal(range(self.DEPTH + 1)), Signal(range(self.STEPS + 1))
-        with m.If(complete != taken):
+        with m.If(written != taken):
             m.d.sync += [
                 waiting.eq(Mux(taken, waiting - 1, waiting + 1)),
-                self.o.valid.eq(complete | (waiting != 1)),
+                self.o.valid.eq(written | (waiting != 1)),
             ]
         with m.If(self.starts != self.sent):
             m.d.sync += [

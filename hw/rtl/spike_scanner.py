@@ -10,18 +10,13 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.events import block_size, event_layout, spikes_layout
+from hw.rtl.arithmetic import lowest_of
+from hw.rtl.events import block_count, block_size, event_layout, spikes_layout
 
 
 def any_of(chosen: Value, items: Iterable[Value | int]) -> Value:
     """The item whose bit is set in the one-hot `chosen`; 0 when none is."""
     return reduce(or_, (Mux(bit, item, 0) for bit, item in zip(chosen, items, strict=True)))
-
-
-def lowest_of(bits: Value) -> tuple[Value, Value]:
-    """The lowest bit that is set, and the others."""
-    lowest = (bits & -bits)[: len(bits)]
-    return lowest, bits & ~lowest
 
 
 class SpikeScanner(wiring.Component):
@@ -60,8 +55,7 @@ class SpikeScanner(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        size = block_size(self._n)
-        count = -(-self._n // size)
+        size, count = block_size(self._n), block_count(self._n)
 
         # First stage: the word; which of its blocks comes next, if `found`, and which come later.
         valid = Signal()
@@ -96,17 +90,21 @@ class SpikeScanner(wiring.Component):
                 following_marker.eq(~found),
                 following_last.eq(last),
             ]
-        # What a word brings and what is left are searched side by side, whichever of them counts.
-        new, new_later = lowest_of(self.i.payload.blocks)
-        old, old_later = lowest_of(later)
+        new = self.i.payload.blocks
+        following_chosen, following_later = lowest_of(later)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [valid.eq(1), last.eq(self.i.payload.last)]
             for index in range(count):
                 part = self.i.payload.spikes[index * size : (index + 1) * size]
                 m.d.sync += blocks[index].eq(part)
-            m.d.sync += [chosen.eq(new), later.eq(new_later), found.eq(self.i.payload.blocks.any())]
+            m.d.sync += [chosen.eq(new.first), later.eq(new.later), found.eq(new.found)]
         with m.Elif(moves):
-            m.d.sync += [chosen.eq(old), later.eq(old_later), found.eq(later.any()), valid.eq(valid & ~ends)]
+            m.d.sync += [
+                chosen.eq(following_chosen),
+                later.eq(following_later),
+                found.eq(later.any()),
+                valid.eq(valid & ~ends),
+            ]
 
         opening, opening_rest = lowest_of(following)
         coming, coming_rest = lowest_of(rest)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from hw.config import StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
-from hw.rtl.events import block_size, spikes_layout
+from hw.rtl.events import block_count, block_size, spikes_layout
 from hw.rtl.spike_queue import SpikeQueue
 
 
 def spike_queue(fabric: Fabric, n: int, config: StageConfig, events: int) -> Parts:
     """`SpikeQueue` before a stage that takes so many `events` per cycle."""
     parts = Parts()
-    parts.ff += config.update_lanes * config.groups(n) + 22
-    parts.memory(fabric, spikes_layout(n, events).size, SpikeQueue.DEPTH)
+    blocks = spikes_layout(n, events).size - n - 1
+    filled = sum(block_count(len(range(part, n, events))) for part in range(events))
+    parts.ff += config.update_lanes * config.groups(n) + filled + 27
+    parts.memory(fabric, n + 1, SpikeQueue.DEPTH)
+    parts.memory(fabric, blocks, SpikeQueue.DEPTH)
     parts.add(queue_fixed=1, queue_block=n)
     return parts
 
@@ -32,7 +35,7 @@ def scanner(n: int) -> Parts:
     """`SpikeScanner`."""
     parts = Parts()
     size = block_size(n)
-    count = -(-n // size)
+    count = block_count(n)
     base = index_bits(count) * (count > 1)
     held = n + 2 * count + 3  # the word, which of it is next and what later, its state
     following = min(size, n) + base + 3
