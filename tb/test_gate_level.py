@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from fxp_model.artifact import load_artifact
+from fxp_model.network import Network
 from hw.emit import emit
-from hw.flows import multiplier_registers, output_registers, physical, register_copies, yosys
+from hw.flows import multiplier_registers, output_registers, physical, register_copies, shift_rams, yosys
 from hw.flows.netlist import Module, readers_of
 from hw.flows.tool import run_tool
 from tb import planted
@@ -29,11 +30,15 @@ BENCHES = Path(__file__).parent
 def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Workspace) -> None:
     """Scores, classes, counters and cycles; what is inside has no names any more."""
     network, config = planted.network(), planted.hardware(reload)
+    if not reload:
+        network = with_long_delays(network)
     artifact = save_network(workspace.runs / "artifact", network)
     sha256 = load_artifact(artifact).sha256
     core = replace(emit(network, config, "core", sha256), probes=())
     netlist = yosys.synthesise(core, target, workspace.runs, timeout_s=600)
     if target == "ecp5":
+        names = yosys.read_module(netlist, core.name)["cells"]
+        assert any(".delays.shift_" in name for name in names) != reload, "no RAM has taps at run time"
         physical.optimise(netlist, core.name, most_readers=8)
         assert registered(yosys.read_module(netlist, core.name))
     design = netlist_design(netlist, core.name, target)
@@ -41,6 +46,17 @@ def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Works
     tests = ["traffic", "cycles"]
     figures = workspace.check(design, "icarus", "tb.cocotb_network", plan, "netlist", tests)
     assert [figures[test]["samples"] for test in tests] == [2, 2]
+
+
+def with_long_delays(network: Network) -> Network:
+    """A step more than sixteen shifts in every delay line of the first layer, at least."""
+    (layer, *others), (params, *rest) = network.spec.layers, network.params
+    assert layer.recurrence is not None
+    assert params.delay_steps is not None
+    longer = layer.recurrence.max_delay + shift_rams.DEPTH
+    layer = replace(layer, recurrence=replace(layer.recurrence, max_delay=longer))
+    params = replace(params, delay_steps=params.delay_steps + shift_rams.DEPTH)
+    return Network(replace(network.spec, layers=(layer, *others)), (params, *rest))
 
 
 @dataclass(frozen=True)
@@ -152,6 +168,19 @@ def test_registers_around_multipliers(tmp_path: Path, workspace: Workspace) -> N
     assert registered(moved.module) == {"signs", "scaled", "bare"}
     # a0 stays for d0, which is seen, and b0, c0 and what follows them for other products
     assert moved.before - flops(moved.module) == moved.taken == 2 * 8 + 2 * 8
+    moved.check(workspace)
+
+
+def test_shift_registers_in_rams(tmp_path: Path, workspace: Workspace) -> None:
+    """Seventeen flip-flops of an enable and more go to RAMs, each but for its end; nothing else does."""
+    moved = Moved.by(shift_rams.replace, "shifts", tmp_path)
+    rams = [name for name, cell in moved.module["cells"].items() if cell["type"] == "TRELLIS_DPR16X4"]
+    one, two, three, tapped = 1, 2, 3, 2 * 1
+    rare, of_other = 1, 1
+    assert moved.taken == 16 * (one + two + three + tapped + rare + of_other)
+    assert len(rams) == 2 + 1 + 1
+    address = 4 * 3
+    assert moved.before - moved.taken + address == flops(moved.module)
     moved.check(workspace)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 Cell = dict[str, Any]
@@ -27,6 +29,14 @@ def readers_of(module: Module) -> dict[Net, list[Reader]]:
             for bit in port["bits"]:
                 readers.setdefault(bit, []).append(("", name))
     return readers
+
+
+def new_nets(module: Module) -> Iterator[int]:
+    """Numbers of nets that are not in use."""
+    nets = {
+        bit for cell in module["cells"].values() for bits in cell["connections"].values() for bit in bits
+    }
+    return count(1 + max(net for net in nets if isinstance(net, int)))
 
 
 def is_plain_flop(cell: Cell) -> bool:

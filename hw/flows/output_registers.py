@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hw.flows.netlist import Cell, Module, Net, is_plain_flop, readers_of
+from hw.flows.netlist import Cell, Module, Net, is_plain_flop, new_nets, readers_of
 
 LOGIC = ("LUT4", "PFUMX", "L6MUX21")
 """Cells that a register moves over: they have one output, Z."""
@@ -48,7 +48,7 @@ class _Absorption:
         }
         self.registered: set[Net] = set()  # outputs of RAMs that come from a register now
         self.delayed: dict[tuple[Net, Net, str], Net] = {}  # by net, clock and edge
-        self.free = 1 + max(net for net in {*self.readers, *self.drivers} if isinstance(net, int))
+        self.free = new_nets(module)
 
     def run(self) -> int:
         moved: set[str] = set()
@@ -144,10 +144,9 @@ class _Absorption:
     def _delay(self, net: Net, flop: Cell, name: str) -> Net:
         key = net, flop["connections"]["CLK"][0], flop["parameters"]["CLKMUX"]
         if key not in self.delayed:
-            self.delayed[key] = self.free
-            pins = {**flop["connections"], "DI": [net], "Q": [self.free]}
+            self.delayed[key] = delayed = next(self.free)
+            pins = {**flop["connections"], "DI": [net], "Q": [delayed]}
             self.cells[name] = {**flop, "connections": pins}
-            self.free += 1
         return self.delayed[key]
 
     def _nets(self) -> Iterator[list[Net]]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from itertools import groupby, pairwise
 
-from hw.flows.netlist import Cell, Module, Reader, readers_of
+from hw.flows.netlist import Cell, Module, Reader, new_nets, readers_of
 
 COPIED = {"TRELLIS_FF": "Q", "LUT4": "Z"}
 """Types of cells, and the pin of their output."""
@@ -44,7 +44,7 @@ def add(module: Module, most: int) -> int:
 def _copies(module: Module, most: int) -> dict[str, Cell]:
     """Copies of the cells that go to too many now, which share the readers from here on."""
     cells, readers = module["cells"], readers_of(module)
-    free = 1 + max(net for net in readers if isinstance(net, int))
+    free = new_nets(module)
     copies = {}
     for name, cell in cells.items():
         if cell["type"] not in COPIED:
@@ -52,13 +52,12 @@ def _copies(module: Module, most: int) -> dict[str, Cell]:
         pin = COPIED[cell["type"]]
         (net,) = cell["connections"][pin]
         for chunk in _chunks(module, readers.get(net, []), most)[1:]:
-            twin = deepcopy(cell)
-            twin["connections"][pin] = [free]
-            copies[f"{name}_copy_{free}"] = twin
+            twin, copy = deepcopy(cell), next(free)
+            twin["connections"][pin] = [copy]
+            copies[f"{name}_copy_{copy}"] = twin
             for reader, at in chunk:
                 bits = cells[reader]["connections"][at]
-                bits[:] = [free if bit == net else bit for bit in bits]
-            free += 1
+                bits[:] = [copy if bit == net else bit for bit in bits]
     return copies
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.emit import EmittedCore
+from hw.flows import shift_rams
 from hw.flows.tool import run_tool
 from hw.rtl.banks import RAM_STYLE
 
@@ -75,7 +76,8 @@ Area = dict[str, int | float]
 def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -> Path:
     """Synthesise `core` for `target` in `folder` and give the netlist, flat, as JSON.
 
-    Cells are named after the wires that they drive, so that a name tells the block.
+    Cells are named after the wires that they drive, so that a name tells the block. What yosys does for
+    Xilinx is done for ECP5 behind it: long shift registers go to LUT RAM (`shift_rams`).
 
     Raises
     ------
@@ -92,7 +94,12 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
         "write_json netlist.json",
     ]
     run_tool(PACKAGE, ["-q", "-p", "; ".join(passes)], folder, timeout_s)
-    return folder / "netlist.json"
+    netlist = folder / "netlist.json"
+    if target == "ecp5":
+        design = json.loads(netlist.read_text())
+        shift_rams.replace(design["modules"][core.name])
+        netlist.write_text(json.dumps(design))
+    return netlist
 
 
 def _without_lut_ram(verilog: str) -> str:
