@@ -33,9 +33,7 @@ def readers_of(module: Module) -> dict[Net, list[Reader]]:
 
 def new_nets(module: Module) -> Iterator[int]:
     """Numbers of nets that are not in use."""
-    nets = {
-        bit for cell in module["cells"].values() for bits in cell["connections"].values() for bit in bits
-    }
+    nets = {bit for cell in module["cells"].values() for bits in cell["connections"].values() for bit in bits}
     return count(1 + max(net for net in nets if isinstance(net, int)))
 
 

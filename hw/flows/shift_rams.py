@@ -41,9 +41,7 @@ def replace(module: Module) -> int:
     for number, own in enumerate(rows.values()):
         prefix = f"{own[0][0].rpartition('.')[0]}.shift_{number}".lstrip(".")
         flop = deepcopy(cells[own[0][0]])
-        parts = [
-            row[low : low + DEPTH] for row in own for low in range(0, segments(len(row)) * DEPTH, DEPTH)
-        ]
+        parts = [row[low : low + DEPTH] for row in own for low in range(0, segments(len(row)) * DEPTH, DEPTH)]
         ends = [(_pin(cells[part[0]], "DI"), _pin(cells[part[-1]], "Q")) for part in parts]
         for part in parts:
             gone += len(part)

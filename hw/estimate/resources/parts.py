@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hw.estimate.resources.memory import Mapped, mapped
+from hw.flows import shift_rams
 from hw.rtl.banks import WORD
 
 
@@ -20,7 +21,7 @@ class Fabric:
         Of `hw.flows.yosys.SYNTHESIS`.
     lut_inputs : int
     shift_registers : bool
-        Three flip-flops in a row, or more, without reset become an SRL.
+        Three flip-flops in a row, or more, without reset become an SRL; else long ones go to `shift_rams`.
     least_product : int
         Bits of the smallest product that becomes a multiplier.
     wide_multipliers : bool
@@ -102,13 +103,22 @@ class Parts:
             return self.memory(fabric, width, rows, reads, 0, style)
         return self.memory(fabric, width, 2 << index_bits(rows), reads, 1, style, WORD)
 
-    def shift_register(self, fabric: Fabric, length: int, bits: int = 1) -> None:
-        """`bits` shift registers of `length` steps without reset."""
-        if fabric.shift_registers and length >= SHORTEST:
-            full, rest = divmod(length, LONGEST)
-            self.srl += bits * (full + (rest > 1))
-            length = int(rest == 1)
-        self.ff += bits * length
+    def shift_registers(self, fabric: Fabric, lengths: Iterable[int]) -> None:
+        """Shift registers of one enable and of so many steps, without reset."""
+        in_rams = 0
+        for length in lengths:
+            if not fabric.shift_registers:
+                in_rams += shift_rams.segments(length)
+            elif length >= SHORTEST:
+                full, rest = divmod(length, LONGEST)
+                self.srl += full + (rest > 1)
+                self.ff += rest == 1
+                continue
+            self.ff += length
+        if in_rams:
+            self.ff += shift_rams.ADDRESS_BITS - in_rams * shift_rams.DEPTH
+            self.luts += shift_rams.ADDRESS_BITS
+            self.memory(fabric, in_rams, shift_rams.DEPTH)
 
     def tapped_lines(self, fabric: Fabric, length: int, count: int) -> None:
         """`count` shift registers of `length` steps without reset, each with one tap chosen at run time.

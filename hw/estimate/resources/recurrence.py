@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
 from hw.config import StageConfig
@@ -31,8 +29,8 @@ def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
     parts = Parts()
     assert params.delay_steps is not None
     steps = params.delay_steps
-    for length, count in zip(*np.unique(steps + 1, return_counts=True), strict=True):
-        parts.shift_register(fabric, int(length), int(count))
+    for low in range(0, len(steps), config.update_lanes):
+        parts.shift_registers(fabric, (steps[low : low + config.update_lanes] + 1).tolist())
     parts.ff += int(steps.max()) + 1 + config.groups(len(steps))
     parts.add(delays_mask=len(steps), delays_group=config.groups(len(steps)))
     return parts

@@ -43,13 +43,13 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
     dsp = multiplies(fabric, spec, config)
     inside = dsp and fabric.wide_multipliers
     more = int(spec.input_bits > 1 and config.use_dsp)  # registers before a multiplier
-    parts.shift_register(fabric, (0 if inside else 2) + more, events * lanes * weight)
+    parts.shift_registers(fabric, [(0 if inside else 2) + more] * (events * lanes * weight))
     if spec.input_bits > 1:
         bits, digits = product_bits(spec), -(-spec.input_bits // 2)
-        parts.shift_register(fabric, (3 if inside else 5) + more, spec.input_bits)
+        parts.shift_registers(fabric, [(3 if inside else 5) + more] * spec.input_bits)
         if events == 2:  # the first stage of the other has a reset
             parts.ff += spec.input_bits
-            parts.shift_register(fabric, (2 if inside else 4) + more, spec.input_bits)
+            parts.shift_registers(fabric, [(2 if inside else 4) + more] * spec.input_bits)
         parts.ff += 0 if inside else events * lanes * bits
         if dsp:
             parts.dsp += events * lanes
@@ -61,7 +61,7 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
                 synapses_times=events * lanes * (weight + 2 + (digits - 1) * bits),
             )
     elif events == 2:
-        parts.shift_register(fabric, 5)
+        parts.shift_registers(fabric, [5])
         parts.add(synapses_gate=lanes * weight)
     if events == 2 and not inside:
         parts.ff += lanes * (product_bits(spec) + 1)
@@ -101,5 +101,5 @@ def _choose(parts: Parts, fabric: Fabric, columns: int, bits: int, width: int) -
     chosen = -(-columns // NEAR)
     low = min(index_bits(columns), index_bits(NEAR))
     parts.ff += bits + chosen * width + (SUMS_AFTER - 1) * low
-    parts.shift_register(fabric, SUMS_AFTER, index_bits(columns) - low + 1)
+    parts.shift_registers(fabric, [SUMS_AFTER] * (index_bits(columns) - low + 1))
     parts.add(accumulators_select=width * (columns + chosen))
