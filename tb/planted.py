@@ -42,7 +42,7 @@ class Bug:
 
 
 BUGS = {
-    "delay_off_by_one": Bug("delay_lines.py", "line[delay] &", "line[max(delay - 1, 0)] &"),
+    "delay_off_by_one": Bug("delay_lines.py", "places[delay] &", "places[max(delay - 1, 0)] &"),
     "window_edge": Bug(
         "conv_engine.py",
         "Cat(Const(0, edge), *groups[: reach + 1])",
@@ -73,7 +73,9 @@ BUGS = {
     "lost_beat_under_backpressure": Bug(
         "skid_buffer.py", "self.i.ready.eq(~spare_valid)", "self.i.ready.eq(1)"
     ),
-    "stale_state_after_tlast": Bug("delay_lines.py", "Mux(self.fetched.last, 0, Cat(1, age))", "Cat(1, age)"),
+    "stale_state_after_tlast": Bug(
+        "delay_lines.py", "known.eq(Mux(finishing.last, 0, Cat(1, age)))", "known.eq(Cat(1, age))"
+    ),
     "accumulator_width": Bug(
         "accumulators.py",
         'sums = [Signal(shape, name=f"sum_{i}"',

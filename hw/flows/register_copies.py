@@ -24,7 +24,7 @@ COPIED = {"TRELLIS_FF": "Q", "LUT4": "Z"}
 """Types of cells, and the pin of their output."""
 CELLS = {"DP16KD": 4, "MULT18X18D": 4, "TRELLIS_DPR16X4": 2}
 """For how many of them a larger cell counts: few RAMs or multipliers stand close together."""
-PINS = {"CE": 0.25, "LSR": 0.25}
+PINS = {"CE": 0.5, "LSR": 0.5}
 """For how many of them a pin counts that flip-flops of a slice share; more enables make fewer of them fit."""
 
 

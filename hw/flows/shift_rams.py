@@ -26,7 +26,7 @@ ADDRESS_BITS = 4
 
 def segments(length: int) -> int:
     """How many bits of RAM a shift register of `length` flip-flops takes."""
-    return (length - 1) // DEPTH
+    return max(0, length - 1) // DEPTH
 
 
 def replace(module: Module) -> int:

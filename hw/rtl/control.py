@@ -28,11 +28,12 @@ from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
 from hw.rtl.counter import Counter
 from hw.rtl.loader import Loader, Region
+from hw.rtl.pipeline import delayed
 from hw.rtl.sample_timer import SampleTimer
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.stage_counters import StageCounters
 
-NEAR_BITS = 3
+NEAR_BITS = 2
 """Of the address of a register: those that choose among words that lie side by side."""
 
 HANDSHAKE = data.StructLayout({"valid": 1, "ready": 1, "last": 1})
@@ -233,15 +234,14 @@ class Control(wiring.Component):
         write_ok = _among(writable, axi_lite.write_word)
         if self._regions:
             write_ok &= ~(self.pending & _among(RELOADING, axi_lite.write_word))
-        # Words that lie side by side are chosen from first.
+        # Words that lie side by side are chosen from first: they come from all over a device.
         place = axi_lite.read_word
-        near = []
-        for low in range(0, len(words), 1 << NEAR_BITS):
-            word = Signal(32, name=f"near_{low}", reset_less=True)
-            m.d.sync += word.eq(selected(words[low : low + (1 << NEAR_BITS)], place[:NEAR_BITS]))
-            near.append(word)
+        near = [
+            delayed(m, selected(words[low : low + (1 << NEAR_BITS)], place[:NEAR_BITS]), 1)
+            for low in range(0, len(words), 1 << NEAR_BITS)
+        ]
         m.d.comb += [
-            axi_lite.read_data.eq(selected(near, place[NEAR_BITS:])),
+            axi_lite.read_data.eq(delayed(m, selected(near, place[NEAR_BITS:]), 1)),
             axi_lite.read_ok.eq(_among(register_map, place)),
             axi_lite.write_ok.eq(write_ok),
         ]

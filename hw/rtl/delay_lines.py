@@ -1,4 +1,4 @@
-"""Axonal delays: one shift register per neuron, tapped at the end."""
+"""Axonal delays: one shift register per neuron, as long as its delay."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from hw.rtl.events import tag_layout
 class DelayLines(wiring.Component):
     """The spikes of every neuron, each `delay_steps` + 1 steps ago; 0 before the sample.
 
-    A line is exactly as long as its trained delay, has one tap and no reset, and the lines of
-    a group shift under one enable: the form that maps to SRL16E and SRLC32E. Since nothing can
-    be cleared, what is left of earlier samples is masked by the age of the sample, a
-    thermometer code shared by all lines. The delays cannot be changed at run time.
+    When the sweep of step t writes a group, s(t+1) = y(t - d) goes to a register per neuron: y(t) itself
+    where d is 0, and else the end of a line of d places, which has not shifted yet. A line has one tap and
+    no reset, and the lines of a group shift under one enable: the form that maps to SRL16E and SRLC32E. As
+    none can be cleared, what is left of earlier samples is kept out of the registers by the age of the
+    sample, a thermometer code shared by all: y(t - d) is of this sample where d <= t. The last step of a
+    sample leaves zeros to the first of the next one. The delays cannot be changed at run time.
 
-    The lines of a group shift when the sweep of a step writes it; the next sweep reads the taps of a
-    group before they shift again. The age is that of the next sweep as soon as the last group of
-    one is fetched.
-
-    Latency: the taps follow `spikes` in the next cycle.
+    Latency: `delayed` follows `spikes` in the next cycle.
 
     Parameters
     ----------
@@ -37,10 +35,8 @@ class DelayLines(wiring.Component):
     finishing : In(tag_layout)
         Which group has new `spikes` in the next cycle, if any.
     spikes : In(lanes)
-    fetched : In(tag_layout)
-        Which group a sweep reads, if any.
     delayed : Out(N)
-        s[m](t) of NUMERICS.md section 5.
+        s[m](t) of NUMERICS.md section 5, from a register.
     """
 
     def __init__(self, delay_steps: Sequence[int], lanes: int) -> None:
@@ -48,24 +44,27 @@ class DelayLines(wiring.Component):
         self._lanes = lanes
         n = len(self._delay_steps)
         tag = tag_layout(-(-n // lanes))
-        super().__init__({"finishing": In(tag), "spikes": In(lanes), "fetched": In(tag), "delayed": Out(n)})
+        super().__init__({"finishing": In(tag), "spikes": In(lanes), "delayed": Out(n)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        longest, finishing = max(self._delay_steps), self.finishing
 
-        # Bit d of `age` says that the sample has more than d complete steps, so that the tap
-        # of a line of delay d holds a spike of this sample.
-        age = Signal(max(self._delay_steps) + 1)
-        with m.If(self.fetched.valid & self.fetched.final):
-            m.d.sync += age.eq(Mux(self.fetched.last, 0, Cat(1, age)))
+        # Bit d - 1 of `age` says that the sample has d steps before this one, bit d of `known` that y(t - d)
+        # counts.
+        age = Signal(longest)
+        known = Signal(longest + 1, reset_less=True)
+        with m.If(finishing.valid & finishing.final):
+            m.d.sync += age.eq(Mux(finishing.last, 0, Cat(1, age)))
+        m.d.sync += known.eq(Mux(finishing.last, 0, Cat(1, age)))
         # Shifts a group: registers, as each of them goes to many lines.
         shifts = Signal(-(-len(self._delay_steps) // self._lanes))
         for group, shift in enumerate(shifts):
-            m.d.sync += shift.eq(self.finishing.valid & (self.finishing.group == group))
+            m.d.sync += shift.eq(finishing.valid & (finishing.group == group))
         for neuron, delay in enumerate(self._delay_steps):
             group, lane = divmod(neuron, self._lanes)
-            line = Signal(delay + 1, reset_less=True, name=f"line_{neuron}")
+            line = Signal(delay, reset_less=True, name=f"line_{neuron}")
+            places = Cat(self.spikes[lane], line)
             with m.If(shifts[group]):
-                m.d.sync += line.eq(Cat(self.spikes[lane], line))
-            m.d.comb += self.delayed[neuron].eq(line[delay] & age[delay])
+                m.d.sync += [line.eq(places), self.delayed[neuron].eq(places[delay] & known[delay])]
         return m

@@ -121,9 +121,7 @@ class HiddenLayer(wiring.Component):
             delays.finishing.eq(written),
             delays.spikes.eq(delayed(m, update.results.spikes, 1)),
         ]
-        if isinstance(delays, DelayLines):
-            m.d.comb += delays.fetched.eq(update.fetched)
-        else:
+        if isinstance(delays, ProgrammableDelayLines):
             wiring.connect(m, wiring.flipped(self.reload), delays.reload)
         recurrence: ConvEngine | RecurrentSynapses
         if spec.recurrence.kind is RecurrenceKind.CONV:

@@ -30,8 +30,8 @@ def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
     assert params.delay_steps is not None
     steps = params.delay_steps
     for low in range(0, len(steps), config.update_lanes):
-        parts.shift_registers(fabric, (steps[low : low + config.update_lanes] + 1).tolist())
-    parts.ff += int(steps.max()) + 1 + config.groups(len(steps))
+        parts.shift_registers(fabric, steps[low : low + config.update_lanes].tolist())
+    parts.ff += int(steps.max()) + len(set(steps.tolist())) + len(steps) + config.groups(len(steps))
     parts.add(delays_mask=len(steps), delays_group=config.groups(len(steps)))
     return parts
 
