@@ -22,10 +22,10 @@ COUNTER = 33
 """Bits of a counter and its carry."""
 FIXED_COUNTERS = 4
 """Samples, dropped beats, stalls at either end."""
-AXI_LITE, REGISTERS, TIMER, RESETS = 65, 12, 132, 4
+AXI_LITE, REGISTERS, TIMER, RESETS = 66, 12, 132, 4
 """Flip-flops of the bus but for unused bits; of handshakes, soft reset, interrupt; of times; of resets."""
-IDENTITY_BITS = 4
-"""Flip-flops of the word chosen from the first registers, where most bits of the registers are constant."""
+IDENTITY_BITS = 5
+"""Flip-flops of the words chosen from the first registers, where most bits of the registers are constant."""
 
 LOADER = 170
 """Flip-flops: unused bits of the bus no more; a word and its checksum, a count of words; states."""
@@ -49,7 +49,8 @@ def control(fabric: Fabric, layers: int, slots: int) -> Parts:
     parts.ff += FIXED_COUNTERS * COUNTER
     # words that are read are chosen near by first: the counters of the core, and those of the stages
     stages = -(-(layers + 1) * (STAGE_STRIDE // 4) >> NEAR_BITS)
-    parts.ff += IDENTITY_BITS + WORD * (1 + stages)
+    counters = -(-(FIXED_COUNTERS + 1) >> NEAR_BITS)  # the cycles of the last sample lie among them
+    parts.ff += IDENTITY_BITS + WORD * (counters + stages + 1)  # and the one chosen from these
     if parts.memory(fabric, 32, depth).block:
         parts.ff += 3 + index_bits(depth)  # a read of what is being written
     parts.add(control_fixed=1, counter_bit=FIXED_COUNTERS * COUNTER)
