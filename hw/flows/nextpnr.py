@@ -18,8 +18,7 @@ class Device:
 
     router1 is nextpnr's usual one. It was given up on `balanced` on an LFE5U-85F, which router2 routes in
     minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1). `options` are
-    the placer's, `most_readers` those of `hw.flows.physical`: with 64, `tiny` found no place on an LFE5U-25F,
-    of whose flip-flops it is 80 %.
+    the placer's.
     """
 
     target: str
@@ -27,14 +26,13 @@ class Device:
     speeds: tuple[int, ...] = ()
     router: str = "router1"
     options: tuple[str, ...] = ()
-    most_readers: int = 128
 
 
 TIMING = ("--placer-heap-timingweight", "40")
 """Four times the usual weight of time against length: the wires that matter are few."""
 DEVICES = {
     "25k": Device("ecp5", "CABGA381", (6, 7, 8), options=TIMING),
-    "85k": Device("ecp5", "CABGA756", (6, 7, 8), "router2", TIMING, most_readers=32),
+    "85k": Device("ecp5", "CABGA756", (6, 7, 8), "router2", TIMING),
     "hx8k": Device("ice40", "ct256"),
 }
 """LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins, of which a core alone needs 179."""

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from hw.flows import multiplier_registers, output_registers, register_copies
 
+MOST_READERS = 32
+"""Cells that a register or a LUT may go to before it is copied."""
 
-def optimise(netlist: Path, top: str, most_readers: int) -> None:
+
+def optimise(netlist: Path, top: str, most_readers: int = MOST_READERS) -> None:
     """Move flip-flops into block RAMs and multipliers, and copy what goes to more than `most_readers` cells.
 
     Of the module `top` of a netlist, in place.

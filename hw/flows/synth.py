@@ -93,7 +93,7 @@ def through(
             result |= slowest_logic(module, blocks)
         if route is not None:
             if target == "ecp5":
-                physical.optimise(netlist, core.name, nextpnr.DEVICES[route.device].most_readers)
+                physical.optimise(netlist, core.name)
             routed = []
             for seed in range(1, route.seeds + 1):
                 grade = "" if route.speed is None else f", speed {route.speed}"
