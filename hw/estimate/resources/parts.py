@@ -112,7 +112,7 @@ class Parts:
             elif length >= SHORTEST:
                 full, rest = divmod(length, LONGEST)
                 self.srl += full + (rest > 1)
-                self.ff += rest == 1
+                self.ff += rest in ALONE
                 continue
             self.ff += length
         if in_rams:
@@ -157,6 +157,8 @@ class Parts:
 
 SHORTEST, LONGEST = 3, 32
 """Steps of what becomes a shift register, and of one LUT."""
+ALONE = {1, LONGEST // 2 + 1}
+"""Steps left to the last LUT of which one is a flip-flop: it costs less than half a LUT more."""
 SLICE = 4 * LONGEST
 """Steps of a shift register in a slice."""
 
