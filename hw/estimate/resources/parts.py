@@ -158,7 +158,7 @@ class Parts:
 SHORTEST, LONGEST = 3, 32
 """Steps of what becomes a shift register, and of one LUT."""
 ALONE = {1, LONGEST // 2 + 1}
-"""Steps left to the last LUT of which one is a flip-flop: it costs less than half a LUT more."""
+"""Steps left to the last LUT of which yosys makes one a flip-flop."""
 SLICE = 4 * LONGEST
 """Steps of a shift register in a slice."""
 
