@@ -107,7 +107,7 @@ BUGS = {
     "stale_spike_within_the_mask": Bug(
         "programmable_delay_lines.py", "(delay <= age)", "(delay <= age + 1)", reload=True
     ),
-    "tie_in_argmax": Bug("score_unit.py", "(score > best)", "(score >= best)"),
+    "tie_in_argmax": Bug("score_unit.py", "eq(score > best)", "eq(score >= best)"),
 }
 
 

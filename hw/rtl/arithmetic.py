@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from amaranth.hdl import Cat, Const, Mux, Value, signed
 
@@ -27,6 +29,11 @@ def selected(items: Sequence[Value], index: Value) -> Value:
     half = 1 << ((len(items) - 1).bit_length() - 1)
     low, high = items[:half], items[half:]
     return Mux(index[half.bit_length() - 1], selected(high, index), selected(low, index))
+
+
+def any_of(chosen: Value, items: Iterable[Value | int]) -> Value:
+    """The item whose bit is set in the one-hot `chosen`; 0 when none is."""
+    return reduce(or_, (Mux(bit, item, 0) for bit, item in zip(chosen, items, strict=True)))
 
 
 def lowest_of(bits: Value) -> tuple[Value, Value]:

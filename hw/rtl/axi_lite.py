@@ -7,6 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 OKAY, SLVERR = 0, 2
+READ_CYCLES = 3
+"""From the word that is asked for to its content, which is chosen from a whole device."""
 
 
 def axi_lite_signature(address_bits: int) -> wiring.Signature:
@@ -42,8 +44,8 @@ class AxiLite(wiring.Component):
     Address and data of a write may come in any order. Writes and reads do not wait for each other.
 
     Latency: a write acts in the cycle after the later of its two transfers and is answered in the next one; a
-    read is answered four cycles after its transfer.
-    Throughput: a write every 3 cycles and a read every 5.
+    read is answered five cycles after its transfer.
+    Throughput: a write every 3 cycles and a read every 6.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class AxiLite(wiring.Component):
         There is such a word and it may be written; answered in the same cycle.
     read_word : Out(address_bits - 2)
     read_data : In(32)
-        Its content; answered two cycles later, as the word may be far away.
+        Its content, `READ_CYCLES` later.
     read_ok : In(1)
         There is such a word.
     """
@@ -106,8 +108,9 @@ class AxiLite(wiring.Component):
         with m.Elif(bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-        asked, looking, looked = Signal(), Signal(), Signal()
-        m.d.sync += [looking.eq(asked & ~looking & ~looked), looked.eq(looking)]
+        asked, looking, looked = Signal(), Signal(READ_CYCLES), Signal()
+        m.d.comb += looked.eq(looking[-1])
+        m.d.sync += looking.eq(Cat(asked & ~looking.any(), looking))
         with m.If(bus.arvalid & bus.arready):
             m.d.sync += [self.read_word.eq(bus.araddr[2:]), asked.eq(1), bus.arready.eq(0)]
         with m.Elif(looked):

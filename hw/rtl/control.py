@@ -23,7 +23,7 @@ from hw.registers import (
     Register,
 )
 from hw.rtl.accumulators import QUEUE_WORDS
-from hw.rtl.arithmetic import selected
+from hw.rtl.arithmetic import any_of, selected
 from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
 from hw.rtl.counter import Counter
@@ -234,11 +234,13 @@ class Control(wiring.Component):
         write_ok = _among(writable, axi_lite.write_word)
         if self._regions:
             write_ok &= ~(self.pending & _among(RELOADING, axi_lite.write_word))
-        # Words that lie side by side are chosen from first: they come from all over a device.
-        place = axi_lite.read_word
+        # Decode | choose among words that lie side by side, but all over a device | choose among those.
+        place, near_words = axi_lite.read_word, 1 << NEAR_BITS
+        words += [Const(0, 32)] * (-len(words) % near_words)
+        chosen = delayed(m, Cat(place[:NEAR_BITS] == index for index in range(near_words)), 1)
         near = [
-            delayed(m, selected(words[low : low + (1 << NEAR_BITS)], place[:NEAR_BITS]), 1)
-            for low in range(0, len(words), 1 << NEAR_BITS)
+            delayed(m, any_of(chosen, words[low : low + near_words]), 1)
+            for low in range(0, len(words), near_words)
         ]
         m.d.comb += [
             axi_lite.read_data.eq(delayed(m, selected(near, place[NEAR_BITS:]), 1)),

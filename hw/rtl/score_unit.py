@@ -46,7 +46,7 @@ class ScoreUnit(wiring.Component):
         Scores, 32 bits of two's complement; then, with `last`, the index of the winner.
     """
 
-    LATENCY = 6
+    LATENCY = 7
     RELEASE = 1
     """Cycles from the fall of `occupied` to the offer of the class."""
 
@@ -74,9 +74,9 @@ class ScoreUnit(wiring.Component):
         depth = max(2, groups)
         width = lanes * SCORE.width
 
-        # Read | add | write. The first step of a sample ignores what the memory holds; mode `last`
-        # ignores it always, and has none.
-        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(2)]
+        # Read | add | saturate | write. The first step of a sample ignores what the memory holds; mode
+        # `last` ignores it always, and has none.
+        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(3)]
         for before, after in pairwise([results.tag, *tags]):
             m.d.sync += after.eq(before)
         if spec.mode is ReadoutMode.SPIKE_COUNT:
@@ -87,13 +87,14 @@ class ScoreUnit(wiring.Component):
             Signal(signed(len(value)), name=f"term_{lane}", reset_less=True)
             for lane, value in enumerate(values)
         ]
+        sums = [Signal(signed(SCORE.width + 1), name=f"sum_{lane}", reset_less=True) for lane in range(lanes)]
         new_scores = [
             Signal(signed(SCORE.width), name=f"score_{lane}", reset_less=True) for lane in range(lanes)
         ]
         for value, term in zip(values, terms, strict=True):
             m.d.sync += term.eq(value)
         if spec.mode is ReadoutMode.LAST:
-            m.d.sync += [score.eq(term) for term, score in zip(terms, new_scores, strict=True)]
+            m.d.sync += [total.eq(term) for term, total in zip(terms, sums, strict=True)]
         else:
             m.submodules.scores = scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
             read = scores.read_port()
@@ -101,26 +102,25 @@ class ScoreUnit(wiring.Component):
             m.d.comb += [
                 read.addr.eq(results.tag.group),
                 read.en.eq(results.tag.valid),
-                write.addr.eq(tags[1].group),
-                write.en.eq(tags[1].valid),
+                write.addr.eq(tags[2].group),
+                write.en.eq(tags[2].valid),
                 write.data.eq(Cat(new_scores)),
             ]
-            for old, term, score in zip(lanes_of(read.data, SCORE.width), terms, new_scores, strict=True):
-                if spec.mode is ReadoutMode.MAX:
-                    later = Mux(term > old, term, old)
-                else:
-                    later = fitted(old + term, SCORE, Overflow.SAT)
-                m.d.sync += score.eq(Mux(tags[0].first, term, later))
+            for old, term, total in zip(lanes_of(read.data, SCORE.width), terms, sums, strict=True):
+                later = Mux(term > old, term, old) if spec.mode is ReadoutMode.MAX else old + term
+                m.d.sync += total.eq(Mux(tags[0].first, term, later))
+        for total, score in zip(sums, new_scores, strict=True):
+            m.d.sync += score.eq(fitted(total, SCORE, Overflow.SAT))
 
         m.submodules.final_scores = final_scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
         final_write = final_scores.write_port()
         m.d.comb += [
-            final_write.en.eq(tags[1].valid & tags[1].last),
-            final_write.addr.eq(tags[1].group),
+            final_write.en.eq(tags[2].valid & tags[2].last),
+            final_write.addr.eq(tags[2].group),
             final_write.data.eq(Cat(new_scores)),
         ]
         begin = Signal()
-        m.d.comb += begin.eq(final_write.en & (tags[1].group == 0))
+        m.d.comb += begin.eq(final_write.en & (tags[2].group == 0))
         return final_scores.read_port(), begin
 
     def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
@@ -132,7 +132,7 @@ class ScoreUnit(wiring.Component):
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
         out = buffer.i
 
-        # Read | choose the lane | compare and send. `index` n_out stands for the winner.
+        # Read | choose the lane | send and compare | win. `index` n_out stands for the winner.
         opening = Signal()
         choosing = Signal()
         sending = Signal()
@@ -172,10 +172,32 @@ class ScoreUnit(wiring.Component):
                 candidate.eq(index),
                 score.eq(selected(lanes_of(read.data, SCORE.width), lane)),
             ]
-        with m.If(sending & out.ready & ((candidate == 0) | (score > best)) & ~sends_class):
-            m.d.sync += [best.eq(score), winner.eq(candidate)]
+
+        # Whether a score is the best so far is known a cycle later: it was compared with the best of those
+        # before the one before it, and with that one in case it wins.
+        moves, compared, wins = Signal(), Signal(), Signal()
+        m.d.comb += moves.eq(sending & out.ready)
+        m.d.sync += compared.eq(moves & ~sends_class)
+        last_score = Signal.like(score)
+        last_candidate = Signal.like(candidate)
+        first, above_best, above_last, last_won = (
+            Signal(name=name, reset_less=True) for name in ("first", "above_best", "above_last", "last_won")
+        )
+        with m.If(moves):
+            m.d.sync += [
+                last_score.eq(score),
+                last_candidate.eq(candidate),
+                first.eq(candidate == 0),
+                above_best.eq(score > best),
+                above_last.eq(score > last_score),
+            ]
+        m.d.comb += wins.eq(compared & (first | Mux(last_won, above_last, above_best)))
+        with m.If(compared):
+            m.d.sync += last_won.eq(wins)
+        with m.If(wins):
+            m.d.sync += [best.eq(last_score), winner.eq(last_candidate)]
         m.d.comb += [
             out.valid.eq(sending),
             out.payload.last.eq(sends_class),
-            out.payload.data.eq(Mux(sends_class, winner, score)),
+            out.payload.data.eq(Mux(sends_class, Mux(wins, last_candidate, winner), score)),
         ]

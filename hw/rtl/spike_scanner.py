@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import reduce
-from operator import or_
-
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.arithmetic import lowest_of
+from hw.rtl.arithmetic import any_of, lowest_of
 from hw.rtl.events import block_count, block_size, event_layout, spikes_layout
-
-
-def any_of(chosen: Value, items: Iterable[Value | int]) -> Value:
-    """The item whose bit is set in the one-hot `chosen`; 0 when none is."""
-    return reduce(or_, (Mux(bit, item, 0) for bit, item in zip(chosen, items, strict=True)))
 
 
 class SpikeScanner(wiring.Component):

@@ -6,7 +6,7 @@ import numpy as np
 
 from fxp_model.fixed import Overflow, Rounding, signed_width
 from fxp_model.network import StageParams
-from fxp_model.spec import IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
+from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.config import StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.events import SUMS_AFTER
@@ -107,12 +107,13 @@ def scores(fabric: Fabric, spec: ReadoutSpec, config: StageConfig) -> Parts:
     value = 1 if spec.mode is ReadoutMode.SPIKE_COUNT else spec.membrane.width
     summed = spec.mode is not ReadoutMode.LAST
     memories = 1 + summed
-    parts.ff += (3 + index) + (2 + index) + lanes * (value + 32)
+    wide = SCORE.width + (spec.mode not in (ReadoutMode.LAST, ReadoutMode.MAX))
+    parts.ff += (3 + index) + 2 * (2 + index) + lanes * (value + wide + SCORE.width)
     for _ in range(memories):
         form = parts.memory(fabric, 32 * lanes, groups)
         parts.ff += 0 if form.block else 32 * lanes
     lane = index_bits(lanes) if lanes > 1 else 0
-    parts.ff += 5 + index + lane + 2 * n.bit_length() + 64 + index_bits(n) + 2 * 33 + 2
+    parts.ff += 10 + index + lane + 3 * n.bit_length() + 3 * SCORE.width + index_bits(n) + 2 * 33 + 2
     parts.add(scores_fixed=1, scores_select=32 * (lanes - 1))
     if summed:
         parts.add(**{"scores_max" if spec.mode is ReadoutMode.MAX else "scores_add": 32 * lanes})
