@@ -65,7 +65,7 @@ class AxiLite(wiring.Component):
     read_data : In(32)
         Its content, `READ_CYCLES` later.
     read_ok : In(1)
-        There is such a word.
+        There is such a word; as late.
     """
 
     def __init__(self, address_bits: int) -> None:
@@ -114,12 +114,12 @@ class AxiLite(wiring.Component):
         with m.If(bus.arvalid & bus.arready):
             m.d.sync += [self.read_word.eq(bus.araddr[2:]), asked.eq(1), bus.arready.eq(0)]
         with m.Elif(looked):
+            m.d.sync += [asked.eq(0), bus.rvalid.eq(1)]
+        with m.Elif(~asked & (bus.rready | ~bus.rvalid)):
+            m.d.sync += [bus.rvalid.eq(0), bus.arready.eq(1)]
+        with m.If(looked):
             m.d.sync += [
-                asked.eq(0),
-                bus.rvalid.eq(1),
                 bus.rdata.eq(Mux(self.read_ok, self.read_data, 0)),
                 bus.rresp.eq(Mux(self.read_ok, OKAY, SLVERR)),
             ]
-        with m.Elif(~asked & (bus.rready | ~bus.rvalid)):
-            m.d.sync += [bus.rvalid.eq(0), bus.arready.eq(1)]
         return m

@@ -244,7 +244,7 @@ class Control(wiring.Component):
         ]
         m.d.comb += [
             axi_lite.read_data.eq(delayed(m, selected(near, place[NEAR_BITS:]), 1)),
-            axi_lite.read_ok.eq(_among(register_map, place)),
+            axi_lite.read_ok.eq(delayed(m, _among(register_map, place), 1)),
             axi_lite.write_ok.eq(write_ok),
         ]
 

@@ -150,8 +150,7 @@ class ScoreUnit(wiring.Component):
         m.d.comb += [
             proceed.eq(choosing & (~sending | out.ready)),
             row_done.eq(lane == lanes - 1),
-            read.en.eq(opening | proceed & row_done),
-            read.addr.eq(Mux(opening, 0, group + 1)),
+            read.addr.eq(Mux(opening, 0, group + (proceed & row_done))),
         ]
         m.d.sync += opening.eq(begin)
         with m.If(self.taken.valid & self.taken.last & (self.taken.group == 0)):
