@@ -46,7 +46,7 @@ class ScoreUnit(wiring.Component):
         Scores, 32 bits of two's complement; then, with `last`, the index of the winner.
     """
 
-    LATENCY = 7
+    LATENCY = 6
     RELEASE = 1
     """Cycles from the fall of `occupied` to the offer of the class."""
 
@@ -121,7 +121,7 @@ class ScoreUnit(wiring.Component):
         ]
         begin = Signal()
         m.d.comb += begin.eq(final_write.en & (tags[2].group == 0))
-        return final_scores.read_port(), begin
+        return final_scores.read_port(domain="comb"), begin
 
     def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
         """Send the scores from `begin` on: groups are written faster than their scores are sent."""
@@ -132,8 +132,7 @@ class ScoreUnit(wiring.Component):
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
         out = buffer.i
 
-        # Read | choose the lane | send and compare | win. `index` n_out stands for the winner.
-        opening = Signal()
+        # Read and choose the lane | send and compare | win. `index` n_out stands for the winner.
         choosing = Signal()
         sending = Signal()
         sends_class = Signal()
@@ -150,12 +149,11 @@ class ScoreUnit(wiring.Component):
         m.d.comb += [
             proceed.eq(choosing & (~sending | out.ready)),
             row_done.eq(lane == lanes - 1),
-            read.addr.eq(Mux(opening, 0, group + (proceed & row_done))),
+            read.addr.eq(group),
         ]
-        m.d.sync += opening.eq(begin)
         with m.If(self.taken.valid & self.taken.last & (self.taken.group == 0)):
             m.d.sync += self.occupied.eq(1)
-        with m.If(opening):
+        with m.If(begin):
             m.d.sync += [choosing.eq(1), group.eq(0), lane.eq(0), index.eq(0)]
         with m.Elif(proceed):
             m.d.sync += [index.eq(index + 1), lane.eq(lane + 1)]

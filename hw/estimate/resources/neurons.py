@@ -106,15 +106,14 @@ def scores(fabric: Fabric, spec: ReadoutSpec, config: StageConfig) -> Parts:
     index = index_bits(groups)
     value = 1 if spec.mode is ReadoutMode.SPIKE_COUNT else spec.membrane.width
     summed = spec.mode is not ReadoutMode.LAST
-    memories = 1 + summed
     wide = SCORE.width + (spec.mode not in (ReadoutMode.LAST, ReadoutMode.MAX))
     parts.ff += (3 + index) + 2 * (2 + index) + lanes * (value + wide + SCORE.width)
-    for _ in range(memories):
-        form = parts.memory(fabric, 32 * lanes, groups)
-        parts.ff += 0 if form.block else 32 * lanes
-    lane = index_bits(lanes) if lanes > 1 else 0
-    parts.ff += 10 + index + lane + 3 * n.bit_length() + 3 * SCORE.width + index_bits(n) + 2 * 33 + 2
-    parts.add(scores_fixed=1, scores_select=32 * (lanes - 1))
+    parts.memory(fabric, SCORE.width * lanes, groups, style="distributed")
     if summed:
+        form = parts.memory(fabric, SCORE.width * lanes, groups)
+        parts.ff += 0 if form.block else SCORE.width * lanes
         parts.add(**{"scores_max" if spec.mode is ReadoutMode.MAX else "scores_add": 32 * lanes})
+    lane = index_bits(lanes) if lanes > 1 else 0
+    parts.ff += 9 + index + lane + 3 * n.bit_length() + 3 * SCORE.width + index_bits(n) + 2 * 33 + 2
+    parts.add(scores_fixed=1, scores_select=32 * (lanes - 1))
     return parts
