@@ -16,17 +16,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from copy import deepcopy
 
+from hw.estimate.resources.shift_rams import ADDRESS_BITS, DEPTH, segments
 from hw.flows.netlist import Cell, Module, Net, new_nets, readers_of
 
-DEPTH = 16
 BITS = 4
-"""Of a TRELLIS_DPR16X4."""
-ADDRESS_BITS = 4
-
-
-def segments(length: int) -> int:
-    """How many bits of RAM a shift register of `length` flip-flops takes."""
-    return max(0, length - 1) // DEPTH
+"""Of a word of a TRELLIS_DPR16X4."""
 
 
 def replace(module: Module) -> int:
