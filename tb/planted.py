@@ -73,9 +73,7 @@ BUGS = {
     "lost_beat_under_backpressure": Bug(
         "skid_buffer.py", "self.i.ready.eq(~spare_valid)", "self.i.ready.eq(1)"
     ),
-    "stale_state_after_tlast": Bug(
-        "delay_lines.py", "known.eq(Mux(finishing.last, 0, Cat(1, age)))", "known.eq(Cat(1, age))"
-    ),
+    "stale_state_after_tlast": Bug("delay_lines.py", "Mux(finishing.last, 0, Cat(1, age))", "Cat(1, age)"),
     "accumulator_width": Bug(
         "accumulators.py",
         'sums = [Signal(shape, name=f"sum_{i}"',

@@ -49,7 +49,7 @@ def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Works
 
 
 def with_long_delays(network: Network) -> Network:
-    """A step more than sixteen shifts in every delay line of the first layer, at least."""
+    """Lines of more than sixteen places in the first layer, so that each has a bit of a RAM."""
     (layer, *others), (params, *rest) = network.spec.layers, network.params
     assert layer.recurrence is not None
     assert params.delay_steps is not None

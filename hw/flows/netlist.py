@@ -39,12 +39,14 @@ def new_nets(module: Module) -> Iterator[int]:
 
 def is_plain_flop(cell: Cell) -> bool:
     """Whether a cell is an ECP5 flip-flop without enable and reset, that starts as 0."""
+    return (
+        has_no_reset(cell) and cell["parameters"]["CEMUX"].rstrip() == "1"
+    )  # write_json marks a string that could be taken for bits
+
+
+def has_no_reset(cell: Cell) -> bool:
+    """Whether a cell is an ECP5 flip-flop without reset, that starts as 0."""
     if cell["type"] != "TRELLIS_FF":
         return False
     kind = cell["parameters"]
-    return (
-        kind["CEMUX"].rstrip() == "1"  # write_json marks a string that could be taken for bits
-        and kind["LSRMUX"] == "LSR"
-        and cell["connections"]["LSR"] == ["0"]
-        and kind["REGSET"] == "RESET"
-    )
+    return kind["LSRMUX"] == "LSR" and cell["connections"]["LSR"] == ["0"] and kind["REGSET"] == "RESET"

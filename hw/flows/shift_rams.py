@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 from hw.estimate.resources.shift_rams import ADDRESS_BITS, DEPTH, segments
-from hw.flows.netlist import Cell, Module, Net, new_nets, readers_of
+from hw.flows.netlist import Cell, Module, Net, has_no_reset, new_nets, readers_of
 
 BITS = 4
 """Of a word of a TRELLIS_DPR16X4."""
@@ -28,7 +28,7 @@ def replace(module: Module) -> int:
     cells = module["cells"]
     free = new_nets(module)
     rows = defaultdict(list)  # by what shifts them
-    for row in list(_rows(module)):
+    for row in _rows(module):
         if segments(len(row)):
             rows[_control(cells[row[0]])].append(row)
     gone = 0
@@ -56,7 +56,7 @@ def _rows(module: Module) -> Iterator[list[str]]:
         if not _shifts(cell):
             continue
         (after, pin), *others = readers.get(_pin(cell, "Q"), [("", "")])
-        alike = pin == "DI" and _shifts(cells[after]) and _control(cells[after]) == _control(cell)
+        alike = after and pin == "DI" and _shifts(cells[after]) and _control(cells[after]) == _control(cell)
         if alike and not others:
             following[name] = after
     later = set(following.values())
@@ -69,16 +69,8 @@ def _rows(module: Module) -> Iterator[list[str]]:
 
 def _shifts(cell: Cell) -> bool:
     """Whether a cell is a flip-flop of a rising edge with an enable and no reset, that starts as 0."""
-    if cell["type"] != "TRELLIS_FF":
-        return False
     kind = cell["parameters"]
-    return (
-        kind["CEMUX"] == "CE"
-        and kind["CLKMUX"] == "CLK"
-        and kind["LSRMUX"] == "LSR"
-        and cell["connections"]["LSR"] == ["0"]
-        and kind["REGSET"] == "RESET"
-    )
+    return has_no_reset(cell) and kind["CEMUX"] == "CE" and kind["CLKMUX"] == "CLK"
 
 
 def _control(cell: Cell) -> tuple[Net, Net]:

@@ -117,7 +117,7 @@ class AxiLite(wiring.Component):
             m.d.sync += [asked.eq(0), bus.rvalid.eq(1)]
         with m.Elif(~asked & (bus.rready | ~bus.rvalid)):
             m.d.sync += [bus.rvalid.eq(0), bus.arready.eq(1)]
-        with m.If(looked):
+        with m.If(looked):  # apart from the handshakes, so that no input enables these registers
             m.d.sync += [
                 bus.rdata.eq(Mux(self.read_ok, self.read_data, 0)),
                 bus.rresp.eq(Mux(self.read_ok, OKAY, SLVERR)),

@@ -54,9 +54,10 @@ class DelayLines(wiring.Component):
         # counts.
         age = Signal(longest)
         known = Signal(longest + 1, reset_less=True)
+        counts = Mux(finishing.last, 0, Cat(1, age))
+        m.d.sync += known.eq(counts)
         with m.If(finishing.valid & finishing.final):
-            m.d.sync += age.eq(Mux(finishing.last, 0, Cat(1, age)))
-        m.d.sync += known.eq(Mux(finishing.last, 0, Cat(1, age)))
+            m.d.sync += age.eq(counts)
         # Shifts a group: registers, as each of them goes to many lines.
         shifts = Signal(-(-len(self._delay_steps) // self._lanes))
         for group, shift in enumerate(shifts):
