@@ -16,25 +16,24 @@ from hw.flows.yosys import Area, block_of
 class Device:
     """A device of `target`, in the `package` with the most pins, and its speed grades, the slowest first.
 
-    router1 is nextpnr's usual one. It was given up on `balanced` on an LFE5U-85F, which router2 routes in
-    minutes; router2 found no way for the clock of `tiny` on an LFE5U-25F (seed 1). `options` are
-    nextpnr's, `target_mhz` is what it strives for; a core that is slower is no failure. `--tmg-ripup` routes
-    again what misses the target, and comes to an end where little does.
+    `options` are nextpnr's.
     """
 
     target: str
     package: str
     speeds: tuple[int, ...] = ()
-    router: str = "router1"
     options: tuple[str, ...] = ()
-    target_mhz: int = 120
 
 
+TARGET_MHZ = 120
+"""What nextpnr strives for; a core that is slower is no failure."""
+ROUTER = "router1"
+"""On one placement of `balanced` on an LFE5U-85F, router1 reached 108.6 MHz, router2 98.0 MHz."""
 TIMING = ("--placer-heap-timingweight", "40")
 """Four times the usual weight of time against length: the wires that matter are few."""
 DEVICES = {
-    "25k": Device("ecp5", "CABGA381", (6, 7, 8), options=TIMING),
-    "85k": Device("ecp5", "CABGA756", (6, 7, 8), "router2", (*TIMING, "--tmg-ripup"), target_mhz=100),
+    "25k": Device("ecp5", "CABGA381", (6, 7, 8), TIMING),
+    "85k": Device("ecp5", "CABGA756", (6, 7, 8), TIMING),
     "hx8k": Device("ice40", "ct256"),
 }
 """LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins, of which a core alone needs 179."""
@@ -78,9 +77,9 @@ def place_and_route(
     pins = {"ecp5": "--lpf-allow-unconstrained", "ice40": "--pcf-allow-unconstrained"}[kind.target]
     arguments = [
         *("--json", netlist.name, "--report", "report.json", "--seed", str(seed)),
-        *(f"--{device}", "--package", kind.package, "--freq", str(kind.target_mhz)),
+        *(f"--{device}", "--package", kind.package, "--freq", str(TARGET_MHZ)),
         *(() if speed is None else ("--speed", str(speed))),
-        *(pins, *kind.options, "--router", kind.router, "--timing-allow-fail", "--quiet"),
+        *(pins, *kind.options, "--router", ROUTER, "--timing-allow-fail", "--quiet"),
     ]
     run_tool(package_of(kind.target), arguments, netlist.parent, timeout_s)
     return read_report(json.loads((netlist.parent / "report.json").read_text()), kind.target, blocks)
