@@ -76,8 +76,7 @@ def main() -> int:
         "latency_us_max": float(cycles.max() / clock_mhz),
         "clips_per_second": float(1e6 * clock_mhz / intervals.mean()),
         "events_mean": {
-            name: float(count.sum(axis=(0, 2)).mean())
-            for name, count in zip(arrays, clips.events, strict=True)
+            name: float(count.sum(axis=0).mean()) for name, count in zip(arrays, clips.events, strict=True)
         },
         "additions_mean": float(sum(own.additions.mean() for own in done.values())),
         "bits_read_mean": float(sum(own.bits_read.mean() for own in done.values())),

@@ -39,7 +39,7 @@ def costs(part: str, preset: str, clock_mhz: float, network: Network, frames: Fr
     cells = estimate(network, config, PARTS[part].target).total
     share = max(cells[kind] / amount for kind, amount in PARTS[part].capacity.items())
     counts, lengths = frames.counts[:, :CLIPS], frames.lengths[:CLIPS]
-    within = (np.arange(len(counts))[:, np.newaxis] < lengths)[:, :, np.newaxis]
+    within = np.arange(len(counts))[:, np.newaxis] < lengths
     events = event_counts(network, Engine(network).trace(counts), counts)
     cycles = clip_cycles(network.spec, config, [own * within for own in events], lengths)
     return share, float(cycles.mean()) / clock_mhz

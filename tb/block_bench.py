@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import cocotb
@@ -15,7 +15,7 @@ from cocotb.triggers import RisingEdge
 from fxp_model.fixed import QFormat
 from fxp_model.spec import LayerSpec
 from hw.emit import write_verilog
-from hw.rtl.events import block_size, blocks_layout
+from hw.rtl.events import block_size, spikes_layout
 from tb.drivers import BlockStream, accept, drive, random_gaps
 from tb.monitors import watch_stream
 from tb.runner import Design, load_plan
@@ -57,18 +57,16 @@ def signed_lanes(word: int, width: int, lanes: int) -> list[int]:
     return [((word >> lane * width & ((1 << width) - 1)) ^ sign) - sign for lane in range(lanes)]
 
 
-def blocks_word(spikes: Iterable[int], n: int, events: int) -> int:
-    """The ``blocks`` of `hw.rtl.events.spikes_layout`, of the neurons of `n` that spike."""
-    word, bits = 0, 0
-    for part in range(events):
-        own = len(range(part, n, events))
-        layout = blocks_layout(own)
-        filled = sorted({a // events // block_size(own) for a in spikes if a % events == part})
-        first, later = [1 << block for block in filled[:1]], [1 << block for block in filled[1:]]
-        item = layout.const({"first": sum(first), "later": sum(later), "found": len(first)})
-        word |= item.as_bits() << bits
-        bits += layout.size
-    return word
+def step_word(spikes: Sequence[int], last: int, n: int, events: int) -> int:
+    """Bits of `hw.rtl.events.spikes_layout`, of the neurons that spike, in order, of `n`."""
+    lists = [spikes[part::events] for part in range(events)]
+    words = [sum(1 << address for address in own) for own in lists]
+    blocks = []
+    for own in lists:
+        filled = [1 << block for block in sorted({address // block_size(n) for address in own})]
+        blocks.append({"first": sum(filled[:1]), "later": sum(filled[1:]), "found": bool(filled)})
+    step = {"spikes": words, "blocks": blocks} if events == 2 else {"spikes": words[0], "blocks": blocks[0]}
+    return spikes_layout(n, events).const({**step, "last": last}).as_bits()
 
 
 def pack_lanes(values: Any, width: int) -> int:

@@ -33,8 +33,9 @@ LENGTHS = [STEPS, 5, 9]
 
 def events_of_clips() -> tuple[Counts, ...]:
     counts = np.random.default_rng(0).integers(0, 8, (STEPS, CLIPS, 7))
-    within = (np.arange(STEPS)[:, np.newaxis] < LENGTHS)[:, :, np.newaxis]
-    events = event_counts(NETWORK, run(NETWORK, counts * within), counts * within)
+    within = np.arange(STEPS)[:, np.newaxis] < LENGTHS
+    padded = counts * within[:, :, np.newaxis]
+    events = event_counts(NETWORK, run(NETWORK, padded), padded)
     return tuple(own * within for own in events)
 
 

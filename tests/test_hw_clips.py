@@ -73,7 +73,7 @@ def test_a_silent_dense_core_takes_its_loops() -> None:
     """Of two runs, the longer by a step takes a loop more: the load has every cycle of it."""
     core = with_recurrence(conv_network(3), RecurrenceKind.DENSE)
     config = HardwareConfig.uniform(core.spec, 1, 1)
-    events = tuple(np.zeros((31, 2, 2), np.int64) for _ in range(len(core.spec.stages) + dense_count(core)))
+    events = tuple(np.zeros((31, 2), np.int64) for _ in range(len(core.spec.stages) + dense_count(core)))
     clips = module.Clips(events, np.array([30, 31]), tuple(np.zeros(2, np.int64) for _ in core.spec.layers))
     longer = np.diff(clip_cycles(core.spec, config, events, clips.lengths))
     assert longer[0] == max(np.diff(own.update)[0] for own in loads(core.spec, config, clips).values())

@@ -14,13 +14,8 @@ from tests.oracles.random_networks import random_counts, random_network
 ONE = network_spec(1, 1, 1)
 
 
-def apart(*totals: np.ndarray) -> list:
-    """Events (.., 2) of each array, of even and odd addresses, of their `totals`."""
-    return [np.stack([total - total // 2, total // 2], axis=-1) for total in totals]
-
-
 def cycles_of(spec: NetworkSpec, config: HardwareConfig, events: list) -> int:
-    """Of one sample, `events` (T, 2) per stage."""
+    """Of one sample, `events` (T,) per stage."""
     return int(clip_cycles(spec, config, [count[:, np.newaxis] for count in events], [len(events[0])])[0])
 
 
@@ -37,7 +32,7 @@ def test_a_sample_without_events_by_hand() -> None:
     s_axis 0 | array takes it 1, its group offered 1+5+1 = 7: S = 7 | spikes to the encoder 7+1+9 = 17 |
     marker enters the buffer 20 | readout takes it 21, S = 27 | score 40, class 41.
     """
-    nothing = apart(np.array([0]), np.array([0]))
+    nothing = [np.array([0]), np.array([0])]
     timing = run_timing(ONE, NARROW, nothing, [1])
     assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 40, 41)
     assert timing.run_cycles == cycles_of(ONE, NARROW, nothing) == 42
@@ -47,44 +42,42 @@ def test_a_sample_without_events_by_hand() -> None:
 def test_steps_without_events_follow_each_other_by_a_sweep(update_lanes: int, distance: int) -> None:
     """Of 256 / `update_lanes` groups; 5 at least, as a membrane is written four cycles after it is read."""
     config = HardwareConfig(tuple(StageConfig(n, min(update_lanes, n)) for n in (256, 256, 20)))
-    cycles = [cycles_of(SHD, config, [np.zeros((steps, 2), dtype=int)] * 3) for steps in (50, 51)]
+    cycles = [cycles_of(SHD, config, [np.zeros(steps, dtype=int)] * 3) for steps in (50, 51)]
     assert cycles[1] - cycles[0] == distance
 
 
 def test_the_busiest_stage_sets_the_pace() -> None:
     """More work than any sweep in every step: a step more costs its words and its marker."""
     config = HardwareConfig.uniform(SHD, lanes=64, update_lanes=16)
-    events = apart(np.full(60, 10), np.full(60, 40), np.full(60, 12))
+    events = [np.full(60, 10), np.full(60, 40), np.full(60, 12)]
     cycles = [cycles_of(SHD, config, [count[:steps] for count in events]) for steps in (50, 60)]
     assert cycles[1] - cycles[0] == 10 * (4 * 40 + 1)
     assert bound_of(SHD, config, events) == 60 * (4 * 40 + 1)
 
 
 def test_two_events_a_cycle_by_hand() -> None:
-    """A pair costs what an event did; of hidden layers, the longer list of even and odd addresses counts.
+    """A pair costs what an event did, and so does one that is left over.
 
     Alone on a core of one group, a step more takes its items and its marker, once that is more than a sweep.
     """
     config = HardwareConfig(tuple(StageConfig(n, n, 2) for n in (256, 256, 20)))
 
-    def more(*events: tuple[int, int]) -> tuple[int, int]:
-        counts = [np.tile(own, (60, 1)) for own in events]
+    def more(*events: int) -> tuple[int, int]:
+        counts = [np.full(60, own) for own in events]
         cycles = [cycles_of(SHD, config, [count[:steps] for count in counts]) for steps in (50, 60)]
         bounds = [bound_of(SHD, config, [count[:steps] for count in counts]) for steps in (50, 60)]
         return (cycles[1] - cycles[0]) // 10, (bounds[1] - bounds[0]) // 10
 
-    assert more((20, 11), (0, 0), (0, 0)) == (16 + 1, 16 + 1)  # words of the input pair as they come
-    assert more((31, 0), (0, 0), (0, 0)) == (16 + 1, 16 + 1)
-    assert more((0, 0), (20, 11), (0, 0)) == (20 + 1, 16 + 1)
-    assert more((0, 0), (5, 26), (0, 0)) == (26 + 1, 16 + 1)
-    assert more((2, 2), (3, 3), (9, 9)) == (9 + 1, 9 + 1)
+    assert more(31, 0, 0) == more(32, 0, 0) == (16 + 1, 16 + 1)
+    assert more(0, 31, 0) == more(0, 32, 0) == (16 + 1, 16 + 1)
+    assert more(4, 6, 17) == (9 + 1, 9 + 1)
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_run_is_above_its_bound_and_grows_with_its_events(seed: int) -> None:
     rng = np.random.default_rng(seed)
     config = HardwareConfig.uniform(SHD, int(rng.integers(1, 257)), events_per_cycle=seed % 2 + 1)
-    events = [rng.integers(0, 15, (40, 2)) for _ in range(3)]
+    events = [rng.integers(0, 30, 40) for _ in range(3)]
     lengths = [1, 9, 2, 28]
     timing = run_timing(SHD, config, events, lengths)
     assert timing.run_cycles > bound_of(SHD, config, events)
@@ -92,8 +85,7 @@ def test_a_run_is_above_its_bound_and_grows_with_its_events(seed: int) -> None:
     assert np.all(timing.first_in[1:] > timing.last_in[:-1])
     assert timing.last_out[0] + 1 == cycles_of(SHD, config, [count[:1] for count in events])
 
-    stage, step, parity = rng.integers(3), rng.integers(40), rng.integers(2)
-    events[stage][step, parity] += 1
+    events[rng.integers(3)][rng.integers(40)] += 1
     later = run_timing(SHD, config, events, lengths)
     assert np.all(later.last_out >= timing.last_out)
 
@@ -102,12 +94,12 @@ def test_clips_side_by_side_take_the_cycles_that_each_takes_alone() -> None:
     rng = np.random.default_rng(3)
     config = HardwareConfig.uniform(SHD, 100)
     lengths = [1, 40, 7, 33]
-    events = [rng.integers(0, 45, (40, 4, 2)) for _ in range(3)]
+    events = [rng.integers(0, 90, (40, 4)) for _ in range(3)]
     cycles = clip_cycles(SHD, config, events, lengths)
     for clip, length in enumerate(lengths):
         own = [count[:length, clip] for count in events]
         assert cycles[clip] == run_timing(SHD, config, own, [length]).run_cycles
-    padded = [np.where((np.arange(40)[:, None] < lengths)[:, :, None], count, 0) for count in events]
+    padded = [np.where(np.arange(40)[:, None] < lengths, count, 0) for count in events]
     assert np.all(lower_bound(SHD, config, padded, lengths) < cycles)
     with pytest.raises(InputError, match=r"^lengths of samples must be 4 of 1..40, not \[1, 41, 7, 33\]$"):
         clip_cycles(SHD, config, events, [1, 41, 7, 33])
@@ -117,10 +109,10 @@ def test_the_interval_is_that_of_a_clip_behind_itself() -> None:
     rng = np.random.default_rng(4)
     config = HardwareConfig.uniform(SHD, preset="fast")
     lengths = [40, 3, 17]
-    events = [rng.integers(0, 45, (40, 3, 2)) for _ in range(3)]
+    events = [rng.integers(0, 90, (40, 3)) for _ in range(3)]
     intervals = clip_intervals(SHD, config, events, lengths)
     for clip, length in enumerate(lengths):
-        own = [np.tile(count[:length, clip], (3, 1)) for count in events]
+        own = [np.tile(count[:length, clip], 3) for count in events]
         answers = run_timing(SHD, config, own, [length] * 3).last_out
         assert intervals[clip] == answers[2] - answers[1]
     assert np.all(intervals < clip_cycles(SHD, config, events, lengths))
@@ -133,27 +125,26 @@ def test_event_counts_are_those_of_the_trace() -> None:
     trace = run(network, counts)
     into = event_counts(network, trace, counts)
     assert len(into) == len(network.spec.stages)
-    for parity in (0, 1):
-        assert into[0][3, 1, parity] == sum(count > 0 for count in counts[3, 1][parity::2])
-        for spikes, layer in zip(into[1:], trace.layers, strict=True):
-            assert np.array_equal(spikes[..., parity], layer.spikes[..., parity::2].sum(axis=2))
+    assert into[0][3, 1] == sum(count > 0 for count in counts[3, 1])
+    for spikes, layer in zip(into[1:], trace.layers, strict=True):
+        assert np.array_equal(spikes, layer.spikes.sum(axis=2))
 
 
-EVENTS = [np.zeros((4, 2), dtype=int)] * 3
+EVENTS = [np.zeros(4, dtype=int)] * 3
 
 
 @pytest.mark.parametrize(
     ("events", "lengths", "message"),
     [
         (EVENTS[:2], [4], "events must be of layer0, layer1, readout, not 2 arrays"),
-        ([*EVENTS[:2], np.zeros((4, 2))], [4], "events into readout must be integers .*, not float64 .*"),
+        ([*EVENTS[:2], np.zeros(4)], [4], "events into readout must be integers .*, not float64 .*"),
         (
-            [*EVENTS[:2], np.zeros((4, 3), dtype=int)],
+            [*EVENTS[:2], np.zeros((4, 2), dtype=int)],
             [4],
-            r"events into readout must be .* of one shape \(T, 2\) .*, not int64 of shape \(4, 3\)",
+            r"events into readout must be .* of one shape \(T,\) .*, not int64 of shape \(4, 2\)",
         ),
         (
-            [*EVENTS[:2], np.array([[0, 0], [0, -2], [0, 0], [0, 0]])],
+            [*EVENTS[:2], np.array([0, -2, 0, 0])],
             [4],
             "events into readout must be 0 or more, not -2",
         ),

@@ -13,7 +13,7 @@ from hw.estimate.work import Work, work
 from tests.oracles.plain_networks import BYTE, network_spec
 
 CONFIG = HardwareConfig((StageConfig(4, 2), StageConfig(3, 3)))
-EVENTS = (np.array([[[2, 1]], [[0, 0]]]), np.array([[[1, 0]], [[3, 1]]]))
+EVENTS = (np.array([[3], [0]]), np.array([[1], [4]]))
 """Two steps of one sample: 3 events into the layer, 5 into the readout."""
 CLIPS = Clips(EVENTS, np.array([2]), (np.array([12]),))
 
@@ -67,7 +67,7 @@ def test_a_kernel_adds_its_taps_and_a_dense_recurrence_its_spikes() -> None:
 
     plain = 3 * 7 + 2 * 7 * 2
     assert layer(conv, CLIPS).additions.tolist() == [plain + 2 * 7 * 3]
-    delayed = replace(CLIPS, events=(*EVENTS, np.array([[[0, 0]], [[2, 2]]])))
+    delayed = replace(CLIPS, events=(*EVENTS, np.array([[0], [4]])))
     assert layer(dense, delayed).additions.tolist() == [plain + 2 * 7 + 4 * 7]
     assert layer(dense, delayed).weight_bits.tolist() == [(3 + 4) * 2 * 4 * 8]
 

@@ -9,9 +9,8 @@ import numpy as np
 from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimate.clips import Clips
-from hw.estimate.cores import Cycles, dense_layers, item_count
+from hw.estimate.cores import Cycles, dense_layers
 from hw.rtl.event_encoder import EventEncoder
-from hw.rtl.events import DELAYED_AFTER
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 
@@ -36,7 +35,7 @@ def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, 
     for index, (name, stage, widths) in enumerate(
         zip(spec.stage_names, spec.stages, config.stages, strict=True)
     ):
-        synapses = _words(stage, widths, clips.events[index], beats=index == 0) + 1
+        synapses = _words(stage, widths, clips.events[index]) + 1
         update = np.full_like(synapses, NeuronUpdate.distance(stage, widths))
         if index in recurrent:
             update = np.maximum(update, _loop(spec.layers[index], widths, recurrent[index]))
@@ -44,14 +43,14 @@ def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, 
     return found
 
 
-def _words(stage: IntegratorSpec, widths: StageConfig, events: Cycles, beats: bool) -> Cycles:
-    """Words that a synapse array reads for the `events` (T, B, 2) of each step, (T, B)."""
-    return item_count(events, widths.events_per_cycle == 2, beats) * widths.words(stage.n_out)
+def _words(stage: IntegratorSpec, widths: StageConfig, events: Cycles) -> Cycles:
+    """Words that a synapse array reads for the `events` (T, B) of each step, (T, B)."""
+    return -(-events // widths.events_per_cycle) * widths.words(stage.n_out)
 
 
 def _loop(layer: LayerSpec, widths: StageConfig, delayed: Cycles) -> Cycles:
     """Cycles from a sweep to the next one, which waits for the sums of its `delayed` spikes."""
     own = recurrent_config(layer, widths)
     sweep = widths.groups(layer.n_out) - 1 + NeuronUpdate.LATENCY
-    sums = _words(layer, own, delayed, beats=False) + 1 + RecurrentSynapses.latency(layer, widths) + 1
-    return sweep + DELAYED_AFTER + EventEncoder.LATENCY + sums
+    sums = _words(layer, own, delayed) + 1 + RecurrentSynapses.latency(layer, widths) + 1
+    return sweep + RecurrentSynapses.offered(layer, widths) + EventEncoder.LATENCY + sums

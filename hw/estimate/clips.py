@@ -20,7 +20,7 @@ BATCH = 64
 class Clips:
     """Some clips in one core, all that its cycles and its work depend on.
 
-    events : (T, B, 2) for each synapse array, as of `event_counts`; 0 after the end of a clip
+    events : (T, B) for each synapse array, as of `event_counts`; 0 after the end of a clip
     lengths : (B,) steps of each clip
     toggles : (B,) for each layer, bits that change in its delay lines: the edges of a neuron's spike train
         pass all d + 1 registers of its line, if not in this clip, in the next
@@ -53,11 +53,11 @@ def follow(
     batches: list[list[tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]]] = [[] for _ in cores]
     for first in range(0, counts.shape[1], BATCH):
         inputs = counts[:, first : first + BATCH]
-        within = (steps < every[first : first + BATCH])[:, :, np.newaxis]
+        within = steps < every[first : first + BATCH]
         trace = run(inputs)
         for core, own in zip(cores, batches, strict=True):
             events = [count * within for count in event_counts(core, trace, inputs)]
-            own.append((events, _toggles(core, trace, within)))
+            own.append((events, _toggles(core, trace, within[:, :, np.newaxis])))
     return [
         Clips(
             tuple(np.concatenate(parts, axis=1) for parts in zip(*(e for e, _ in own), strict=True)),

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from fxp_model.spec import NetworkSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
 from hw.rtl.event_encoder import EventEncoder
-from hw.rtl.events import DELAYED_AFTER
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 from hw.rtl.score_unit import ScoreUnit
@@ -80,6 +79,10 @@ class Cores:
         self._starts = [np.full((int(places.max()), len(configs)), NEVER) for places in self._places]
         self._steps = 0
         self._distances = [_each(widths, partial(NeuronUpdate.distance, stage)) for stage, widths in stages]
+        # of the spikes of each layer, which the next stage takes one by one or in pairs
+        self._queued = [
+            _each(widths, lambda own: SpikeQueue.latency(own.events_per_cycle)) for _, widths in stages[1:]
+        ]
         # when the latest steps of each layer were sent, the oldest first
         self._sent = [deque([never] * SpikeQueue.STEPS, SpikeQueue.STEPS) for _ in spec.layers]
         self._recurrent = {}
@@ -88,18 +91,19 @@ class Cores:
             own = [recurrent_config(layer, each) for each in widths]
             words = _each(own, methodcaller("words", layer.n_out))
             events = _each(own, attrgetter("events_per_cycle"))
+            offered = _each(widths, partial(RecurrentSynapses.offered, layer))
             latency = _each(widths, partial(RecurrentSynapses.latency, layer))
-            self._recurrent[index] = _Link(words, events, never), latency
+            self._recurrent[index] = _Link(words, events, never), offered, latency
         self._opens = np.full(len(configs), True)  # whether a sample begins with the next step
         self._occupied_until = never
 
     def step(self, counts: Cycles, closes: NDArray[np.bool_]) -> RunTiming:
-        """Follow a step through the cores: `counts` (synapse arrays, cores, 2), `closes` where a sample ends.
+        """Follow a step through the cores: `counts` (synapse arrays, cores), `closes` where a sample ends.
 
         The beats of `RunTiming` are those of the step as if it were the first and last of a sample.
         """
         readout = len(self._links) - 1
-        ready_from = np.zeros_like(counts[0, :, 0])
+        ready_from = np.zeros_like(counts[0])
         recurrent = iter(counts[readout + 1 :])
         for stage, (link, count) in enumerate(zip(self._links, counts, strict=False)):
             starts, places = self._starts[stage], self._places[stage]
@@ -116,8 +120,8 @@ class Cores:
                     ready = self._recurrence(stage, next(recurrent), latest)
                     start = np.maximum(start, np.where(self._opens, NEVER, ready))
                 start = np.maximum(start, self._sent[stage][0] + 1)
-                offered = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY + SpikeQueue.LATENCY
-                ready_from = offered + EventEncoder.LATENCY
+                written = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY
+                ready_from = written + self._queued[stage] + EventEncoder.LATENCY
             starts[self._steps % len(starts)] = start
         self._steps += 1
         first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
@@ -132,9 +136,9 @@ class Cores:
 
         `latest` is the first fetch of its sweep before.
         """
-        link, latency = self._recurrent[stage]
+        link, offered, latency = self._recurrent[stage]
         written = latest + self._groups[stage] - 1 + NeuronUpdate.LATENCY
-        link.transfer(count, written + DELAYED_AFTER + EventEncoder.LATENCY, latest)
+        link.transfer(count, written + offered + EventEncoder.LATENCY, latest)
         return link.taken + latency + 1
 
 
@@ -142,17 +146,6 @@ def _each(widths: Sequence[StageConfig], value: Callable[[StageConfig], int]) ->
     """`value` of the widths of every core, (cores,)."""
     known = {own: value(own) for own in set(widths)}
     return np.array([known[own] for own in widths], dtype=np.int64)
-
-
-def item_count(events: Cycles, pairs: NDArray[np.bool_] | bool, beats: bool) -> Cycles:
-    """Items that `events` (.., 2), of even and of odd addresses, enter a synapse array as, (..).
-
-    One by one; or where `pairs`, two at once: of `beats` any two, else an even and an odd one.
-    """
-    total = events.sum(axis=-1)
-    paired = -(-total // 2) if beats else events.max(axis=-1)
-    count: Cycles = np.where(pairs, paired, total)
-    return count
 
 
 class _Link:
@@ -163,13 +156,13 @@ class _Link:
     """
 
     def __init__(self, words: Cycles, events_per_cycle: Cycles, never: Cycles, beats: bool = False) -> None:
-        """`words` are the cycles of an item in the array; of `beats`, an item holds any two events."""
-        self._words, self._pairs, self._beats = words, events_per_cycle == 2, beats
+        """`words` are the cycles of an item in the array, which holds up to `events_per_cycle` events."""
+        self._words, self._events, self._beats = words, events_per_cycle, beats
         self._before = self.taken = never  # when the last two items left the buffer
         self.first_in = self.marker_in = never
 
     def transfer(self, events: Cycles, ready_from: Cycles, released: Cycles) -> None:
-        """Pass on a step of `events` (cores, 2), then its marker.
+        """Pass on a step of `events` (cores,), then its marker.
 
         The source has the first item from cycle `ready_from` on, and one more each cycle; an item enters
         the buffer when the item two before it has left, and leaves it one cycle later at the
@@ -178,8 +171,8 @@ class _Link:
         the cycle after the item two before it leaves. Where items are beats of two words, the marker
         shares the beat of an event without a partner.
         """
-        words, items = self._words, item_count(events, self._pairs, self._beats)
-        shared = np.where(self._pairs, events.sum(axis=1) % 2, 0) if self._beats else 0
+        words, items = self._words, -(-events // self._events)
+        shared = events % self._events if self._beats else 0
         first = np.maximum(np.maximum(ready_from, self.marker_in + 1), self._before + 1)
         base = np.maximum(first, self.taken)  # item i leaves in cycle base + (i + 1) W
         self.first_in = first

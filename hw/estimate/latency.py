@@ -4,8 +4,8 @@ The cycles of a sample are the clock cycles from the one that transfers its firs
 ``s_axis`` to the one that transfers its TLAST beat at ``m_axis``, both included. They are
 predicted for a core that comes out of reset, an input that is never idle between the first beat of the
 run and the last, has one word per event, no faulty words and every step in beats of its own, and an
-output that is always ready. The timing depends on how many events each stage gets in each step, of even and
-of odd addresses, and on nothing else: not on which, nor on any weight.
+output that is always ready. The timing depends on how many events each stage gets in each step, and on
+nothing else: not on which, nor on any weight.
 
 The recurrence follows each step through the core (ARCHITECTURE.md, "Cycles"); every
 constant comes from the component that causes it. It equals simulation, or a bench fails.
@@ -30,13 +30,13 @@ Counts = NDArray[np.integer]
 
 
 def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles, ...]:
-    """Events of the run of `trace` on the input `counts` (T, B, n_in), (T, B, 2) for each synapse array.
+    """Events of the run of `trace` on the input `counts` (T, B, n_in), (T, B) for each synapse array.
 
-    The last axis tells those of even addresses from those of odd ones. First the events into each stage,
-    then, in the order of the layers, the delayed spikes of each dense recurrence.
+    First the events into each stage, then, in the order of the layers, the delayed spikes of each dense
+    recurrence.
     """
     inputs = [np.asarray(counts), *(layer.spikes for layer in trace.layers)]
-    own = [_by_parity(x) for x in inputs]
+    own = [np.count_nonzero(x, axis=2) for x in inputs]
     for index in dense_layers(network.spec):
         spikes, delay_steps = trace.layers[index].spikes, network.params[index].delay_steps
         assert delay_steps is not None
@@ -45,20 +45,14 @@ def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles
 
 
 def _delayed_counts(spikes: NDArray[np.uint8], delay_steps: NDArray[np.integer]) -> Cycles:
-    """How many neurons have s[m](t) = y[m](t - 1 - d[m]) of NUMERICS.md section 5, (T, B, 2)."""
+    """How many neurons have s[m](t) = y[m](t - 1 - d[m]) of NUMERICS.md section 5, (T, B)."""
     steps = len(spikes)
     delayed = np.zeros_like(spikes)
     for delay in np.unique(delay_steps):
         if delay + 1 < steps:
             alike = delay_steps == delay
             delayed[delay + 1 :, :, alike] = spikes[: steps - 1 - delay, :, alike]
-    return _by_parity(delayed)
-
-
-def _by_parity(active: Counts) -> Cycles:
-    """How many of (T, B, n) are not 0 at even and at odd places, (T, B, 2)."""
-    halves = [np.count_nonzero(active[:, :, parity::2], axis=2) for parity in (0, 1)]
-    return np.stack(halves, axis=-1).astype(np.int64)
+    return np.count_nonzero(delayed, axis=2)
 
 
 def lower_bound(
@@ -66,9 +60,9 @@ def lower_bound(
 ) -> Cycles:
     """Cycles (B,) that no core of these widths can go below: words and markers through its busiest stage.
 
-    `events` (T, B, 2) and `lengths` (B,) as of `clip_cycles`.
+    `events` (T, B) and `lengths` (B,) as of `clip_cycles`.
     """
-    counts = _checked(spec, config, events, 3).sum(axis=3)
+    counts = _checked(spec, config, events, 2)
     busy = [
         (-(-count // own.events_per_cycle)).sum(axis=0) * own.words(n_out)
         for count, (own, n_out) in zip(counts, _arrays(spec, config), strict=True)
@@ -93,7 +87,7 @@ def clip_cycles(
     ----------
     spec : NetworkSpec
     config : HardwareConfig
-    events : (T, B, 2) integers for each synapse array
+    events : (T, B) integers for each synapse array
         As `event_counts` gives them.
     lengths : (B,) integers
         Steps of each sample, 1 .. T.
@@ -148,8 +142,8 @@ def _answers(
     Of (C * B,) cores: those of the first of `configs`, then those of the next.
     """
     for config in configs:
-        counts = _checked(spec, config, events, 3)
-    steps, samples = counts.shape[1:3]
+        counts = _checked(spec, config, events, 2)
+    steps, samples = counts.shape[1:]
     own = np.asarray(lengths, dtype=np.int64)
     if own.shape != (samples,) or np.any((own < 1) | (own > steps)):
         raise InputError(f"lengths of samples must be {samples} of 1..{steps}, not {list(lengths)}")
@@ -174,7 +168,7 @@ def run_timing(
     ----------
     spec : NetworkSpec
     config : HardwareConfig
-    events : (T, 2) integers for each synapse array
+    events : (T,) integers for each synapse array
         As of `clip_cycles`, over all samples.
     lengths : sequence of int
         Steps of each sample, 1 or more; their sum is T.
@@ -184,7 +178,7 @@ def run_timing(
     InputError
         If the shapes do not agree.
     """
-    counts = _checked(spec, config, events, 2)
+    counts = _checked(spec, config, events, 1)
     if any(length < 1 for length in lengths) or sum(lengths) != counts.shape[1]:
         raise InputError(
             f"lengths of samples must be positive and sum to {counts.shape[1]}, not {list(lengths)}"
@@ -211,10 +205,10 @@ def _checked(
     if len(events) != len(names):
         raise InputError(f"events must be of {', '.join(names)}, not {len(events)} arrays")
     shape = np.shape(events[0])
-    wanted = "(T, 2)" if dimensions == 2 else "(T, B, 2)"
+    wanted = "(T,)" if dimensions == 1 else "(T, B)"
     for name, counts in zip(names, events, strict=True):
         array = np.asarray(counts)
-        if array.dtype.kind not in "iu" or array.shape != shape or array.ndim != dimensions or shape[-1] != 2:
+        if array.dtype.kind not in "iu" or array.shape != shape or array.ndim != dimensions:
             raise InputError(
                 f"events into {name} must be integers of one shape {wanted} for all stages, "
                 f"not {array.dtype} of shape {array.shape}"

@@ -50,7 +50,7 @@ def work(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, W
     Sums lie in a memory where an event has several words, and in registers, which are not counted, where it
     has one. What an addition or a bit costs, says who knows the chip.
     """
-    totals = [count.sum(axis=(0, 2)) for count in clips.events]
+    totals = [count.sum(axis=0) for count in clips.events]
     recurrent = dict(zip(dense_layers(spec), totals[len(spec.stages) :], strict=True))
     idle = np.zeros_like(clips.lengths)
     done = {}

@@ -36,7 +36,7 @@ def timing(
     stages: list[dict[str, Any]] = [
         {
             "stage": name,
-            "events_mean": float(count.sum(axis=(0, 2)).mean()),
+            "events_mean": float(count.sum(axis=0).mean()),
             "synapses_mean": float(load.synapses.mean()),
             "update_mean": float(load.update.mean()),
         }

@@ -68,7 +68,7 @@ def _stimulus(artifact: Artifact, config: HardwareConfig) -> dict[str, Any]:
     (clips,) = follow([artifact.network], own.counts, own.lengths, own.run)
     cycles = clip_cycles(spec, config, clips.events, clips.lengths)
     bounds = lower_bound(spec, config, clips.events, clips.lengths)
-    totals = np.stack([count.sum(axis=(0, 2)) for count in clips.events], axis=1)
+    totals = np.stack([count.sum(axis=0) for count in clips.events], axis=1)
     rows = zip(clips.lengths.tolist(), totals.tolist(), cycles.tolist(), bounds.tolist(), strict=True)
     return {
         "clips": [

@@ -42,6 +42,15 @@ def lowest_of(bits: Value) -> tuple[Value, Value]:
     return lowest, bits & ~lowest
 
 
+def parities(bits: Value) -> list[Value]:
+    """For each bit, and for the end, whether an odd number of the bits below it is set."""
+    if len(bits) == 1:
+        return [Const(0, 1), bits]
+    half = (len(bits) + 1) // 2
+    low, high = parities(bits[:half]), parities(bits[half:])
+    return low[:-1] + [low[-1] ^ odd for odd in high]
+
+
 def scaled(value: Value, shift: int) -> Value:
     """`value` * 2**shift, exact, for a `shift` of 0 or more."""
     return Cat(Const(0, shift), value).as_signed() if shift else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux
+from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,8 +14,8 @@ from hw.rtl.spike_scanner import SpikeScanner
 class EventEncoder(wiring.Component):
     """Sends an event for every set bit, then the marker of the step.
 
-    For two events per cycle, one scanner takes the even neurons and another one the odd: a transfer holds the
-    next spike of each, while both have one. So a step lasts as long as the longer of the two lists.
+    For two events per cycle, one scanner takes the first, third, .. spike and another one the second,
+    fourth, ..: a transfer holds the next two of all, or the last one alone.
 
     Latency: first event (or marker) at `o` four cycles after the transfer at `i`.
     Throughput: one transfer per cycle, without a gap also between steps.
@@ -63,29 +63,26 @@ class EventEncoder(wiring.Component):
         return m
 
     def _pair(self, m: Module, out: stream.Interface) -> None:
-        """Scan even and odd neurons side by side; the two meet at the marker."""
-        m.submodules.even = even = SpikeScanner(-(-self._n // 2))
-        m.submodules.odd = odd = SpikeScanner(self._n // 2)
-        blocks = self.i.payload.blocks
-        for scanner, own, parity, other in ((even, blocks.even, 0, odd), (odd, blocks.odd, 1, even)):
+        """Scan the two lists side by side; the second one, which may be shorter, waits at the marker."""
+        m.submodules.first = first = SpikeScanner(self._n)
+        m.submodules.second = second = SpikeScanner(self._n)
+        for index, (scanner, other) in enumerate(((first, second), (second, first))):
             m.d.comb += [
-                scanner.i.payload.spikes.eq(self.i.payload.spikes[parity::2]),
-                scanner.i.payload.blocks.eq(own),
+                scanner.i.payload.spikes.eq(self.i.payload.spikes[index]),
+                scanner.i.payload.blocks.eq(self.i.payload.blocks[index]),
                 scanner.i.payload.last.eq(self.i.payload.last),
                 scanner.i.valid.eq(self.i.valid & other.i.ready),
             ]
-        one, two = even.o.payload, odd.o.payload
-        both = even.o.valid & odd.o.valid
+        one, two = first.o.payload, second.o.payload
+        both = first.o.valid & second.o.valid
         m.d.comb += [
-            self.i.ready.eq(even.i.ready & odd.i.ready),
+            self.i.ready.eq(first.i.ready & second.i.ready),
             out.valid.eq(both),
-            out.payload.marker.eq(one.marker & two.marker),
+            out.payload.marker.eq(one.marker),
             out.payload.last.eq(one.last),
-            out.payload.address.eq(
-                Mux(one.marker, Cat(Const(1, 1), two.address), Cat(Const(0, 1), one.address))
-            ),
-            out.payload.pair.eq(~one.marker & ~two.marker),
-            out.payload.second_address.eq(Cat(Const(1, 1), two.address)),
-            even.o.ready.eq(out.ready & both & (~one.marker | two.marker)),
-            odd.o.ready.eq(out.ready & both & (~two.marker | one.marker)),
+            out.payload.address.eq(one.address),
+            out.payload.pair.eq(~two.marker),
+            out.payload.second_address.eq(two.address),
+            first.o.ready.eq(out.ready & both),
+            second.o.ready.eq(out.ready & both & (one.marker | ~two.marker)),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Shape, Value, unsigned
 from amaranth.lib import data, stream
 
-from hw.rtl.arithmetic import lowest_of
+from hw.rtl.arithmetic import lowest_of, parities
 
 
 def index_shape(n: int) -> Shape:
@@ -61,14 +61,20 @@ def block_count(n: int) -> int:
     return -(-n // block_size(n))
 
 
-def filled_blocks(spikes: Value, events: int) -> list[Value]:
-    """A bit for each block that has a spike; of two `events` per cycle, those of even neurons and of odd."""
-    found = []
-    for part in range(events):
-        own = spikes[part::events]
-        size = block_size(len(own))
-        found.append(Cat(own[low : low + size].any() for low in range(0, len(own), size)))
-    return found
+def alternating(spikes: Value, odd: Value) -> tuple[list[Value], Value]:
+    """Two words of some `spikes`: the first, third, .. and the second, fourth, ..; and `odd` after them.
+
+    `odd` is whether an odd number came before.
+    """
+    *before, after = parities(spikes)
+    second = Cat(before) ^ odd.replicate(len(spikes))
+    return [spikes & ~second, spikes & second], after ^ odd
+
+
+def filled_blocks(spikes: Value) -> Value:
+    """A bit for each block that has a spike."""
+    size = block_size(len(spikes))
+    return Cat(spikes[low : low + size].any() for low in range(0, len(spikes), size))
 
 
 def blocks_layout(n: int) -> data.StructLayout:
@@ -83,7 +89,7 @@ def blocks_layout(n: int) -> data.StructLayout:
 
 
 def first_blocks(filled: list[Value]) -> Value:
-    """Bits of the `blocks_layout` of each of `filled_blocks`."""
+    """Bits of the `blocks_layout` of each of some `filled_blocks`."""
     return Cat(Cat(*lowest_of(part), part.any()) for part in filled)
 
 
@@ -92,12 +98,14 @@ def spikes_layout(n: int, events: int = 1) -> data.StructLayout:
 
     ``spikes``  a bit per neuron
     ``last``    of the sample
-    ``blocks``  `blocks_layout`; for two `events` per cycle, of the ``even`` neurons and of the ``odd``
+    ``blocks``  `blocks_layout`
+    For two `events` per cycle, ``spikes`` and ``blocks`` are arrays, of the two lists of `alternating`.
     """
-    blocks = blocks_layout(n)
-    if events == 2:
-        blocks = data.StructLayout({"even": blocks_layout(-(-n // 2)), "odd": blocks_layout(n // 2)})
-    return data.StructLayout({"spikes": unsigned(n), "last": unsigned(1), "blocks": blocks})
+    spikes, blocks = unsigned(n), blocks_layout(n)
+    if events == 1:
+        return data.StructLayout({"spikes": spikes, "last": unsigned(1), "blocks": blocks})
+    lists = {"spikes": data.ArrayLayout(spikes, events), "last": unsigned(1)}
+    return data.StructLayout({**lists, "blocks": data.ArrayLayout(blocks, events)})
 
 
 def tag_layout(groups: int) -> data.StructLayout:

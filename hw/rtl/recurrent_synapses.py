@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,8 @@ from fxp_model.spec import LayerSpec
 from hw.config import StageConfig
 from hw.rtl.banks import RELOAD, Part
 from hw.rtl.event_encoder import EventEncoder
-from hw.rtl.events import filled_blocks, first_blocks, tag_layout
+from hw.rtl.events import DELAYED_AFTER, alternating, filled_blocks, first_blocks, tag_layout
+from hw.rtl.pipeline import delayed
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -99,6 +100,11 @@ class RecurrentSynapses(wiring.Component):
         """That of the synapse array."""
         return SynapseArray.latency(inner_spec(spec), recurrent_config(spec, config))
 
+    @staticmethod
+    def offered(spec: LayerSpec, config: StageConfig) -> int:
+        """Cycles from the results of the last group to the offer of its step to the encoder."""
+        return DELAYED_AFTER + recurrent_config(spec, config).events_per_cycle - 1
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.encoder = encoder = EventEncoder(self._spec.n_out, self._config.events_per_cycle)
@@ -109,11 +115,15 @@ class RecurrentSynapses(wiring.Component):
             wiring.connect(m, wiring.flipped(self.reload), synapses.reload)
 
         # The encoder is free: the sweep that has just ended waited for all that it sent.
-        m.d.sync += encoder.i.valid.eq(self.complete)
-        blocks = first_blocks(filled_blocks(self.delayed, self._config.events_per_cycle))
+        offered, lists = self.complete, [self.delayed]
+        if self._config.events_per_cycle == 2:
+            lists = [delayed(m, part, 1) for part in alternating(self.delayed, Const(0, 1))[0]]
+            offered = Signal()
+            m.d.sync += offered.eq(self.complete)
+        m.d.sync += encoder.i.valid.eq(offered)
         m.d.comb += [
-            encoder.i.payload.spikes.eq(self.delayed),
-            encoder.i.payload.blocks.as_value().eq(blocks),
+            encoder.i.payload.spikes.eq(Cat(lists)),
+            encoder.i.payload.blocks.as_value().eq(first_blocks([filled_blocks(part) for part in lists])),
         ]
 
         m.d.comb += [

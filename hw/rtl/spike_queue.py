@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.rtl.events import filled_blocks, first_blocks, results_layout, spikes_layout
+from hw.rtl.events import alternating, filled_blocks, first_blocks, results_layout, spikes_layout
 from hw.rtl.pipeline import delayed
 
 
@@ -17,7 +17,10 @@ class SpikeQueue(wiring.Component):
     steps and not events, as a step is one word however many of its neurons spiked. `full` says when
     the next sweep may not start: `STEPS` steps are under way, wait or are being sent.
 
-    Latency: a step is offered `LATENCY` cycles after its final group.
+    For two events per cycle, a step is held as two lists, of every other spike (`alternating`), so that both
+    are equally long, one more in the first at most.
+
+    Latency: a step is offered `latency` cycles after its final group.
     Throughput: one group per cycle, without a gap between steps.
 
     Parameters
@@ -41,11 +44,15 @@ class SpikeQueue(wiring.Component):
     o : Out stream of `spikes_layout`
     """
 
-    LATENCY = 3
     DEPTH = 16
     """Steps that wait; a LUT RAM is 16 or 32 deep, and 32 steps save a clip hardly a cycle more."""
     STEPS = DEPTH + 1
     """Those and one that is being sent."""
+
+    @staticmethod
+    def latency(events: int) -> int:
+        """Cycles from the final group of a step to its offer; for two `events` per cycle, one more."""
+        return 2 + events
 
     def __init__(self, n: int, lanes: int, groups: int, membrane_bits: int, events: int) -> None:
         self._n, self._lanes, self._groups, self._events = n, lanes, groups, events
@@ -62,27 +69,29 @@ class SpikeQueue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
+        valid, final, ends, lists = self._lists(m)
+
         # Groups enter at the top; after the last one the first has arrived at the bottom.
-        spikes = Signal(self._lanes * self._groups, reset_less=True)
+        names = ("spikes",) if self._events == 1 else ("first", "second")
+        words = [Signal(self._lanes * self._groups, name=name, reset_less=True) for name in names]
         last = Signal(reset_less=True)
         complete, written = Signal(), Signal()
-        with m.If(self.results.tag.valid):
-            m.d.sync += [
-                spikes.eq(Cat(spikes, self.results.spikes)[self._lanes :]),
-                last.eq(self.results.tag.last),
-            ]
-        m.d.sync += [complete.eq(self.results.tag.valid & self.results.tag.final), written.eq(complete)]
+        with m.If(valid):
+            for word, group in zip(words, lists, strict=True):
+                m.d.sync += word.eq(Cat(word, group)[self._lanes :])
+            m.d.sync += last.eq(ends)
+        m.d.sync += [complete.eq(valid & final), written.eq(complete)]
 
         # Where a step has its spikes is found before it is offered, not behind a RAM: a cycle after
         # the spikes themselves it is known, and written to a RAM of its own.
-        own = spikes[: self._n]
-        blocks = first_blocks([delayed(m, part, 1) for part in filled_blocks(own, self._events)])
+        own = [word[: self._n] for word in words]
+        blocks = first_blocks([delayed(m, filled_blocks(part), 1) for part in own])
         taken = Signal()
         m.d.comb += taken.eq(self.o.valid & self.o.ready)
         read_addr = Signal(range(self.DEPTH))
         m.d.sync += read_addr.eq(read_addr + taken)
         offered = []
-        for name, word, enable in (("steps", Cat(own, last), complete), ("blocks", blocks, written)):
+        for name, word, enable in (("steps", Cat(*own, last), complete), ("blocks", blocks, written)):
             ram = memory.Memory(shape=unsigned(len(word)), depth=self.DEPTH, init=[])
             m.submodules[name] = ram
             write, read = ram.write_port(), ram.read_port(domain="comb")
@@ -104,3 +113,16 @@ class SpikeQueue(wiring.Component):
                 self.full.eq(self.starts & (started == self.STEPS - 1)),
             ]
         return m
+
+    def _lists(self, m: Module) -> tuple[Value, Value, Value, list[Value]]:
+        """Whether there is a group, if it is the final one, of the last step; its spikes, list by list."""
+        tag, spikes = self.results.tag, self.results.spikes
+        if self._events == 1:
+            return tag.valid, tag.final, tag.last, [spikes]
+        valid, odd = Signal(), Signal()
+        final, last = delayed(m, tag.final, 1), delayed(m, tag.last, 1)
+        lists, after = alternating(delayed(m, spikes, 1), odd)
+        m.d.sync += valid.eq(tag.valid)
+        with m.If(valid):
+            m.d.sync += odd.eq(after & ~final)
+        return valid, final, last, lists

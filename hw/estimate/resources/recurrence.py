@@ -83,6 +83,9 @@ def recurrent(
     around = Parts()
     around.ff += 1 + 2 * config.update_lanes * bits
     around.add(recurrent_fixed=1)
+    if widths.events_per_cycle == 2:
+        around.ff += 2 * spec.n_out + 1
+        around.add(queue_alternate=spec.n_out)
     parts = {
         "": around,
         **{f".encoder.{name}": p for name, p in encoder(spec.n_out, widths.events_per_cycle).items()},

@@ -11,12 +11,15 @@ from hw.rtl.spike_queue import SpikeQueue
 def spike_queue(fabric: Fabric, n: int, config: StageConfig, events: int) -> Parts:
     """`SpikeQueue` before a stage that takes so many `events` per cycle."""
     parts = Parts()
-    blocks = spikes_layout(n, events).size - n - 1
-    filled = sum(block_count(len(range(part, n, events))) for part in range(events))
-    parts.ff += config.update_lanes * config.groups(n) + filled + 27
-    parts.memory(fabric, n + 1, SpikeQueue.DEPTH)
-    parts.memory(fabric, blocks, SpikeQueue.DEPTH)
-    parts.add(queue_fixed=1, queue_block=n)
+    lanes, groups = config.update_lanes, config.groups(n)
+    spikes = n * events + 1
+    parts.ff += events * (lanes * groups + block_count(n)) + 27
+    parts.memory(fabric, spikes, SpikeQueue.DEPTH)
+    parts.memory(fabric, spikes_layout(n, events).size - spikes, SpikeQueue.DEPTH)
+    parts.add(queue_fixed=1, queue_block=n * events)
+    if events == 2:
+        parts.ff += lanes + 4
+        parts.add(queue_alternate=lanes)
     return parts
 
 
@@ -28,7 +31,7 @@ def encoder(n: int, events: int) -> dict[str, Parts]:
     buffer.add(buffer_bit=payload)
     if events == 1:
         return {"buffer": buffer, "scanner": scanner(n)}
-    return {"buffer": buffer, "even": scanner(-(-n // 2)), "odd": scanner(n // 2)}
+    return {"buffer": buffer, "first": scanner(n), "second": scanner(n)}
 
 
 def scanner(n: int) -> Parts:

@@ -39,7 +39,8 @@ def stage(
             blocks["delays"] = programmed_delays(fabric, longest, spec.n_out, config)
         else:
             blocks["delays"] = delays(fabric, params, config)
-        blocks["delays"].ff += config.update_lanes  # spikes on their way to the lines
+        # spikes on their way to the lines; a queue of pairs has the same register
+        blocks["delays"].ff += config.update_lanes * (out_events == 1)
         if spec.recurrence.kind is RecurrenceKind.CONV:
             blocks["conv"] = conv(fabric, spec, params, config, reload)
         else:
