@@ -12,7 +12,7 @@ all: $(VENV)/core
 
 test: debian $(VENV)/dev
 	$(MAKE) lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

