@@ -56,7 +56,7 @@ class Control(wiring.Component):
     Lives in a domain that the soft reset leaves alone. Looks at the core through registers, so a
     figure is a few cycles old and nothing here is in a path of the core.
 
-    Latency: `soft_reset` and the clearing of the counters follow a write by a cycle; `irq`
+    Latency: `soft_reset` follows a write by a cycle, the clearing of the counters by two; `irq`
     follows the end of a sample by 3 cycles.
 
     Parameters
@@ -125,10 +125,13 @@ class Control(wiring.Component):
         wiring.connect(m, wiring.flipped(self.bus), axi_lite.bus)
         ones = axi_lite.write_data & axi_lite.write_mask
 
+        # Counters lie all over a device, so what clears them is a register behind a register.
         clear = Signal(init=1)  # what it clears is cleared by a reset, too
+        clearing = Signal()
         m.d.sync += [
+            clear.eq(clearing),
             self.soft_reset.eq(_written(axi_lite, CONTROL) & ones[CONTROL["SOFT_RESET"].low]),
-            clear.eq(_written(axi_lite, CONTROL) & ones[CONTROL["CLEAR"].low]),
+            clearing.eq(_written(axi_lite, CONTROL) & ones[CONTROL["CLEAR"].low]),
         ]
 
         s_axis, m_axis, restart = Signal(HANDSHAKE), Signal(HANDSHAKE), Signal()
