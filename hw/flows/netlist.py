@@ -39,9 +39,8 @@ def new_nets(module: Module) -> Iterator[int]:
 
 def is_plain_flop(cell: Cell) -> bool:
     """Whether a cell is an ECP5 flip-flop without enable and reset, that starts as 0."""
-    return (
-        has_no_reset(cell) and cell["parameters"]["CEMUX"].rstrip() == "1"
-    )  # write_json marks a string that could be taken for bits
+    # write_json marks a string that could be taken for bits, by a blank behind it
+    return has_no_reset(cell) and cell["parameters"]["CEMUX"].rstrip() == "1"
 
 
 def has_no_reset(cell: Cell) -> bool:
