@@ -23,7 +23,7 @@ COUNTER = 33
 FIXED_COUNTERS = 4
 """Samples, dropped beats, stalls at either end."""
 AXI_LITE, REGISTERS, TIMER, RESETS = 71, 13, 132, 4
-"""Flip-flops of the bus but for unused bits; of handshakes, resets asked for, interrupt; of times; of resets."""
+"""Flip-flops of the bus but for unused bits; of what a host asks for and handshakes; of times; of resets."""
 IDENTITY_BITS = 5
 """Flip-flops of the words chosen from the first registers, where most bits of the registers are constant."""
 
