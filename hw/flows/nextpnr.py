@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw.flows.tool import run_tool
+from hw.flows.tool import OUTPUT, made_by
 from hw.flows.yosys import Area, block_of
 
 
@@ -66,23 +66,23 @@ def package_of(target: str) -> str:
 def place_and_route(
     netlist: Path, device: str, speed: int | None, seed: int, blocks: Container[str], timeout_s: float
 ) -> Routed:
-    """Place and route the JSON `netlist` of `hw.flows.yosys.synthesise` in its folder.
+    """Place and route the JSON `netlist` of `hw.flows.yosys.synthesise`; the report is kept beside it.
 
     Raises
     ------
     InputError, FlowError
-        As `run_tool`; also if the core does not fit the device.
+        As `made_by`; also if the core does not fit the device.
     """
     kind = DEVICES[device]
     pins = {"ecp5": "--lpf-allow-unconstrained", "ice40": "--pcf-allow-unconstrained"}[kind.target]
     arguments = [
-        *("--json", netlist.name, "--report", "report.json", "--seed", str(seed)),
+        *("--json", netlist.name, "--report", OUTPUT, "--seed", str(seed)),
         *(f"--{device}", "--package", kind.package, "--freq", str(TARGET_MHZ)),
         *(() if speed is None else ("--speed", str(speed))),
         *(pins, *kind.options, "--router", ROUTER, "--timing-allow-fail", "--quiet"),
     ]
-    run_tool(package_of(kind.target), arguments, netlist.parent, timeout_s)
-    return read_report(json.loads((netlist.parent / "report.json").read_text()), kind.target, blocks)
+    report = made_by(package_of(kind.target), arguments, [netlist], timeout_s)
+    return read_report(json.loads(report.read_text()), kind.target, blocks)
 
 
 _KINDS = {

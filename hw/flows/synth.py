@@ -5,7 +5,9 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,22 +21,29 @@ from hw.flows.tool import version_of
 
 @dataclass(frozen=True)
 class RouteOptions:
-    """Place and route on `device` (of `nextpnr.DEVICES`) at a `speed` grade, with seeds 1 .. `seeds`."""
+    """Place and route on `device` (of `nextpnr.DEVICES`) at a `speed` grade, with seeds 1 .. `seeds`.
+
+    `workers` seeds at a time, a process each.
+    """
 
     device: str
     speed: int | None
     seeds: int
+    workers: int = 1
 
     def __post_init__(self) -> None:
         speeds = nextpnr.DEVICES[self.device].speeds
         if self.speed not in (speeds or (None,)):
             grades = f"be {', '.join(map(str, speeds))}" if speeds else "be left out"
             raise InputError(f"--speed of {self.device} must {grades}, not {self.speed}")
-        if self.seeds < 1:
-            raise InputError(f"--seeds must be at least 1, not {self.seeds}")
+        for name in ("seeds", "workers"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name} must be at least 1, not {getattr(self, name)}")
 
     @classmethod
-    def of(cls, target: str, device: str | None, speed: int | None, seeds: int) -> RouteOptions:
+    def of(
+        cls, target: str, device: str | None, speed: int | None, seeds: int, workers: int = 1
+    ) -> RouteOptions:
         """The options as a user gives them: by default the target's usual device, at its slowest grade.
 
         Raises
@@ -49,7 +58,7 @@ class RouteOptions:
         kind = nextpnr.DEVICES[device]
         if kind.target != target:
             raise InputError(f"--device {device} is of {kind.target}, not of {target}")
-        return cls(device, next(iter(kind.speeds), None) if speed is None else speed, seeds)
+        return cls(device, next(iter(kind.speeds), None) if speed is None else speed, seeds, workers)
 
 
 def through(
@@ -58,13 +67,17 @@ def through(
     route: RouteOptions | None,
     timeout_s: float,
     progress: Callable[[str], None],
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Synthesise `core` for `target`; place and route it where `route` is given.
+
+    What the tools make stays in `folder`, one for each core, and is not made again (`tool.made_by`): so a run
+    that was interrupted goes on. Without it all is temporary.
 
     Returns
     -------
     dict
-        The kinds of `yosys.area`; `blocks`, the same by block; `seconds` of all tools; `versions`. For
+        The kinds of `yosys.area`; `blocks`, the same by block; `seconds` of this run; `versions`. For
         ``xilinx7``, what `logic_delay.slowest_logic` gives.
         With `route` also `device`, `speed`, `fmax_mhz` and `critical_paths` per seed, `fmax_mhz_median`
         and `available`; the area is then nextpnr's where it counts, and on ECP5
@@ -80,9 +93,9 @@ def through(
         router = nextpnr.package_of(target)
         versions[router] = version_of(router)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
+    with _folder(folder) as place:
         progress(f"yosys {yosys.SYNTHESIS[target]} ...")
-        netlist = yosys.synthesise(core, target, Path(name), timeout_s)
+        netlist = yosys.synthesise(core, target, place, timeout_s)
         module, blocks = yosys.read_module(netlist, core.name), list(yosys.blocks_of(core))
         cells = yosys.cells_of(module)
         result: dict[str, Any] = {
@@ -94,22 +107,35 @@ def through(
         if route is not None:
             if target == "ecp5":
                 physical.optimise(netlist, core.name)
-            routed = []
-            for seed in range(1, route.seeds + 1):
-                grade = "" if route.speed is None else f", speed {route.speed}"
-                progress(f"nextpnr, {route.device}{grade}, seed {seed} ...")
-                routed.append(
-                    nextpnr.place_and_route(netlist, route.device, route.speed, seed, blocks, timeout_s)
-                )
-                progress(f"{routed[-1].fmax_mhz:.1f} MHz")
+            device, speed = route.device, route.speed
+
+            def of_seed(seed: int) -> nextpnr.Routed:
+                progress(f"nextpnr, {device}{'' if speed is None else f', speed {speed}'}, seed {seed} ...")
+                run = nextpnr.place_and_route(netlist, device, speed, seed, blocks, timeout_s)
+                progress(f"seed {seed}: {run.fmax_mhz:.1f} MHz")
+                return run
+
+            with ThreadPoolExecutor(route.workers) as pool:
+                routed = list(pool.map(of_seed, range(1, route.seeds + 1)))
             clocks = [run.fmax_mhz for run in routed]
             result |= {
                 **routed[0].area,
                 "available": routed[0].available,
-                "device": route.device,
-                "speed": route.speed,
+                "device": device,
+                "speed": speed,
                 "fmax_mhz": [round(clock, 2) for clock in clocks],
                 "fmax_mhz_median": round(statistics.median(clocks), 2),
                 "critical_paths": [run.critical_path for run in routed],
             }
     return {**result, "seconds": round(time.monotonic() - began, 1), "versions": versions}
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    """The folder `kept`, which is made where it is not there; or a temporary one."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+    else:
+        with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
+            yield Path(name)

@@ -1,14 +1,19 @@
-"""A tool of a flow as a process of its own, in a folder, with a time limit."""
+"""A tool of a flow as a process of its own, in a folder, with a time limit; what it wrote is kept."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fxp_model.errors import InputError
+
+OUTPUT = "<output>"
+"""In the arguments of `made_by`, the file that the tool is to write."""
 
 
 class FlowError(Exception):
@@ -57,3 +62,26 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise FlowError(f"{package}: {next((line for line in lines if 'ERROR' in line), lines[-1])}")
+
+
+def made_by(package: str, arguments: Sequence[str], inputs: Sequence[Path], timeout_s: float) -> Path:
+    """What the tool writes to `OUTPUT`: from an earlier run in the folder of `inputs`, if it was the same.
+
+    The file's name has a digest of the tool's version, `arguments` and the content of `inputs`, so that only
+    what was made of the same is taken; and it gets this name when it is whole.
+
+    Raises
+    ------
+    InputError, FlowError
+        As `run_tool`.
+    """
+    known = hashlib.sha256("\0".join([version_of(package), *arguments]).encode())
+    for file in inputs:
+        known.update(hashlib.sha256(file.read_bytes()).digest())
+    folder = inputs[0].parent
+    made = folder / f"{package}-{known.hexdigest()[:16]}.json"
+    if not made.exists():
+        part = made.with_suffix(".part")
+        run_tool(package, [own.replace(OUTPUT, part.name) for own in arguments], folder, timeout_s)
+        part.replace(made)
+    return made

