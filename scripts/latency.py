@@ -22,7 +22,7 @@ from fxp_model.variants import with_recurrence
 from hw.estimate.clips import follow
 from hw.estimate.cores import dense_layers
 from hw.estimate.energy import energy
-from hw.estimate.latency import clip_cycles, clip_intervals, lower_bound
+from hw.estimate.latency import clip_cycles, clip_intervals, dependency_bound, lower_bound
 from hw.estimate.work import work
 from hw.options import add_clock_option, add_width_options, clock_of, config_of
 
@@ -58,6 +58,7 @@ def main() -> int:
     cycles = clip_cycles(spec, config, clips.events, clips.lengths)
     intervals = clip_intervals(spec, config, clips.events, clips.lengths)
     bounds = lower_bound(spec, config, clips.events, clips.lengths)
+    alone = dependency_bound(spec, config, clips.events, clips.lengths)
     arrays = (*spec.stage_names, *(f"{spec.stage_names[index]}.recurrent" for index in dense_layers(spec)))
     done = work(spec, config, clips)
     summary: dict[str, Any] = {
@@ -71,6 +72,7 @@ def main() -> int:
         "cycles_max": int(cycles.max()),
         "interval_mean": float(intervals.mean()),
         "lower_bound_mean": float(bounds.mean()),
+        "dependency_bound_mean": float(alone.mean()),
         "clock_mhz": clock_mhz,
         "latency_us_mean": float(cycles.mean() / clock_mhz),
         "latency_us_max": float(cycles.max() / clock_mhz),
@@ -85,9 +87,10 @@ def main() -> int:
     if args.json:
         write_json(args.json, summary)
         return 0
-    print("\n".join(f"{key:20}{summary[key]}" for key in summary if key != "hardware"))
+    print("\n".join(f"{key:22}{summary[key]}" for key in summary if key != "hardware"))
     above = (f"{mean / bounds.mean() - 1:.1%}" for mean in (cycles.mean(), intervals.mean()))
-    print(f"{'above the bound':20}{', of the interval '.join(above)}")
+    print(f"{'above the bound':22}{', of the interval '.join(above)}")
+    print(f"{'above dependencies':22}{cycles.mean() / alone.mean() - 1:.1%}")
     counts, edges = np.histogram(cycles, BINS)
     for count, low in zip(counts, edges, strict=False):
         print(f"{low:12,.0f} {'#' * round(BAR * count / counts.max())} {count}")

@@ -5,10 +5,18 @@ import pytest
 
 from fxp_model.errors import InputError
 from fxp_model.network import run
-from fxp_model.spec import NetworkSpec
+from fxp_model.spec import NetworkSpec, RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.latency import clip_cycles, clip_intervals, event_counts, lower_bound, run_timing
-from tests.oracles.plain_networks import SHD, network_spec
+from hw.estimate.latency import (
+    clip_cycles,
+    clip_intervals,
+    dependency_bound,
+    event_counts,
+    lower_bound,
+    run_timing,
+)
+from tb.stimulus import random_hardware
+from tests.oracles.plain_networks import BYTE, SHD, network_spec
 from tests.oracles.random_networks import random_counts, random_network
 
 ONE = network_spec(1, 1, 1)
@@ -73,6 +81,41 @@ def test_two_events_a_cycle_by_hand() -> None:
     assert more(4, 6, 17) == (9 + 1, 9 + 1)
 
 
+def test_what_dependencies_force_by_hand() -> None:
+    """Two steps, of 4 and 2 pairs into layer0, 1 and 6 into layer1, 3 and 1 into the readout; 20 scores.
+
+    Markers are taken after 5 and 8 cycles by layer0, 5+2 and 8+7 by layer1, 7+4 and 15+2 by the readout.
+    """
+    config = HardwareConfig(tuple(StageConfig(n, n, 2) for n in (256, 256, 20)))
+    events = [np.array(own)[:, np.newaxis] for own in ([8, 4], [2, 11], [5, 2])]
+    assert dependency_bound(SHD, config, events, [2]) == 17 + 20
+    assert dependency_bound(SHD, config, events, [1]) == 11 + 20
+
+
+def test_a_dense_recurrence_forces_a_loop() -> None:
+    """One event of one word in every step of one layer, and one delayed spike from the second step on.
+
+    The array has taken step t after 2 (t + 1) cycles, the recurrence 2 cycles after the update before.
+    """
+    spec = network_spec(1, 1, 1, recurrence=RecurrenceSpec(RecurrenceKind.DENSE, BYTE, max_delay=0))
+    ones, more = np.ones((9, 1), dtype=int), np.full((9, 1), 3)
+    assert dependency_bound(spec, NARROW, [ones, 0 * ones, ones], [9]) == 18 + 1 + 1
+    assert dependency_bound(spec, NARROW, [ones, 0 * ones, more], [9]) == 2 + 8 * 4 + 1 + 1
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_core_is_faster_than_its_dependencies_allow(seed: int) -> None:
+    """Of networks of every kind."""
+    rng = np.random.default_rng(seed)
+    network = random_network(rng)
+    config = random_hardware(network, seed)
+    counts = random_counts(rng, network.spec, steps=12, samples=3)
+    events = event_counts(network, run(network, counts), counts)
+    bounds = dependency_bound(network.spec, config, events, [12] * 3)
+    assert np.all(lower_bound(network.spec, config, events, [12] * 3) < bounds)
+    assert np.all(bounds < clip_cycles(network.spec, config, events, [12] * 3))
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_a_run_is_above_its_bound_and_grows_with_its_events(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -100,7 +143,9 @@ def test_clips_side_by_side_take_the_cycles_that_each_takes_alone() -> None:
         own = [count[:length, clip] for count in events]
         assert cycles[clip] == run_timing(SHD, config, own, [length]).run_cycles
     padded = [np.where(np.arange(40)[:, None] < lengths, count, 0) for count in events]
-    assert np.all(lower_bound(SHD, config, padded, lengths) < cycles)
+    alone = dependency_bound(SHD, config, padded, lengths)
+    assert np.all(lower_bound(SHD, config, padded, lengths) < alone)
+    assert np.all(alone < cycles)
     with pytest.raises(InputError, match=r"^lengths of samples must be 4 of 1..40, not \[1, 41, 7, 33\]$"):
         clip_cycles(SHD, config, events, [1, 41, 7, 33])
 

@@ -53,6 +53,7 @@ def test_the_script_gives_the_cycles_of_the_golden_model(folder: Path, preset: s
     assert summary["cycles_mean"] == pytest.approx(np.mean(cycles))
     assert summary["cycles_max"] == max(cycles)
     assert summary["lower_bound_mean"] == pytest.approx(np.mean(bounds))
+    assert summary["lower_bound_mean"] < summary["dependency_bound_mean"] < summary["cycles_mean"]
     assert list(summary["events_mean"].values()) == pytest.approx(np.mean(events, axis=0).tolist())
     assert HardwareConfig.from_dict(summary["hardware"]) == config
 

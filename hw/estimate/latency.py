@@ -62,13 +62,42 @@ def lower_bound(
 
     `events` (T, B) and `lengths` (B,) as of `clip_cycles`.
     """
-    counts = _checked(spec, config, events, 2)
-    busy = [
-        (-(-count // own.events_per_cycle)).sum(axis=0) * own.words(n_out)
-        for count, (own, n_out) in zip(counts, _arrays(spec, config), strict=True)
-    ]
-    busiest: Cycles = np.max(busy, axis=0)
+    words = _words(spec, config, _checked(spec, config, events, 2))
+    busiest: Cycles = words.sum(axis=1).max(axis=0)
     return busiest + np.asarray(lengths)
+
+
+def dependency_bound(
+    spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int] | Cycles
+) -> Cycles:
+    """Cycles (B,) that no core of these widths can go below on a sample that is alone, pipelined or not.
+
+    As `lower_bound`, and no stage has the events of a step before the stage in front has added up its own,
+    no recurrence before its layer has; the scores follow the last step. Everything else takes no time.
+    """
+    counts = _checked(spec, config, events, 2)
+    busy, stages, own = _words(spec, config, counts) + 1, len(spec.stages), np.asarray(lengths)
+    recurrent = {layer: stages + place for place, layer in enumerate(dense_layers(spec))}
+    taken = np.zeros((len(busy), len(own)), dtype=np.int64)  # cycles until each array has taken its marker
+    updated, answered = taken[:stages].copy(), taken[0].copy()
+    for step in range(busy.shape[1]):
+        there = np.zeros_like(answered)
+        for stage in range(stages):
+            taken[stage] = np.maximum(taken[stage], there) + busy[stage, step]
+            there = taken[stage]
+            if stage in recurrent and step:
+                array = recurrent[stage]
+                taken[array] = np.maximum(taken[array], updated[stage]) + busy[array, step]
+                there = np.maximum(there, taken[array])
+            updated[stage] = there
+        answered = np.where(step + 1 == own, there + spec.n_out, answered)
+    return answered
+
+
+def _words(spec: NetworkSpec, config: HardwareConfig, counts: Cycles) -> Cycles:
+    """Words that each synapse array reads for the `counts` (arrays, T, B) of its events; of their shape."""
+    arrays = zip(counts, _arrays(spec, config), strict=True)
+    return np.stack([-(-count // own.events_per_cycle) * own.words(n_out) for count, (own, n_out) in arrays])
 
 
 def _arrays(spec: NetworkSpec, config: HardwareConfig) -> list[tuple[StageConfig, int]]:
