@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fxp_model.errors import InputError
 from fxp_model.spec import NetworkSpec
 
 EVENTS_PER_CYCLE = (1, 2)
 LEAST_SWEEP = 5
-"""Cycles from the start of a sweep to that of the next, at least: fewer groups than that gain nothing."""
+"""Cycles from the start of a sweep to that of the next, at least; with a recurrence there are more."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class StageConfig:
     def words(self, n_out: int) -> int:
         """Weight words per event, or per pair of events."""
         return -(-n_out // self.lanes)
+
+    def event_words(self, n_out: int, events: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Weight words that the `events` of each step take, W for one or for a pair; of their shape."""
+        return -(-events // self.events_per_cycle) * self.words(n_out)
 
     def groups(self, n_out: int) -> int:
         """Groups of neurons per update sweep."""
@@ -186,16 +193,27 @@ class HardwareConfig:
         if not isinstance(stages, list | tuple):
             raise InputError(f"hardware.stages must be a list, not {stages!r}")
         return cls(
-            tuple(
-                StageConfig(**_table(f"hardware.stages[{i}]", stage, _WIDTHS))
-                for i, stage in enumerate(stages)
-            ),
+            tuple(_stage(f"hardware.stages[{i}]", stage) for i, stage in enumerate(stages)),
             table["reload"],
             table["programmable_delays"],
         )
 
 
 _WIDTHS = {field.name for field in fields(StageConfig)}
+
+
+def preset_of(spec: NetworkSpec, config: HardwareConfig) -> str | None:
+    """The preset that gives `config` for `spec`, if one does."""
+    return next((name for name in PRESETS if HardwareConfig.uniform(spec, preset=name) == config), None)
+
+
+def _stage(name: str, value: Any) -> StageConfig:
+    """Widths from the table `value`, which errors call `name`."""
+    table = _table(name, value, _WIDTHS)
+    try:
+        return StageConfig(**table)
+    except InputError as error:
+        raise InputError(f"{name}.{error}") from None
 
 
 def _table(name: str, value: Any, fields: set[str]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
         is a reserved word.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise InputError(f"name of a core must be letters, digits and _, not {name!r}")
+        raise InputError(f"name of a core must be letters, digits and _, no digit first, not {name!r}")
     config.check(network.spec)  # before a Component exists: Amaranth warns of one that is never elaborated
     core = Core(network, config, sha256)
     ports = {

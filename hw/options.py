@@ -24,7 +24,6 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--preset",
         choices=tuple(PRESETS),
-        default=DEFAULT_PRESET,
         help=f"lanes/update-lanes/events-per-cycle of every stage: {choices} (default: {DEFAULT_PRESET})",
     )
     add("--lanes", type=int, help="weights added per cycle in every stage (default: the preset's)")
@@ -95,7 +94,7 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
         spec,
         args.lanes,
         args.update_lanes,
-        args.preset,
+        args.preset or DEFAULT_PRESET,
         args.events_per_cycle,
         args.use_dsp,
         args.reload,
@@ -105,14 +104,18 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
 
 def _read(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     """The configuration of a file."""
-    others = ("lanes", "update_lanes", "events_per_cycle", "use_dsp")
+    others = ("preset", "lanes", "update_lanes", "events_per_cycle", "use_dsp")
     given = [name for name in others if getattr(args, name) is not None]
     given += [name for name in ("reload", "programmable_delays") if getattr(args, name)]
     if given:
         raise InputError(f"--config says it all; leave --{given[0].replace('_', '-')} out")
     try:
-        config = HardwareConfig.from_dict(json.loads(args.config.read_text()))
+        table = json.loads(args.config.read_text())
     except ValueError as error:
         raise InputError(f"{args.config} is no JSON: {error}") from None
+    try:
+        config = HardwareConfig.from_dict(table)
+    except InputError as error:
+        raise InputError(f"{args.config}: {error}") from None
     config.check(spec)
     return config

@@ -28,7 +28,7 @@ class Beat(NamedTuple):
 
 
 def event(address: int, count: int = 1) -> Beat:
-    """The beat of `count` spikes of input `address`."""
+    """The beat of `count` spikes, 1 .. 255, of input `address`, 0 .. 65535."""
     return Beat(count << 16 | address)
 
 
@@ -57,7 +57,7 @@ def packed(words: Sequence[Beat], slots: int) -> list[Beat]:
             beats.append(word)
         else:
             first = word
-    return beats
+    return beats if first is None else [*beats, first]
 
 
 def pair(first: Beat, second: Beat) -> Beat:

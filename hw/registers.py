@@ -196,7 +196,7 @@ def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ..
 
 
 def version_word(version: str) -> int:
-    """VERSION of a package version such as ``1.2.3``; what follows the third number is left out.
+    """VERSION of a package version such as ``1.2.3`` or ``1.2.3.dev4``, of which three numbers count.
 
     >>> hex(version_word("1.2.3"))
     '0x1020003'

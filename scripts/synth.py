@@ -12,7 +12,7 @@ from fxp_model.cli import run, write_json
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
-from hw.config import HardwareConfig
+from hw.config import preset_of
 from hw.emit import emit
 from hw.flows import nextpnr, yosys
 from hw.flows.synth import RouteOptions, through
@@ -56,12 +56,19 @@ def main() -> int:
         choices=(*RecurrenceKind, "none"),
         help="every recurrent layer with this recurrence, dense of random codes (default: the artifact's)",
     )
-    add("--pnr", action="store_true", help="place and route, too; not for xilinx7")
+    routing = parser.add_argument_group("place and route")
+    add = routing.add_argument
+    add(
+        "--pnr",
+        action="store_true",
+        help="do it, too; not for xilinx7. The others of this group mean nothing without",
+    )
     devices = ", ".join(f"{device} for {target}" for target, device in nextpnr.DEFAULT_DEVICES.items())
     add("--device", choices=tuple(nextpnr.DEVICES), help=f"to place and route on (default: {devices})")
     add("--speed", type=int, help="grade of the device (default: the slowest)")
     add("--seeds", type=int, default=3, help="runs of place and route, seeds 1 up; %(default)s")
     add("--workers", type=int, default=2, help="seeds at a time, a process each; %(default)s")
+    add = parser.add_argument
     add("--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a tool; %(default)s")
     add_width_options(parser)
     add(
@@ -95,12 +102,11 @@ def main() -> int:
     if args.json != "-":
         print(text(result))
     if args.json:
-        usual = HardwareConfig.uniform(network.spec, preset=args.preset)
         named = {
             "target": args.target,
             "artifact": artifact.name,
             "recurrence": args.recurrence,
-            "preset": args.preset if config == usual else None,
+            "preset": preset_of(network.spec, config),
             "hardware": config.to_dict(),
         }
         write_json(args.json, {**named, **result})

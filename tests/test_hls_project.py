@@ -133,7 +133,7 @@ def test_same_input_same_bytes(project, artifact, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "a-b"}, "name of a project must be letters, digits and _, not 'a-b'"),
+        ({"name": "a-b"}, "name of a project must be letters, digits and _, no digit first, not 'a-b'"),
         ({"backend": "Quartus"}, "backend must be one of Vitis, Vivado, not 'Quartus'"),
         ({"lanes": 0}, "lanes must be a positive integer, not 0"),
         ({"steps": 0}, "steps of a project must be 1..65536, not 0"),

@@ -144,7 +144,7 @@ def test_delays_are_programmable_only_with_a_reload() -> None:
                 "stages": [{"lanes": 0, "update_lanes": 1, "events_per_cycle": 1, "use_dsp": True}],
                 "reload": False,
             },
-            "lanes must be a positive integer, not 0",
+            "hardware.stages[0].lanes must be a positive integer, not 0",
         ),
     ],
 )

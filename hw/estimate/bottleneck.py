@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec
+from fxp_model.spec import LayerSpec, NetworkSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimate.clips import Clips
 from hw.estimate.cores import Cycles, dense_layers
@@ -35,7 +35,7 @@ def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, 
     for index, (name, stage, widths) in enumerate(
         zip(spec.stage_names, spec.stages, config.stages, strict=True)
     ):
-        synapses = _words(stage, widths, clips.events[index]) + 1
+        synapses = widths.event_words(stage.n_out, clips.events[index]) + 1
         update = np.full_like(synapses, NeuronUpdate.distance(stage, widths))
         if index in recurrent:
             update = np.maximum(update, _loop(spec.layers[index], widths, recurrent[index]))
@@ -43,14 +43,9 @@ def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, 
     return found
 
 
-def _words(stage: IntegratorSpec, widths: StageConfig, events: Cycles) -> Cycles:
-    """Words that a synapse array reads for the `events` (T, B) of each step, (T, B)."""
-    return -(-events // widths.events_per_cycle) * widths.words(stage.n_out)
-
-
 def _loop(layer: LayerSpec, widths: StageConfig, delayed: Cycles) -> Cycles:
     """Cycles from a sweep to the next one, which waits for the sums of its `delayed` spikes."""
     own = recurrent_config(layer, widths)
     sweep = widths.groups(layer.n_out) - 1 + NeuronUpdate.LATENCY
-    sums = _words(layer, own, delayed) + 1 + RecurrentSynapses.latency(layer, widths) + 1
+    sums = own.event_words(layer.n_out, delayed) + 1 + RecurrentSynapses.latency(layer, widths) + 1
     return sweep + RecurrentSynapses.offered(layer, widths) + EventEncoder.LATENCY + sums

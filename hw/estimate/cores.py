@@ -43,11 +43,6 @@ class RunTiming:
     last_out: NDArray[np.int64]
 
     @property
-    def sample_cycles(self) -> NDArray[np.int64]:
-        """Cycles of each sample (B,), from its first beat in to its last beat out, both included."""
-        return self.last_out - self.first_in + 1
-
-    @property
     def run_cycles(self) -> int:
         """Cycles of the whole run, from the first beat in to the last beat out, both included."""
         return int(self.last_out[-1] - self.first_in[0] + 1)
@@ -74,7 +69,7 @@ class Cores:
         self._latencies = [_each(widths, partial(SynapseArray.latency, stage)) for stage, widths in stages]
         self._groups = [_each(widths, methodcaller("groups", stage.n_out)) for stage, widths in stages]
         self._released = [_each(widths, partial(SynapseArray.released, stage)) for stage, widths in stages]
-        # the first fetches of the latest sweeps, a ring: as many as steps have a place in the queue matter
+        # the starts of the latest sweeps, a ring: as many as steps have a place in the queue matter
         self._places = [_each(widths, partial(SynapseArray.steps, stage)) for stage, widths in stages]
         self._starts = [np.full((int(places.max()), len(configs)), NEVER) for places in self._places]
         self._steps = 0
@@ -134,7 +129,7 @@ class Cores:
     def _recurrence(self, stage: int, count: Cycles, latest: Cycles) -> Cycles:
         """Cycle from which on the dense recurrence of a layer offers its step, of `count` delayed spikes.
 
-        `latest` is the first fetch of its sweep before.
+        `latest` is the start of its sweep before.
         """
         link, offered, latency = self._recurrent[stage]
         written = latest + self._groups[stage] - 1 + NeuronUpdate.LATENCY

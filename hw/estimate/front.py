@@ -50,13 +50,22 @@ class Limits:
         shares: Floats = np.max([cells[kind] / amount for kind, amount in self.part.capacity.items()], axis=0)
         return shares
 
+    def __str__(self) -> str:
+        asked = {"LUTs": self.max_lut, "us": self.max_us}
+        most = (f"at most {limit:,g} {kind}" for kind, limit in asked.items() if limit is not None)
+        return ", ".join((self.part.name, *most))
+
+    def luts(self, cells: dict[str, Floats]) -> Floats:
+        """LUT sites of each core."""
+        return cells["lut" if "lut" in cells else "comb"]
+
     def kept(self, points: Points) -> NDArray[np.bool_]:
         """Which cores keep to the limits."""
         errors = prices_of(self.part.target).error
         cells = {kind: amount * (1 + errors[kind][1] / 100) for kind, amount in points.cells.items()}
         kept = self.share(cells) <= 1
         if self.max_lut is not None:
-            kept &= cells["lut" if "lut" in cells else "comb"] <= self.max_lut
+            kept &= self.luts(cells) <= self.max_lut
         if self.max_us is not None:
             kept &= points.cycles <= self.max_us * self.clock_mhz
         return kept
@@ -112,9 +121,11 @@ def explore(
 
         if not picked:
             if not len(kept):
+                luts = limits.luts(points.cells).min()
                 raise InputError(
-                    f"no core keeps to the limits: of {len(share)}, the smallest takes {share.min():.0%} of "
-                    f"{limits.part.name}, the fastest {points.cycles.min() / limits.clock_mhz:.1f} us"
+                    f"no core keeps to the limits ({limits}): of {len(share)}, the smallest takes "
+                    f"{share.min():.0%} and {luts:,.0f} LUTs of {limits.part.name}, the fastest "
+                    f"{points.cycles.min() / limits.clock_mhz:.1f} us"
                 )
             best = kept[unbeaten(points.cycles[kept], share[kept])]
             middle = np.hypot(_scaled(points.cycles[best]), _scaled(share[best])).argmin()

@@ -62,7 +62,7 @@ def lower_bound(
 
     `events` (T, B) and `lengths` (B,) as of `clip_cycles`.
     """
-    words = _words(spec, config, _checked(spec, config, events, 2))
+    words = _words(spec, config, _checked(spec, [config], events, 2))
     busiest: Cycles = words.sum(axis=1).max(axis=0)
     return busiest + np.asarray(lengths)
 
@@ -75,7 +75,7 @@ def dependency_bound(
     As `lower_bound`, and no stage has the events of a step before the stage in front has added up its own,
     no recurrence before its layer has; the scores follow the last step. Everything else takes no time.
     """
-    counts = _checked(spec, config, events, 2)
+    counts = _checked(spec, [config], events, 2)
     busy, stages, own = _words(spec, config, counts) + 1, len(spec.stages), np.asarray(lengths)
     recurrent = {layer: stages + place for place, layer in enumerate(dense_layers(spec))}
     taken = np.zeros((len(busy), len(own)), dtype=np.int64)  # cycles until each array has taken its marker
@@ -97,7 +97,7 @@ def dependency_bound(
 def _words(spec: NetworkSpec, config: HardwareConfig, counts: Cycles) -> Cycles:
     """Words that each synapse array reads for the `counts` (arrays, T, B) of its events; of their shape."""
     arrays = zip(counts, _arrays(spec, config), strict=True)
-    return np.stack([-(-count // own.events_per_cycle) * own.words(n_out) for count, (own, n_out) in arrays])
+    return np.stack([own.event_words(n_out, count) for count, (own, n_out) in arrays])
 
 
 def _arrays(spec: NetworkSpec, config: HardwareConfig) -> list[tuple[StageConfig, int]]:
@@ -170,8 +170,7 @@ def _answers(
 
     Of (C * B,) cores: those of the first of `configs`, then those of the next.
     """
-    for config in configs:
-        counts = _checked(spec, config, events, 2)
+    counts = _checked(spec, configs, events, 2)
     steps, samples = counts.shape[1:]
     own = np.asarray(lengths, dtype=np.int64)
     if own.shape != (samples,) or np.any((own < 1) | (own > steps)):
@@ -207,7 +206,7 @@ def run_timing(
     InputError
         If the shapes do not agree.
     """
-    counts = _checked(spec, config, events, 1)
+    counts = _checked(spec, [config], events, 1)
     if any(length < 1 for length in lengths) or sum(lengths) != counts.shape[1]:
         raise InputError(
             f"lengths of samples must be positive and sum to {counts.shape[1]}, not {list(lengths)}"
@@ -226,10 +225,11 @@ def run_timing(
 
 
 def _checked(
-    spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], dimensions: int
+    spec: NetworkSpec, configs: Sequence[HardwareConfig], events: Sequence[Counts], dimensions: int
 ) -> NDArray[np.int64]:
-    """`events` as one array (synapse arrays, T, .., 2); `InputError` unless they and `config` fit `spec`."""
-    config.check(spec)
+    """`events` as one array (synapse arrays, T[, B]); `InputError` unless they and `configs` fit `spec`."""
+    for config in configs:
+        config.check(spec)
     names = (*spec.stage_names, *(f"the recurrence of {spec.stage_names[i]}" for i in dense_layers(spec)))
     if len(events) != len(names):
         raise InputError(f"events must be of {', '.join(names)}, not {len(events)} arrays")

@@ -40,12 +40,18 @@ def model_graph(
     name : str
         Of the project and of its top function.
     backend, io_type : str
-        One of `BACKENDS` and of `IO_TYPES`; io_parallel is to simulate only.
+        One of `hw.hls.register.BACKENDS` and of `IO_TYPES`; io_parallel is to simulate only.
     lanes : int, optional
         Neurons per cycle of every stage, clipped to its size; all of them when absent. They become
         hls4ml's ReuseFactor, ceil(n_out / lanes).
     options
         Of hls4ml's backend: ``part``, ``clock_period``, ``namespace``, ..
+
+    Raises
+    ------
+    InputError
+        If there is no such backend or interface, `lanes` or `steps` is not positive, or a value does not
+        fit its format.
     """
     register(backend)
     if io_type not in IO_TYPES:

@@ -96,7 +96,9 @@ class _Stage(Layer):
         precision = IntegerPrecisionType(width=bits, signed=signed)
         low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
         if codes.min() < low or codes.max() > high:
-            raise InputError(f"{self.name}.{name} must hold codes of {low}..{high}")
+            raise InputError(
+                f"{self.name}.{name} must hold codes of {low}..{high}, not {codes.min()}..{codes.max()}"
+            )
         self.add_weights_variable(
             name, f"{var_name}{{index}}", f"{name}{{index}}_t", precision, data=codes.reshape(-1)
         )

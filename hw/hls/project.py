@@ -56,7 +56,7 @@ def generate(
         If an option does not fit, or `out` holds something else.
     """
     if not re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.ASCII):
-        raise InputError(f"name of a project must be letters, digits and _, not {name!r}")
+        raise InputError(f"name of a project must be letters, digits and _, no digit first, not {name!r}")
     if out.exists() and not (out.is_dir() and ((out / _MARK).is_file() or not any(out.iterdir()))):
         raise InputError(f"{out} exists and is not an earlier project; name another folder")
     network, stimulus = artifact.network, artifact.stimulus

@@ -45,7 +45,7 @@ class AxiLite(wiring.Component):
 
     Latency: a write acts in the cycle after the later of its two transfers and is answered in the next one; a
     read is answered five cycles after its transfer.
-    Throughput: a write every 3 cycles and a read every 6.
+    Throughput: a write every 2 cycles and a read every 6.
 
     Parameters
     ----------

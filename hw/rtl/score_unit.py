@@ -19,7 +19,9 @@ from hw.rtl.skid_buffer import SkidBuffer
 
 
 class ScoreUnit(wiring.Component):
-    """Adds up scores during the sample, then sends them, lowest class first, and the winner.
+    """Scores as NUMERICS.md section 7 has them: sums, or maxima, of what the readout gives in a step.
+
+    They are added up during the sample, then sent, lowest class first, and the winner behind them.
 
     Scores of the last step go into a memory of their own, so the next sample is
     accumulated while they are sent; only its last step may have to wait (`occupied`). The

@@ -25,9 +25,6 @@ class SkidBuffer(wiring.Component):
     o : Out stream
     """
 
-    LATENCY = 1
-    CAPACITY = 2
-
     def __init__(self, shape: Layout) -> None:
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 

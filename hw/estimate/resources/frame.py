@@ -10,7 +10,7 @@ from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
 from hw.estimate.resources.parts import Fabric, Parts, index_bits
 from hw.estimate.resources.recurrence import current_bits
-from hw.registers import STAGE_STRIDE
+from hw.registers import HASH_WORDS, STAGE_STRIDE
 from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.control import NEAR_BITS, samples_in_flight
 from hw.rtl.conv_engine import TABLE_TAPS
@@ -29,7 +29,6 @@ IDENTITY_BITS = 5
 
 LOADER = 170
 """Flip-flops: unused bits of the bus no more; a word and its checksum, a count of words; states."""
-HASH_WORDS = 8
 
 
 def decoder(slots: int) -> Parts:

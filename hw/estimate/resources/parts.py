@@ -56,7 +56,7 @@ class Parts:
     Parameters
     ----------
     logic : dict
-        Amounts, mostly bits, under the names of `constants.json`.
+        Amounts, mostly bits, under the names of `prices.json`.
     luts : float
         LUTs of logic beside these, which no core told the price of.
     ff, srl, lutram, dsp : int
@@ -74,7 +74,7 @@ class Parts:
     dsp: int = 0
 
     def add(self, **amounts: float) -> None:
-        """More logic; ``update_add`` is the constant ``update.add``."""
+        """More logic; ``update_sum`` is the price ``update.sum``."""
         for name, amount in amounts.items():
             self.logic[name.replace("_", ".", 1)] += amount
 

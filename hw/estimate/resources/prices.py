@@ -31,7 +31,7 @@ class Prices:
 
 @cache
 def prices_of(target: str) -> Prices:
-    """The fitted prices of `target`."""
+    """The fitted prices of `target`; `InputError` if there are none."""
     table = json.loads(FILE.read_text())
     if target not in table:
         raise InputError(f"target must be one of {', '.join(table)}, not {target!r}")
