@@ -32,12 +32,16 @@ def add(module: Module, most: int) -> int:
     """Copy cells of `COPIED` in a flat `module` that go to more than `most` cells, in place; count copies.
 
     What leaves the module is of the cell itself. Copies are readers, too: what goes to many of them is copied
-    in turn.
+    in turn, in rounds, as long as each makes fewer than the one before. So it ends also where a register and
+    the LUT of its next value go to `most` each, and a copy of either is a reader too many for the other.
     """
-    added = 0
+    added, before = 0, math.inf
     while copies := _copies(module, most):
         module["cells"] |= copies
         added += len(copies)
+        if len(copies) >= before:
+            break
+        before = len(copies)
     return added
 
 
