@@ -10,6 +10,7 @@ from cocotb.triggers import ReadOnly, ValueChange
 
 from fxp_model.artifact import load_artifact
 from hw.config import HardwareConfig
+from hw.protocol import END_OF_STEP, Beat
 from hw.registers import (
     ARTIFACT_HASH,
     CONTROL,
@@ -19,10 +20,11 @@ from hw.registers import (
     RELOAD_POSITION,
     RELOAD_STATUS,
     RELOAD_WORDS,
+    STATUS,
     hash_words,
 )
 from hw.reload import Image, image
-from tb.drivers import accept, drive, no_gaps, random_gaps
+from tb.drivers import AxiLite, accept, drive, no_gaps, random_gaps
 from tb.master import Master
 from tb.network_bench import NetworkBench
 from tb.runner import Figures, load_plan
@@ -94,7 +96,7 @@ class ReloadBench(NetworkBench):
         self.coming = number
         swaps = self.swaps
         await self.load(IMAGES[number].words)
-        await self.master.expect(RELOAD_POSITION, len(IMAGES[number].words))
+        await self.expect(RELOAD_POSITION, len(IMAGES[number].words))
         await self.master.write(RELOAD_COMMIT, IMAGES[number].crc32)
         while await self.status() == PENDING:
             pass
@@ -122,13 +124,14 @@ class ReloadBench(NetworkBench):
     async def has(self, number: int) -> None:
         """The host finds the artifact `number`."""
         for register, word in zip(ARTIFACT_HASH, hash_words(ARTIFACTS[number].sha256), strict=True):
-            await self.master.expect(register, word)
+            await self.expect(register, word)
 
     async def _traffic(self) -> None:
         while not self._stop:
-            (sample,) = random_samples(self.rng, self.network.spec, 5, max_steps=6)[-1:]
-            beats = scattered(self.rng, encode(self.rng, sample), self.slots)
-            await drive(self.source, beats, random_gaps(self.rng), self.rng)
+            samples = random_samples(self.rng, self.network.spec, 5, max_steps=6)
+            words = encode(self.rng, samples[int(self.rng.integers(len(samples)))])
+            gaps = random_gaps(self.rng) if self.rng.integers(2) else no_gaps
+            await drive(self.source, scattered(self.rng, words, self.slots), gaps, self.rng)
 
     async def _follow(self) -> None:
         while True:
@@ -142,7 +145,7 @@ async def replaced(dut: Any) -> None:
     """From network to network amid traffic, each exact from its first sample on; and no reset undoes it."""
     bench = await ReloadBench.started(dut)
     await bench.begin()
-    await bench.master.expect(RELOAD_WORDS, len(IMAGES[0].words))
+    await bench.expect(RELOAD_WORDS, len(IMAGES[0].words))
     await bench.has(0)
     for number in (1, 2, 0, 2):
         await bench.commit(number)
@@ -155,7 +158,7 @@ async def replaced(dut: Any) -> None:
     # half of another network lies in the other bank
     await bench.load(IMAGES[1].words[: len(IMAGES[1].words) // 2])
     await bench.begin()
-    await bench.master.expect(RELOAD_POSITION, 0)
+    await bench.expect(RELOAD_POSITION, 0)
     await bench.has(2)
     await bench.samples(5)
     await bench.commit(0)
@@ -190,13 +193,13 @@ async def refused(dut: Any) -> None:
         await bench.load(words)
         await bench.master.write(RELOAD_COMMIT, crc32)
         await bench.expect_status(why)
-        await bench.master.expect(RELOAD_POSITION, 0)
+        await bench.expect(RELOAD_POSITION, 0)
         await bench.has(0)
         await bench.samples(2)
     await bench.load(good.words[: len(good.words) // 3])
     await bench.master.write(RELOAD_BEGIN, 1)
     await bench.expect_status(0)
-    await bench.master.expect(RELOAD_POSITION, 0)
+    await bench.expect(RELOAD_POSITION, 0)
     await bench.samples(2)
     bench.expect_swaps(0)
 
@@ -262,3 +265,49 @@ async def soft_reset(dut: Any) -> None:
             await bench.samples(1)
     bench.check_results()
     bench.expect_swaps(2)
+
+
+@cocotb.test()
+async def beside_a_beat(dut: Any) -> None:
+    """A commit in each cycle around a sample of one beat: old or new, but one network for the whole of it."""
+    bench = await ReloadBench.started(dut)
+    dut.m_axis_tready.value = 1
+    for late in range(12):
+        bench.coming, swaps = 1 - bench.coming, bench.swaps
+        await bench.load(IMAGES[bench.coming].words)
+        asked = cocotb.start_soon(bench.master.write(RELOAD_COMMIT, IMAGES[bench.coming].crc32))
+        for _ in range(late):
+            await bench.edge
+        await drive(bench.source, [Beat(END_OF_STEP, tlast=True)], no_gaps, bench.rng)
+        await asked
+        while await bench.status() == PENDING:
+            pass
+        bench.expect_swaps(swaps + 1)
+        while await bench.master.read(STATUS) & STATUS["BUSY"].mask:
+            pass
+    bench.check_results()
+
+
+@cocotb.test()
+async def strobes(dut: Any) -> None:
+    """A write without a strobe is no word and no commit; bytes that are not strobed are zeros."""
+    host, own = AxiLite(dut), IMAGES[0]
+    bench = NetworkBench(dut, PLAN, host)
+    await bench.restart()
+    bank = await host.read(RELOAD_STATUS) & BANK
+    parts = Image((*own.words[:-1], own.words[-1] & 0x00FF00FF))
+    for loaded, strobe in ((parts, 0b0101), (own, 0b1111)):
+        for word in own.words[:-1]:
+            await host.write(RELOAD_DATA, word)
+            await host.write(RELOAD_DATA, word, strobe=0)
+        await host.write(RELOAD_DATA, own.words[-1], strobe)
+        await host.write(RELOAD_BEGIN, 1, strobe=0)
+        await host.write(RELOAD_COMMIT, loaded.crc32, strobe=0)
+        await bench.expect(RELOAD_POSITION, len(own.words))
+        await host.write(RELOAD_COMMIT, loaded.crc32)
+        while await host.read(RELOAD_STATUS) & PENDING:
+            pass
+        bank ^= BANK
+        await bench.expect(RELOAD_STATUS, bank)
+    await bench.play(encode(bench.rng, random_samples(bench.rng, bench.network.spec, 5)[-1]))
+    bench.check_results()

@@ -122,9 +122,18 @@ class AxiLite:
         await self._transfer("ar", araddr=register.offset)
         return await self._answer("r", "rdata")
 
-    async def write(self, register: Register, word: int) -> None:
+    async def write(self, register: Register, word: int, strobe: int = 0xF) -> None:
+        """Write the bytes of `word` that `strobe` has a bit for."""
+        await self.address(register)
+        await self.put(word, strobe)
+
+    async def address(self, register: Register) -> None:
+        """Say where the next `put` goes."""
         await self._transfer("aw", awaddr=register.offset)
-        await self._transfer("w", wdata=word, wstrb=0xF)
+
+    async def put(self, word: int, strobe: int = 0xF) -> None:
+        """Write `word` where `address` says; where the core is ready, it is transferred in this cycle."""
+        await self._transfer("w", wdata=word, wstrb=strobe)
         await self._answer("b", "bresp")
 
     def _net(self, name: str) -> Any:

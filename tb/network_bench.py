@@ -10,7 +10,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.task import Task
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import ReadOnly, RisingEdge
 from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
@@ -20,7 +20,7 @@ from hw.config import HardwareConfig
 from hw.emit import Probe
 from hw.estimate.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed
-from hw.registers import register_map
+from hw.registers import Register, register_map
 from hw.rtl.core import RESET_LATENCY
 from tb.counters import stage_counts
 from tb.drivers import AxiLite, Axis, Gaps, Host, accept, drive, no_gaps, reset
@@ -29,6 +29,11 @@ from tb.scoreboard import MismatchError, Scoreboard, Tally
 from tb.stimulus import scattered
 
 PERIOD_NS = 10
+HANDSHAKES = (
+    *("s_axis_tready", "m_axis_tvalid"),
+    *(f"s_axil_{name}" for name in ("awready", "wready", "bvalid", "arready", "rvalid")),
+)
+"""Outputs of a core that are low in a reset."""
 SILENCE_CYCLES = 20_000
 """Without a transfer or an update for so long, the core hangs."""
 
@@ -90,7 +95,7 @@ class NetworkBench:
         self.registers = {register.name: register for register in register_map(names, reload)}
         self.edge = RisingEdge(dut.aclk)
         self.tally = Tally()
-        self._began = self._cycle()
+        self._began = self.now
         self._forget()
         self._tasks: list[Task[Any]] = []
         Clock(dut.aclk, PERIOD_NS, unit="ns").start()
@@ -101,9 +106,16 @@ class NetworkBench:
             task.cancel()
         if self._tasks and not self._checked:
             self.tally += self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
-        await reset(self.dut, cycles)
-        for _ in range(RESET_LATENCY + 1):
+        await self.edge  # at the very beginning nothing has settled
+        resetting = cocotb.start_soon(reset(self.dut, cycles))
+        for _ in range(cycles + RESET_LATENCY):
+            await ReadOnly()
+            for name in HANDSHAKES:
+                if getattr(self.dut, name).value:
+                    raise ProtocolError(f"{name} is high in a reset")
             await self.edge
+        await resetting
+        await self.edge
         self._forget()
         if self.sink.valid.value:
             raise ProtocolError("m_axis_tvalid is high after a reset")
@@ -188,10 +200,14 @@ class NetworkBench:
     async def check(self) -> None:
         """Compare everything since the last `restart`, once; all queues must be empty."""
         self.check_results()
-        for name, expected in self.counters().items():
-            got = await self.host.read(self.registers[name])
-            if got != expected:
-                raise MismatchError(f"{name}: expected {expected}, got {got}")
+        for name, count in self.counters().items():
+            await self.expect(self.registers[name], count)
+
+    async def expect(self, register: Register, word: int) -> None:
+        """The host reads it, and fails unless it is `word`."""
+        got = await self.host.read(register)
+        if got != word:
+            raise MismatchError(f"{register.name}: expected {word:#010x}, got {got:#010x}")
 
     def check_results(self) -> None:
         """`check` without the counters."""
@@ -239,7 +255,7 @@ class NetworkBench:
         if self.probes:
             assert self.tally.membranes > 0, "no membrane was compared"
             assert self.tally.spikes_fired > 0, "no spike was compared"
-        return {**vars(self.tally), "cycles": self._cycle() - self._began}
+        return {**vars(self.tally), "cycles": self.now - self._began}
 
     def _forget(self) -> None:
         layer = self.network.spec.layers[0]
@@ -247,22 +263,24 @@ class NetworkBench:
         self.decoder = SampleDecoder(layer.n_in, layer.max_input)
         self.timing = Timing()
         self._checked = False
-        self._active = self._cycle()
+        self._active = self.now
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> Task[None]:
         self._tasks.append(cocotb.start_soon(coroutine))
         return self._tasks[-1]
 
-    def _cycle(self) -> int:
+    @property
+    def now(self) -> int:
+        """Cycle of the simulation."""
         return round(get_sim_time("ns") / PERIOD_NS)
 
     def _went_in(self, beat: Beat) -> None:
-        self._active = self._cycle()
+        self._active = self.now
         self.timing.inputs.append((self._active, beat.tlast))
         self.decoder.take(beat)
 
     def _came_out(self, beat: Beat) -> None:
-        self._active = self._cycle()
+        self._active = self.now
         self.timing.outputs.append((self._active, beat.tlast))
         self.scoreboard.results.append(beat)
 
@@ -278,7 +296,7 @@ class NetworkBench:
             instance = getattr(instance, name)
 
         def seen(group: int, v_mem: int, spikes: int) -> None:
-            self._active = self._cycle()
+            self._active = self.now
             self.scoreboard.update(probe, group, v_mem, spikes)
 
         await watch_probe(self.dut.aclk, instance, probe, seen)
@@ -288,7 +306,7 @@ class NetworkBench:
         while True:
             for _ in range(1000):
                 await self.edge
-            silent = self._cycle() - self._active
+            silent = self.now - self._active
             if silent > SILENCE_CYCLES:
                 self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
                 got, samples = len(self.scoreboard.results), len(self.decoder.samples)

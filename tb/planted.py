@@ -37,8 +37,8 @@ class Bug:
     file: str
     right: str
     wrong: str
-    reload: bool = False
-    """Shows in a core that can be reloaded, delays and all, when it is."""
+    bench: str = "network"
+    """Where it shows: "network", "control", or "reload", of a core that can be reloaded, delays and all."""
 
 
 BUGS = {
@@ -88,24 +88,45 @@ BUGS = {
         "core.py",
         "decoder.i.valid.eq(self.s_axis_tvalid & ~closed)",
         "decoder.i.valid.eq(self.s_axis_tvalid)",
-        True,
+        bench="reload",
     ),
     "another_network_amid_a_sample": Bug(
-        "loader.py", "settled.all() & ~self.busy", "settled.all()", reload=True
+        "loader.py", "settled.all() & ~self.busy", "settled.all()", bench="reload"
+    ),
+    "another_network_beside_a_beat": Bug(
+        "loader.py", "settled.all() & ~self.busy", "~self.busy", bench="reload"
     ),
     "load_without_checksum": Bug(
-        "loader.py", "pending.eq(~wrong_length & ~wrong_crc)", "pending.eq(~wrong_length)", reload=True
+        "loader.py", "pending.eq(~wrong_length & ~wrong_crc)", "pending.eq(~wrong_length)", bench="reload"
     ),
     "delays_of_the_other_bank": Bug(
         "programmable_delay_lines.py",
         "Cat(finishing.group, self.reload.bank)",
         "Cat(finishing.group, ~self.reload.bank)",
-        reload=True,
+        bench="reload",
     ),
     "stale_spike_within_the_mask": Bug(
-        "programmable_delay_lines.py", "(delay <= age)", "(delay <= age + 1)", reload=True
+        "programmable_delay_lines.py", "(delay <= age)", "(delay <= age + 1)", bench="reload"
     ),
     "tie_in_argmax": Bug("score_unit.py", "eq(score > best)", "eq(score >= best)"),
+    "write_without_a_strobe": Bug(
+        "control.py", "axi_lite.write & axi_lite.write_mask.any() &", "axi_lite.write &", bench="reload"
+    ),
+    "sample_that_ends_while_its_interrupt_is_cleared": Bug(
+        "control.py",
+        "with m.Elif(_written(axi_lite, IRQ_STATUS) & ones[0]):",
+        "with m.If(_written(axi_lite, IRQ_STATUS) & ones[0]):",
+        bench="control",
+    ),
+    "cycles_of_a_sample_that_is_not_counted": Bug(
+        "sample_timer.py", "[cycles.eq(0), ended.eq(0)]", "cycles.eq(0)", bench="control"
+    ),
+    "host_answered_in_a_reset": Bug(
+        "core.py", "~self.aresetn | host_reset | host.rst", "~self.aresetn | host_reset", bench="control"
+    ),
+    "result_sent_in_a_reset": Bug(
+        "core.py", "eq(readout.o.valid & ~resets)", "eq(readout.o.valid)", bench="control"
+    ),
 }
 
 

@@ -70,3 +70,12 @@ def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace, ev
     stages = (replace(stage, events_per_cycle=events_per_cycle) for stage in planted.hardware().stages)
     config = HardwareConfig(tuple(stages))
     _check(planted.network(), config, sim, workspace, "tb.cocotb_axi", seed=1, samples=20)
+
+
+def test_thousands_of_samples(sim: str, workspace: Workspace) -> None:
+    hardware = HardwareConfig(
+        tuple(replace(stage, events_per_cycle=2) for stage in planted.hardware().stages)
+    )
+    module = "tb.cocotb_back_to_back"
+    figures = _check(planted.network(), hardware, sim, workspace, module, seed=1, samples=3000, probes=[])
+    assert figures["back_to_back"]["samples"] == 3000

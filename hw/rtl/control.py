@@ -253,8 +253,8 @@ class Control(wiring.Component):
 
 
 def _written(axi_lite: AxiLite, register: Register) -> Value:
-    """Whether the host writes `register` in this cycle."""
-    return axi_lite.write & (axi_lite.write_word == register.offset // 4)
+    """Whether the host writes bytes of `register` in this cycle; without a strobe it writes nothing."""
+    return axi_lite.write & axi_lite.write_mask.any() & (axi_lite.write_word == register.offset // 4)
 
 
 def _among(some: Iterable[Register], word: Value) -> Value:

@@ -35,8 +35,8 @@ class Core(wiring.Component):
     -------
     aclk : In(1)
     aresetn : In(1)
-        Synchronous, active low; it acts `RESET_LATENCY` cycles later. No beat is transferred while it is low,
-        nor until it has acted.
+        Synchronous, active low; it acts `RESET_LATENCY` cycles later. Nothing is transferred while it is low,
+        nor until it has acted: every `ready` and every `valid` of the core is low.
     s_axis_tdata : In(32), or In(64) where the first stage takes two events per cycle
         [15:0] address, [23:16] count, [31] end of step; [30:24] are ignored. Of 64 bits, two such words.
     s_axis_tkeep : In(8), only with 64 bits
@@ -92,8 +92,12 @@ class Core(wiring.Component):
             core_reset.eq(~self.aresetn | soft_reset),
             sync.rst.eq(core_reset),
         ]
-        resets, closed = Signal(), Signal()
-        m.d.comb += [resets.eq(~self.aresetn | core_reset | sync.rst), closed.eq(resets | hold)]
+        resets, host_resets, closed = Signal(), Signal(), Signal()
+        m.d.comb += [
+            resets.eq(~self.aresetn | core_reset | sync.rst),
+            host_resets.eq(~self.aresetn | host_reset | host.rst),
+            closed.eq(resets | hold),
+        ]
 
         # The chain in the order of the data flow; every link is an event stream.
         m.submodules.decoder = decoder = InputDecoder(spec.layers[0], self._slots)
@@ -131,7 +135,11 @@ class Core(wiring.Component):
         m.submodules.control = control = DomainRenamer("host")(
             Control(taps, self._slots, self._sha256, regions)
         )
-        wiring.connect(m, wiring.flipped(self.s_axil), control.bus)
+        for name, member in axi_lite_signature(ADDRESS_BITS).members.items():
+            ends = getattr(self.s_axil, name), getattr(control.bus, name)
+            outward, inward = ends if member.flow is wiring.In else ends[::-1]
+            handshake = name.endswith(("valid", "ready"))
+            m.d.comb += outward.eq(inward & ~host_resets if handshake else inward)
         m.d.comb += [
             control.s_axis.valid.eq(self.s_axis_tvalid),
             control.s_axis.ready.eq(self.s_axis_tready),

@@ -30,7 +30,7 @@ class SampleTimer(wiring.Component):
     restart : In(1)
         Forget the samples in flight, and a beat that comes in.
     clear : In(1)
-        Set `cycles` to 0. No other reset reaches it.
+        Set `cycles` to 0, also for a sample that has just ended. No other reset reaches it.
     cycles : Out(32)
         Of the last sample that ended, modulo 2**32.
     busy : Out(1)
@@ -82,7 +82,7 @@ class SampleTimer(wiring.Component):
         ended = Signal(2)
         m.d.sync += [began.eq(read.data), ended.eq(Cat(self.ends, ended[0]))]
         with m.If(self.clear):
-            m.d.sync += cycles.eq(0)
+            m.d.sync += [cycles.eq(0), ended.eq(0)]
         with m.Elif(ended[1]):
             m.d.sync += cycles.eq(now - began)
         return m
