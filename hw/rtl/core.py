@@ -137,9 +137,9 @@ class Core(wiring.Component):
         )
         for name, member in axi_lite_signature(ADDRESS_BITS).members.items():
             ends = getattr(self.s_axil, name), getattr(control.bus, name)
-            outward, inward = ends if member.flow is wiring.In else ends[::-1]
+            sink, source = ends if member.flow is wiring.In else ends[::-1]
             handshake = name.endswith(("valid", "ready"))
-            m.d.comb += outward.eq(inward & ~host_resets if handshake else inward)
+            m.d.comb += sink.eq(source & ~host_resets if handshake else source)
         m.d.comb += [
             control.s_axis.valid.eq(self.s_axis_tvalid),
             control.s_axis.ready.eq(self.s_axis_tready),
