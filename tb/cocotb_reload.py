@@ -272,7 +272,8 @@ async def beside_a_beat(dut: Any) -> None:
     """A commit in each cycle around a sample of one beat: old or new, but one network for the whole of it."""
     bench = await ReloadBench.started(dut)
     dut.m_axis_tready.value = 1
-    for late in range(12):
+    # the cycles are alike in all cores, and long images take long to write
+    for late in range(12 if len(IMAGES[0].words) <= 256 else 2):
         bench.coming, swaps = 1 - bench.coming, bench.swaps
         await bench.load(IMAGES[bench.coming].words)
         asked = cocotb.start_soon(bench.master.write(RELOAD_COMMIT, IMAGES[bench.coming].crc32))
@@ -297,9 +298,10 @@ async def strobes(dut: Any) -> None:
     bank = await host.read(RELOAD_STATUS) & BANK
     parts = Image((*own.words[:-1], own.words[-1] & 0x00FF00FF))
     for loaded, strobe in ((parts, 0b0101), (own, 0b1111)):
-        for word in own.words[:-1]:
+        for index, word in enumerate(own.words[:-1]):
             await host.write(RELOAD_DATA, word)
-            await host.write(RELOAD_DATA, word, strobe=0)
+            if index % 32 == 0:
+                await host.write(RELOAD_DATA, word, strobe=0)
         await host.write(RELOAD_DATA, own.words[-1], strobe)
         await host.write(RELOAD_BEGIN, 1, strobe=0)
         await host.write(RELOAD_COMMIT, loaded.crc32, strobe=0)

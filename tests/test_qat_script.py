@@ -146,11 +146,17 @@ def test_both_engines_evaluate_the_artifact_alike(trained, folder):
         assert golden[key] == by_torch[key]
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to a job in its background, of which these tests may be a part."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_training_leaves_a_whole_checkpoint(folder, tmp_path):
     out = tmp_path / "run"
     many = ("--hidden", "8", "--epochs", "100000", "--batch", "4")
     command = [sys.executable, "scripts/train.py", "--data", str(folder), "--out", str(out), *many]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heed_interrupts, **pipes) as process:
         deadline = time.monotonic() + 120
         while not (out / LOG).exists() and time.monotonic() < deadline:
             time.sleep(0.05)
