@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import cocotb
 import numpy as np
@@ -27,19 +28,21 @@ from hw.registers import (
     hash_words,
     version_word,
 )
-from tb.drivers import AxiLite, accept, drive, no_gaps, random_gaps, reset
+from tb.drivers import AxiLite, Host, accept, drive, no_gaps, random_gaps, reset
 from tb.master import Master
 from tb.network_bench import NetworkBench
 from tb.runner import load_plan
 from tb.stimulus import encode, random_samples, scattered
 
 PLAN = load_plan()
+H = TypeVar("H", bound=Host)
 BUSY, IRQ = STATUS["BUSY"].mask, STATUS["IRQ"].mask
 SOFT_RESET, CLEAR = CONTROL["SOFT_RESET"].mask, CONTROL["CLEAR"].mask
 
 
-async def _begin(dut: Any) -> tuple[NetworkBench, Master]:
-    host = Master(dut)
+async def _begin(dut: Any, of: Callable[[Any], H]) -> tuple[NetworkBench, H]:
+    """The bench after a reset, and its host: that of others, or one whose every cycle is known."""
+    host = of(dut)
     bench = NetworkBench(dut, PLAN, host)
     await bench.restart()
     return bench, host
@@ -48,7 +51,7 @@ async def _begin(dut: Any) -> tuple[NetworkBench, Master]:
 @cocotb.test()
 async def identity(dut: Any) -> None:
     """What a host finds before anything has run; what is not in the map is refused."""
-    bench, host = await _begin(dut)
+    bench, host = await _begin(dut, Master)
     await bench.expect(IDENTITY, IDENTITY_WORD)
     await bench.expect(VERSION, version_word(__version__))
     for index, word in enumerate(hash_words(PLAN["sha256"])):
@@ -74,7 +77,7 @@ async def identity(dut: Any) -> None:
 @cocotb.test()
 async def interrupts(dut: Any) -> None:
     """One interrupt per sample, with the cycles of the formula; none that is not enabled."""
-    bench, host = await _begin(dut)
+    bench, host = await _begin(dut, Master)
     rng, spec, network = bench.rng, bench.network.spec, bench.network
     config = HardwareConfig.from_dict(PLAN["hardware"])
     dut.m_axis_tready.value = 1
@@ -107,7 +110,7 @@ async def interrupts(dut: Any) -> None:
 @cocotb.test()
 async def soft_reset(dut: Any) -> None:
     """Reset by the host amid traffic: what follows is a clean core's, and counters go on."""
-    bench, host = await _begin(dut)
+    bench, host = await _begin(dut, Master)
     rng, spec = bench.rng, bench.network.spec
     samples = stalls_in = stalls_out = 0
     for round_ in range(6):
@@ -155,7 +158,7 @@ async def soft_reset(dut: Any) -> None:
 @cocotb.test()
 async def full_of_samples(dut: Any) -> None:
     """As many samples as find place, each of one silent step, and the time of each is kept."""
-    bench, _ = await _begin(dut)
+    bench, _ = await _begin(dut, Master)
     end = Beat(END_OF_STEP, tlast=True)
     driver = cocotb.start_soon(drive(bench.source, [end] * 200, no_gaps, bench.rng))
     for _ in range(2000):
@@ -178,17 +181,10 @@ async def full_of_samples(dut: Any) -> None:
     await bench.check()
 
 
-async def _begin_plain(dut: Any) -> tuple[NetworkBench, AxiLite]:
-    host = AxiLite(dut)
-    bench = NetworkBench(dut, PLAN, host)
-    await bench.restart()
-    return bench, host
-
-
 @cocotb.test()
 async def strobes(dut: Any) -> None:
     """Bytes that are not strobed stay, or are zeros where ones act; a write without any does nothing."""
-    bench, host = await _begin_plain(dut)
+    bench, host = await _begin(dut, AxiLite)
     await host.write(IRQ_ENABLE, 0xFFFFFFFF, 0b1110)
     await bench.expect(IRQ_ENABLE, 0)
     await host.write(IRQ_ENABLE, 0xFFFFFFFF, 0b0001)
@@ -215,7 +211,7 @@ async def writes_at_the_end_of_a_sample(dut: Any) -> None:
     way: the end of a sample is known a cycle after its TLAST; a write is transferred in the cycle after it is
     sent and acts in the next one, and CLEAR clears two cycles later.
     """
-    bench, host = await _begin_plain(dut)
+    bench, host = await _begin(dut, AxiLite)
     beats = packed(encode_sample(random_samples(bench.rng, bench.network.spec, 1)[0]), bench.slots)
 
     async def ended(write: Register, word: int, after: int) -> int:
@@ -247,7 +243,7 @@ async def writes_at_the_end_of_a_sample(dut: Any) -> None:
 @cocotb.test()
 async def host_after_a_reset(dut: Any) -> None:
     """`restart` sees that a core is quiet in a reset; what a host begins to write behind it is not lost."""
-    bench, host = await _begin_plain(dut)
+    bench, host = await _begin(dut, AxiLite)
     sample = encode_sample(random_samples(bench.rng, bench.network.spec, 1)[0])
     for cycles in (1, 2, 5):
         await drive(bench.source, packed(sample, bench.slots), no_gaps, bench.rng)
