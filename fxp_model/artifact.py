@@ -3,7 +3,7 @@
     spec.json      schema version, network spec, labels, encoder, provenance, metrics
     weights.npz    integer arrays, ``<stage>.<array>`` (see `network.StageParams`)
     stimulus.npz   `counts` (T, B, n_in) uint8: encoded clips to exercise the network with
-    SHA256SUMS     digests of the three, as ``sha256sum -c`` reads them
+    SHA256SUMS     digests of the three and of what is kept beside, as ``sha256sum -c`` reads them
 
 Nothing is ever unpickled.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -24,14 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
-from fxp_model.files import replacing
+from fxp_model.files import json_text, parse_json, read_bytes
+from fxp_model.folders import SUMS, FolderKind, read_sums, write_sums
 from fxp_model.network import Network, StageParams, check_counts
 from fxp_model.spec import NetworkSpec
 
 FORMAT = "spikeline-artifact"
 SCHEMA_VERSION = 1
 FILES = ("spec.json", "stimulus.npz", "weights.npz")
-SUMS = "SHA256SUMS"
+FOLDER = FolderKind("artifact", "spec.json", FORMAT)
+FILE_BYTES = 1 << 30
+"""Largest file of an artifact; the largest network that a spec can describe is smaller by far."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Artifact:
     stimulus : (T, B, n_in) uint8
         Encoded clips.
     sha256 : str
-        Digest of the SHA256SUMS file, and so of all files.
+        Digest of the digests of the three files, as SHA256SUMS has them, and so of all that they hold.
     """
 
     name: str
@@ -81,10 +83,11 @@ def save_artifact(
 ) -> Artifact:
     """Write an artifact folder whole, read it back and return it; same input, same bytes.
 
-    `extra_files` are texts kept beside, such as the model card; they are not part of the digest.
+    `extra_files` are texts kept beside, such as the model card; they are not part of the digest. An earlier
+    artifact in the folder is replaced, and what else is there stays (`folders.FolderKind.writing`).
     """
     path = Path(path)
-    check_target(path)
+    FOLDER.check(path)
     description = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -100,26 +103,17 @@ def save_artifact(
         for key, array in params.arrays()
     }
     contents = {
-        "spec.json": (json.dumps(description, indent=2) + "\n").encode(),
+        "spec.json": json_text(description).encode(),
         "stimulus.npz": _npz({"counts": check_counts(network.spec, stimulus).astype(np.uint8)}),
         "weights.npz": _npz(weights),
     }
-    sums = "".join(f"{hashlib.sha256(contents[name]).hexdigest()}  {name}\n" for name in FILES)
-    with replacing(path) as folder:
-        folder.mkdir()
+    contents |= {name: text.encode() for name, text in (extra_files or {}).items()}
+    with FOLDER.writing(path) as folder:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
-        (folder / SUMS).write_text(sums)
-        for name, text in (extra_files or {}).items():
-            (folder / name).write_text(text)
+        write_sums(folder, {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()})
         load_artifact(folder)
     return load_artifact(path)
-
-
-def check_target(path: Path) -> None:
-    """`InputError` unless `save_artifact` may write `path`: nothing, an empty folder or an artifact."""
-    if path.exists() and not (path.is_dir() and (_is_artifact(path) or not any(path.iterdir()))):
-        raise InputError(f"{path} exists and is not an artifact; name another folder")
 
 
 def load_artifact(path: Path | str) -> Artifact:
@@ -136,11 +130,8 @@ def load_artifact(path: Path | str) -> Artifact:
         raise InputError(f"artifact {path} is not a folder")
     contents, sha256 = _verified(path)
     file = path / "spec.json"
-    try:
-        description = json.loads(contents["spec.json"])
-    except ValueError as error:
-        raise InputError(f"{file}: not JSON: {error}") from None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
+    description = parse_json(contents["spec.json"], str(file), dict)
+    if description.get("format") != FORMAT:
         raise InputError(f"{file}: format must be {FORMAT!r}: this is not an artifact of Spikeline")
     version = description.get("schema_version")
     if version != SCHEMA_VERSION:
@@ -199,31 +190,21 @@ def _name(path: Path) -> str:
     return path.parent.name if path.name == "artifact" else path.name
 
 
-def _is_artifact(path: Path) -> bool:
-    return all((path / name).is_file() for name in (*FILES, SUMS))
-
-
 def _verified(path: Path) -> tuple[dict[str, bytes], str]:
-    """Contents of the files, equal to their digests, and the digest of the sums."""
-    listing = _read(path / SUMS)
-    lines = listing.decode(errors="replace").removesuffix("\n").split("\n")
-    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    if set(sums) != set(FILES) or len(lines) != len(FILES):
-        listed = ", ".join(sorted(sums)) or "nothing"
-        raise InputError(f"{path / SUMS}: must list {', '.join(FILES)}, not {listed}")
-    contents = {name: _read(path / name) for name in FILES}
+    """Contents of the files, equal to their digests, and the digest of those."""
+    sums = read_sums(path)
+    for name in FILES:
+        if name not in sums:
+            raise InputError(
+                f"{path / SUMS}: must list {', '.join(FILES)}, not {', '.join(sums) or 'nothing'}"
+            )
+    contents = {name: read_bytes(path / name, FILE_BYTES) for name in FILES}
     for name, data in contents.items():
         digest = hashlib.sha256(data).hexdigest()
         if digest != sums[name]:
             raise InputError(f"{path / name}: sha256 must be {sums[name]} ({SUMS}), not {digest}: damaged")
-    return contents, hashlib.sha256(listing).hexdigest()
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from None
+    listing = "".join(f"{sums[name]}  {name}\n" for name in FILES)
+    return contents, hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _network(file: Path, data: bytes, spec: NetworkSpec) -> Network:

@@ -1,49 +1,213 @@
-"""Files that are either whole or absent: written under a temporary name, then moved."""
+"""Files that are either whole or absent, and files of a user that are read with a limit."""
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 from fxp_model.errors import InputError
+
+JSON_BYTES = 64 << 20
+"""Longest JSON text that is read where its reader names no other limit."""
+
+_Kind = TypeVar("_Kind", dict[str, Any], list[Any])
+_NAMES = {dict: "an object", list: "an array"}
 
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and move it there when the block ends well.
+    """Give a path to write a file at, and put the file at `path` when the block ends well.
 
-    The block creates a file or a folder at the temporary path. A file replaces
-    what was at `path`; a folder may replace an earlier folder. When the block
-    raises, the temporary is removed and `path` is as it was. A link is followed.
+    A regular file is written beside `path` and moved there: it replaces an earlier one, keeps the mode of
+    that, and when the block raises, `path` is as it was and no folder was made. What is no regular file, such
+    as a pipe, a device or ``/dev/stdout``, is never replaced: the bytes go into it as into a stream.
+    A link is followed.
 
     Raises
     ------
     InputError
-        If `path` is the working folder, or a folder above it.
+        If `path` is a folder, or a file that is read-only.
+    OSError
+        If it cannot be written; it names `path`.
     """
-    path = Path(path).resolve()
-    if path.is_dir() and Path.cwd().is_relative_to(path):
-        raise InputError(f"{path} is the working folder or above it; name another place")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        if temporary.is_dir() and path.is_dir():
-            retired = temporary.with_suffix(".old")
-            path.rename(retired)
-            try:
-                temporary.rename(path)
-            except BaseException:
-                retired.rename(path)
-                raise
-            shutil.rmtree(retired)
-        else:
+    path = _followed(Path(path))
+    if _is_stream(path):
+        with tempfile.TemporaryDirectory(prefix="spikeline-") as folder, _told_as(path, Path(folder)):
+            temporary = Path(folder) / "bytes"
+            yield temporary
+            with temporary.open("rb") as source, os.fdopen(_opened(path), "wb") as node:
+                shutil.copyfileobj(source, node)
+        return
+    before = check_file_target(path)
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    with _told_as(path, temporary), made_folder(path.parent):
+        try:
+            yield temporary
+            if before is not None:
+                _keep_owner(temporary, before)
             temporary.replace(path)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
+        finally:
             temporary.unlink(missing_ok=True)
+
+
+def check_file_target(path: Path | str) -> os.stat_result | None:
+    """`InputError` unless `replacing` may write `path`; what is there now, None where nothing is."""
+    path = _followed(Path(path))
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        above = next(parent for parent in path.parents if os.path.lexists(parent))
+        if not above.is_dir():
+            raise InputError(f"{path} cannot be written: {above} is not a folder") from None
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise InputError(f"{path} cannot be written: folder {above} is read-only") from None
+        return None
+    if stat.S_ISDIR(before.st_mode):
+        raise InputError(f"{path} is a folder; name a file")
+    if not before.st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise InputError(f"{path} is read-only; name another file")
+    return before
+
+
+@contextmanager
+def made_folder(path: Path) -> Iterator[None]:
+    """Make `path` and the folders above it; when the block raises, those that were made and are empty go."""
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` in UTF-8, whatever the locale; `replacing` where it may not be half there."""
+    path.write_text(text, encoding="utf-8")
+
+
+def read_bytes(path: Path | str, limit: int) -> bytes:
+    """All bytes of a file, pipe or device.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or holds more than `limit` bytes.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if len(content) > limit:
+        raise InputError(f"{path}: must hold at most {limit} bytes")
+    return content
+
+
+def read_text(path: Path | str, limit: int = JSON_BYTES) -> str:
+    """A text in UTF-8, with or without a byte order mark; `InputError` as `read_bytes`, or if it is none."""
+    return _decoded(read_bytes(path, limit), str(path))
+
+
+def read_json(path: Path | str, kind: type[_Kind], limit: int = JSON_BYTES) -> _Kind:
+    """The JSON object (`kind` dict) or array (list) in a file.
+
+    Raises
+    ------
+    InputError
+        As `read_text`; or if it is no JSON, or something else than `kind`.
+    """
+    return parse_json(read_bytes(path, limit), str(path), kind)
+
+
+def parse_json(content: bytes | str, name: str, kind: type[_Kind]) -> _Kind:
+    """Like `read_json`, of the content of a file; errors call it `name`."""
+    text = content if isinstance(content, str) else _decoded(content, name)
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise InputError(f"{name} is no JSON that can be read: nested too deep") from None
+    except ValueError as error:
+        raise InputError(f"{name} is no JSON: {error}") from None
+    if not isinstance(value, kind):
+        shown = repr(value)
+        raise InputError(f"{name} must hold {_NAMES[kind]}, not {shown[:40]}{'...' if shown[40:] else ''}")
+    return value
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON that every reader takes: ASCII, and no number that is none."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: must be text in UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _followed(path: Path) -> Path:
+    """`path` where its links lead; a descriptor of this process stays one."""
+    for _ in range(40):
+        if _descriptor(path) is not None or not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    else:
+        raise InputError(f"{path}: too many links")
+    if _descriptor(path) is not None or not path.name:
+        return path
+    return Path(os.path.realpath(path.parent)) / path.name
+
+
+def _descriptor(path: Path) -> int | None:
+    """Number of the descriptor that `path` is, as ``/dev/fd/1`` is."""
+    if path.name.isdecimal() and os.path.realpath(path.parent) == f"/proc/{os.getpid()}/fd":
+        return int(path.name)
+    return None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether `path` is there, and neither a regular file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return _descriptor(path) is not None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _opened(path: Path) -> int:
+    """A descriptor to write into `path`, which is a stream."""
+    number = _descriptor(path)
+    return os.open(path, os.O_WRONLY) if number is None else os.dup(number)
+
+
+@contextmanager
+def _told_as(path: Path, temporary: Path) -> Iterator[None]:
+    """An `OSError` that names `temporary`, or nothing as that of a full disk, names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(temporary):
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _keep_owner(path: Path, before: os.stat_result) -> None:
+    path.chmod(stat.S_IMODE(before.st_mode))
+    with suppress(PermissionError):
+        os.chown(path, before.st_uid, before.st_gid)

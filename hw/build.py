@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 from dataclasses import asdict
@@ -12,8 +11,8 @@ from typing import Any
 
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
-from fxp_model.errors import InputError
-from fxp_model.files import replacing
+from fxp_model.files import json_text, write_text
+from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.emit import emit
@@ -27,6 +26,7 @@ from hw.vectors import write_vectors
 from hw.vivado import write_scripts
 
 MANIFEST = "manifest.json"
+FOLDER = FolderKind("build", MANIFEST, "spikeline-build")
 
 
 def module_name(artifact: Artifact) -> str:
@@ -41,19 +41,21 @@ def build(
     """Generate the core `name` of `artifact` into the folder `out` and return its manifest.
 
     Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
-    given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``. The folder appears whole or
-    not at all, and replaces an earlier build.
+    given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``; ``SHA256SUMS`` lists them.
+    They appear whole or not at all, and replace those of an earlier build; what else is in the folder, as the
+    results of a synthesis there, stays (`fxp_model.folders.FolderKind.writing`).
 
     Raises
     ------
     InputError
-        If the configuration or the name does not fit, or `out` holds something else.
+        If the configuration or the name does not fit, or `out` holds something else, or a file of the earlier
+        build that was changed.
     """
-    if out.exists() and not (out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))):
-        raise InputError(f"{out} exists and is not an earlier build; name another folder")
+    FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     estimate = summary(artifact, config, core, subject or Subject())
     manifest = {
+        "format": FOLDER.format,
         "name": name,
         "artifact": artifact.name,
         "artifact_sha256": artifact.sha256,
@@ -72,14 +74,13 @@ def build(
         },
         "estimate": estimate,
     }
-    with replacing(out) as folder:
-        folder.mkdir()
-        (folder / f"{name}.v").write_text(core.verilog)
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    with FOLDER.writing(out) as folder:
+        write_text(folder / f"{name}.v", core.verilog)
+        write_text(folder / MANIFEST, json_text(manifest))
         figures = draw(folder / "figures", estimate, artifact)
-        (folder / "report.html").write_text(report_page(estimate, figures))
-        (folder / "report.txt").write_text(render(estimate))
-        (folder / "report.json").write_text(json.dumps(estimate, indent=2) + "\n")
+        write_text(folder / "report.html", report_page(estimate, figures))
+        write_text(folder / "report.txt", render(estimate))
+        write_text(folder / "report.json", json_text(estimate))
         write_vectors(
             folder / "vectors",
             name,

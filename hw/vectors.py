@@ -41,9 +41,11 @@ def write_vectors(
     folder.mkdir()
     stimulus = packed([word for sample in samples for word in encode_sample(sample)], slots)
     expected = [beat for row in scores for beat in encode_result(row)]
-    (folder / "stimulus.hex").write_text(_hex(stimulus, slots))
-    (folder / "expected.hex").write_text(_hex(expected, 1))
-    (folder / "latency_cycles.hex").write_text("".join(f"{cycles:08x}\n" for cycles in latency_cycles))
+    (folder / "stimulus.hex").write_text(_hex(stimulus, slots), encoding="utf-8")
+    (folder / "expected.hex").write_text(_hex(expected, 1), encoding="utf-8")
+    (folder / "latency_cycles.hex").write_text(
+        "".join(f"{cycles:08x}\n" for cycles in latency_cycles), encoding="utf-8"
+    )
     (folder / f"tb_{name}.v").write_text(
         TESTBENCH.format(
             name=name,
@@ -53,9 +55,10 @@ def write_vectors(
             data_bits=WORD_BITS * slots,
             tkeep=".s_axis_tkeep(s_axis[DATA + 1 +: DATA / 8]), " if slots > 1 else "",
             dropped_beats=DROPPED_BEATS.offset,
-        )
+        ),
+        encoding="utf-8",
     )
-    (folder / "README.md").write_text(README.format(name=name, samples=len(samples)))
+    (folder / "README.md").write_text(README.format(name=name, samples=len(samples)), encoding="utf-8")
 
 
 def _hex(beats: Iterable[Beat], slots: int) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import os
 import sys
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.pretrained import add_artifact_argument
 
 
@@ -15,7 +19,7 @@ def main() -> int:
     """Parse the arguments, measure, print."""
     # OpenMP's threads sleep while they wait, so that no system takes time from the next.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add_artifact_argument(parser)
     add("--data", help="folder of a data set, or 'synthetic' (default: the artifact's own clips)")
@@ -44,7 +48,3 @@ def main() -> int:
     if args.json:
         write_json(args.json, result)
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import sys
 import time
 from pathlib import Path
@@ -13,7 +17,7 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.engine import Engine
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
@@ -41,7 +45,7 @@ def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:
 
 def main() -> int:
     """Parse the arguments, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1000, help="random networks with inputs (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the first pair, counted up (%(default)s)")
     add_artifact_argument(parser)
@@ -81,7 +85,3 @@ def main() -> int:
     else:
         print("\n".join(f"{key:20}{value}" for key, value in summary.items()))
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

@@ -5,10 +5,14 @@ A build is a folder of gen_hw.py, or a synthesised project of gen_hls.py.
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 from pathlib import Path
 
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.files import replacing
 from hw.report.builds import read_build
 from hw.report.compare import compare_page, compare_text, differing
@@ -16,7 +20,7 @@ from hw.report.compare import compare_page, compare_text, differing
 
 def main() -> int:
     """Parse the arguments, read both, print what differs."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("a", type=Path, metavar="A", help="folder of a build")
     parser.add_argument("b", type=Path, metavar="B", help="folder of another one")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
@@ -25,7 +29,7 @@ def main() -> int:
     a, b = read_build(args.a), read_build(args.b)
     if args.html is not None:
         with replacing(args.html) as file:
-            file.write_text(compare_page(a, b))
+            file.write_text(compare_page(a, b), encoding="utf-8")
     if args.json:
         found = [{"figure": name, "a": x, "b": y} for name, x, y in differing(a, b)]
         sides = {
@@ -36,7 +40,3 @@ def main() -> int:
     if args.json != "-":
         print(compare_text(a, b), end="")
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import shutil
 import sys
 import tempfile
@@ -12,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from hw.options import add_width_options, config_of
@@ -35,7 +39,7 @@ def clips_of(artifact: Artifact, data: str | None, split: str) -> tuple[Any, Any
 
 def main() -> int:
     """Parse the arguments, simulate, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument(
         "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
@@ -94,7 +98,3 @@ def main() -> int:
             for test, values in tests.items():
                 print(f"{sim:10} {test:14}", ", ".join(f"{key} {value}" for key, value in values.items()))
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 from pathlib import Path
 
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from hw.estimate.resources.measured import errors, read_rows
 
 RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
@@ -13,7 +17,7 @@ RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
 
 def main() -> int:
     """Parse the arguments, read, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, help="rows (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the table as JSON; - is standard output")
     args = parser.parse_args()
@@ -31,7 +35,3 @@ def main() -> int:
             )
             print(f"{target:9}{kind:9}{columns}")
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

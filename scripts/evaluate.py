@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import time
 from typing import Any
 
@@ -10,7 +14,7 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.data import frames_for
 from fxp_model.evaluation import Engine, evaluate
 from fxp_model.pretrained import add_artifact_argument
@@ -31,7 +35,7 @@ def engine_of(name: str) -> Engine:
 
 def main() -> int:
     """Parse the arguments, evaluate, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
     parser.add_argument("--split", default="val", help="%(default)s")
@@ -69,7 +73,3 @@ def main() -> int:
     else:
         print("\n".join(f"{key:20}{value}" for key, value in summary.items()))
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

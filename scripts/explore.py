@@ -8,7 +8,11 @@ what no other point beats in latency, area and accuracy; a configuration is pick
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import statistics
 import sys
 import time
@@ -17,7 +21,7 @@ from typing import Any
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.results.rows import Row, read_rows
 from fxp_model.variants import with_weights
@@ -101,7 +105,7 @@ def _line(point: dict[str, Any]) -> str:
 
 def main() -> int:
     """Parse the arguments, explore, pick, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add_artifact_argument(parser)
     add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="area is a share of it; %(default)s")
@@ -148,7 +152,3 @@ def main() -> int:
     if args.json != "-":
         print(text(summary))
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

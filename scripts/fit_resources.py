@@ -6,7 +6,11 @@ Then the prices of logic, ``hw/estimate/resources/prices.json``, are fitted to t
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import json
 import sys
 from collections import defaultdict
@@ -18,7 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.errors import InputError
 from hw.config import HardwareConfig
 from hw.emit import emit
@@ -106,7 +110,7 @@ def synthesise(results: Path, targets: Sequence[str], timeout_s: float) -> None:
             "shape": asdict(shape),
             "hardware": config.to_dict(),
         }
-        with results.open("a") as file:
+        with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**own, **result}) + "\n")
 
 
@@ -157,7 +161,7 @@ def logic(area: Mapping[str, float], target: str) -> float:
 
 def main() -> int:
     """Parse the arguments, synthesise, fit, write the prices."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add("--results", type=Path, default=RESULTS, help="rows, read and appended (default: %(default)s)")
     add("--targets", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="default: all")
@@ -185,7 +189,3 @@ def main() -> int:
         table[target]["error"] = bands
     write_json(str(prices.FILE), table)
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

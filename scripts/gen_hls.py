@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import subprocess
 import sys
 import time
@@ -14,7 +18,7 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from hw.build import module_name
@@ -39,7 +43,7 @@ def check(
     if missing is not None:
         raise InputError(missing)
     frames = frames_for(artifact, source, split)
-    bench = subprocess.run(["sh", project / "check.sh"], capture_output=True, text=True)
+    bench = subprocess.run(["sh", project / "check.sh"], capture_output=True, text=True, encoding="utf-8")
     figures: dict[str, Any] = {"testbench": bench.stdout.strip().splitlines()[-1] if bench.stdout else ""}
     if bench.returncode != 0:
         return figures | {"mismatch": f"testbench: {bench.stdout}{bench.stderr}".strip()}
@@ -69,7 +73,7 @@ def check(
 
 def main() -> int:
     """Parse the arguments, generate, check."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>-hls)")
     parser.add_argument("--name", help="top function (default: from the artifact's name)")
@@ -129,7 +133,3 @@ def main() -> int:
     else:
         print("\n".join(f"{key:20}{value}" for key, value in figures.items()))
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

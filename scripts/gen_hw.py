@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import argparse
-import json
 from pathlib import Path
 
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import run
+from fxp_model.cli import Parser
 from fxp_model.errors import InputError
+from fxp_model.files import read_json, read_text
+from fxp_model.folders import shortened
 from fxp_model.pretrained import add_artifact_argument
-from hw.build import build, module_name
+from hw.build import FOLDER, build, module_name
 from hw.hls.report import read_report
 from hw.options import add_clock_option, add_width_options, clock_of, config_of
 from hw.parts import PARTS
@@ -33,10 +39,7 @@ def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
     """What the options want the report to be about."""
     exploration = None
     if args.exploration is not None:
-        try:
-            exploration = json.loads(args.exploration.read_text())
-        except ValueError as error:
-            raise InputError(f"{args.exploration} is no JSON: {error}") from None
+        exploration = read_json(args.exploration, dict)
     return Subject(
         recordings=None if args.data is None else recordings_of(artifact, args.data, args.split),
         clock_mhz=clock_of(args),
@@ -48,7 +51,7 @@ def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
 
 def main() -> int:
     """Parse the arguments, build, print the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>)")
     parser.add_argument("--name", help="Verilog module (default: from the artifact's name)")
@@ -70,11 +73,11 @@ def main() -> int:
     config = config_of(args, artifact.network.spec)
     name = args.name or module_name(artifact)
     out = args.out or Path("build") / name
+    FOLDER.check(out)  # before clips of a data set are heard
     build(artifact, config, name, out, subject_of(args, artifact))
-    print((out / "report.txt").read_text(), end="")
+    print(read_text(out / "report.txt"), end="")
+    kept = FOLDER.others(out)
+    if kept:
+        print(f"kept in {out}/, which the build did not write: {shortened(kept)}")
     print(f"written to {out}/: {name}.v, manifest.json, report.*, figures/, vectors/, vivado/")
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

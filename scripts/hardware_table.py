@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import json
 from pathlib import Path
 from typing import Any
 
-from fxp_model.cli import run
+from fxp_model.cli import Parser
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 from hw.config import PRESETS
@@ -54,7 +58,7 @@ def _cells(result: dict[str, Any]) -> tuple[str, ...]:
 
 def main() -> int:
     """Parse the arguments, read, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument(
         "--results", type=Path, default=RESULTS, help="folder of JSON files (default: %(default)s)"
     )
@@ -62,9 +66,5 @@ def main() -> int:
     files = sorted(args.results.glob("*.json"))
     if not files:
         raise InputError(f"{args.results} holds no *.json")
-    print(table([json.loads(file.read_text()) for file in files]), end="")
+    print(table([json.loads(file.read_text(encoding="utf-8")) for file in files]), end="")
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

@@ -7,13 +7,17 @@ what such work takes (hw/estimate/energy.py).
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 from typing import Any
 
 import numpy as np
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.data import frames_for
 from fxp_model.engine import Engine
 from fxp_model.pretrained import add_artifact_argument
@@ -32,7 +36,7 @@ BAR = 50
 
 def main() -> int:
     """Parse the arguments, run the engine, follow its events through the core, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
     parser.add_argument("--split", default="val", help="%(default)s")
@@ -95,7 +99,3 @@ def main() -> int:
     for count, low in zip(counts, edges, strict=False):
         print(f"{low:12,.0f} {'#' * round(BAR * count / counts.max())} {count}")
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

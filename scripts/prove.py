@@ -7,6 +7,11 @@ each clip beside another one.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import argparse
 import shutil
 import sys
@@ -21,7 +26,7 @@ from numpy.typing import NDArray
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
@@ -133,7 +138,7 @@ def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) 
 
 def main() -> int:
     """Parse the arguments, run every form, print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument(
         "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
@@ -168,7 +173,3 @@ def main() -> int:
     if args.json:
         write_json(args.json, {"artifact": artifact.name, "clips": len(clips), "forms": forms})
     return 0 if all(form["result"] == "equal" for form in forms.values()) else 1
-
-
-if __name__ == "__main__":
-    run(main)

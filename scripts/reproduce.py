@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import argparse
 import os
 import shlex
@@ -10,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.results.rows import read_rows
@@ -21,7 +26,7 @@ RESULTS = Path(__file__).parent / "results" / "reproduce.jsonl"
 
 def main() -> int:
     """Parse the arguments and do what they ask for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add("--data", help="folder of a data set, or 'synthetic'")
     add("--out", type=Path, help="folder of checkpoints and results.jsonl; run again to go on")
@@ -94,7 +99,3 @@ def train(args: argparse.Namespace) -> int:
         for path in export(sweep, args.export, args.data, shlex.join(["python", *sys.argv])):
             print(path, file=sys.stderr)
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

@@ -7,7 +7,11 @@ its core takes at the preset's widths, and the mean latency of clips of val in m
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import multiprocessing
 import os
 from functools import partial
@@ -16,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.network import Network
 from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
 from hw.estimate.latency import clip_cycles, event_counts
@@ -47,7 +51,7 @@ def costs(part: str, preset: str, clock_mhz: float, network: Network, frames: Fr
 
 def main() -> int:
     """Parse the arguments, start the workers, print the front."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add("--data", required=True, help="folder of a data set, or 'synthetic'")
     add("--out", type=Path, required=True, help="folder of checkpoints and the study")
@@ -92,7 +96,3 @@ def main() -> int:
             figures = f"{100 * row['val']:>7.1f}%{100 * row['area']:>7.1f}%{row['latency']:>8.1f}"
             print(f"{row['trial']:>6}{figures}  {widths}")
     return int(any(worker.exitcode for worker in workers) or len(found) < args.trials)
-
-
-if __name__ == "__main__":
-    run(main)

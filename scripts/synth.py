@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import sys
 from pathlib import Path
 from typing import Any
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
@@ -47,7 +51,7 @@ def text(result: dict[str, Any]) -> str:
 
 def main() -> int:
     """Parse the arguments, generate, run the tools, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add_artifact_argument(parser)
     add("--target", required=True, choices=tuple(yosys.SYNTHESIS))
@@ -111,7 +115,3 @@ def main() -> int:
         }
         write_json(args.json, {**named, **result})
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

@@ -5,6 +5,11 @@ Several processes share the work under `torchrun --nproc-per-node N scripts/trai
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 import argparse
 import dataclasses
 import os
@@ -12,7 +17,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from fxp_model.cli import run
+from fxp_model.cli import Parser
 from fxp_model.pretrained import find
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 
@@ -44,9 +49,7 @@ def main() -> int:
     from fxp_model.qat.train import Recipe
 
     shape, recipe = Shape(), Recipe()
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--data", required=True, default=argparse.SUPPRESS, help="folder of a data set, or 'synthetic'")
     add("--out", required=True, default=argparse.SUPPRESS, type=Path, help="output folder")
@@ -130,7 +133,3 @@ def main() -> int:
     val = artifact.metrics["val"]
     print(f"{args.out / 'artifact'}: accuracy {val['accuracy']:.4f} on {val['clips']} validation clips")
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

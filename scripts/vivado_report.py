@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
 from pathlib import Path
 
-from fxp_model.cli import run, write_json
+from fxp_model.cli import Parser, write_json
 from hw.flows.vivado_report import read_reports
 
 
 def main() -> int:
     """Parse the arguments, read, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("utilization", type=Path, help="text of report_utilization")
     parser.add_argument("timing", type=Path, help="text of report_timing_summary, of the same run")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
@@ -22,7 +26,3 @@ def main() -> int:
     if args.json:
         write_json(args.json, result)
     return 0
-
-
-if __name__ == "__main__":
-    run(main)

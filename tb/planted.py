@@ -203,10 +203,10 @@ def plant(folder: Path, bug: Bug | None) -> None:
     if bug is None:
         return
     file = folder / "hw" / "rtl" / bug.file
-    source = file.read_text()
+    source = file.read_text(encoding="utf-8")
     if source.count(bug.right) != 1:
         raise ValueError(f"{bug.file} must hold {bug.right!r} once, not {source.count(bug.right)} times")
-    file.write_text(source.replace(bug.right, bug.wrong))
+    file.write_text(source.replace(bug.right, bug.wrong), encoding="utf-8")
 
 
 def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
@@ -217,10 +217,11 @@ def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCor
         cwd=folder,
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     if done.returncode:
         raise RuntimeError(f"the RTL with the bug cannot be generated:\n{done.stderr}")
-    core = json.loads(result.read_text())
+    core = json.loads(result.read_text(encoding="utf-8"))
     return EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
 
 
@@ -239,5 +240,5 @@ _GENERATE = dedent("""\
     artifact = load_artifact(artifact)
     config = HardwareConfig.from_dict(json.loads(config))
     core = emit(artifact.network, config, "core", artifact.sha256)
-    Path(result).write_text(json.dumps(asdict(core)))
+    Path(result).write_text(json.dumps(asdict(core)), encoding="utf-8")
 """)

@@ -105,7 +105,7 @@ class Workspace:
         folder = self.builds / f"{sim}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         self.builds.mkdir(parents=True, exist_ok=True)
         done = folder / "built"
-        with folder.with_suffix(".lock").open("w") as lock:
+        with folder.with_suffix(".lock").open("w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
                 shutil.rmtree(folder, ignore_errors=True)
@@ -116,8 +116,8 @@ class Workspace:
 
     def _build(self, design: Design, sim: str, folder: Path) -> None:
         source, control = folder / f"{design.top}.v", folder / "visible.vlt"
-        source.write_text(design.verilog)
-        control.write_text(design.control)
+        source.write_text(design.verilog, encoding="utf-8")
+        control.write_text(design.control, encoding="utf-8")
         sources: list[Any] = [source]
         arguments: list[str] = []
         if sim == "verilator":
@@ -165,7 +165,7 @@ class Workspace:
         folder = self.runs / f"{name}-{sim}"
         folder.mkdir(parents=True)
         files = {key: folder / f"{key}.json" for key in ("plan", "figures")}
-        files["plan"].write_text(json.dumps(dict(plan)))
+        files["plan"].write_text(json.dumps(dict(plan)), encoding="utf-8")
         results, log = folder / "results.xml", folder / "simulation.log"
         seed = int(plan.get("seed", 1)) + 1
         with _environment():
@@ -190,7 +190,9 @@ class Workspace:
         passed, failed = _read_results(results, log)
         if status and not failed:
             raise BenchFailure(f"{sim} exited with {status} on {module}\n{_tail(log)}")
-        figures = json.loads(files["figures"].read_text()) if files["figures"].exists() else {}
+        figures = (
+            json.loads(files["figures"].read_text(encoding="utf-8")) if files["figures"].exists() else {}
+        )
         return Outcome(passed, failed, figures, log)
 
     def check(
@@ -212,7 +214,7 @@ class Workspace:
 
 def load_plan() -> dict[str, Any]:
     """The plan of the running bench."""
-    plan: dict[str, Any] = json.loads(Path(os.environ[PLAN]).read_text())
+    plan: dict[str, Any] = json.loads(Path(os.environ[PLAN]).read_text(encoding="utf-8"))
     return plan
 
 
@@ -225,7 +227,7 @@ class Figures:
     def add(self, test: str, values: Mapping[str, Any]) -> None:
         """Keep `values` of a test, and write all so far."""
         self.values[test] = dict(values)
-        Path(os.environ[PLAN]).with_name("figures.json").write_text(json.dumps(self.values))
+        Path(os.environ[PLAN]).with_name("figures.json").write_text(json.dumps(self.values), encoding="utf-8")
 
 
 def _read_results(results: Path, log: Path) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -249,7 +251,11 @@ def _read_results(results: Path, log: Path) -> tuple[tuple[str, ...], dict[str, 
 
 
 def _tail(log: Path, lines: int = 40) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+    return (
+        "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        if log.exists()
+        else ""
+    )
 
 
 @contextmanager

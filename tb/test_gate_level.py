@@ -77,10 +77,12 @@ class Moved:
     @classmethod
     def by(cls, change: Callable[[Module], int], name: str, folder: Path) -> Moved:
         """Synthesise and change."""
-        (folder / f"{name}.v").write_text((BENCHES / f"{name}.v").read_text())
+        (folder / f"{name}.v").write_text(
+            (BENCHES / f"{name}.v").read_text(encoding="utf-8"), encoding="utf-8"
+        )
         passes = f"read_verilog {name}.v; synth_ecp5 -top {name}; write_json netlist.json"
         run_tool(yosys.PACKAGE, ["-q", "-p", passes], folder, timeout_s=600)
-        design = json.loads((folder / "netlist.json").read_text())
+        design = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))
         before = flops(design["modules"][name])
         return cls(name, folder / "netlist.json", design, change(design["modules"][name]), before)
 
@@ -91,13 +93,13 @@ class Moved:
     def check(self, workspace: Workspace) -> None:
         """Simulate both from the start on: the outputs change, and are always equal."""
         after = self.netlist.with_name("after.json")
-        after.write_text(json.dumps(self.design))
+        after.write_text(json.dumps(self.design), encoding="utf-8")
         text = ""
         for twin, file in (("first", self.netlist), ("second", after)):
             text += netlist_verilog(file).replace(f"module {self.name}(", f"module {twin}_twin(")
             text += wrapped(self.module, twin)
         outputs = sum(len(port["bits"]) for _, port in ports(self.module, "output"))
-        text += f"`define OUTPUTS {outputs}\n" + (BENCHES / "twins.v").read_text()
+        text += f"`define OUTPUTS {outputs}\n" + (BENCHES / "twins.v").read_text(encoding="utf-8")
         both = Design("twins", text + models(text, "ecp5"))
         found = workspace.check(both, "icarus", "tb.cocotb_twins", {"ns": 4001}, "twins")["no_difference"]
         assert found["compared"] == 2000

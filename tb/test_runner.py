@@ -56,7 +56,8 @@ def test_a_failing_bench_fails_pytest(sim: str, workspace: Workspace, tmp_path: 
         "def test_passes(tmp_path):\n"
         f"    Workspace(tmp_path, tmp_path).check(ADDER, {sim!r}, BENCH, {{'a': 4}}, 'run', ['passes'])\n"
         "def test_fails(tmp_path):\n"
-        f"    Workspace(tmp_path, tmp_path).check(ADDER, {sim!r}, BENCH, {{'a': 4}}, 'run')\n"
+        f"    Workspace(tmp_path, tmp_path).check(ADDER, {sim!r}, BENCH, {{'a': 4}}, 'run')\n",
+        encoding="utf-8",
     )
     command = [
         sys.executable,
@@ -69,6 +70,8 @@ def test_a_failing_bench_fails_pytest(sim: str, workspace: Workspace, tmp_path: 
         str(inner),
     ]
     environment = {**os.environ, "PYTHONPATH": str(project)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    done = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, cwd=tmp_path
+    )
     assert done.returncode == 1, done.stdout
     assert "1 failed, 1 passed" in done.stdout

@@ -12,7 +12,7 @@ def never() -> bool:
 
 def noting(path, task, source, report):
     """A training that takes no time, and notes in a file that it was called."""
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(f"{task.system} {task.seed}\n")
     return {"system": task.system, "seed": task.seed, "val": 0.5, "source": source and source["system"]}
 

@@ -39,7 +39,7 @@ BASE = (
     "scripts/compare.py",
 )
 """Files that a bare install runs, with nothing but these:"""
-BASE_NEEDS = {"numpy", "amaranth", "matplotlib", "jinja2", "markupsafe"}
+BASE_NEEDS = {"numpy", "filelock", "amaranth", "matplotlib", "jinja2", "markupsafe"}
 NOT_BASE = ("fxp_model/engine.py", "fxp_model/engine_kernels.py")
 """Of the extra ``engine``: compiled code is what they are for, and no other base file may import them."""
 OPTIONAL = "hw/flows/"
@@ -48,7 +48,7 @@ OPTIONAL = "hw/flows/"
 
 def imports(root: Path, file: Path) -> Iterator[tuple[str, int, bool]]:
     """(module, line, whether at import time) of every import in `file`; `from a import b` gives a and a.b."""
-    tree = ast.parse(file.read_text())
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     later = set()
     for node in ast.walk(tree):
         lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
@@ -231,4 +231,4 @@ def plant(root: Path, files: dict[str, str]) -> None:
     for place, text in files.items():
         file = root / place
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")

@@ -75,7 +75,7 @@ def content(folder):
 def resign(folder):
     """Digests made to agree with the files, so that the next check is reached."""
     lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES]
-    (folder / SUMS).write_text("".join(lines))
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def refused(folder, message, file=None):
@@ -154,14 +154,16 @@ def test_the_folder_holds_these_files_and_nothing_else(saved):
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")
 def test_sha256sum_agrees(saved):
-    done = subprocess.run(["sha256sum", "-c", SUMS], cwd=saved, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sha256sum", "-c", SUMS], cwd=saved, capture_output=True, text=True, encoding="utf-8", check=False
+    )
     assert (done.returncode, done.stdout) == (0, "spec.json: OK\nstimulus.npz: OK\nweights.npz: OK\n")
 
 
 def test_extra_files_stand_beside_and_outside_the_digest(tmp_path):
     plain = save_artifact(tmp_path / "plain", **PARTS)
     carded = save_artifact(tmp_path / "carded", **PARTS, extra_files={"MODEL_CARD.md": "# Card\n"})
-    assert (tmp_path / "carded" / "MODEL_CARD.md").read_text() == "# Card\n"
+    assert (tmp_path / "carded" / "MODEL_CARD.md").read_text(encoding="utf-8") == "# Card\n"
     assert plain.sha256 == carded.sha256
 
 
@@ -169,7 +171,7 @@ def test_extra_files_stand_beside_and_outside_the_digest(tmp_path):
 
 
 def test_an_earlier_artifact_is_replaced_whole(saved):
-    (saved / "MODEL_CARD.md").write_text("old")
+    (saved / "MODEL_CARD.md").write_text("old", encoding="utf-8")
     save_artifact(saved, **{**PARTS, "labels": ("on", "off")})
     assert load_artifact(saved).labels == ("on", "off")
     assert sorted(content(saved)) == sorted([*FILES, SUMS])
@@ -193,16 +195,16 @@ def test_what_is_not_an_artifact_is_not_overwritten(tmp_path, names):
     folder = tmp_path / "thesis"
     folder.mkdir()
     for name in names:
-        (folder / name).write_text("years of work")
+        (folder / name).write_text("years of work", encoding="utf-8")
     message = rf"^{re.escape(str(folder))} exists and is not an artifact; name another folder$"
     with pytest.raises(InputError, match=message):
         save_artifact(folder, **PARTS)
     assert content(folder) == dict.fromkeys(names, b"years of work")
     file = tmp_path / "file"
-    file.write_text("years of work")
+    file.write_text("years of work", encoding="utf-8")
     with pytest.raises(InputError, match=r"exists and is not an artifact"):
         save_artifact(file, **PARTS)
-    assert file.read_text() == "years of work"
+    assert file.read_text(encoding="utf-8") == "years of work"
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_a_missing_file_is_named(saved, name):
     ("text", "listed"), [("", "nothing"), ("abc  spec.json\n", r"spec\.json"), ("hello\nworld\n", "nothing")]
 )
 def test_sums_of_other_files_are_refused(saved, text, listed):
-    (saved / SUMS).write_text(text)
+    (saved / SUMS).write_text(text, encoding="utf-8")
     refused(saved, rf"must list spec\.json, stimulus\.npz, weights\.npz, not {listed}", SUMS)
 
 
@@ -295,9 +297,9 @@ def test_what_is_no_folder_is_refused(saved):
 def forged(folder, change):
     """`folder` with `change` done to the table of spec.json, and signed again."""
     file = folder / "spec.json"
-    table = json.loads(file.read_text())
+    table = json.loads(file.read_text(encoding="utf-8"))
     change(table)
-    file.write_text(json.dumps(table))
+    file.write_text(json.dumps(table), encoding="utf-8")
     resign(folder)
 
 
@@ -341,7 +343,7 @@ def test_what_is_no_json_is_refused(saved, text):
 
 @pytest.mark.parametrize("text", ["[]", "3", "null"])
 def test_json_of_something_else_is_refused(saved, text):
-    (saved / "spec.json").write_text(text)
+    (saved / "spec.json").write_text(text, encoding="utf-8")
     resign(saved)
     refused(saved, rf"format must be '{FORMAT}': this is not an artifact of Spikeline", "spec.json")
 

@@ -238,11 +238,12 @@ def test_the_script_writes_the_shape_that_others_rely_on(tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "out.json").read_text())
+    result = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     for part in ("inference", "recurrent_layer"):
         assert set(result[part]) == {"batch1_1thread", "batch64_1thread", "batch64_all"}
         for times in result[part].values():

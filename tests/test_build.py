@@ -69,7 +69,7 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
         "vivado/ooc.xdc",
         "vivado/synth.tcl",
     }
-    stored = json.loads((tmp_path / "out/manifest.json").read_text())
+    stored = json.loads((tmp_path / "out/manifest.json").read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(manifest))
     assert stored.keys() >= {"name", "artifact_sha256", "hardware", "ports", "versions", "estimate"}
     assert stored["artifact_sha256"] == artifact.sha256
@@ -78,8 +78,8 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
         (register.name, register.offset) for register in register_map(names, reload=False)
     ]
     word = int(artifact.sha256[:8], 16)
-    assert f"32'd{word}" in (tmp_path / f"out/{name}.v").read_text()
-    report = (tmp_path / "out/report.txt").read_text()
+    assert f"32'd{word}" in (tmp_path / f"out/{name}.v").read_text(encoding="utf-8")
+    report = (tmp_path / "out/report.txt").read_text(encoding="utf-8")
     for clip in stored["estimate"]["clips"]:
         assert clip["cycles"] >= clip["lower_bound_cycles"]
         assert str(clip["cycles"]) in report
@@ -88,10 +88,16 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
 
 def run_vectors(out: Path, name: str) -> subprocess.CompletedProcess[str]:
     """What `vectors/README.md` says, word for word."""
-    text = (out / "vectors/README.md").read_text()
+    text = (out / "vectors/README.md").read_text(encoding="utf-8")
     command = next(line for line in text.splitlines() if line.startswith("    iverilog"))
     return subprocess.run(
-        command, shell=True, cwd=out / "vectors", capture_output=True, text=True, timeout=300
+        command,
+        shell=True,
+        cwd=out / "vectors",
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
     )
 
 
@@ -107,13 +113,13 @@ def test_the_plain_testbench_passes_and_can_fail(
 
     for file, complaint in (("expected.hex", "output beat"), ("latency_cycles.hex", "predicted")):
         path = out / "vectors" / file
-        original = path.read_text()
+        original = path.read_text(encoding="utf-8")
         first, rest = original.split("\n", 1)
-        path.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
+        path.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}", encoding="utf-8")
         bad = run_vectors(out, name)
         assert bad.returncode != 0
         assert f"FAIL: sample 0{',' if file == 'expected.hex' else ':'} {complaint}" in bad.stdout
-        path.write_text(original)
+        path.write_text(original, encoding="utf-8")
 
 
 def test_a_foreign_folder_is_not_overwritten(artifact: Artifact, tmp_path: Path) -> None:

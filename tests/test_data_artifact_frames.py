@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
             tmp_path / f"{label}.wav", np.random.default_rng(len(label)).normal(0, 0.1, 1600), 16000
         )
         rows.append(f"{label}.wav,{label}")
-    (tmp_path / "val.csv").write_text("\n".join(["file,class", *rows, ""]))
+    (tmp_path / "val.csv").write_text("\n".join(["file,class", *rows, ""]), encoding="utf-8")
     return tmp_path
 
 

@@ -29,7 +29,7 @@ def tables(tmp_path):
                 file = f"clips/{speaker}_{name}.wav"
                 clip_file(tmp_path / file)
                 rows.append(f"{file},{name}")
-        (tmp_path / f"{split}.csv").write_text("\n".join(rows) + "\n")
+        (tmp_path / f"{split}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return tmp_path
 
 
@@ -63,7 +63,7 @@ def test_tables_give_their_splits_in_their_order(tables):
 
 
 def test_tables_may_be_quoted_and_begin_with_a_byte_order_mark(tables):
-    text = (tables / "val.csv").read_text().replace("clips/c_no.wav", '"clips/c_no.wav"')
+    text = (tables / "val.csv").read_text(encoding="utf-8").replace("clips/c_no.wav", '"clips/c_no.wav"')
     (tables / "val.csv").write_text("\ufeff" + text, encoding="utf-8")
     assert names(open_dataset(tables), "val") == ["clips/c_yes.wav", "clips/c_no.wav"]
 
@@ -74,9 +74,9 @@ def test_a_missing_split_is_refused(tables):
 
 
 def test_a_file_in_two_splits_is_refused(tables):
-    first = (tables / "train.csv").read_text().splitlines()[1]
+    first = (tables / "train.csv").read_text(encoding="utf-8").splitlines()[1]
     table = tables / "val.csv"
-    table.write_text(f"{table.read_text().rstrip()}\n{first}\n")
+    table.write_text(f"{table.read_text(encoding='utf-8').rstrip()}\n{first}\n", encoding="utf-8")
     with pytest.raises(
         InputError, match=r"val.csv line 4: file must be in one split, and train.csv has it: clips/"
     ):
@@ -100,13 +100,13 @@ def test_a_file_in_two_splits_is_refused(tables):
     ],
 )
 def test_a_bad_row_is_refused_with_file_line_and_value(tables, line, message):
-    with (tables / "val.csv").open("a") as file:
+    with (tables / "val.csv").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
     assert refusal(tables) == message
 
 
 def test_a_bad_header_is_refused(tables):
-    (tables / "train.csv").write_text("path,label\n")
+    (tables / "train.csv").write_text("path,label\n", encoding="utf-8")
     assert refusal(tables) == "DATA/train.csv line 1: header must be file,class, not 'path,label'"
 
 
@@ -142,8 +142,8 @@ def test_split_lists_are_followed_and_the_rest_is_for_training(tmp_path):
     class_folders(tmp_path, ["no", "yes"], ["a", "b", "c"])
     clip_file(tmp_path / "_background_noise_" / "hum.wav")
     clip_file(tmp_path / "no" / "._a_nohash_0.wav")
-    (tmp_path / "validation_list.txt").write_text("no/b_nohash_0.wav\nyes/b_nohash_0.wav\n")
-    (tmp_path / "testing_list.txt").write_text("yes/c_nohash_0.wav\n")
+    (tmp_path / "validation_list.txt").write_text("no/b_nohash_0.wav\nyes/b_nohash_0.wav\n", encoding="utf-8")
+    (tmp_path / "testing_list.txt").write_text("yes/c_nohash_0.wav\n", encoding="utf-8")
     dataset = open_dataset(tmp_path)
     assert dataset.classes == ("no", "yes")
     assert names(dataset, "train") == ["no/a_nohash_0.wav", "no/c_nohash_0.wav", "yes/a_nohash_0.wav"]
@@ -153,27 +153,27 @@ def test_split_lists_are_followed_and_the_rest_is_for_training(tmp_path):
 
 def test_one_list_makes_two_splits(tmp_path):
     class_folders(tmp_path, ["no", "yes"], ["a", "b"])
-    (tmp_path / "testing_list.txt").write_text("no/b_nohash_0.wav\n")
+    (tmp_path / "testing_list.txt").write_text("no/b_nohash_0.wav\n", encoding="utf-8")
     assert list(open_dataset(tmp_path).splits) == ["train", "test"]
 
 
 def test_a_list_that_names_a_missing_clip_is_refused(tmp_path):
     class_folders(tmp_path, ["no"], ["a", "b"])
-    (tmp_path / "validation_list.txt").write_text("no/a_nohash_0.wav\nno/z.wav\n")
+    (tmp_path / "validation_list.txt").write_text("no/a_nohash_0.wav\nno/z.wav\n", encoding="utf-8")
     assert refusal(tmp_path) == "DATA/validation_list.txt line 2: no such clip: 'no/z.wav'"
 
 
 def test_a_clip_in_both_lists_is_refused(tmp_path):
     class_folders(tmp_path, ["no"], ["a", "b"])
     for name in ("validation_list.txt", "testing_list.txt"):
-        (tmp_path / name).write_text("no/a_nohash_0.wav\n")
+        (tmp_path / name).write_text("no/a_nohash_0.wav\n", encoding="utf-8")
     expected = "DATA/testing_list.txt line 1: already in validation_list.txt: 'no/a_nohash_0.wav'"
     assert refusal(tmp_path) == expected
 
 
 def test_lists_that_leave_a_class_nothing_to_train_are_refused(tmp_path):
     class_folders(tmp_path, ["no", "yes"], ["a"])
-    (tmp_path / "testing_list.txt").write_text("yes/a_nohash_0.wav\n")
+    (tmp_path / "testing_list.txt").write_text("yes/a_nohash_0.wav\n", encoding="utf-8")
     assert refusal(tmp_path) == "DATA: class 'yes' must have at least 1 training clip, not 0"
 
 

@@ -27,7 +27,7 @@ def folder(tmp_path):
             samples = int(rng.integers(rate_hz // 10, 3 * rate_hz // 10))
             soundfile.write(root / f"{split}{index}.wav", rng.uniform(-0.5, 0.5, samples), rate_hz)
             rows.append(f"{split}{index}.wav,{'ab'[index % 2]}")
-        (root / f"{split}.csv").write_text("\n".join(rows))
+        (root / f"{split}.csv").write_text("\n".join(rows), encoding="utf-8")
     return root
 
 

@@ -140,7 +140,9 @@ def test_narrow_weights_keep_the_scale(bits: int, taps: int) -> None:
 
 
 def script(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+    )
 
 
 def test_what_the_script_writes_is_what_gen_hw_builds(tmp_path: Path) -> None:
@@ -149,24 +151,24 @@ def test_what_the_script_writes_is_what_gen_hw_builds(tmp_path: Path) -> None:
     arguments = ("--artifact", str(artifact), "--part", "XC7A35T", "--pick", "small", "--out", str(config))
     done = script("scripts/explore.py", *arguments, "--figure", str(figure), "--json", str(result))
     assert done.returncode == 0, done.stderr
-    summary = json.loads(result.read_text())
-    assert summary["picked"]["small"]["hardware"] == json.loads(config.read_text())
+    summary = json.loads(result.read_text(encoding="utf-8"))
+    assert summary["picked"]["small"]["hardware"] == json.loads(config.read_text(encoding="utf-8"))
     assert f"{summary['points']:,} points" in done.stdout
-    assert figure.read_text().count("small") == 1
+    assert figure.read_text(encoding="utf-8").count("small") == 1
     out = tmp_path / "build"
     built = script(
         "scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--out", str(out)
     )
     assert built.returncode == 0, built.stderr
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["hardware"] == json.loads(config.read_text())
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["hardware"] == json.loads(config.read_text(encoding="utf-8"))
 
     refused = script(
         "scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--lanes", "2"
     )
     assert refused.returncode == 2
     assert refused.stderr.strip().endswith("--config says it all; leave --lanes out")
-    config.write_text("{")
+    config.write_text("{", encoding="utf-8")
     broken = script("scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config))
     assert broken.returncode == 2
     assert f"{config} is no JSON: " in broken.stderr

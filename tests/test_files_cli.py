@@ -17,30 +17,30 @@ def names(folder):
 def test_a_file_appears_whole(tmp_path):
     target = tmp_path / "new" / "deep" / "report.txt"
     with replacing(target) as path:
-        path.write_text("half")
+        path.write_text("half", encoding="utf-8")
         assert not target.exists()
-        path.write_text("whole")
-    assert target.read_text() == "whole"
+        path.write_text("whole", encoding="utf-8")
+    assert target.read_text(encoding="utf-8") == "whole"
     assert names(target.parent) == ["report.txt"]
 
 
 def test_a_file_is_replaced(tmp_path):
     target = tmp_path / "report.txt"
-    target.write_text("old")
+    target.write_text("old", encoding="utf-8")
     with replacing(str(target)) as path:
-        path.write_text("new")
-        assert target.read_text() == "old"
-    assert target.read_text() == "new"
+        path.write_text("new", encoding="utf-8")
+        assert target.read_text(encoding="utf-8") == "old"
+    assert target.read_text(encoding="utf-8") == "new"
     assert names(tmp_path) == ["report.txt"]
 
 
 def test_a_folder_is_replaced_whole(tmp_path):
     target = tmp_path / "out"
     target.mkdir()
-    (target / "stale.txt").write_text("old")
+    (target / "stale.txt").write_text("old", encoding="utf-8")
     with replacing(target) as path:
         path.mkdir()
-        (path / "fresh.txt").write_text("new")
+        (path / "fresh.txt").write_text("new", encoding="utf-8")
         assert names(target) == ["stale.txt"]
     assert names(target) == ["fresh.txt"]
     assert names(tmp_path) == ["out"]
@@ -51,15 +51,15 @@ def test_a_folder_is_replaced_whole(tmp_path):
 def test_an_error_leaves_what_was_there(tmp_path, error, folder):
     target = tmp_path / "out"
     target.mkdir()
-    (target / "old.txt").write_text("old")
+    (target / "old.txt").write_text("old", encoding="utf-8")
 
     def interrupted(place):
         with replacing(place) as path:
             if folder:
                 path.mkdir()
-                (path / "part").write_text("part")
+                (path / "part").write_text("part", encoding="utf-8")
             else:
-                path.write_text("part")
+                path.write_text("part", encoding="utf-8")
             raise error
 
     for place in (target, target / "old.txt", target / "new.txt"):
@@ -67,7 +67,7 @@ def test_an_error_leaves_what_was_there(tmp_path, error, folder):
             interrupted(place)
     assert names(tmp_path) == ["out"]
     assert names(target) == ["old.txt"]
-    assert (target / "old.txt").read_text() == "old"
+    assert (target / "old.txt").read_text(encoding="utf-8") == "old"
 
 
 def test_an_error_before_anything_is_written_leaves_nothing(tmp_path):
@@ -83,7 +83,7 @@ def test_an_error_before_anything_is_written_leaves_nothing(tmp_path):
 def test_a_failed_move_puts_the_old_folder_back(tmp_path, monkeypatch):
     target = tmp_path / "out"
     target.mkdir()
-    (target / "old.txt").write_text("old")
+    (target / "old.txt").write_text("old", encoding="utf-8")
     rename = type(target).rename
 
     def fails_for_the_new(self, place):
@@ -147,7 +147,7 @@ def test_json_goes_to_standard_output_or_to_a_file(tmp_path, capsys):
     assert json.loads(printed) == value
     target = tmp_path / "deep" / "result.json"
     cli.write_json(str(target), value)
-    assert target.read_text() == printed
+    assert target.read_text(encoding="utf-8") == printed
     assert names(target.parent) == ["result.json"]
 
 

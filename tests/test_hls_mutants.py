@@ -126,18 +126,21 @@ def plant(mutant: Mutant, firmware: Path, namespace: str) -> None:
     ours = firmware / "nnet_utils"
     ours.mkdir()
     for header in (hls_units.ROOT / "hw" / "hls" / "nnet_utils").glob("*.h"):
-        text = header.read_text()
+        text = header.read_text(encoding="utf-8")
         head, _, watch = text.partition("struct spikeline_watch {")
         if watch:
             text = head + "using nnet::spikeline_watch;\n" + watch.partition("\n};\n")[2]
         text = text.replace("namespace nnet {", f"namespace {namespace} {{\nusing nnet::array;")
-        (ours / header.name).write_text(text.replace("NNET_SPIKELINE", namespace.upper()))
+        (ours / header.name).write_text(text.replace("NNET_SPIKELINE", namespace.upper()), encoding="utf-8")
     for file in (firmware / "network.cpp", firmware / "parameters.h"):
-        file.write_text(file.read_text().replace("nnet::spikeline", f"{namespace}::spikeline"))
+        file.write_text(
+            file.read_text(encoding="utf-8").replace("nnet::spikeline", f"{namespace}::spikeline"),
+            encoding="utf-8",
+        )
     target = firmware / mutant.file if mutant.file == DEFINES else ours / mutant.file
-    text = target.read_text()
+    text = target.read_text(encoding="utf-8")
     assert mutant.old in text
-    target.write_text(text.replace(mutant.old, mutant.new))
+    target.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
 def test_the_networks_are_right_without_an_error(program):

@@ -47,20 +47,22 @@ def project(artifact, tmp_path_factory):
     """A project whose testbench is compiled, and what that said."""
     out = tmp_path_factory.mktemp("project") / "small"
     generate(artifact, "small", out, lanes=4)
-    return out, subprocess.run(["sh", out / "check.sh"], capture_output=True, text=True)
+    return out, subprocess.run(["sh", out / "check.sh"], capture_output=True, text=True, encoding="utf-8")
 
 
 def bench(project, **files):
     """Run the compiled testbench with other files in tb_data."""
     out, _ = project
-    kept = {name: (out / "tb_data" / f"{name}.dat").read_text() for name in files}
+    kept = {name: (out / "tb_data" / f"{name}.dat").read_text(encoding="utf-8") for name in files}
     try:
         for name, text in files.items():
-            (out / "tb_data" / f"{name}.dat").write_text(text)
-        return subprocess.run(["./small_test"], cwd=out / "csim", capture_output=True, text=True, timeout=60)
+            (out / "tb_data" / f"{name}.dat").write_text(text, encoding="utf-8")
+        return subprocess.run(
+            ["./small_test"], cwd=out / "csim", capture_output=True, text=True, encoding="utf-8", timeout=60
+        )
     finally:
         for name, text in kept.items():
-            (out / "tb_data" / f"{name}.dat").write_text(text)
+            (out / "tb_data" / f"{name}.dat").write_text(text, encoding="utf-8")
 
 
 def test_the_testbench_passes_under_gcc_alone_without_a_warning_of_ours(project, artifact):
@@ -75,18 +77,21 @@ def test_the_testbench_passes_under_gcc_alone_without_a_warning_of_ours(project,
 
 def test_it_compiles_as_the_tcl_says(project):
     out, _ = project
-    tcl, check = (out / "build_prj.tcl").read_text(), (out / "check.sh").read_text()
+    tcl, check = (
+        (out / "build_prj.tcl").read_text(encoding="utf-8"),
+        (out / "check.sh").read_text(encoding="utf-8"),
+    )
     assert 'add_files firmware/${project_name}.cpp -cflags "-std=c++0x"' in tcl
     assert 'add_files -tb ${project_name}_test.cpp -cflags "-std=c++0x"' in tcl
     assert "set_top ${project_name}" in tcl
-    assert 'set project_name "small"' in (out / "project.tcl").read_text()
+    assert 'set project_name "small"' in (out / "project.tcl").read_text(encoding="utf-8")
     assert "-std=c++0x" in check
     assert "small_test.cpp firmware/small.cpp" in check
 
 
 @pytest.mark.parametrize("name", ["expected", "codes", "stimulus"])
 def test_one_other_integer_fails(project, name):
-    text = (project[0] / "tb_data" / f"{name}.dat").read_text()
+    text = (project[0] / "tb_data" / f"{name}.dat").read_text(encoding="utf-8")
     lines = text.splitlines()
     value, *rest = lines[0].split()
     lines[0] = " ".join([str(int(value) ^ 1), *rest])
@@ -147,7 +152,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(artifact, tmp_path, ch
 
 
 def test_a_folder_of_something_else_is_left_alone(artifact, tmp_path):
-    (tmp_path / "note").write_text("mine")
+    (tmp_path / "note").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"exists and is not an earlier project; name another folder$"):
         generate(artifact, "small", tmp_path)
 

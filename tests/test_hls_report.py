@@ -30,8 +30,8 @@ def project(tmp_path):
     folder = tmp_path / "project"
     place = folder / "core_prj" / "solution1" / "syn" / "report"
     place.mkdir(parents=True)
-    (folder / "project.tcl").write_text('variable project_name\nset project_name "core"\n')
-    (place / "core_csynth.xml").write_text(XML)
+    (folder / "project.tcl").write_text('variable project_name\nset project_name "core"\n', encoding="utf-8")
+    (place / "core_csynth.xml").write_text(XML, encoding="utf-8")
     return folder
 
 
@@ -52,7 +52,7 @@ def test_the_figures_of_a_synthesis_are_read(project):
 def test_vivado_says_dsp48e_and_has_no_uram(project):
     file = next(project.rglob("*.xml"))
     text = XML.replace("DSP>", "DSP48E>").replace("<URAM>0</URAM>", "").replace("<URAM>1280</URAM>", "")
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     report = read_report(project)
     assert (report["used"]["DSP"], report["used"]["URAM"]) == (256, None)
 
@@ -73,15 +73,19 @@ def test_the_figures_are_a_page_of_text(project):
             r".* has no core_csynth\.xml: run its synthesis.*",
         ),
         (
-            lambda folder: next(folder.rglob("*.xml")).write_text("<profile>"),
+            lambda folder: next(folder.rglob("*.xml")).write_text("<profile>", encoding="utf-8"),
             r".*core_csynth\.xml: not XML: .*",
         ),
         (
-            lambda folder: next(folder.rglob("*.xml")).write_text(XML.replace("Interval-min", "x")),
+            lambda folder: next(folder.rglob("*.xml")).write_text(
+                XML.replace("Interval-min", "x"), encoding="utf-8"
+            ),
             r".*core_csynth\.xml: PerformanceEstimates/SummaryOfOverallLatency/Interval-min is missing",
         ),
         (
-            lambda folder: next(folder.rglob("*.xml")).write_text(XML.replace("AvailableResources", "x")),
+            lambda folder: next(folder.rglob("*.xml")).write_text(
+                XML.replace("AvailableResources", "x"), encoding="utf-8"
+            ),
             r".*core_csynth\.xml: AreaEstimates/AvailableResources is missing",
         ),
     ],

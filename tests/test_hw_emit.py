@@ -48,6 +48,7 @@ def test_same_input_gives_same_bytes_in_any_process(core: EmittedCore) -> None:
         env=environment,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=True,
     )
     assert other.stdout.strip() == hash_of(core)

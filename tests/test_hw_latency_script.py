@@ -28,14 +28,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for label in labels:
         soundfile.write(folder / f"{label}.wav", rng.normal(0, 0.1, rng.integers(1600, 4800)), 16000)
     rows = "".join(f"{label}.wav,{label}\n" for label in labels)
-    (folder / "val.csv").write_text(f"file,class\n{rows}")
+    (folder / "val.csv").write_text(f"file,class\n{rows}", encoding="utf-8")
     return folder
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_script_gives_the_cycles_of_the_golden_model(folder: Path, preset: str) -> None:
     command = [sys.executable, "scripts/latency.py", "--data", str(folder), "--preset", preset]
-    done = subprocess.run([*command, "--json", "-"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, "--json", "-"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    )
     summary = json.loads(done.stdout)
     artifact = load_artifact(DEFAULT)
     spec = artifact.network.spec
@@ -62,7 +64,7 @@ def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -
     def summary(recurrence: str) -> dict:
         command = [sys.executable, "scripts/latency.py", "--data", str(folder), "--recurrence", recurrence]
         command += ["--preset", "fast", "--json", "-"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
         return json.loads(done.stdout)
 
     conv, none, dense = (summary(recurrence) for recurrence in ("conv", "none", "dense"))
@@ -76,7 +78,7 @@ def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -
 
 def test_the_script_draws_a_histogram(folder: Path) -> None:
     command = [sys.executable, "scripts/latency.py", "--data", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
     bars = [line for line in done.stdout.splitlines() if "#" in line]
     assert sum(int(line.split()[-1]) for line in done.stdout.splitlines()[-12:]) == 20
     assert max(line.count("#") for line in bars) == 50

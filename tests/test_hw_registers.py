@@ -61,4 +61,4 @@ def test_versions_and_hashes_as_words() -> None:
 
 
 def test_the_table_of_the_architecture_is_this_map() -> None:
-    assert "\n".join(table()) + "\n\n" in ARCHITECTURE.read_text()
+    assert "\n".join(table()) + "\n\n" in ARCHITECTURE.read_text(encoding="utf-8")

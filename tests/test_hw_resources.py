@@ -137,14 +137,18 @@ def test_terms_of_a_constant_factor(factor: int, terms: int) -> None:
 
 def test_what_is_no_row_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
-    file.write_text("{}\n")
+    file.write_text("{}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"^.*rows.jsonl:1 is no row of a synthesised core: KeyError"):
         read_rows(file)
 
 
 def test_the_script_prints_the_table_that_was_checked(rows: list[Row]) -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/estimate_error.py", "--json", "-"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "scripts/estimate_error.py", "--json", "-"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == errors(rows)

@@ -32,10 +32,17 @@ def cited_sections(text: str) -> list[int]:
 
 
 def test_cited_sections_exist():
-    sections = {int(number) for number in re.findall(r"^## ([0-9]+)\. ", LAW.read_text(), re.MULTILINE)}
+    sections = {
+        int(number)
+        for number in re.findall(r"^## ([0-9]+)\. ", LAW.read_text(encoding="utf-8"), re.MULTILINE)
+    }
     assert sections == set(range(1, len(sections) + 1))
     files = [file for folder in ("fxp_model", "hw", "tb", "tests") for file in (ROOT / folder).rglob("*.py")]
-    cited = {file: cited_sections(file.read_text()) for file in files if file != Path(__file__).resolve()}
+    cited = {
+        file: cited_sections(file.read_text(encoding="utf-8"))
+        for file in files
+        if file != Path(__file__).resolve()
+    }
     assert sum(map(len, cited.values())) > 5
     assert {
         str(file): number for file, numbers in cited.items() for number in numbers if number not in sections

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def canonical(name: str) -> str:
@@ -24,7 +24,7 @@ def test_every_package_is_listed() -> None:
 def test_every_dependency_is_pinned() -> None:
     pins = {
         canonical(line.split("==")[0])
-        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
         if "==" in line
     }
     groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
@@ -33,7 +33,7 @@ def test_every_dependency_is_pinned() -> None:
 
 
 def test_every_dependency_has_a_reason() -> None:
-    text = (ROOT / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lines = re.findall(r'^    "[a-z][\w.-]*(?:\[[\w,-]+\])?[<>=].*$', text, re.MULTILINE)
     assert len(lines) >= 15
     assert [line for line in lines if "#" not in line] == []

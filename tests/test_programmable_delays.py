@@ -39,7 +39,7 @@ def _cells(verilog: str, target: str, folder: Path) -> list[tuple[str, str]]:
     from hw.flows import yosys
     from hw.flows.tool import run_tool
 
-    (folder / "lines.v").write_text(verilog)
+    (folder / "lines.v").write_text(verilog, encoding="utf-8")
     passes = f"read_verilog lines.v; proc; opt_clean -purge; {yosys.SYNTHESIS[target]} -top lines"
     run_tool(yosys.PACKAGE, ["-q", "-p", f"{passes}; write_json netlist.json"], folder, timeout_s=600)
     return yosys.cells_of(yosys.read_module(folder / "netlist.json", "lines"))

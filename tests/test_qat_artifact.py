@@ -22,7 +22,7 @@ def artifact(request):
 
 @pytest.fixture
 def card(artifact):
-    return (find(artifact.name) / "README.md").read_text()
+    return (find(artifact.name) / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_default_a_sparse_and_a_narrow_one_are_bundled():

@@ -34,7 +34,9 @@ SMALL = ("--hidden", "8", "--epochs", "2", "--batch", "4")
 
 def train(*arguments):
     command = [sys.executable, "scripts/train.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def folder(tmp_path_factory):
             soundfile.write(folder / name, tone, 16000)
             rows["train" if index < 4 else "val"].append((name, label))
     for split, lines in rows.items():
-        with (folder / f"{split}.csv").open("w", newline="") as file:
+        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("file", "class"), *lines])
     return folder
 
@@ -71,8 +73,10 @@ def test_it_writes_an_artifact_with_its_card(trained, folder):
     assert artifact.metrics["val"]["clips"] == 4
     accuracy = artifact.metrics["val"]["accuracy"]
     assert result.stdout == f"{out / 'artifact'}: accuracy {accuracy:.4f} on 4 validation clips\n"
-    assert "140-8-2 neurons. Classes: high, low." in (out / "artifact" / "README.md").read_text()
-    assert len((out / "log.csv").read_text().splitlines()) == 3
+    assert "140-8-2 neurons. Classes: high, low." in (out / "artifact" / "README.md").read_text(
+        encoding="utf-8"
+    )
+    assert len((out / "log.csv").read_text(encoding="utf-8").splitlines()) == 3
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,9 @@ def test_both_engines_evaluate_the_artifact_alike(trained, folder):
     for engine in ("golden", "torch"):
         command = [sys.executable, "scripts/evaluate.py", "--artifact", str(out / "artifact")]
         command += ["--data", str(folder), "--engine", engine, "--json", "-"]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+        result = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
+        )
         assert result.returncode == 0, result.stderr
         results.append(json.loads(result.stdout))  # one object and nothing else
         assert set(results[-1]) == KEYS
@@ -167,7 +173,7 @@ def test_an_interrupted_training_leaves_a_whole_checkpoint(folder, tmp_path):
     assert "Traceback" not in errors.decode()
     assert {path.name for path in out.iterdir()} == {CHECKPOINT, LOG}
     _, description = checkpoint.load(out / CHECKPOINT)
-    rows = len((out / LOG).read_text().splitlines()) - 1
+    rows = len((out / LOG).read_text(encoding="utf-8").splitlines()) - 1
     assert len(description["rows"]) - rows in (0, 1)  # the log follows the checkpoint
 
 
@@ -177,7 +183,7 @@ def test_a_network_learns_from_an_artifact(trained, folder, tmp_path):
     result = train("--data", folder, "--out", out, "--teacher", teacher, *SMALL)
     assert result.returncode == 0, result.stderr
     load_artifact(out / "artifact")
-    assert (out / LOG).read_text() != (trained[0] / LOG).read_text()
+    assert (out / LOG).read_text(encoding="utf-8") != (trained[0] / LOG).read_text(encoding="utf-8")
 
 
 def test_a_teacher_of_other_words_is_refused(folder, tmp_path):
@@ -195,7 +201,9 @@ def test_two_processes_under_torchrun_write_one_artifact(folder, tmp_path):
     out = tmp_path / "two"
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*launch, "scripts/train.py", "--data", str(folder), "--out", str(out), *SMALL]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
+    )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("accuracy") == 1
     artifact = load_artifact(out / "artifact")

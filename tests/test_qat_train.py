@@ -94,7 +94,7 @@ def test_it_learns_and_keeps_the_best_epoch(tmp_path):
     assert session.best_row.val_accuracy >= 0.9
     assert accuracy(module, val) == session.best_row.val_accuracy
     assert session.best_row.val_accuracy == max(row.val_accuracy for row in session.rows)
-    with (tmp_path / LOG).open() as file:
+    with (tmp_path / LOG).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == list(range(12))
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])

@@ -126,16 +126,16 @@ def folder(
 
 @pytest.fixture(scope="module")
 def summary(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "report.json").read_text())
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def page(folder: Path) -> Page:
-    return Page((folder / "report.html").read_text())
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
 def test_the_page_refers_to_nothing_outside(folder: Path, page: Page) -> None:
-    html = (folder / "report.html").read_text()
+    html = (folder / "report.html").read_text(encoding="utf-8")
     assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "base"}
     for tag, attributes in page.tags:
         for name, value in attributes.items():
@@ -150,7 +150,7 @@ def test_the_page_refers_to_nothing_outside(folder: Path, page: Page) -> None:
 def test_ids_are_unique_and_what_is_referred_to_is_there(folder: Path, page: Page) -> None:
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    html = (folder / "report.html").read_text()
+    html = (folder / "report.html").read_text(encoding="utf-8")
     wanted = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', html))
     assert wanted
     assert wanted <= set(ids)
@@ -281,7 +281,7 @@ def test_same_input_gives_same_bytes(
 
 
 def test_the_text_has_the_same_figures(folder: Path, summary: dict[str, Any]) -> None:
-    text = (folder / "report.txt").read_text()
+    text = (folder / "report.txt").read_text(encoding="utf-8")
     timing = summary["timing"]
     assert f"at 80 MHz {timing['latency_us_mean']:,.1f} us" in text
     assert f"busiest: {timing['bottleneck']['stage']} {timing['bottleneck']['part']}" in text
@@ -307,7 +307,7 @@ def test_networks_and_parts_of_other_kinds_have_a_page(
     assert f"against the capacity of {part}" in page.text
     kinds = [own["recurrence"] for own in table["recurrences"]]
     assert kinds == ([] if kind is None else ["none", "dense"])
-    diagram = (tmp_path / "figures/diagram.svg").read_text()
+    diagram = (tmp_path / "figures/diagram.svg").read_text(encoding="utf-8")
     assert (">recurrent<" in diagram, ">conv<" in diagram) == (kind is not None, False)
     assert render(table).startswith(f"Spikeline core {NAME}\n")
 

@@ -42,8 +42,8 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
         build(artifact, HardwareConfig.uniform(network.spec, lanes, 1), "core", folder / name)
     place = folder / "hls" / "core_prj" / "solution1" / "syn" / "report"
     place.mkdir(parents=True)
-    (folder / "hls" / "project.tcl").write_text('set project_name "core"\n')
-    (place / "core_csynth.xml").write_text(XML)
+    (folder / "hls" / "project.tcl").write_text('set project_name "core"\n', encoding="utf-8")
+    (place / "core_csynth.xml").write_text(XML, encoding="utf-8")
     return folder
 
 
@@ -90,12 +90,14 @@ def test_the_script_writes_text_page_and_json(builds: Path, tmp_path: Path) -> N
             str(builds / "wide"),
             *arguments,
         ]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+        ).stdout
 
     file = tmp_path / "page.html"
     stored = json.loads(compare("--json", "-", "--html", str(file)))
     narrow, wide = read_build(builds / "narrow"), read_build(builds / "wide")
-    assert file.read_text() == compare_page(narrow, wide)
+    assert file.read_text(encoding="utf-8") == compare_page(narrow, wide)
     assert [(own["figure"], own["a"], own["b"]) for own in stored["differing"]] == differing(narrow, wide)
     assert stored["a"]["figures"] == narrow.figures
     assert compare() == compare_text(narrow, wide)
@@ -104,7 +106,7 @@ def test_the_script_writes_text_page_and_json(builds: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"name": "core"}'])
 def test_what_is_no_build_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
-        (tmp_path / "report.json").write_text(content)
+        (tmp_path / "report.json").write_text(content, encoding="utf-8")
     message = (
         r"^.*report\.json must be the report of a build by gen_hw\.py, or .* a project of gen_hls\.py: .*$"
     )

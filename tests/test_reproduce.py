@@ -57,7 +57,9 @@ def test_two_workers_lose_no_task_and_do_none_twice(tmp_path):
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert sorted(notes.read_text().splitlines()) == sorted(f"a {task.seed}" for task in tasks)
+    assert sorted(notes.read_text(encoding="utf-8").splitlines()) == sorted(
+        f"a {task.seed}" for task in tasks
+    )
     assert [row["seed"] for row in todo.rows()] == list(range(60))
 
 
@@ -66,7 +68,7 @@ def test_a_task_that_two_machines_put_on_the_list_is_done_once(tmp_path):
     for _ in range(2):
         todo._enqueue({"task": ["a", 0], "setting": {}, "after": None})
     todo.work(partial(noting, notes), never)
-    assert notes.read_text() == "a 0\n"
+    assert notes.read_text(encoding="utf-8") == "a 0\n"
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
@@ -75,7 +77,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
         todo = TaskList(store(tmp_path))
         todo.add(Task("a", 0), {"epochs": 3})
         todo.work(partial(noting, notes), never)
-    assert notes.read_text() == "a 0\n"
+    assert notes.read_text(encoding="utf-8") == "a 0\n"
 
 
 def test_another_setting_of_the_same_task_is_refused(tmp_path):
@@ -92,7 +94,7 @@ def test_a_task_waits_for_the_one_it_needs_and_gets_its_row(tmp_path):
     todo.add(Task("b", 0), {}, after=Task("a", 0))
     todo.add(Task("a", 0), {})
     todo.work(partial(noting, notes), never)
-    assert notes.read_text() == "a 0\nb 0\n"
+    assert notes.read_text(encoding="utf-8") == "a 0\nb 0\n"
     assert [row["source"] for row in todo.rows()] == [None, "a"]
 
 
@@ -141,7 +143,7 @@ def test_what_a_killed_worker_had_is_done_by_another(tmp_path):
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
     todo.work(partial(noting, tmp_path / "notes"), never)
-    assert (tmp_path / "notes").read_text() == "a 0\n"
+    assert (tmp_path / "notes").read_text(encoding="utf-8") == "a 0\n"
 
 
 def test_what_a_worker_had_that_died_before_its_first_heartbeat_is_done(tmp_path):
@@ -151,7 +153,7 @@ def test_what_a_worker_had_that_died_before_its_first_heartbeat_is_done(tmp_path
         todo._study.ask()
     late = time.monotonic() + 60
     todo.work(partial(noting, tmp_path / "notes"), lambda: time.monotonic() > late)
-    assert (tmp_path / "notes").read_text() == "a 0\n"
+    assert (tmp_path / "notes").read_text(encoding="utf-8") == "a 0\n"
 
 
 def test_a_store_that_cannot_be_used_is_named(tmp_path):
@@ -241,7 +243,7 @@ def test_what_was_trained_elsewhere_is_not_trained_again(tmp_path):
 
 
 def read_lines(folder):
-    return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
+    return [json.loads(line) for line in (folder / RESULTS).read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_stopped_training_goes_on_from_its_checkpoint_to_the_same_row(tmp_path):
@@ -279,7 +281,7 @@ def test_the_best_seed_becomes_an_artifact(tmp_path):
     assert artifact.provenance["seed"] == best["seed"]
     delays = [params.delay_steps.tolist() for params in artifact.network.params[:2]]
     assert delays == best["delays_after"]
-    assert "    as asked\n" in (tmp_path / "best" / "conv-taught" / "README.md").read_text()
+    assert "    as asked\n" in (tmp_path / "best" / "conv-taught" / "README.md").read_text(encoding="utf-8")
 
 
 def test_delays_of_an_untrained_system_are_missed_by_name(tmp_path):
@@ -353,7 +355,7 @@ ROWS = [
 
 def written(folder, rows):
     path = folder / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
@@ -403,7 +405,7 @@ def test_the_table_is_markdown():
 )
 def test_a_damaged_file_of_results_is_refused_by_line(tmp_path, text, message):
     path = tmp_path / "rows.jsonl"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_rows(path)
 
@@ -431,7 +433,9 @@ def texts(path):
 def test_the_script_prints_and_draws_without_torch(tmp_path):
     command = [sys.executable, "-X", "importtime", "scripts/reproduce.py", "--summary", "--json", "-"]
     command += ["--results", str(written(tmp_path, ROWS)), "--figures", str(tmp_path / "figures")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True
+    )
     assert json.loads(done.stdout) == summarise(ROWS)
     assert len(list((tmp_path / "figures").glob("*.svg"))) == 4
     assert "| torch" not in done.stderr
@@ -439,4 +443,4 @@ def test_the_script_prints_and_draws_without_torch(tmp_path):
 
 def test_the_readme_shows_the_committed_results():
     table = markdown(summarise(read_rows(COMMITTED)))
-    assert table in (ROOT / "README.md").read_text()
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from hw.config import HardwareConfig
 from hw.estimate.resources import estimate
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCH = json.loads((ROOT / "scripts" / "results" / "bench.json").read_text())
+BENCH = json.loads((ROOT / "scripts" / "results" / "bench.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_training_is_ten_times_faster():
 
 
 def test_the_readme_shows_the_bench():
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     times = BENCH["inference"]["batch1_1thread"]
     for name in ("published_dense_s", "published_conv_s", "gru_s"):
         assert f"{times[name] * 1e3:.1f} ({times[name] / times['engine_s']:.0f} x)" in readme
@@ -41,16 +41,21 @@ def test_the_readme_shows_the_bench():
 
 
 HARDWARE = {
-    path.stem: json.loads(path.read_text())
+    path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "scripts" / "results" / "hardware").glob("*.json"))
 }
 
 
 def test_the_readme_shows_the_synthesised_cores():
     done = subprocess.run(
-        [sys.executable, "scripts/hardware_table.py"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "scripts/hardware_table.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
     )
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = readme.partition("<!-- hardware -->\n")[2].partition("<!-- end of hardware -->")[0]
     assert shown == done.stdout
 
@@ -68,7 +73,7 @@ def test_the_convolution_is_almost_free():
     )
     assert conv["lut"] - none["lut"] < 2 * 1500
     assert conv["bram36"] == none["bram36"]
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for core in (none, conv, dense):
         assert f" | {core['lut']:,} | " in readme
     assert f"{(conv['lut'] - none['lut'] + 1) // 2:,} LUTs per layer" in readme
@@ -76,7 +81,7 @@ def test_the_convolution_is_almost_free():
 
 
 def test_the_explored_cores_cost_what_was_predicted_within_the_stated_error():
-    explored = json.loads((ROOT / "scripts" / "results" / "explore.json").read_text())
+    explored = json.loads((ROOT / "scripts" / "results" / "explore.json").read_text(encoding="utf-8"))
     network = load_artifact(DEFAULT).network
     assert explored["artifact"] == DEFAULT.name
     for picked in explored["picked"].values():

@@ -53,6 +53,7 @@ def synth(artifact: Path, temporary: Path, *arguments: str) -> subprocess.Comple
         env={**os.environ, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     assert list(temporary.iterdir()) == []
     return done
@@ -91,7 +92,7 @@ def test_ecp5_placed_and_routed(artifact: Path, tmp_path: Path) -> None:
     target = tmp_path / "result.json"
     done = synth(artifact, tmp_path / "tmp", *arguments, "--json", str(target))
     assert done.returncode == 0, done.stderr
-    result = json.loads(target.read_text())
+    result = json.loads(target.read_text(encoding="utf-8"))
     assert 0 < result["comb"] < result["available"]["comb"] == 24288
     assert 0 < result["ff"] < result["available"]["ff"] == 24288
     assert result["available"]["ebr"] == 56

@@ -65,7 +65,7 @@ def scripts(tmp_path: Path) -> Path:
 def play(script: Path, known: tuple[str, ...] = (), learns: bool = True) -> subprocess.CompletedProcess[str]:
     """Run `script` under the stub."""
     text = STUB % {"known": " ".join(f"{name} 1" for name in known), "script": script, "learns": learns}
-    return subprocess.run(["tclsh"], input=text, capture_output=True, text=True)
+    return subprocess.run(["tclsh"], input=text, capture_output=True, text=True, encoding="utf-8")
 
 
 def calls(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -75,7 +75,7 @@ def calls(done: subprocess.CompletedProcess[str]) -> list[str]:
 @pytest.mark.parametrize("script", ["core.tcl", "create_ip.tcl", "synth.tcl", "ooc.xdc"])
 def test_the_tcl_is_complete(scripts: Path, script: str) -> None:
     check = f"set file [open {scripts / script}]; puts [info complete [read $file]]"
-    done = subprocess.run(["tclsh"], input=check, capture_output=True, text=True)
+    done = subprocess.run(["tclsh"], input=check, capture_output=True, text=True, encoding="utf-8")
     assert done.stdout.strip() == "1"
 
 
@@ -230,7 +230,7 @@ aclk               -0.250       -3.112                     31                258
 def read(folder: Path, utilization: str = UTILIZATION, timing: str = TIMING) -> dict:
     files = folder / "utilization.rpt", folder / "timing.rpt"
     for file, text in zip(files, (utilization, timing), strict=True):
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     return read_reports(*files)
 
 
@@ -325,5 +325,5 @@ def test_the_script_prints_what_it_read(tmp_path: Path) -> None:
     read(tmp_path)
     files = (str(tmp_path / name) for name in ("utilization.rpt", "timing.rpt"))
     command = [sys.executable, "scripts/vivado_report.py", *files, "--json", "-"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
     assert json.loads(done.stdout) == {"target": "xilinx7", **EXPECTED}

@@ -403,7 +403,7 @@ def _threads(number: int) -> Iterator[None]:
 
 def machine() -> dict[str, Any]:
     """What the times depend on: processor, cores, load at the start, versions."""
-    info = Path("/proc/cpuinfo").read_text().splitlines()
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = [line.partition(":")[2].strip() for line in info if line.startswith("model name")]
     return {
         "cpu": names[0] if names else platform.machine(),

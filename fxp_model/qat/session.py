@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fxp_model.artifact import Artifact, check_target, load_artifact
+from fxp_model.artifact import FOLDER, Artifact, load_artifact
 from fxp_model.data import EncodedSplit, encoder_for, load_frames, open_dataset
 from fxp_model.errors import InputError
 from fxp_model.qat import parallel
@@ -63,7 +63,7 @@ def train_artifact(
     checkpoint = out / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise InputError(f"{checkpoint} exists: go on with --resume, or name another folder")
-    check_target(out / ARTIFACT)
+    FOLDER.check(out / ARTIFACT)
     dataset = open_dataset(data)
     for split in ("train", "val"):
         dataset.split(split)

@@ -305,9 +305,9 @@ def _show(bar: tqdm, todo: TaskList, tasks: Iterable[Task], sweep: Sweep) -> Non
     rows = sorted(todo.rows(), key=lambda row: (place.get(row["system"], len(place)), row["seed"]))
     text = "".join(json.dumps(row) + "\n" for row in rows)
     results = sweep.folder / RESULTS
-    if not results.exists() or results.read_text() != text:
+    if not results.exists() or results.read_text(encoding="utf-8") != text:
         with replacing(results) as path:
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
     bar.n = _epochs(todo, tasks)
     bar.set_postfix_str(f"{len(rows)} trained")
 

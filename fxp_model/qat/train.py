@@ -189,7 +189,7 @@ class Training:
             arrays,
             self._identity() | {"frames_sha256": self.frames_sha256, "rows": rows},
         )
-        with replacing(self.folder / LOG) as path, path.open("w", newline="") as file:
+        with replacing(self.folder / LOG) as path, path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
             writer.writeheader()
             writer.writerows(rows)

@@ -36,7 +36,7 @@ def read_rows(path: Path) -> list[Row]:
         system and seed are there twice.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     rows: dict[tuple[str, int], Row] = {}

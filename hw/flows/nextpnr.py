@@ -82,7 +82,7 @@ def place_and_route(
         *(pins, *kind.options, "--router", ROUTER, "--timing-allow-fail", "--quiet"),
     ]
     report = made_by(package_of(kind.target), arguments, [netlist], timeout_s)
-    return read_report(json.loads(report.read_text()), kind.target, blocks)
+    return read_report(json.loads(report.read_text(encoding="utf-8")), kind.target, blocks)
 
 
 _KINDS = {

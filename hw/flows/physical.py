@@ -16,9 +16,9 @@ def optimise(netlist: Path, top: str, most_readers: int = MOST_READERS) -> None:
 
     Of the module `top` of a netlist, in place.
     """
-    design = json.loads(netlist.read_text())
+    design = json.loads(netlist.read_text(encoding="utf-8"))
     module = design["modules"][top]
     output_registers.absorb(module)
     multiplier_registers.absorb(module)
     register_copies.add(module, most_readers)
-    netlist.write_text(json.dumps(design))
+    netlist.write_text(json.dumps(design), encoding="utf-8")

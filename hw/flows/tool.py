@@ -55,6 +55,7 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
             timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:

@@ -100,7 +100,7 @@ def read_timing(text: str, file: Path) -> dict[str, float]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(errors="replace")
+        return file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
 

@@ -87,7 +87,7 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
         As `run_tool`.
     """
     source, netlist = folder / "core.v", folder / "netlist.json"
-    source.write_text(_without_lut_ram(core.verilog) if target == "ice40" else core.verilog)
+    source.write_text(_without_lut_ram(core.verilog) if target == "ice40" else core.verilog, encoding="utf-8")
     passes = [
         f"read_verilog {source.name}",
         "proc",
@@ -98,9 +98,9 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
     ]
     made = made_by(PACKAGE, ["-q", "-p", "; ".join(passes)], [source], timeout_s)
     if target == "ecp5":
-        design = json.loads(made.read_text())
+        design = json.loads(made.read_text(encoding="utf-8"))
         shift_rams.replace(design["modules"][core.name])
-        netlist.write_text(json.dumps(design))
+        netlist.write_text(json.dumps(design), encoding="utf-8")
     else:
         shutil.copyfile(made, netlist)
     return netlist
@@ -113,7 +113,7 @@ def _without_lut_ram(verilog: str) -> str:
 
 def read_module(netlist: Path, top: str) -> dict[str, Any]:
     """The module `top` of a JSON netlist, as yosys' write_json has it."""
-    module: dict[str, Any] = json.loads(netlist.read_text())["modules"][top]
+    module: dict[str, Any] = json.loads(netlist.read_text(encoding="utf-8"))["modules"][top]
     return module
 
 

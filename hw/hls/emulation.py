@@ -92,7 +92,7 @@ def compile_units(
     program = program.resolve()
     program.parent.mkdir(parents=True, exist_ok=True)
     source = program.with_suffix(".cpp")
-    source.write_text(_program(units))
+    source.write_text(_program(units), encoding="utf-8")
     command = ["g++", STANDARD, *flags, *(f"-isystem{folder}" for folder in includes)]
     subprocess.run([*command, "-o", program, source], check=True)
     return Emulation(program, tuple(units))
@@ -114,7 +114,7 @@ def _program(units: Sequence[Unit]) -> str:
             guard
             for file in unit.source.parent.glob("**/*.h")
             if not {"nnet_utils", "ap_types"} & set(file.parts)
-            for guard in re.findall(r"^#ifndef (\w+_H_)$", file.read_text(), re.MULTILINE)
+            for guard in re.findall(r"^#ifndef (\w+_H_)$", file.read_text(encoding="utf-8"), re.MULTILINE)
         }
         lines += [f"#undef {guard}" for guard in sorted(guards)] + [f'#include "{unit.source.resolve()}"']
     lines.append(_RUN)

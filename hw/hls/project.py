@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
-from fxp_model.files import replacing
+from fxp_model.files import json_text, write_text
+from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from fxp_model.trace import Trace
 from hw.hls import shell
@@ -22,7 +24,8 @@ from hw.hls.emulation import Emulation, Unit, compile_units
 from hw.hls.graph import check_steps, model_graph
 from hw.protocol import Beat, encode_result, encode_sample
 
-_MARK = "check.sh"
+FOLDER = FolderKind("project", "project.json", "spikeline-hls-project")
+_CHECK = "check.sh"
 _EMULATED = Path(__file__).resolve().parent / "emulated"
 _COMMANDS = {
     "Vitis": "vitis-run --tcl build_prj.tcl --mode hls     # C simulation, synthesis, co-simulation",
@@ -41,7 +44,8 @@ def generate(
 ) -> None:
     """Write the project `name` of `artifact` into the folder `out`, whole or not at all.
 
-    The artifact's stimulus becomes golden vectors.
+    The artifact's stimulus becomes golden vectors. An earlier project is replaced; what else is in the
+    folder, as the results of a synthesis there, stays.
 
     Parameters
     ----------
@@ -57,14 +61,13 @@ def generate(
     """
     if not re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.ASCII):
         raise InputError(f"name of a project must be letters, digits and _, no digit first, not {name!r}")
-    if out.exists() and not (out.is_dir() and ((out / _MARK).is_file() or not any(out.iterdir()))):
-        raise InputError(f"{out} exists and is not an earlier project; name another folder")
+    FOLDER.check(out)
     network, stimulus = artifact.network, artifact.stimulus
     if steps is not None:
         check_steps(steps)
         stimulus = np.pad(stimulus[:steps], ((0, max(0, steps - len(stimulus))), (0, 0), (0, 0)))
     steps, samples, _ = stimulus.shape
-    with replacing(out) as folder:
+    with FOLDER.writing(out) as folder:
         graph = model_graph(network, steps, folder, f"{name}_network", backend, "io_stream", lanes, **options)
         with redirect_stdout(StringIO()):
             graph.write()
@@ -91,18 +94,20 @@ def generate(
             (f"firmware/{name}.h", shell.HEADER),
             (f"firmware/{name}.cpp", shell.SOURCE),
             (f"{name}_test.cpp", shell.TESTBENCH),
-            (_MARK, shell.CHECK),
+            (_CHECK, shell.CHECK),
             ("README.md", shell.README),
         ):
-            (folder / file).write_text(text.format(**texts, codes=len(codes)))
+            write_text(folder / file, text.format(**texts, codes=len(codes)))
         for header in _EMULATED.glob("*.h"):
-            (folder / "firmware" / "ap_types" / header.name).write_text(header.read_text())
+            shutil.copyfile(header, folder / "firmware" / "ap_types" / header.name)
         data = folder / "tb_data"
         beats = [beat for b in range(samples) for beat in encode_sample(stimulus[:, b])]
-        (data / "stimulus.dat").write_text(_lines(beats))
+        write_text(data / "stimulus.dat", _lines(beats))
         answers = [beat for scores in trace.scores for beat in encode_result(scores)]
-        (data / "expected.dat").write_text(_lines(answers))
-        (data / "codes.dat").write_text("".join(f"{code}\n" for code in codes))
+        write_text(data / "expected.dat", _lines(answers))
+        write_text(data / "codes.dat", "".join(f"{code}\n" for code in codes))
+        made = {"format": FOLDER.format, "name": name, "backend": backend, "artifact_sha256": artifact.sha256}
+        write_text(folder / FOLDER.mark, json_text(made))
 
 
 def emulation(project: Path, name: str, artifact: Artifact, steps: int, program: Path) -> Emulation:
@@ -125,10 +130,10 @@ def _settle(folder: Path, name: str, stamp: str) -> None:
 
 
 def _substitute(file: Path, pattern: str, text: str) -> None:
-    changed, times = re.subn(pattern, text, file.read_text(), flags=re.MULTILINE)
+    changed, times = re.subn(pattern, text, file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     if times != 1:
         raise RuntimeError(f"{file.name}: {pattern} must be there once, not {times} times: not hls4ml 1.3?")
-    file.write_text(changed)
+    file.write_text(changed, encoding="utf-8")
 
 
 def _codes(trace: Trace) -> Iterator[int]:

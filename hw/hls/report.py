@@ -38,7 +38,9 @@ def read_report(project: Path) -> dict[str, Any]:
     """
     file = project / PROJECT_FILE
     found = (
-        re.search(r'^set project_name "(\w+)"$', file.read_text(), re.MULTILINE) if file.is_file() else None
+        re.search(r'^set project_name "(\w+)"$', file.read_text(encoding="utf-8"), re.MULTILINE)
+        if file.is_file()
+        else None
     )
     if found is None:
         raise InputError(f"{file} must name the project: {project} is no HLS project")

@@ -54,7 +54,7 @@ def read_build(folder: Path) -> Build:
         return Build(name, "HLS", of_hls(read_report(folder)))
     file = folder / REPORT
     try:
-        return Build(name, "RTL", of_core(json.loads(file.read_text())))
+        return Build(name, "RTL", of_core(json.loads(file.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{file} must be the report of a build by gen_hw.py, "

@@ -57,7 +57,7 @@ def report_page(summary: Mapping[str, Any], figures: Sequence[Path]) -> str:
 
 def inline(path: Path) -> Markup:
     """A figure of `fxp_model.results.style.figure` for a page: ids of its own, and colours by name."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(?<=id=")|(?<=url\(#)|(?<=href="#)', f"{path.stem}-", text)
     for color, name in _THEME.items():

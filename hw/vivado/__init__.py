@@ -28,7 +28,9 @@ def write_scripts(folder: Path, core: EmittedCore) -> None:
     """Write `SCRIPTS` and ``core.tcl`` into the new `folder`; the Verilog of `core` lies above it."""
     folder.mkdir()
     for script in SCRIPTS:
-        (folder / script).write_text((files("hw.vivado") / script).read_text())
+        (folder / script).write_text(
+            (files("hw.vivado") / script).read_text(encoding="utf-8"), encoding="utf-8"
+        )
     settings = {
         "core_name": core.name,
         "core_vlnv": vlnv(core),
@@ -39,5 +41,5 @@ def write_scripts(folder: Path, core: EmittedCore) -> None:
     }
     lines = [f"set {key} {{{value}}}" for key, value in settings.items()]
     (folder / "core.tcl").write_text(
-        "# What this core is, for the scripts beside.\n" + "\n".join(lines) + "\n"
+        "# What this core is, for the scripts beside.\n" + "\n".join(lines) + "\n", encoding="utf-8"
     )

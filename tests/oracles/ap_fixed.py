@@ -52,7 +52,7 @@ def cast_every_code(casts: list[Cast], build: Path) -> list[NDArray[np.int64]]:
     if not program.exists():
         source = program.with_suffix(".cpp")
         with replacing(source) as path:
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
         with replacing(program) as path:
             subprocess.run(
                 ["g++", "-std=c++11", "-O0", "-w", f"-I{_headers()}", "-o", path, source],

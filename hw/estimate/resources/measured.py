@@ -61,7 +61,7 @@ def read_rows(path: Path) -> list[Row]:
         If a line is none.
     """
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             table = json.loads(line)
             rows.append(_row(table))

@@ -32,7 +32,7 @@ class Prices:
 @cache
 def prices_of(target: str) -> Prices:
     """The fitted prices of `target`; `InputError` if there are none."""
-    table = json.loads(FILE.read_text())
+    table = json.loads(FILE.read_text(encoding="utf-8"))
     if target not in table:
         raise InputError(f"target must be one of {', '.join(table)}, not {target!r}")
     own = table[target]

@@ -1,0 +1,232 @@
+"""Folders that a tool makes, and makes again: it replaces and removes what it wrote, and nothing else.
+
+``SHA256SUMS`` in such a folder lists what the tool wrote, as ``sha256sum -c`` reads it. A file that is not
+listed is the user's, and so is one that is no longer as it was written: the first is kept, the second is
+not overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from filelock import lock_descriptor
+
+from fxp_model.errors import InputError
+from fxp_model.files import made_folder, read_bytes, read_json, read_text, write_text
+
+SUMS = "SHA256SUMS"
+_NEW, _READY = ".spikeline-new", ".spikeline-ready"
+"""Inside the folder: what is being written, and what is whole and only has to be moved."""
+_FILE_BYTES = 1 << 31
+
+
+@dataclass(frozen=True)
+class FolderKind:
+    """A kind of folder that a tool writes.
+
+    name : for messages, such as ``build``
+    mark : file that every such folder has: a JSON object with the field ``format``
+    format : what that field holds
+    """
+
+    name: str
+    mark: str
+    format: str
+
+    def check(self, path: Path | str) -> None:
+        """`InputError` unless `writing` may write `path`: nothing, an empty folder, or an earlier one whole.
+
+        Where an earlier run was killed while it moved its files, they are moved first.
+        """
+        path = Path(path)
+        if not os.path.lexists(path):
+            _check_parent(path)
+            return
+        if not path.is_dir():
+            raise InputError(f"{path} is not a folder; name another")
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise InputError(f"{path} cannot be written: it is read-only")
+        if (path / _READY).is_dir():
+            with owned(path):
+                _move(path)
+        if all(own.name == _NEW for own in path.iterdir()):
+            return
+        if not self.made(path):
+            raise InputError(f"{path} holds files and is not an earlier {self.name}; name another folder")
+        for name, digest in read_sums(path).items():
+            if os.path.lexists(path / name) and not _is_intact(path, name, digest):
+                raise InputError(
+                    f"{path / name} was changed since the earlier {self.name} wrote it; move it away, or "
+                    "name another folder"
+                )
+
+    def made(self, path: Path) -> bool:
+        """Whether the folder is of this kind, by its list and its mark."""
+        try:
+            return (
+                self.mark in read_sums(path)
+                and read_json(path / self.mark, dict).get("format") == self.format
+            )
+        except InputError:
+            return False
+
+    @contextmanager
+    def writing(self, path: Path | str) -> Iterator[Path]:
+        """Give a folder to write files in, and put them at `path` when the block ends well.
+
+        They replace those of an earlier one, and what that had besides goes; all else in `path` stays. The
+        folder is locked meanwhile. When the block raises, `path` is as it was.
+
+        Raises
+        ------
+        InputError
+            As `check`; if another process writes it; if a file of the user has the name of one that was made.
+        """
+        path = Path(path)
+        self.check(path)
+        with owned(path):
+            new = path / _NEW
+            shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
+            new.mkdir()
+            try:
+                yield new
+                made = sorted(file for file in new.rglob("*") if not file.is_dir())
+                names = [file.relative_to(new).as_posix() for file in made if file != new / SUMS]
+                write_sums(new, {name: _digest(new / name) for name in names})
+                self.check(path)
+                before = read_sums(path) if (path / SUMS).exists() else {}
+                for name in names:
+                    _check_free(path, name, before)
+                new.rename(path / _READY)
+                _move(path)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+
+    def others(self, path: Path) -> list[str]:
+        """Names of the files in `path` that its list does not have: the user's, or those of other tools."""
+        listed = {SUMS, *read_sums(path)}
+        names = (file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir())
+        return sorted(name for name in names if name not in listed)
+
+
+@contextmanager
+def owned(path: Path | str) -> Iterator[None]:
+    """Make the folder `path` if there is none, and keep other processes out of it that ask likewise.
+
+    Raises
+    ------
+    InputError
+        If another process has it, or it is no folder.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is not a folder; name another")
+    with made_folder(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            if not lock_descriptor(descriptor, blocking=False):
+                raise InputError(f"{path} is in use by another process; wait for it, or name another folder")
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def shortened(names: Sequence[str], shown: int = 3) -> str:
+    """The first of `names`, and how many there are besides."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """Digest of each file that ``SHA256SUMS`` in `folder` lists.
+
+    Raises
+    ------
+    InputError
+        If it is missing, a line is not a digest and a name inside the folder, or a name is there twice.
+    """
+    file = folder / SUMS
+    sums: dict[str, str] = {}
+    for number, line in enumerate(read_text(file).removesuffix("\n").split("\n"), start=1):
+        digest, _, name = line.partition("  ")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not _is_inside(name) or name in sums:
+            raise InputError(f"{file} line {number}: must be a digest and the name of a file, each name once")
+        sums[name] = digest
+    return sums
+
+
+def write_sums(folder: Path, sums: dict[str, str]) -> None:
+    """Inverse of `read_sums`."""
+    write_text(folder / SUMS, "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
+
+
+def _check_parent(path: Path) -> None:
+    above = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not above.is_dir():
+        raise InputError(f"{path} cannot be made: {above} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be made: folder {above} is read-only")
+
+
+def _is_inside(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return (
+        bool(parts) and ".." not in parts and not name.startswith("/") and name != SUMS and "\0" not in name
+    )
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(read_bytes(file, _FILE_BYTES)).hexdigest()
+
+
+def _is_intact(folder: Path, name: str, digest: str) -> bool:
+    """Whether the file is one, in `folder` and not behind a link, and has this digest."""
+    file = folder / name
+    if file.is_symlink() or not file.is_file() or file.resolve() != folder.resolve() / name:
+        return False
+    return _digest(file) == digest
+
+
+def _check_free(folder: Path, name: str, before: dict[str, str]) -> None:
+    """`InputError` if something of the user is where the file `name` is to be."""
+    place = PurePosixPath(name)
+    for part in place.parents[:-1]:
+        above = folder / part
+        if os.path.lexists(above) and (above.is_symlink() or not above.is_dir()) and str(part) not in before:
+            raise InputError(f"{above} is in the way of {name}; move it away, or name another folder")
+    if os.path.lexists(folder / name) and name not in before:
+        raise InputError(
+            f"{folder / name} was not written by the earlier run; move it away, or name another folder"
+        )
+
+
+def _move(folder: Path) -> None:
+    """Move what is ready into place: the files, then the list. Interrupted, it is done by the next run."""
+    ready = folder / _READY
+    if (ready / SUMS).exists():  # else only the removal is left
+        now = read_sums(ready)
+        before = read_sums(folder) if (folder / SUMS).exists() else {}
+        for name in before.keys() - now.keys():
+            if _is_intact(folder, name, before[name]):
+                (folder / name).unlink()
+                _remove_empty(folder, name)
+        for name in now:
+            if (ready / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (ready / name).replace(folder / name)
+        (ready / SUMS).replace(folder / SUMS)
+    shutil.rmtree(ready)
+
+
+def _remove_empty(folder: Path, name: str) -> None:
+    for part in PurePosixPath(name).parents[:-1]:
+        if any((folder / part).iterdir()):
+            return
+        (folder / part).rmdir()

@@ -1,0 +1,12 @@
+"""How deep a test looks: `make test` in minutes, `make test-all` at full depth."""
+
+import os
+
+FULL = os.environ.get("SPIKELINE_TESTS") == "full"
+"""Set by `make test-all`."""
+
+
+def depth(reduced: int, full: int) -> int:
+    """A number of examples: `full` in `make test-all`, else `reduced`, which is at least 1."""
+    assert 1 <= reduced <= full
+    return full if FULL else reduced
