@@ -1,12 +1,13 @@
 # make         venv, install, Verilog and report of the bundled trained network in build/
 # make test    everything in tests/ and tb/, and lint
+# make docs    the manual in build/site; a warning is an error
 # make clean   remove what make made
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: all test lint clean debian
+.PHONY: all test lint docs clean debian
 all: $(VENV)/core
 	$(BIN)/python scripts/gen_hw.py
 
@@ -19,6 +20,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/docs
+	$(BIN)/mkdocs build --strict
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spikeline needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
@@ -27,9 +31,12 @@ $(VENV)/bin/python:
 $(VENV)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e .
 	touch $@
+$(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[docs]'
+	touch $@ $(VENV)/core
 $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
-	touch $@ $(VENV)/core
+	touch $@ $(VENV)/core $(VENV)/docs
 
 debian:
 	@scripts/install_debian.sh

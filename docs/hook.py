@@ -1,0 +1,160 @@
+"""What the manual generates: options, Python interface, registers, stream; and texts that live beside the code.
+
+A page says ``<!-- generated: NAME -->`` where the text of `GENERATED[NAME]` goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import fxp_model
+import hw
+from fxp_model.cli import Parser
+from fxp_model.pretrained import DEFAULT, bundled, find
+from hw import protocol, registers
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = tuple(sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
+
+
+def parser_of(script: str) -> argparse.ArgumentParser:
+    """The parser of the script of this name."""
+    folder = str(ROOT / "scripts")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    module = importlib.import_module(script)
+    return module.parser() if hasattr(module, "parser") else _seen(module)
+
+
+def _seen(module: ModuleType) -> argparse.ArgumentParser:
+    """The parser of a script that has no function ``parser`` yet: the one that ``main`` wants to use."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(self: Parser, *_: Any) -> None:
+        raise Stop(self)
+
+    own, Parser.parse_args = Parser.parse_args, stop  # type: ignore[method-assign, assignment]
+    try:
+        module.main()
+    except Stop as found:
+        return found.args[0]
+    finally:
+        Parser.parse_args = own  # type: ignore[method-assign]
+    raise AssertionError(f"{module.__name__} has no options")
+
+
+def options() -> Iterator[str]:
+    """A section for each script: what it is for, and its options."""
+    for name in SCRIPTS:
+        parser = parser_of(name)
+        yield f"## {name}.py\n"
+        yield f"{(parser.description or '').strip()}\n"
+        for group in parser._action_groups:
+            actions = [action for action in group._group_actions if action.dest != "help"]
+            if not actions:
+                continue
+            title = "option" if group.title in ("options", "positional arguments") else group.title
+            yield f"| {title} | meaning |\n|---|---|"
+            for action in actions:
+                needed = "**required**; " if action.required and action.option_strings else ""
+                yield f"| {_invocation(action)} | {needed}{_cell(_help(parser, action))} |"
+            yield ""
+
+
+def _invocation(action: argparse.Action) -> str:
+    """The option as it is typed, without breaks in it."""
+    form = argparse.HelpFormatter("")
+    if not action.option_strings:
+        return f"`{form._format_args(action, action.dest)}`"
+    value = form._format_args(action, form._get_default_metavar_for_optional(action))
+    return ", ".join(f"`{_cell(f'{option} {value}')}`" for option in action.option_strings)
+
+
+def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    return parser._get_formatter()._expand_help(action) if action.help else ""
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+UNTIL_EXPORTED = {
+    "fxp_model": (
+        *("artifact.Artifact", "artifact.load_artifact", "artifact.save_artifact", "spec.NetworkSpec"),
+        *("spec.LayerSpec", "spec.ReadoutSpec", "spec.RecurrenceSpec", "spec.RecurrenceKind"),
+        *("spec.ReadoutMode", "spec.ResetMode", "fixed.QFormat", "fixed.Rounding", "fixed.Overflow"),
+        *("network.Network", "network.StageParams", "network.run", "engine.Engine", "trace.Trace"),
+        "errors.InputError",
+    ),
+    "hw": (
+        *("config.HardwareConfig", "config.StageConfig", "build.build", "emit.emit", "emit.EmittedCore"),
+        *("estimate.resources.estimate", "estimate.latency.event_counts", "estimate.latency.clip_cycles"),
+    ),
+}
+"""Stands in for ``__all__`` of the packages."""
+
+
+def public(package: ModuleType) -> Iterator[str]:
+    """The public names of a package, each documented where it is defined."""
+    for name in getattr(package, "__all__", ()):
+        value = getattr(package, name)
+        yield f"::: {getattr(value, '__module__', package.__name__)}.{name}\n"
+    if not hasattr(package, "__all__"):
+        yield from (f"::: {package.__name__}.{name}\n" for name in UNTIL_EXPORTED[package.__name__])
+
+
+def stream() -> Iterator[str]:
+    """What the beats are, by the module that makes them."""
+    yield inspect.cleandoc(protocol.__doc__ or "").partition("\n")[2].strip()
+
+
+def schema() -> Iterator[str]:
+    """The JSON schema of an artifact's description."""
+    yield "```json"
+    yield (ROOT / "fxp_model" / "artifact.schema.json").read_text(encoding="utf-8").rstrip()
+    yield "```"
+
+
+def networks() -> Iterator[str]:
+    """The model cards of the bundled networks, the default's first."""
+    for name in sorted(bundled(), key=lambda name: (name != DEFAULT.name, name)):
+        card = (find(name) / "README.md").read_text(encoding="utf-8")
+        yield re.sub(r"^#", "##", card, flags=re.MULTILINE)
+
+
+def text_of(file: str) -> Callable[[], Iterator[str]]:
+    """The text of a file of the project below its heading."""
+
+    def read() -> Iterator[str]:
+        yield (ROOT / file).read_text(encoding="utf-8").partition("\n")[2]
+
+    return read
+
+
+GENERATED: dict[str, Callable[[], Iterator[str]]] = {
+    "options": options,
+    "fxp_model": lambda: public(fxp_model),
+    "hw": lambda: public(hw),
+    "registers": registers.table,
+    "stream": stream,
+    "schema": schema,
+    "networks": networks,
+    "numbers": text_of("fxp_model/NUMERICS.md"),
+    "core": text_of("hw/ARCHITECTURE.md"),
+    "hls": text_of("hw/hls/README.md"),
+}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put what is generated where a page asks for it."""
+    return re.sub(r"<!-- generated: (\w+) -->", lambda asked: "\n".join(GENERATED[asked[1]]()), markdown)
