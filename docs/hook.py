@@ -88,29 +88,11 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", r"\|")
 
 
-UNTIL_EXPORTED = {
-    "fxp_model": (
-        *("artifact.Artifact", "artifact.load_artifact", "artifact.save_artifact", "spec.NetworkSpec"),
-        *("spec.LayerSpec", "spec.ReadoutSpec", "spec.RecurrenceSpec", "spec.RecurrenceKind"),
-        *("spec.ReadoutMode", "spec.ResetMode", "fixed.QFormat", "fixed.Rounding", "fixed.Overflow"),
-        *("network.Network", "network.StageParams", "network.run", "engine.Engine", "trace.Trace"),
-        "errors.InputError",
-    ),
-    "hw": (
-        *("config.HardwareConfig", "config.StageConfig", "build.build", "emit.emit", "emit.EmittedCore"),
-        *("estimate.resources.estimate", "estimate.latency.event_counts", "estimate.latency.clip_cycles"),
-    ),
-}
-"""Stands in for ``__all__`` of the packages."""
-
-
 def public(package: ModuleType) -> Iterator[str]:
     """The public names of a package, each documented where it is defined."""
-    for name in getattr(package, "__all__", ()):
-        value = getattr(package, name)
-        yield f"::: {getattr(value, '__module__', package.__name__)}.{name}\n"
-    if not hasattr(package, "__all__"):
-        yield from (f"::: {package.__name__}.{name}\n" for name in UNTIL_EXPORTED[package.__name__])
+    for name in package.__all__:
+        home = getattr(getattr(package, name), "__module__", package.__name__)
+        yield f"::: {home}.{name}\n"
 
 
 def stream() -> Iterator[str]:

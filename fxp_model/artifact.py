@@ -107,7 +107,10 @@ def save_artifact(
         "stimulus.npz": _npz({"counts": check_counts(network.spec, stimulus).astype(np.uint8)}),
         "weights.npz": _npz(weights),
     }
-    contents |= {name: text.encode() for name, text in (extra_files or {}).items()}
+    for name, text in (extra_files or {}).items():
+        if name in contents:
+            raise InputError(f"extra_files must have other names than {', '.join(FILES)}, not {name}")
+        contents[name] = text.encode()
     with FOLDER.writing(path) as folder:
         for name, data in contents.items():
             (folder / name).write_bytes(data)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.resources.frame import control, decoder, loader, stage_counters
-from hw.estimate.resources.parts import FABRICS, Parts
-from hw.estimate.resources.prices import prices_of
-from hw.estimate.resources.stage import stage
+from hw.estimates.resources.frame import control, decoder, loader, stage_counters
+from hw.estimates.resources.parts import FABRICS, Parts
+from hw.estimates.resources.prices import prices_of
+from hw.estimates.resources.stage import stage
 
 Area = dict[str, int | float]
 

@@ -23,7 +23,7 @@ from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from fxp_model.trace import Trace
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.cores import Cores, Cycles, RunTiming, dense_layers
+from hw.estimates.cores import Cores, Cycles, RunTiming, dense_layers
 from hw.rtl.recurrent_synapses import recurrent_config
 
 Counts = NDArray[np.integer]
