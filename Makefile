@@ -21,7 +21,7 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 
 docs: $(VENV)/docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spikeline needs Python 3.11 or newer")'

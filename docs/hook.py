@@ -1,4 +1,4 @@
-"""What the manual generates: options, Python interface, registers, stream; and texts that live beside the code.
+"""What the manual generates: options, Python interface, registers; and texts that live beside the code.
 
 A page says ``<!-- generated: NAME -->`` where the text of `GENERATED[NAME]` goes.
 """
@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
 
 import fxp_model
 import hw
@@ -137,6 +140,18 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
+FIGURES = "../../scripts/results/"
+"""Figures of the results, as a page of the reference finds them in the repository; in the site they lie beside it."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Publish the figures of the results."""
+    for figure in sorted((ROOT / "scripts" / "results").glob("*.svg")):
+        files.append(File.generated(config, f"reference/figures/{figure.name}", abs_src_path=str(figure)))
+    return files
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put what is generated where a page asks for it."""
-    return re.sub(r"<!-- generated: (\w+) -->", lambda asked: "\n".join(GENERATED[asked[1]]()), markdown)
+    whole = re.sub(r"<!-- generated: (\w+) -->", lambda asked: "\n".join(GENERATED[asked[1]]()), markdown)
+    return whole.replace(f"]({FIGURES}", "](figures/")

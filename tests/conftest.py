@@ -1,4 +1,4 @@
-"""Settings of every test: properties draw the same examples each time; accepted artifacts follow their schema."""
+"""For every test: properties draw the same examples each time; accepted artifacts follow their schema."""
 
 import json
 from pathlib import Path
