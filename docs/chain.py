@@ -1,4 +1,4 @@
-"""The chain from sound to gates, of a synthetic word in the bundled network: ``python docs/chain.py`` draws it."""
+"""The chain from sound to gates, of a synthetic word: ``python docs/chain.py`` draws it."""
 
 from __future__ import annotations
 

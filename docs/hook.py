@@ -141,7 +141,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
 
 
 FIGURES = "../../scripts/results/"
-"""Figures of the results, as a page of the reference finds them in the repository; in the site they lie beside it."""
+"""Where a page of the reference finds the figures of the results; in the site they lie beside it."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

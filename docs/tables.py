@@ -1,7 +1,7 @@
 """The tables of the README and of ``reference/results.md``: ``python docs/tables.py`` writes them anew.
 
-They come from ``scripts/results``. A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
-It is committed, so that a page is whole where only Markdown is shown; a test compares.
+They come from ``scripts/results``. A table stands between ``<!-- table: NAME -->`` and
+``<!-- end of table -->``, and is committed, so that a page is whole where only Markdown is shown.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Pages of the manual as programs: their blocks are run from top to bottom in one folder and one namespace.
+"""Pages of the manual as programs: their blocks run from top to bottom in one folder and one namespace.
 
-``python`` blocks are executed. A ``sh`` block is run line by line: ``python scripts/NAME.py`` in this process, all
-else by a shell. A ``text`` block is what the block before prints, with ``...`` for what may differ. A block after
-``<!-- skip: next "REASON" -->`` is not run; its commands must still be ones that the scripts' parsers take.
+``python`` blocks are executed. A ``sh`` block is run line by line: ``python scripts/NAME.py`` in this
+process, all else by a shell. A ``text`` block is what the block before prints, with ``...`` for what may
+differ. A block after ``<!-- skip: next "REASON" -->`` is not run; its commands must still be ones that the
+scripts' parsers take.
 """
 
 from __future__ import annotations
