@@ -39,7 +39,7 @@ def draw(path: Path = PICTURE) -> Path:
     """Write the picture as SVG."""
     artifact = load_artifact(find(NETWORK))
     sound = synthesise(WORD, 0, SPEAKER)
-    counts = CochlearEncoder.from_dict(artifact.encoder).encode(sound, 16_000)
+    counts = CochlearEncoder.from_dict(artifact.encoder or {}).encode(sound, 16_000)
     trace = run(artifact.network, counts[:, np.newaxis])
     with figure(path, WIDTH / 72, HEIGHT / 72, 12) as drawing:
         drawing.set_layout_engine("none")

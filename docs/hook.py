@@ -79,12 +79,20 @@ def _invocation(action: argparse.Action) -> str:
     form = argparse.HelpFormatter("")
     if not action.option_strings:
         return f"`{form._format_args(action, action.dest)}`"
-    value = form._format_args(action, form._get_default_metavar_for_optional(action))
+    name = form._get_default_metavar_for_optional(action)
+    value = name if _many(action) else form._format_args(action, name)
     return ", ".join(f"`{_cell(f'{option} {value}')}`" for option in action.option_strings)
 
 
 def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    return parser._get_formatter()._expand_help(action) if action.help else ""
+    text = parser._get_formatter()._expand_help(action) if action.help else ""
+    text = text.replace(f"{ROOT}/", "").replace("<", "&lt;")
+    return f"{text}; one of {', '.join(map(str, action.choices or ()))}" if _many(action) else text
+
+
+def _many(action: argparse.Action) -> bool:
+    """Whether an option has more choices than fit beside it."""
+    return action.choices is not None and len(", ".join(map(str, action.choices))) > 24
 
 
 def _cell(text: str) -> str:

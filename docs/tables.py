@@ -6,6 +6,7 @@ They come from ``scripts/results``. A table stands between ``<!-- table: NAME --
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import sys
@@ -56,9 +57,8 @@ def systems() -> str:
 def cores() -> str:
     """Cores as synthesised and routed."""
     sys.path.insert(0, str(ROOT / "scripts"))
-    from hardware_table import table
-
-    return table([_json(path) for path in sorted((RESULTS / "hardware").glob("*.json"))])
+    table = importlib.import_module("hardware_table").table
+    return str(table([_json(path) for path in sorted((RESULTS / "hardware").glob("*.json"))]))
 
 
 PROGRAMS = {

@@ -33,7 +33,6 @@ from fxp_model.results.summary import markdown, paired_p_value, summarise
 from tests.task_workers import never, noting, work_forever, work_noting
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMITTED = ROOT / "scripts" / "results" / "reproduce.jsonl"
 SPAWN = multiprocessing.get_context("spawn")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -439,8 +438,3 @@ def test_the_script_prints_and_draws_without_torch(tmp_path):
     assert json.loads(done.stdout) == summarise(ROWS)
     assert len(list((tmp_path / "figures").glob("*.svg"))) == 4
     assert "| torch" not in done.stderr
-
-
-def test_the_readme_shows_the_committed_results():
-    table = markdown(summarise(read_rows(COMMITTED)))
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")

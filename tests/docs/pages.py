@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     page for page in sorted((ROOT / "docs").rglob("*.md")) if "\n```" in page.read_text(encoding="utf-8")
 ]
-SCRIPT = re.compile(r"python (?:scripts/)(\w+)\.py\b(.*)")
+SCRIPT = re.compile(r"python scripts/([a-z_]+)\.py\b(.*)")
 
 
 def commands(text: str) -> list[str]:
