@@ -11,6 +11,7 @@ from typing import Any
 
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
+from fxp_model.errors import check_type, path_of
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
@@ -51,6 +52,9 @@ def build_core(
         If the configuration or the name does not fit, or `out` holds something else, or a file of the earlier
         build that was changed.
     """
+    check_type("artifact", artifact, Artifact)
+    check_type("config", config, HardwareConfig)
+    out = path_of("out", out)
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     estimate = summary(artifact, config, core, subject or Subject())
