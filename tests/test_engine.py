@@ -16,10 +16,10 @@ from fxp_model.evaluation import evaluate
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
 from fxp_model.pretrained import DEFAULT
+from fxp_model.random_networks import random_network, random_pair
 from fxp_model.spec import LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.estimates.latency import event_counts
 from scripts.check_engine import difference
-from tests.oracles.random_networks import random_network, random_pair
 
 SEEDS = range(300)
 BLOCK = 50

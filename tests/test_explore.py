@@ -12,6 +12,7 @@ import pytest
 
 from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_weights
 from hw.config import HardwareConfig
@@ -23,7 +24,6 @@ from hw.estimates.resources.shapes import Shape
 from hw.parts import PARTS, Part
 from tb.cores import save_network
 from tests.oracles.plain_networks import SHD
-from tests.oracles.random_networks import random_counts, random_network
 
 ROOT = Path(__file__).parents[1]
 NETWORK = Shape((7, 12, 9, 4), kernel=3, input_bits=3, weight_bits=8).network()

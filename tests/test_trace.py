@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fxp_model.network import run
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.trace import LayerTrace, Mismatch, ReadoutTrace, Trace
-from tests.oracles.random_networks import random_counts, random_network
 
 STEPS, SAMPLES = 5, 3
 
