@@ -168,9 +168,9 @@ def test_a_clip_that_the_encoder_refuses_is_named(folder, tmp_path):
 def test_a_file_that_went_away_is_named(folder, tmp_path):
     dataset = open_dataset(folder)
     (folder / "val0.wav").unlink()
-    with pytest.raises(FileNotFoundError) as caught:
+    message = rf"^{re.escape(str(folder / 'val0.wav'))}: No such file or directory$"
+    with pytest.raises(InputError, match=message):
         load_frames(dataset, "val", ENCODER, tmp_path / "cache", workers=1, progress=False)
-    assert caught.value.filename == str(folder / "val0.wav")
 
 
 def test_workers_have_a_limit(folder, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fxp_model.data.checks import check_text
 from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
@@ -26,9 +27,12 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     Raises
     ------
     InputError
-        As `open_folder`, `published_in`, `open_published` and `synthetic_dataset` do.
+        The path is not UTF-8; or as `open_folder`, `published_in`, `open_published`
+        and `synthetic_dataset` do.
     """
     if source == "synthetic":
         return synthetic_dataset(seed)
-    known = published_in(Path(source))
-    return open_folder(source, seed) if known is None else open_published(Path(source), known, seed)
+    folder = Path(source)
+    check_text("path of a data set", str(folder.absolute()))
+    known = published_in(folder)
+    return open_folder(folder, seed) if known is None else open_published(folder, known, seed)
