@@ -33,6 +33,7 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     if source == "synthetic":
         return synthetic_dataset(seed)
     folder = Path(source)
-    check_text("path of a data set", str(folder.absolute()))
+    for name in (str(folder), folder.resolve().name):  # both are written into artifacts
+        check_text("path of a data set", name)
     known = published_in(folder)
     return open_folder(folder, seed) if known is None else open_published(folder, known, seed)
