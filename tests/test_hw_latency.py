@@ -7,7 +7,7 @@ from fxp_model.errors import InputError
 from fxp_model.network import run
 from fxp_model.spec import NetworkSpec, RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.latency import (
+from hw.estimates.latency import (
     clip_cycles,
     clip_intervals,
     dependency_bound,

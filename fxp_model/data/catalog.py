@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fxp_model.data.checks import check_text
@@ -9,6 +10,7 @@ from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
+from fxp_model.errors import path_of
 
 Dataset = SpeechDataset | SpikeDataset
 
@@ -32,8 +34,8 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     """
     if source == "synthetic":
         return synthetic_dataset(seed)
-    folder = Path(source)
-    for name in (str(folder), folder.resolve().name):  # both are written into artifacts
+    folder = path_of("source", source)
+    for name in (str(folder), Path(os.path.realpath(folder)).name):  # both are written into artifacts
         check_text("path of a data set", name)
     known = published_in(folder)
     return open_folder(folder, seed) if known is None else open_published(folder, known, seed)
