@@ -327,7 +327,7 @@ TWO = np.array([0.5, 0.25], np.float16)
             replaced("extra/keys", ["en-9 ", *DIGITS[1:]]),
             "extra/keys: class must begin and end with what can be seen, not 'en-9 '",
         ),
-        (replaced("extra/keys", ["a", "b"]), "extra/keys must be 20 different names, not a, b"),
+        (replaced("extra/keys", ["a", "b"]), "extra/keys must be 20 different names, not 'a', 'b'"),
         (replaced("spikes/units", np.zeros(3, int)), "spikes/units must have 200 rows as labels, not 3"),
         (
             replaced("spikes/times", np.zeros(200)),

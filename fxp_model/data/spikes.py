@@ -181,7 +181,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     except InputError:
         raise
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # as h5py tells damage
-        raise InputError(f"{path}: not a whole HDF5 file: {error}") from None
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a whole HDF5 file: {reason}") from None
 
 
 def _column(file: h5py.File, name: str, rows: int | None = None) -> h5py.Dataset:
@@ -220,7 +221,7 @@ def _class_names(file: h5py.File, classes: int) -> tuple[str, ...]:
     names = tuple(keys.asstr("utf-8", "replace")[:])
     if len(set(names)) != classes or len(names) != classes:
         raise InputError(
-            f"{file.filename}: extra/keys must be {classes} different names, not {', '.join(names)}"
+            f"{file.filename}: extra/keys must be {classes} different names, not {', '.join(map(repr, names))}"
         )
     check_classes(f"{file.filename}: extra/keys", names)
     return names
