@@ -221,7 +221,8 @@ def _class_names(file: h5py.File, classes: int) -> tuple[str, ...]:
     names = tuple(keys.asstr("utf-8", "replace")[:])
     if len(set(names)) != classes or len(names) != classes:
         raise InputError(
-            f"{file.filename}: extra/keys must be {classes} different names, not {', '.join(map(repr, names))}"
+            f"{file.filename}: extra/keys must be {classes} different names, "
+            f"not {', '.join(map(repr, names))}"
         )
     check_classes(f"{file.filename}: extra/keys", names)
     return names
