@@ -20,7 +20,7 @@ from fxp_model.spec import (
 )
 from tb.stimulus import random_network, random_samples
 from tests import hls_units
-from tests.oracles import random_networks
+from fxp_model import random_networks
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)
