@@ -91,12 +91,12 @@ class Trace:
         """The earliest integer of `actual` that differs from this trace, or None when all are equal.
 
         Earliest in time, then in the order of the data flow, so that it names a cause
-        and not a consequence. Shapes must agree.
+        and not a consequence. Shapes must agree, and there must be something to compare.
 
         Raises
         ------
         ValueError
-            If the traces are of different networks or inputs.
+            If the traces are of different networks or inputs, or of no step or sample.
         """
         if len(self.layers) != len(actual.layers):
             raise ValueError(f"traces must be of {len(self.layers)} hidden layers, not {len(actual.layers)}")
@@ -105,6 +105,8 @@ class Trace:
         for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):
             if mine.shape != other.shape:
                 raise ValueError(f"{stage}.{field}: expected shape {mine.shape}, got {other.shape}")
+            if mine.size == 0:
+                raise ValueError(f"{stage}.{field}: shape {mine.shape} holds nothing to compare")
             where = np.argwhere(mine != other)
             if len(where):
                 index = tuple(int(i) for i in where[0])

@@ -123,6 +123,8 @@ class SpikeDataset:
                 speakers = _integers(file, "extra/speaker", len(labels))
                 chosen = np.isin(speakers, self._held_out(path, speakers), invert=name == "train")
         rows = np.flatnonzero(chosen)
+        if len(rows) == 0:
+            raise InputError(f"{path}: split {name} must have 1 clip at least, not 0")
         return SpikeSplit(path, rows, labels[rows])
 
     def _held_out(self, path: Path, speakers: NDArray[np.int64]) -> NDArray[np.int64]:
