@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class Archive:
                 if key in self.headers or member.compress_type not in _COMPRESSIONS:
                     raise ValueError(f"{shown(key)} is there twice, or compressed as numpy does not")
                 with self._zip.open(member) as file:
-                    header, length = _read_header(file)
+                    header, length = _read_header(file, key)
                 if length + header.bytes != member.file_size:
                     raise ValueError(
                         f"{shown(key)} is of {member.file_size} bytes, not {length + header.bytes}"
@@ -94,7 +94,7 @@ class Archive:
         header = self.headers[key]
         try:
             with self._zip.open(f"{key}.npy") as file:
-                _read_header(file)
+                _read_header(file, key)
                 data = bytearray(file.read())
             array = np.frombuffer(data, header.dtype)
             return array.reshape(header.shape, order="F" if header.fortran else "C")
@@ -107,15 +107,15 @@ class Archive:
         return InputError(f"{self._name}: not a readable npz archive: {error}")
 
 
-def _read_header(file: BinaryIO | Any) -> tuple[Header, int]:
-    """Header of an array, and the bytes before its numbers; `ValueError` if it is none of numpy's."""
+def _read_header(file: IO[bytes], key: str) -> tuple[Header, int]:
+    """Header of the array `key`, and the bytes before its numbers; `ValueError` if it is none of numpy's."""
     version = np.lib.format.read_magic(file)
     width = 2 if version == (1, 0) else 4
     length = int.from_bytes(file.read(width), "little")
     text = file.read(min(length, _HEADER_BYTES))
     found = _HEADER.fullmatch(text)
     if found is None or length > _HEADER_BYTES:
-        raise ValueError("a member has no header of an array of numbers")
+        raise ValueError(f"{shown(key)} is no array of numbers")
     shape = tuple(int(size) for size in re.findall(rb"\d+", found[3]))
     return Header(shape, np.dtype(found[1].decode()), found[2] == b"True"), file.tell()
 

@@ -151,7 +151,7 @@ def parse_json(content: bytes | str, name: str, kind: type[_Kind]) -> _Kind:
     except ValueError as error:
         raise InputError(f"{name} is no JSON: {error}") from None
     if deep:
-        raise InputError(f"{name}: JSON must be nested at most {JSON_DEPTH} deep")
+        raise InputError(f"{name} must be JSON that is nested at most {JSON_DEPTH} deep")
     if not isinstance(value, kind):
         raise InputError(f"{name} must hold {_NAMES[kind]}, not {shown(value)}")
     return value
