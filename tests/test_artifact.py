@@ -212,7 +212,10 @@ def test_what_is_not_an_artifact_is_not_overwritten(tmp_path, names):
     ("changes", "message"),
     [
         ({"labels": ("yes",)}, r".*spec\.json: labels must be 2 \(n_out\), not 1"),
-        ({"labels": ("yes", 3)}, r".*spec\.json: labels\[1\] must be a text without control characters, not 3"),
+        (
+            {"labels": ("yes", 3)},
+            r".*spec\.json: labels\[1\] must be a text without control characters, not 3",
+        ),
         ({"stimulus": np.full((1, 1, 3), 16)}, r"input count must be 0\.\.15, not 16"),
         ({"stimulus": np.full((1, 1, 3), 256)}, r"input count must be 0\.\.15, not 256"),
         ({"stimulus": np.zeros((1, 3), np.uint8)}, r"input must have shape \(T >= 1, B, 3\), .*"),
@@ -326,7 +329,10 @@ def forged(folder, change):
         (lambda t: t.update(labels="yes"), r"labels must be an array, not 'yes'"),
         (lambda t: t.update(encoder=1), r"encoder must be an object or null, not 1"),
         (lambda t: t.update(labels=["yes"]), r"labels must be 2 \(n_out\), not 1"),
-        (lambda t: t.update(labels=["yes", None]), r"labels\[1\] must be a text without control characters, not None"),
+        (
+            lambda t: t.update(labels=["yes", None]),
+            r"labels\[1\] must be a text without control characters, not None",
+        ),
         (lambda t: t["network"].pop("readout"), r"network\.readout is missing"),
         (
             lambda t: t["network"]["layers"][0].update(beta=256),

@@ -10,7 +10,7 @@ from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import open_dataset
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
 
 ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
     kind.name: kind for kind in (CochlearEncoder, EventBinner)
@@ -51,5 +51,5 @@ def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSpl
 def _encoder(values: dict[str, Any]) -> CochlearEncoder | EventBinner:
     name = str(values.get("name"))
     if name not in ENCODERS:
-        raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {name!r}")
+        raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {shown(name)}")
     return ENCODERS[name].from_dict(values)
