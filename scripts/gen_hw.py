@@ -16,6 +16,7 @@ from fxp_model.errors import InputError
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
 from fxp_model.pretrained import add_artifact_argument
+from fxp_model.tables import as_text
 from hw.build import FOLDER, build_core, module_name
 from hw.hls.report import read_report
 from hw.options import add_clock_option, add_width_options, clock_of, config_of
@@ -32,7 +33,9 @@ def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
         raise InputError(f"{error.name} not found: pip install 'spikeline[data,engine]'") from None
     frames = frames_for(artifact, source, split)
     engine = Engine(artifact.network)
-    return Recordings(f"{Path(source).name}, split {split}", frames.counts, frames.lengths, engine.trace)
+    return Recordings(
+        as_text(f"{Path(source).name}, split {split}"), frames.counts, frames.lengths, engine.trace
+    )
 
 
 def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:

@@ -78,7 +78,7 @@ def main() -> int:
     add(
         "--out",
         type=Path,
-        help="folder, one for each core, for what the tools make: a run goes on from there",
+        help="folder that keeps what the tools make: a run goes on from there",
     )
     add("--json", metavar="FILE", help="write the result as JSON; - is standard output")
     args = parser.parse_args()
