@@ -25,6 +25,8 @@ MAX_INPUT_BITS = 8
 """Widest input count: an event carries an 8-bit count."""
 MAX_KERNEL_SIZE = 31
 MAX_DELAY_STEPS = 1023
+MAX_LAYERS = 247
+"""Most hidden layers: a core has 4 KiB of registers, some of them for each layer."""
 MAX_SUM_BITS = 62
 """Widest exact sum; the golden model holds it in an int64."""
 
@@ -268,7 +270,7 @@ class NetworkSpec:
     Parameters
     ----------
     layers : tuple of LayerSpec
-        One or more; only the first may take counts (``input_bits > 1``).
+        1..247; only the first may take counts (``input_bits > 1``).
     readout : ReadoutSpec
     """
 
@@ -279,6 +281,10 @@ class NetworkSpec:
         _instance("layers", self.layers, tuple)
         if not self.layers:
             raise InputError("a network must have at least 1 hidden layer, not 0")
+        if len(self.layers) > MAX_LAYERS:
+            raise InputError(
+                f"a network must have at most {MAX_LAYERS} hidden layers, not {len(self.layers)}"
+            )
         for name, layer in zip(self.stage_names, self.layers, strict=False):
             _instance(name, layer, LayerSpec)
         _instance("readout", self.readout, ReadoutSpec)

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from fxp_model.errors import printable
 from fxp_model.files import replacing
 
 INK = "#222222"
@@ -37,6 +38,11 @@ _HOUSE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+
+
+def plain(name: str) -> str:
+    """A name as a text of a figure: one line, and no formula, which a $ would begin."""
+    return printable(name).replace("$", r"\$")
 
 
 @contextmanager

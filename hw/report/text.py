@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from fxp_model.errors import printable
+
 _FORMATS = ("weight", "bias", "recurrent", "membrane")
 
 
@@ -147,7 +149,7 @@ def numbers(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
         if isinstance(value, dict):
             yield from numbers(value, f"{prefix}{key}.")
         elif isinstance(value, int | float):
-            yield f"{prefix}{key}", value
+            yield printable(f"{prefix}{key}"), value
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[int] = ()) -> list[str]:
