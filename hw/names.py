@@ -14,7 +14,8 @@ from fxp_model.errors import InputError
 MAX_LENGTH = 64
 """Of a name; names of files and of blocks begin with it, and tools limit those."""
 _NETS = re.compile(
-    r"aclk|aresetn|between|closed|dropped|held|host_rst|irq|pending|restarts|rst|soft_reset|[ms]_axi[ls]?(_\w+)?"
+    r"aclk|aresetn|between|closed|dropped|held|host_rst|irq|pending|restarts|rst|soft_reset"
+    r"|[ms]_axi[ls]?(_\w+)?"
 )
 """Ports and nets in the top level of a core, which is a class to Verilator, and they its members."""
 _FORM = re.compile("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
@@ -88,20 +89,20 @@ file for force function generate generic group guarded ieee if impure in inertia
 linkage literal loop map mod nand new next nor not null of on open or others out package parameter port
 postponed procedure process property protected pure range record register reject release rem report restrict
 return rol ror select sequence severity shared signal sla sll sra srl strong subtype then to transport type
-unaffected units until use variable view vmode vpkg vprop vunit wait when while with work xnor xor
-bit bit_vector boolean character delay_length file_open_kind file_open_status integer natural positive real
-severity_level side_effect std string time
+unaffected units until use variable view vmode vpkg vprop vunit wait when while with work xnor xor bit
+bit_vector boolean character delay_length file_open_kind file_open_status integer natural positive real
+severity_level side_effect std std_logic std_logic_vector std_ulogic std_ulogic_vector string time
 """
 """Of VHDL-2008 and 2019, its libraries and the types of its package ``standard``."""
 _CPP = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
-compl concept const const_cast consteval constexpr constinit continue co_await co_return co_yield decltype
-default delete do double dynamic_cast else enum explicit export extern false final float for friend goto if
-inline int long module mutable namespace new noexcept not not_eq nullptr operator or or_eq override private
-protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert
-static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned
-using virtual void volatile wchar_t while xor xor_eq
-abort assert daylight environ errno exit linux main offsetof setjmp stderr stdin stdout timezone unix
+compl concept const const_cast contract_assert consteval constexpr constinit continue co_await co_return
+co_yield decltype default delete do double dynamic_cast else enum explicit export extern false final float for
+friend goto if inline int long module mutable namespace new noexcept not not_eq nullptr operator or or_eq
+override private protected public register reinterpret_cast requires restrict return short signed sizeof
+static static_assert static_cast struct switch template this thread_local throw true try typedef typeid
+typename union unsigned using virtual void volatile wchar_t while xor xor_eq abort assert daylight environ
+errno exit linux main offsetof setjmp stderr stdin stdout timezone unix
 """
 """Of C++20, and what its standard library has as macros or objects outside of ``std``."""
 WORDS = frozenset(f"{_VERILOG} {_VHDL} {_CPP}".split())

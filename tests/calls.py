@@ -39,5 +39,4 @@ def call(script: str, *arguments: str) -> Done:
         try:
             cli.run(main)
         except SystemExit as end:
-            assert isinstance(end.code, int)
-            return Done(end.code, out.getvalue(), err.getvalue())
+            return Done(int(end.code), out.getvalue(), err.getvalue())
