@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError, printable
+from fxp_model.errors import InputError
 from fxp_model.files import json_text, parse_json, read_bytes
 from fxp_model.folders import SUMS, FolderKind, read_sums, write_sums
 from fxp_model.network import Network, StageParams, check_counts
@@ -43,8 +43,7 @@ class Artifact:
     Parameters
     ----------
     name : str
-        Name of the folder, in printable characters; where that is ``artifact``, as training writes it, of the
-        folder above.
+        Name of the folder; where that is ``artifact``, as training writes it, of the folder above.
     network : Network
         Spec and integers.
     labels : tuple of str
@@ -188,7 +187,7 @@ _JSON = {(dict,): "object", (list,): "array", (dict, type(None)): "object or nul
 
 
 def _name(path: Path) -> str:
-    return printable(path.parent.name if path.name == "artifact" else path.name)
+    return path.parent.name if path.name == "artifact" else path.name
 
 
 def _verified(path: Path) -> tuple[dict[str, bytes], str]:

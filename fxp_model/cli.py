@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fxp_model.errors import InputError, printable
+from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, json_text, replacing, write_text
 
 
@@ -70,7 +70,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except (InputError, OSError, MemoryError, KeyboardInterrupt) as error:
         line, status = _told(error)
         with suppress(OSError):
-            print(f"{program}: {printable(line)}", file=sys.stderr)
+            print(f"{program}: {_shortened(_printable(line), LINE)}", file=sys.stderr)
     _finish_output()
     sys.exit(status)
 
@@ -100,6 +100,9 @@ class Parser(argparse.ArgumentParser):
 
     def options(self) -> argparse.Namespace:
         """What the command line gives; `InputError` where it gives what is not usable."""
+        for own in sys.argv[1:]:
+            if re.fullmatch("--[^=]+=--", own):  # which argparse takes for a list before Python 3.13
+                self.error(f"{own.partition('=')[0]} must have a value, not '--'")
         unset = object()
         marked = argparse.Namespace(**{option.dest: unset for option, _ in self._dependent})
         values = self.parse_args(namespace=marked)
@@ -113,11 +116,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Of ``argument --x: must be ...`` only the option and what it must be is told."""
-        raise InputError(_shortened(re.sub(r"^argument (\S+): must", r"\1 must", message), MESSAGE))
+        raise InputError(re.sub(r"^argument (\S+): must", r"\1 must", message))
 
 
-MESSAGE, VALUE = 1000, 60
-"""Longest text of an error of a parser, and of a value in it."""
+LINE, VALUE = 1500, 60
+"""Longest line of an error, but for its dots, and longest value of an option in it."""
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:
@@ -251,8 +254,15 @@ def _told(error: BaseException) -> tuple[str, int]:
     return str(error), 2
 
 
+def _printable(text: str) -> str:
+    """`text` in one line: what controls a terminal is written as Python writes it."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda match: repr(match[0])[1:-1], text)
+
+
 def _shortened(text: str, most: int = VALUE) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    """Begin and end of a text that is longer than `most`."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
 
 
 def _shown(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import secrets
 import shutil
@@ -18,9 +17,6 @@ from fxp_model.errors import InputError
 
 JSON_BYTES = 64 << 20
 """Longest JSON text that is read where its reader names no other limit."""
-
-_DIGITS = 300
-"""Longest integer of a JSON text; a float holds it."""
 
 _Kind = TypeVar("_Kind", dict[str, Any], list[Any])
 _NAMES = {dict: "an object", list: "an array"}
@@ -138,7 +134,7 @@ def parse_json(content: bytes | str, name: str, kind: type[_Kind]) -> _Kind:
     """Like `read_json`, of the content of a file; errors call it `name`."""
     text = content if isinstance(content, str) else _decoded(content, name)
     try:
-        value = json.loads(text, parse_constant=_no_number, parse_int=_whole, parse_float=_real)
+        value = json.loads(text, parse_constant=_no_number)
     except RecursionError:
         raise InputError(f"{name} is no JSON that can be read: nested too deep") from None
     except ValueError as error:
@@ -163,19 +159,6 @@ def _decoded(content: bytes, name: str) -> str:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def _whole(text: str) -> int:
-    if len(text) > _DIGITS:
-        raise ValueError(f"{text[:10]}... is a number of more than {_DIGITS} digits")
-    return int(text)
-
-
-def _real(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text[:20]} is a number beyond those of 64 bits")
-    return value
 
 
 def _followed(path: Path) -> Path:

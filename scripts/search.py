@@ -73,7 +73,6 @@ def parser() -> Parser:
 def main() -> int:
     """Start the workers, print the front."""
     args = parser().options()
-    args.out.mkdir(parents=True, exist_ok=True)
     args.store = args.store or f"sqlite:///{args.out / 'search.db'}"
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -82,6 +81,7 @@ def main() -> int:
     from fxp_model.qat.train import Recipe
 
     train, val, classes = load(args.data)
+    args.out.mkdir(parents=True, exist_ok=True)
     own = partial(costs, args.part, args.preset, args.clock_mhz)
     asked = Search(args.store, args.out, train, val, classes, Recipe(epochs=args.epochs), own)
     rows(args.store)  # makes the study, before workers meet at it

@@ -10,8 +10,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from fxp_model.errors import printable
 from fxp_model.files import replacing
+from fxp_model.tables import as_text
 
 INK = "#222222"
 PALE = "#bbbbbb"
@@ -42,7 +42,7 @@ _HOUSE: Any = {
 
 def plain(name: str) -> str:
     """A name as a text of a figure: one line, and no formula, which a $ would begin."""
-    return printable(name).replace("$", r"\$")
+    return as_text(name).replace("$", r"\$")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -83,8 +82,6 @@ def _number(text: str) -> float | int | None:
     try:
         value = float(text)
     except ValueError:
-        return None
-    if not math.isfinite(value):
         return None
     return int(value) if value.is_integer() and "." not in text else value
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxp_model.errors import InputError, printable
+from fxp_model.errors import InputError
 from hw.hls.report import PROJECT_FILE, read_report
 from hw.report.text import numbers
 
@@ -49,7 +49,7 @@ def read_build(folder: Path) -> Build:
     InputError
         If it is neither, or its report is not readable.
     """
-    name = printable(folder.resolve().name)
+    name = folder.resolve().name
     if (folder / PROJECT_FILE).is_file():
         return Build(name, "HLS", of_hls(read_report(folder)))
     file = folder / REPORT
@@ -116,4 +116,4 @@ def shown(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else printable(str(value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

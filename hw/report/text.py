@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from fxp_model.errors import printable
-
 _FORMATS = ("weight", "bias", "recurrent", "membrane")
 
 
@@ -149,7 +147,7 @@ def numbers(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
         if isinstance(value, dict):
             yield from numbers(value, f"{prefix}{key}.")
         elif isinstance(value, int | float):
-            yield printable(f"{prefix}{key}"), value
+            yield f"{prefix}{key}", value
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[int] = ()) -> list[str]:

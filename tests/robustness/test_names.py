@@ -33,7 +33,7 @@ HOSTILE = 'a*"$x$<script>alert(1)<p>\n\x1b[31m`{}[exit];#\udcff'
 
 NOT_RESERVED = {"strength", "finally", "throws", "uuidof", "pre", "post"}
 NOT_RESERVED |= {f"{kind}_inheritance" for kind in ("single", "multiple", "virtual")}
-"""What Pygments lists besides: words of comments, of other compilers, and those with a meaning in one place."""
+"""What Pygments lists besides: words of other compilers, and those with a meaning in one place."""
 
 
 def words_of(lexer: str) -> set[str]:
