@@ -9,7 +9,6 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,8 @@ from fxp_model.artifact import load_artifact
 from fxp_model.cli import COUNT, SEED, Parser, add_data_options, add_json_option, write_json
 from fxp_model.engine import Engine
 from fxp_model.pretrained import add_artifact_argument
+from fxp_model.random_networks import random_pair
 from fxp_model.trace import Trace
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the oracles belong to the checkout
-from tests.oracles.random_networks import random_pair
 
 
 def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:

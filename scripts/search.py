@@ -23,8 +23,8 @@ from fxp_model.cli import COUNT, WORKERS, Parser, add_json_option, nonempty, som
 from fxp_model.network import Network
 from fxp_model.qat.limits import LIMITS
 from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
-from hw.estimate.latency import clip_cycles, event_counts
-from hw.estimate.resources import estimate
+from hw.estimates.latency import clip_cycles, event_counts
+from hw.estimates.resources import estimate
 from hw.options import add_clock_option
 from hw.parts import PARTS
 

@@ -12,6 +12,7 @@ from amaranth.back import rtlil
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+from fxp_model.errors import InputError, check_type
 from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.names import check_name
@@ -97,7 +98,11 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
     InputError
         If the configuration does not fit the network, or `name` is none for a core (`hw.names`).
     """
+    check_type("network", network, Network)
+    check_type("config", config, HardwareConfig)
     check_name("a core", name)
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise InputError(f"sha256 must be 64 digits of 0..9, a..f, not {sha256!r}")
     config.check(network.spec)  # before a Component exists: Amaranth warns of one that is never elaborated
     core = Core(network, config, sha256)
     ports = {
