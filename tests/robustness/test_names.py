@@ -18,17 +18,19 @@ from fxp_model.artifact import load_artifact
 from fxp_model.errors import InputError
 from hw.build import module_name
 from hw.config import HardwareConfig
-from hw.emit import emit
-from hw.estimate.resources.shapes import Shape
+from hw.estimates.resources.shapes import Shape
 from hw.names import MAX_LENGTH, check_name, free_name
 from hw.report.page import render_page
+from hw.verilog import emit
 from tests.calls import call
 from tests.depth import depth
 from tests.tiny import tiny_artifact
 
 needs_hls = pytest.mark.skipif(importlib.util.find_spec("hls4ml") is None, reason="hls4ml not found")
-HOSTILE = 'a*"$x$<script>alert(1)<p>\n\x1b[31m`{}[exit];#\udcff'
+HOSTILE = 'a*"$x$<script>alert(1)<p>`{}[exit];#'
 """A folder of this name can be made."""
+SVG = "{http://www.w3.org/2000/svg}"
+CONTROL = HOSTILE + "\n\x1b[31m\udcff"
 
 
 NOT_RESERVED = {"strength", "finally", "throws", "uuidof", "pre", "post"}
@@ -161,10 +163,7 @@ def test_a_project_compiles_whatever_its_artifact_is_called(folder: str, tmp_pat
     bench = subprocess.run(["sh", out / "check.sh"], capture_output=True, text=True, encoding="utf-8")
     assert bench.stdout.startswith("PASS"), bench.stdout + bench.stderr
     if folder == HOSTILE:
-        readme = (out / "README.md").read_text(encoding="utf-8")
-        assert r"``a*\"$x$<script>alert(1)<p>\n\x1b[31m`{}[exit];#\udcff``".replace('\\"', '"') in (
-            readme.replace("`` ", "``").replace(" ``", "``")
-        )
+        assert f"From the artifact `` {HOSTILE} `` (sha256" in (out / "README.md").read_text(encoding="utf-8")
 
 
 @needs_hls
@@ -213,10 +212,10 @@ def test_a_build_of_hostile_names_is_well_formed(tmp_path: Path) -> None:
     done = call("gen_hw.py", "--artifact", str(tmp_path / HOSTILE), "--out", str(out))
     assert done.returncode == 0, done.stderr
     name = module_name(artifact)
-    assert name == "a_x_script_alert_1_p_n_x1b_31m_exit_udcff"
+    assert name == "a_x_script_alert_1_p_exit"
     page = Tags((out / "report.html").read_text(encoding="utf-8"))
     assert "script" not in page.tags
-    assert r"\n\x1b[31m`{}[exit];#\udcff" in page.text
+    assert HOSTILE in page.text
     texts = [
         (out / "report.txt").read_text(encoding="utf-8"),
         (out / f"{name}.v").read_text(encoding="utf-8"),
@@ -230,7 +229,6 @@ def test_a_build_of_hostile_names_is_well_formed(tmp_path: Path) -> None:
     assert both.returncode == 0
     assert "script" not in Tags((tmp_path / "both.html").read_text(encoding="utf-8")).tags
     if shutil.which("tclsh"):
-        script = f"source {{{out.as_posix()}/vivado/core.tcl}}; puts $core_name"
         tcl = tmp_path / "core.tcl"
         shutil.copyfile(out / "vivado" / "core.tcl", tcl)
         script = f"source {tcl}; puts $core_name"
@@ -242,16 +240,13 @@ def test_texts_of_rows_and_artifacts_stay_texts_in_figures(tmp_path: Path) -> No
     from fxp_model.results.figures import raster
     from fxp_model.results.front import draw
 
-    artifact = replace(tiny_artifact(tmp_path / "tiny"), name=HOSTILE)
-    point = {"us": 1.0, "share": 0.5, "accuracy": None, "system": HOSTILE}
+    artifact = replace(tiny_artifact(tmp_path / "tiny"), name=CONTROL)
+    point = {"us": 1.0, "share": 0.5, "accuracy": None, "system": CONTROL}
     draw(tmp_path / "front.svg", [point], {"balanced": point}, "LFE5U-85F")
     raster(tmp_path / "raster.svg", artifact)
     for figure in ("front.svg", "raster.svg"):
-        texts = [
-            own.text or ""
-            for own in ElementTree.parse(tmp_path / figure).iter("{http://www.w3.org/2000/svg}text")
-        ]
-        assert any(r"a*\"$x$<script>alert(1)<p>\n\x1b[31m".replace('\\"', '"') in text for text in texts)
+        texts = [own.text or "" for own in ElementTree.parse(tmp_path / figure).iter(f"{SVG}text")]
+        assert any(HOSTILE + r"\n\x1b[31m\udcff" in text for text in texts)
 
 
 def test_a_page_escapes_every_text() -> None:
