@@ -26,8 +26,9 @@ from fxp_model.errors import InputError, shown
 from fxp_model.files import JSON_BYTES, json_text, parse_json, read_bytes
 from fxp_model.folders import SUMS, FolderKind, read_sums, write_sums
 from fxp_model.network import Network, StageParams, check_counts, check_shapes
+from fxp_model.printable import printable
 from fxp_model.spec import NetworkSpec
-from fxp_model.tables import ARRAY, OBJECT, TEXT, as_text, check_fields, number
+from fxp_model.tables import ARRAY, OBJECT, TEXT, check_fields, number
 
 FORMAT = "spikeline-artifact"
 SCHEMA_VERSION = 1
@@ -221,7 +222,7 @@ def _check_json(name: str, value: object) -> None:
 
 
 def _name(path: Path) -> str:
-    return as_text(path.parent.name if path.name == "artifact" else path.name)
+    return printable(path.parent.name if path.name == "artifact" else path.name)
 
 
 def _verified(path: Path) -> tuple[dict[str, bytes], str]:

@@ -28,6 +28,8 @@ MAX_KERNEL_SIZE = 31
 MAX_DELAY_STEPS = 1023
 MAX_PARAMETERS = 1 << 26
 """Most weights, biases and delays of a network: 512 MiB where each is held in an int64."""
+MAX_LAYERS = 247
+"""Most hidden layers: a core has 4 KiB of registers, some of them for each layer."""
 MAX_SUM_BITS = 62
 """Widest exact sum; the golden model holds it in an int64."""
 
@@ -283,7 +285,7 @@ class NetworkSpec:
     Parameters
     ----------
     layers : tuple of LayerSpec
-        One or more; only the first may take counts (``input_bits > 1``).
+        1..247; only the first may take counts (``input_bits > 1``).
     readout : ReadoutSpec
     """
 
@@ -294,6 +296,10 @@ class NetworkSpec:
         _instance("layers", self.layers, tuple)
         if not self.layers:
             raise InputError("a network must have at least 1 hidden layer, not 0")
+        if len(self.layers) > MAX_LAYERS:
+            raise InputError(
+                f"a network must have at most {MAX_LAYERS} hidden layers, not {len(self.layers)}"
+            )
         for name, layer in zip(self.stage_names, self.layers, strict=False):
             _instance(name, layer, LayerSpec)
         _instance("readout", self.readout, ReadoutSpec)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fxp_model.errors import InputError, shown
+from fxp_model.printable import printable
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,9 @@ class Kind:
         return Kind(f"{self.words} or null", lambda value: value is None or self.holds(value))
 
 
-def as_text(name: str) -> str:
-    """`name`, such as that of a file, with the sign for an unknown character where it is no `TEXT`."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(own) else own for own in name)
-
-
-def _is_control(character: str) -> bool:
-    """Whether a line of text cannot hold it: in a terminal, in UTF-8, or in XML."""
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in "\ufffe\uffff"
-
-
 TEXT = Kind(
     "a text without control characters",
-    lambda value: isinstance(value, str) and not any(map(_is_control, value)),
+    lambda value: isinstance(value, str) and printable(value) == value,
 )
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 OBJECT = Kind("an object", lambda value: isinstance(value, dict))

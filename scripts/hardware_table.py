@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 from pathlib import Path
 from typing import Any
 
-from fxp_model.cli import Parser
+from fxp_model.cli import Parser, some_path
 from fxp_model.errors import InputError
 from fxp_model.files import read_json
 from fxp_model.pretrained import DEFAULT
@@ -99,13 +99,18 @@ def _cells(result: dict[str, Any]) -> tuple[str, ...]:
     return (name, recurrence, target, luts, f"{result['ff']:,}", rams, f"{result.get('dsp', 0):,}", clock)
 
 
-def main() -> int:
-    """Parse the arguments, read, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder of JSON files (default: %(default)s)"
+        "--results", type=some_path, default=RESULTS, help="folder of JSON files (default: %(default)s)"
     )
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Read, print."""
+    args = parser().options()
     files = sorted(args.results.glob("*.json"))
     if not files:
         raise InputError(f"{args.results} holds no *.json")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some_path, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
@@ -102,17 +102,18 @@ def by_rtl(sim: str) -> Form:
 def by_hls(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
     """The C++ of the project that hls4ml writes, compiled with g++: one project per length of a clip."""
     from hw.hls.emulation import Emulation, missing_tool
-    from hw.hls.project import emulation, generate
+    from hw.hls.project import emulation, generate, project_name
 
     missing = missing_tool()
     if missing is not None:
         raise ImportError(missing)
     lanes = max(stage.lanes for stage in config_of(args, artifact.network.spec).stages)
+    name = project_name(artifact)
     programs: dict[int, Emulation] = {}
     for steps in sorted({len(clip) for clip in clips}):
         project = args.out / f"hls-{steps}"
-        generate(artifact, "network", project, lanes=lanes, steps=steps)
-        programs[steps] = emulation(project, "network", artifact, steps, project / "csim" / "trace")
+        generate(artifact, name, project, lanes=lanes, steps=steps)
+        programs[steps] = emulation(project, name, artifact, steps, project / "csim" / "trace")
     return differing(clips, artifact, lambda counts: programs[len(counts)].run(counts))
 
 
@@ -138,24 +139,26 @@ def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) 
         yield counts[: lengths[index], index : index + 1]
 
 
-def main() -> int:
-    """Parse the arguments, run every form, print a line for each."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
-    parser.add_argument(
-        "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
-    )
-    parser.add_argument("--split", default="val", help="%(default)s")
-    parser.add_argument("--clips", type=int, default=1, help="%(default)s")
+    add_data_options(parser, "the artifact's stimulus")
+    parser.add_argument("--clips", type=COUNT, default=1, help="%(default)s")
     parser.add_argument(
         "--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="(default: all of them)"
     )
     add_width_options(parser)
-    parser.add_argument("--out", type=Path, default=Path("build/prove"), help="work folder (%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
-    args = parser.parse_args()
-    if args.clips < 1:
-        raise InputError(f"--clips must be at least 1, not {args.clips}")
+    parser.add_argument(
+        "--out", type=some_path, default=Path("build/prove"), help="work folder (%(default)s)"
+    )
+    add_json_option(parser, "the results")
+    return parser
+
+
+def main() -> int:
+    """Run every form, print a line for each."""
+    args = parser().options()
     artifact = load_artifact(args.artifact)
     config_of(args, artifact.network.spec)
     clips = list(chosen_clips(artifact, args.data, args.split, args.clips))

@@ -23,9 +23,9 @@ from fxp_model.qat import checkpoint, kernels, parallel
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
 from fxp_model.qat.layer import Numbers
-from fxp_model.qat.limits import check_limits
+from fxp_model.qat.limits import LIMITS, check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork
-from fxp_model.spec import MAX_DELAY_STEPS, NetworkSpec
+from fxp_model.spec import NetworkSpec
 from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, number
 
 CHECKPOINT = "checkpoint.npz"
@@ -97,15 +97,10 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch", 1), ("seed", 0)):
-            check_limits(name, getattr(self, name), low, None)
-        for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1), ("taught", 1)):
-            check_limits(name, getattr(self, name), 0, high)
-        for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
-            check_limits(name, getattr(self, name), 0, 10**6)
-        check_limits("temperature", self.temperature, 0.01, 1000)
-        for delay in self.start_delay or ():
-            check_limits("start_delay", delay, 0, MAX_DELAY_STEPS)
+        numbers = {name: value for name, value in vars(self).items() if name in LIMITS}
+        delays = numbers.pop("start_delay") or ()
+        for name, value in (*numbers.items(), *(("start_delay", delay) for delay in delays)):
+            check_limits(name, value)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fxp_model.errors import InputError
 from fxp_model.files import read_json
-from fxp_model.tables import as_text
+from fxp_model.printable import printable
 from hw.hls.report import PROJECT_FILE, read_report
 from hw.report.text import numbers
 
@@ -50,7 +50,7 @@ def read_build(folder: Path) -> Build:
     InputError
         If it is neither, or its report is not readable.
     """
-    name = as_text(folder.resolve().name)
+    name = printable(folder.resolve().name)
     if (folder / PROJECT_FILE).is_file():
         return Build(name, "HLS", of_hls(read_report(folder)))
     file = folder / REPORT

@@ -181,7 +181,7 @@ def test_a_report_of_odd_names_and_metrics_is_written(tmp_path: Path) -> None:
         labels=labels,
         metrics={"val": {"accuracy": None, "x": [1, "a"], "<i>": True}, "deep": {"er": {"big": 10**19}}},
     )
-    assert artifact.name == "a\ufffd\ufffdb"
+    assert artifact.name == r"a\x1b\udcffb"
     build_core(artifact, HardwareConfig.uniform(NETWORK.spec), "core", tmp_path / "build")
     assert "deep.er.big 1e+19" in (tmp_path / "build" / "report.txt").read_text(encoding="utf-8")
     for figure in (tmp_path / "build" / "figures").iterdir():
