@@ -14,13 +14,22 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fxp_model.children import end_children
 from fxp_model.errors import InputError
 from fxp_model.files import json_text, replacing, write_text
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a program in order."""
+
+
+ORDER_S = 5.0
+"""After such a signal, a second one is not heard for as long, so that everything is put in order."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -49,11 +58,26 @@ def run(main: Callable[[], int]) -> NoReturn:
     """Call `main` and exit with its status.
 
     `InputError`, `OSError`, `MemoryError` and the signals that end a program become one line on stderr and a
-    status; any other exception is an error of the program and keeps its traceback.
+    status; any other exception is an error of the program and keeps its traceback. A signal ends the
+    processes that this one began, too; what is raised after it is its consequence.
     """
     program = Path(sys.argv[0]).name
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
+    received: list[KeyboardInterrupt] = []
+    put_in_order_by = 0.0
+
+    def end(number: int, frame: object) -> None:
+        nonlocal put_in_order_by
+        if received and time.monotonic() < put_in_order_by:
+            return
+        received.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
+        put_in_order_by = time.monotonic() + ORDER_S
+        end_children()
+        raise received[0]
+
+    handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup does
+    for number in handled:
+        signal.signal(number, end)
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever the locale, a name can be printed
             stream.reconfigure(errors="backslashreplace")
@@ -61,13 +85,20 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         try:
             status = main()
-        except SystemExit as end:  # of argparse, after --help
-            status = end.code if isinstance(end.code, int) else 0
+        except SystemExit as end_:  # of argparse, after --help
+            status = end_.code if isinstance(end_.code, int) else 0
+        if received:
+            raise received[0]
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
         status = 128 + signal.SIGPIPE
-    except (InputError, OSError, MemoryError, KeyboardInterrupt) as error:
+    except BaseException as raised:
+        for number in handled:  # the last line is printed whole
+            signal.signal(number, signal.SIG_IGN)
+        error = received[0] if received else raised
+        if not isinstance(error, (InputError, OSError, MemoryError, KeyboardInterrupt)):
+            raise
         line, status = _told(error)
         with suppress(OSError):
             print(f"{program}: {_printable(line)}", file=sys.stderr)
@@ -128,8 +159,14 @@ SEED = whole(0, 2**63 - 1)
 """Type of an option that seeds."""
 
 
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise Terminated(number)
+def _open_standard_streams() -> None:
+    """Where one is closed, as by ``2>&-``, what is printed goes nowhere, and no file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, os.fdopen(nowhere, "r" if number == 0 else "w", encoding="utf-8"))
 
 
 def _told(error: BaseException) -> tuple[str, int]:
