@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import SEED, Parser, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.engine import Engine
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
@@ -47,7 +47,7 @@ def main() -> int:
     """Parse the arguments, compare, print."""
     parser = Parser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1000, help="random networks with inputs (%(default)s)")
-    parser.add_argument("--seed", type=SEED, default=0, help="of the first pair, counted up (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first pair, counted up (%(default)s)")
     add_artifact_argument(parser)
     parser.add_argument("--data", help="folder of a data set, or 'synthetic' (default: none)")
     parser.add_argument("--split", default="val", help="%(default)s")

@@ -13,9 +13,7 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,13 +83,11 @@ def by_rtl(sim: str) -> Form:
         lengths = np.array([len(clip) for clip in clips])
         padded = [np.pad(clip, ((0, lengths.max() - len(clip)), (0, 0), (0, 0))) for clip in clips]
         counts, config = np.concatenate(padded, axis=1), config_of(args, artifact.network.spec)
-        runs = Path(tempfile.mkdtemp(prefix="run-", dir=args.out))
         try:
-            workspace = Workspace(args.out / "builds", runs)
-            cosimulate(args.artifact, config, counts, lengths, len(clips), sim, workspace)
+            with Workspace.of_run(args.out) as workspace:
+                cosimulate(args.artifact, config, counts, lengths, len(clips), sim, workspace)
         except BenchFailure as failure:
-            return f"{failure} (kept in {runs})"
-        shutil.rmtree(runs)
+            return str(failure)
         return None
 
     return form

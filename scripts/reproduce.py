@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import SEED, Parser, write_json
+from fxp_model.cli import Parser, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.results.rows import read_rows
@@ -30,7 +30,7 @@ def main() -> int:
     add = parser.add_argument
     add("--data", help="folder of a data set, or 'synthetic'")
     add("--out", type=Path, help="folder of checkpoints and results.jsonl; run again to go on")
-    add("--seeds", type=SEED, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2")
     add("--systems", nargs="+", metavar="NAME", help="default: all")
     add("--workers", type=int, default=2, help="processes, of one thread each (default: 2)")
     add("--epochs", type=int, help="of each training (default: the recipe's)")
@@ -78,13 +78,15 @@ def train(args: argparse.Namespace) -> int:
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
     from fxp_model.files import made_folder
+    from fxp_model.qat.limits import check_limits
     from fxp_model.qat.sweep import Sweep, export, exported, load, run_sweep
     from fxp_model.qat.systems import system_of, systems
     from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
-    from fxp_model.qat.workers import check_workers
 
-    check_workers(args.workers)
+    check_limits("--workers", args.workers, 1, None)
+    for seed in args.seeds:
+        check_limits("--seeds", seed, 0, None)
     recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
     if args.export is not None:

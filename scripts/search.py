@@ -71,10 +71,10 @@ def main() -> int:
     from fxp_model.qat.sweep import load
     from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
-    from fxp_model.qat.workers import check_workers, run_workers
+    from fxp_model.qat.workers import run_workers
 
-    check_workers(args.workers)
-    check_limits("--trials", args.trials, 1, 10**6)
+    for name in ("trials", "workers", "epochs"):
+        check_limits(f"--{name}", getattr(args, name), 1, None)
     recipe, clock_mhz = Recipe(epochs=args.epochs), clock_of(args)
     store = args.store or store_in(args.out, "search.db")
     with made_folder(args.out):

@@ -12,7 +12,7 @@ def check_limits(name: str, value: float, low: float, high: float | None) -> Non
 
     `high` None is no limit, but the value must be finite.
     """
-    if low <= value <= (math.inf if high is None else high) and value != math.inf:
+    if math.isfinite(value) and low <= value <= (math.inf if high is None else high):
         return
     limits = f"at least {low} and finite" if high is None else f"{low}..{high}"
     raise InputError(f"{name} must be {limits}, not {value}")

@@ -99,10 +99,10 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        for name, low, high in (("epochs", 1, 10**6), ("batch", 1, 10**6), ("seed", 0, 2**63 - 1)):
-            check_limits(name, getattr(self, name), low, high)
-        for name in ("warmup", "label_smoothing", "rounds_at", "taught"):
-            check_limits(name, getattr(self, name), 0, 1)
+        for name, low in (("epochs", 1), ("batch", 1), ("seed", 0)):
+            check_limits(name, getattr(self, name), low, None)
+        for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1), ("taught", 1)):
+            check_limits(name, getattr(self, name), 0, high)
         for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
             check_limits(name, getattr(self, name), 0, 10**6)
         check_limits("temperature", self.temperature, 0.01, 1000)

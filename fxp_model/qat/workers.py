@@ -10,18 +10,11 @@ from multiprocessing.synchronize import Event
 
 from fxp_model.cli import ENDING
 from fxp_model.errors import InputError
-from fxp_model.qat.limits import check_limits
 
 POLL_S = 1.0
-MOST = 1024
 
 Work = Callable[[Callable[[], bool]], object]
 """What a worker does; it is given a function that tells when to end, as soon as what is done is safe."""
-
-
-def check_workers(number: int) -> None:
-    """`InputError` unless there may be so many."""
-    check_limits("--workers", number, 1, MOST)
 
 
 def run_workers(work: Work, number: int, meanwhile: Callable[[], object]) -> bool:
