@@ -16,8 +16,8 @@ from fxp_model.artifact import FILES, FORMAT, SUMS, load_artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.fixed import QFormat
 from fxp_model.network import Network, StageParams, run
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import LayerSpec, NetworkSpec, ReadoutSpec, RecurrenceKind, RecurrenceSpec
-from tests.oracles.random_networks import random_counts, random_network
 
 BYTE = QFormat(True, 2, 6)
 WORD = QFormat(True, 6, 10)

@@ -11,7 +11,7 @@ import pytest
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.folders import SUMS
-from hw.build import FOLDER, build, module_name
+from hw.build import FOLDER, build_core, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from hw.registers import register_map
@@ -36,7 +36,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 def build_into(out: Path, artifact: Artifact, events_per_cycle: int = 1) -> dict:
     config = HardwareConfig.uniform(artifact.network.spec, 4, events_per_cycle=events_per_cycle)
-    return build(artifact, config, module_name(artifact), out)
+    return build_core(artifact, config, module_name(artifact), out)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -140,7 +140,7 @@ def test_results_in_a_build_outlive_the_next(artifact: Artifact, tmp_path: Path)
     results = {"vivado/utilization.rpt": "hours", "vectors/run.vvp": "minutes", "notes.txt": "mine"}
     for name, text in results.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    other = build(artifact, HardwareConfig.uniform(artifact.network.spec, 4), "renamed", tmp_path)
+    other = build_core(artifact, HardwareConfig.uniform(artifact.network.spec, 4), "renamed", tmp_path)
     assert other["name"] == "renamed"
     assert FOLDER.others(tmp_path) == sorted(results)
     assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in results} == results

@@ -8,6 +8,7 @@ from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
+from fxp_model.errors import path_of
 
 Dataset = SpeechDataset | SpikeDataset
 
@@ -30,5 +31,6 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     """
     if source == "synthetic":
         return synthetic_dataset(seed)
-    known = published_in(Path(source))
-    return open_folder(source, seed) if known is None else open_published(Path(source), known, seed)
+    folder = path_of("source", source)
+    known = published_in(folder)
+    return open_folder(folder, seed) if known is None else open_published(folder, known, seed)
