@@ -13,6 +13,7 @@ import math
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -26,8 +27,6 @@ from fxp_model.files import json_text, replacing, write_text
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a program in order."""
-
-
 ORDER_S = 5.0
 """After such a signal, a second one is not heard for as long, so that everything is put in order."""
 
@@ -63,9 +62,9 @@ def console() -> NoReturn:
 def run(main: Callable[[], int]) -> NoReturn:
     """Call `main` and exit with its status.
 
-    `InputError`, `OSError`, `MemoryError` and the signals that end a program become one line on stderr and a
-    status; any other exception is an error of the program and keeps its traceback. A signal ends the
-    processes that this one began, too; what is raised after it is its consequence.
+    `InputError`, `OSError`, `MemoryError`, the failure of another program and the signals that end one become
+    a line on stderr and a status; any other exception is an error of the program and keeps its traceback. A
+    signal ends the processes that this one began, too; what is raised after it is its consequence.
     """
     program = Path(sys.argv[0]).name
     received: list[KeyboardInterrupt] = []
@@ -103,7 +102,7 @@ def run(main: Callable[[], int]) -> NoReturn:
         for number in handled:  # the last line is printed whole
             signal.signal(number, signal.SIG_IGN)
         error = received[0] if received else raised
-        if not isinstance(error, (InputError, OSError, MemoryError, KeyboardInterrupt)):
+        if not isinstance(error, _OUTSIDE):
             raise
         line, status = _told(error)
         with suppress(OSError):
@@ -175,6 +174,9 @@ def _open_standard_streams() -> None:
             setattr(sys, name, os.fdopen(nowhere, "r" if number == 0 else "w", encoding="utf-8"))
 
 
+_OUTSIDE = (InputError, OSError, MemoryError, KeyboardInterrupt, subprocess.CalledProcessError)
+
+
 def _told(error: BaseException) -> tuple[str, int]:
     """Line and status."""
     if isinstance(error, Terminated):
@@ -183,6 +185,8 @@ def _told(error: BaseException) -> tuple[str, int]:
         return "interrupted", 128 + signal.SIGINT
     if isinstance(error, MemoryError):
         return f"not enough memory{': ' if str(error) else ''}{error}", 2
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"{Path(error.cmd[0]).name} ended with status {error.returncode}", 2
     if isinstance(error, OSError):
         name = error.filename2 or error.filename
         reason = error.strerror or str(error)

@@ -160,7 +160,7 @@ class Workspace:
                     log_file=log,
                 )
             except (Exception, SystemExit) as error:
-                raise RuntimeError(f"{sim} cannot build {design.top}: {error}\n{_tail(log)}") from error
+                raise BenchFailure(f"{sim} cannot build {design.top}: {error}\n{_tail(log)}") from error
 
     def simulate(
         self,
