@@ -13,15 +13,23 @@ import math
 import os
 import re
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fxp_model.children import end_children
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, json_text, replacing, write_text
 from fxp_model.printable import printable
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a program in order."""
+ORDER_S = 5.0
+"""After such a signal, a second one is not heard for as long, so that everything is put in order."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -55,12 +63,27 @@ def console() -> NoReturn:
 def run(main: Callable[[], int]) -> NoReturn:
     """Call `main` and exit with its status.
 
-    `InputError`, `OSError`, `MemoryError` and the signals that end a program become one line on stderr and a
-    status; any other exception is an error of the program and keeps its traceback.
+    `InputError`, `OSError`, `MemoryError`, the failure of another program and the signals that end one become
+    a line on stderr and a status; any other exception is an error of the program and keeps its traceback. A
+    signal ends the processes that this one began, too; what is raised after it is its consequence.
     """
     program = Path(sys.argv[0]).name
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
+    received: list[KeyboardInterrupt] = []
+    put_in_order_by = 0.0
+
+    def end(number: int, frame: object) -> None:
+        nonlocal put_in_order_by
+        if received and time.monotonic() < put_in_order_by:
+            return
+        received.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
+        put_in_order_by = time.monotonic() + ORDER_S
+        end_children()
+        raise received[0]
+
+    handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup does
+    for number in handled:
+        signal.signal(number, end)
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever the locale, a name can be printed
             stream.reconfigure(errors="backslashreplace")
@@ -68,13 +91,20 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         try:
             status = main()
-        except SystemExit as end:  # of argparse, after --help
-            status = end.code if isinstance(end.code, int) else 0
+        except SystemExit as end_:  # of argparse, after --help
+            status = end_.code if isinstance(end_.code, int) else 0
+        if received:
+            raise received[0]
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
         status = 128 + signal.SIGPIPE
-    except (InputError, OSError, MemoryError, KeyboardInterrupt) as error:
+    except BaseException as raised:
+        for number in handled:  # the last line is printed whole
+            signal.signal(number, signal.SIG_IGN)
+        error = received[0] if received else raised
+        if not isinstance(error, _OUTSIDE):
+            raise
         line, status = _told(error)
         with suppress(OSError):
             print(f"{program}: {_shortened(printable(line), LINE)}", file=sys.stderr)
@@ -242,8 +272,17 @@ def add_json_option(parser: argparse._ActionsContainer, what: str) -> argparse.A
     )
 
 
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise Terminated(number)
+def _open_standard_streams() -> None:
+    """Where one is closed, as by ``2>&-``, what is printed goes nowhere, and no file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, os.fdopen(nowhere, "r" if number == 0 else "w", encoding="utf-8"))
+
+
+_OUTSIDE = (InputError, OSError, MemoryError, KeyboardInterrupt, subprocess.CalledProcessError)
 
 
 def _told(error: BaseException) -> tuple[str, int]:
@@ -254,6 +293,8 @@ def _told(error: BaseException) -> tuple[str, int]:
         return "interrupted", 128 + signal.SIGINT
     if isinstance(error, MemoryError):
         return f"not enough memory{': ' if str(error) else ''}{error}", 2
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"{Path(error.cmd[0]).name} ended with status {error.returncode}", 2
     if isinstance(error, OSError):
         name = error.filename2 or error.filename
         reason = error.strerror or str(error)

@@ -7,9 +7,7 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +64,6 @@ def main() -> int:
     artifact = load_artifact(args.artifact)
     config = config_of(args, artifact.network.spec)
     counts, lengths = clips_of(artifact, args.data, args.split)
-    out = args.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     for sim in SIMULATORS:
         wanted = min(getattr(args, f"{sim}_clips"), len(lengths))
@@ -78,21 +74,20 @@ def main() -> int:
             raise InputError(missing)
         # spread over the split, which is sorted by class
         chosen = np.linspace(0, len(lengths) - 1, wanted).astype(int)
-        runs = Path(tempfile.mkdtemp(prefix="run-", dir=out))
         try:
-            figures[sim] = cosimulate(
-                args.artifact,
-                config,
-                counts[:, chosen],
-                lengths[chosen],
-                min(args.level_clips, wanted),
-                sim,
-                Workspace(out / "builds", runs),
-            )
+            with Workspace.of_run(args.out.resolve()) as workspace:
+                figures[sim] = cosimulate(
+                    args.artifact,
+                    config,
+                    counts[:, chosen],
+                    lengths[chosen],
+                    min(args.level_clips, wanted),
+                    sim,
+                    workspace,
+                )
         except BenchFailure as failure:
             print(f"cosim.py: {failure}", file=sys.stderr)
             return 1
-        shutil.rmtree(runs)
     if args.json:
         write_json(args.json, figures)
     else:

@@ -25,6 +25,8 @@ from scipy.optimize import nnls
 
 from fxp_model.cli import Parser, some_path, write_json
 from fxp_model.errors import InputError
+from fxp_model.files import check_file_target, read_text, replacing, write_text
+from fxp_model.folders import owned
 from hw.config import HardwareConfig
 from hw.estimates.resources import parts_of, prices
 from hw.estimates.resources.measured import KINDS, Row, errors, read_rows
@@ -112,8 +114,9 @@ def synthesise(results: Path, targets: Sequence[str], timeout_s: float) -> None:
             "shape": asdict(shape),
             "hardware": config.to_dict(),
         }
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**own, **result}) + "\n")
+        text = read_text(results) if results.exists() else ""
+        with replacing(results) as file:
+            write_text(file, text + json.dumps({**own, **result}) + "\n")
 
 
 def neighbourhood(block: str) -> str:
@@ -175,8 +178,11 @@ def parser() -> Parser:
 def main() -> int:
     """Synthesise, fit, write the prices."""
     args = parser().options()
+    for file in (args.results, prices.FILE):
+        check_file_target(file)
     if not args.fit_only:
-        synthesise(args.results, list(dict.fromkeys(args.targets)), args.timeout)
+        with owned(args.results.parent):
+            synthesise(args.results, list(dict.fromkeys(args.targets)), args.timeout)
     rows = read_rows(args.results)
     table: dict[str, Any] = {}
     for target in KINDS:

@@ -13,9 +13,7 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +26,7 @@ from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some_path, write_json
 from fxp_model.errors import InputError
+from fxp_model.folders import owned
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 from hw.options import add_width_options, config_of
@@ -87,13 +86,11 @@ def by_rtl(sim: str) -> Form:
         lengths = np.array([len(clip) for clip in clips])
         padded = [np.pad(clip, ((0, lengths.max() - len(clip)), (0, 0), (0, 0))) for clip in clips]
         counts, config = np.concatenate(padded, axis=1), config_of(args, artifact.network.spec)
-        runs = Path(tempfile.mkdtemp(prefix="run-", dir=args.out))
         try:
-            workspace = Workspace(args.out / "builds", runs)
-            cosimulate(args.artifact, config, counts, lengths, len(clips), sim, workspace)
+            with Workspace.of_run(args.out) as workspace:
+                cosimulate(args.artifact, config, counts, lengths, len(clips), sim, workspace)
         except BenchFailure as failure:
-            return f"{failure} (kept in {runs})"
-        shutil.rmtree(runs)
+            return str(failure)
         return None
 
     return form
@@ -139,6 +136,22 @@ def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) 
         yield counts[: lengths[index], index : index + 1]
 
 
+def run_forms(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> dict[str, Any]:
+    """Result and seconds of each form that is asked for; prints a line for it."""
+    forms: dict[str, Any] = {}
+    for name in args.forms:
+        started = time.perf_counter()
+        try:
+            mismatch = FORMS[name](artifact, clips, args)
+            result = "equal" if mismatch is None else mismatch
+        except ImportError as error:
+            result = f"not run: {error}"
+        forms[name] = {"result": result, "seconds": round(time.perf_counter() - started, 1)}
+        if args.json != "-":
+            print(f"{name:15}{result}", flush=True)
+    return forms
+
+
 def parser() -> Parser:
     """The options."""
     parser = Parser(description=__doc__)
@@ -163,18 +176,8 @@ def main() -> int:
     config_of(args, artifact.network.spec)
     clips = list(chosen_clips(artifact, args.data, args.split, args.clips))
     args.out = args.out.resolve()
-    args.out.mkdir(parents=True, exist_ok=True)
-    forms: dict[str, Any] = {}
-    for name in args.forms:
-        started = time.perf_counter()
-        try:
-            mismatch = FORMS[name](artifact, clips, args)
-            result = "equal" if mismatch is None else mismatch
-        except ImportError as error:
-            result = f"not run: {error}"
-        forms[name] = {"result": result, "seconds": round(time.perf_counter() - started, 1)}
-        if args.json != "-":
-            print(f"{name:15}{result}", flush=True)
+    with owned(args.out):
+        forms = run_forms(artifact, clips, args)
     if args.json:
         write_json(args.json, {"artifact": artifact.name, "clips": len(clips), "forms": forms})
     return 0 if all(form["result"] == "equal" for form in forms.values()) else 1

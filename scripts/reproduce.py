@@ -103,15 +103,19 @@ def train(args: argparse.Namespace) -> int:
     """Run the sweep; 1 where a training failed."""
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
-    from fxp_model.qat.sweep import Sweep, export, load, run_sweep
+    from fxp_model.files import made_folder
+    from fxp_model.qat.sweep import Sweep, export, exported, load, run_sweep
     from fxp_model.qat.systems import system_of, systems
+    from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
 
     recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
-    store = args.store or f"sqlite:///{args.out.resolve() / 'tasks.db'}"
-    sweep = Sweep(store, args.out, table, *load(args.data))
+    if args.export is not None:
+        exported(table, args.export)
     known = [] if args.known is None else read_rows(args.known)
+    with made_folder(args.out):
+        sweep = Sweep(args.store or store_in(args.out, "tasks.db"), args.out, table, *load(args.data))
     failures = run_sweep(sweep, args.seeds, args.workers, known)
     for task, reason in failures.items():
         print(f"reproduce.py: {task}: {reason}", file=sys.stderr)

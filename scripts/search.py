@@ -12,7 +12,6 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-import multiprocessing
 import os
 from functools import partial
 from typing import TYPE_CHECKING
@@ -73,25 +72,25 @@ def parser() -> Parser:
 def main() -> int:
     """Start the workers, print the front."""
     args = parser().options()
-    args.store = args.store or f"sqlite:///{args.out / 'search.db'}"
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
-    from fxp_model.qat.search import Search, rows, search
+    from fxp_model.files import made_folder
+    from fxp_model.qat.search import Search, begin, rows, search
     from fxp_model.qat.sweep import load
+    from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
+    from fxp_model.qat.workers import run_workers
 
-    train, val, classes = load(args.data)
-    args.out.mkdir(parents=True, exist_ok=True)
-    own = partial(costs, args.part, args.preset, args.clock_mhz)
-    asked = Search(args.store, args.out, train, val, classes, Recipe(epochs=args.epochs), own)
-    rows(args.store)  # makes the study, before workers meet at it
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=search, args=(asked, args.trials)) for _ in range(args.workers)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    found = rows(args.store)
+    recipe, clock_mhz = Recipe(epochs=args.epochs), args.clock_mhz
+    store = args.store or store_in(args.out, "search.db")
+    with made_folder(args.out):
+        train, val, classes = load(args.data)
+        own = partial(costs, args.part, args.preset, clock_mhz)
+        about = {"part": args.part, "preset": args.preset, "clock_mhz": clock_mhz}
+        asked = Search(store, args.out, train, val, classes, recipe, own, about)
+        begin(asked)
+    ended = run_workers(partial(search, asked, args.trials), args.workers, lambda: None)
+    found = rows(store)
     if args.json:
         write_json(args.json, found)
     if args.json != "-":
@@ -101,4 +100,4 @@ def main() -> int:
             widths = f"{shape['hidden'][0]}/{shape['kernel_size']}/{shape['weight_bits']}"
             figures = f"{100 * row['val']:>7.1f}%{100 * row['area']:>7.1f}%{row['latency']:>8.1f}"
             print(f"{row['trial']:>6}{figures}  {widths}")
-    return int(any(worker.exitcode for worker in workers) or len(found) < args.trials)
+    return int(not ended or len(found) < args.trials)

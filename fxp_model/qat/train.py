@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from numpy.typing import NDArray
 from torch.nn.parallel import DistributedDataParallel
 
 from fxp_model.errors import InputError
-from fxp_model.files import replacing
+from fxp_model.files import read_text, replacing, write_text
+from fxp_model.folders import owned
 from fxp_model.qat import checkpoint, kernels, parallel
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
@@ -197,10 +200,8 @@ class Training:
             arrays,
             self._identity() | {"frames_sha256": self.frames_sha256, "rows": rows},
         )
-        with replacing(self.folder / LOG) as path, path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
-            writer.writeheader()
-            writer.writerows(rows)
+        with replacing(self.folder / LOG) as path:
+            write_text(path, _log(self.rows))
 
     def resume(self) -> None:
         """Take up the checkpoint in the folder; `run` goes on with the same frames only.
@@ -208,7 +209,7 @@ class Training:
         Raises
         ------
         InputError
-            If it is missing, damaged, or of another network, recipe or classes.
+            If it is missing, damaged, or of another network, recipe or classes; or the log is not of it.
         """
         path = self.folder / CHECKPOINT
         arrays, description = checkpoint.load(path)
@@ -226,6 +227,10 @@ class Training:
             self.selected()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path}: not a checkpoint of this network: {error}") from None
+        log = self.folder / LOG
+        # the log follows the checkpoint, and may be an epoch behind
+        if log.exists() and read_text(log) not in (_log(self.rows), _log(self.rows[:-1])):
+            raise InputError(f"{log} is not the log of {path}; move it away, or name another folder")
 
     def check_data(self, train: Frames, val: Frames) -> None:
         """`InputError` if the checkpoint that was taken up saw other frames than these."""
@@ -355,6 +360,22 @@ class Training:
         return plain
 
 
+@contextmanager
+def training_folder(folder: Path) -> Iterator[bool]:
+    """Keep others out of the folder of a training; gives whether it holds a checkpoint to go on from.
+
+    Raises
+    ------
+    InputError
+        If another process has it, or it holds files of something else.
+    """
+    with owned(folder):
+        begun = (folder / CHECKPOINT).exists()
+        if not begun and any(folder.iterdir()):
+            raise InputError(f"{folder} holds files and is not an earlier training; name another folder")
+        yield begun
+
+
 def distillation(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
     """Sum over the batch of T**2 times the cross-entropy of softmax(student / T) to softmax(teacher / T).
 
@@ -428,6 +449,15 @@ def _sha256(module: SpikingNetwork) -> str:
     for name, tensor in module.state_dict().items():
         digest.update(name.encode() + tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _log(rows: list[Epoch]) -> str:
+    """The log as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(Epoch.__dataclass_fields__))
+    writer.writeheader()
+    writer.writerows(map(asdict, rows))
+    return text.getvalue()
 
 
 def _under(prefix: str, arrays: checkpoint.Arrays) -> checkpoint.Arrays:

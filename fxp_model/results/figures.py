@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
+from fxp_model.files import json_text, write_text
+from fxp_model.folders import FolderKind
 from fxp_model.results.rows import Row
 from fxp_model.results.style import COLORS, INK, PALE, figure, plain
 from fxp_model.results.summary import Summary, summarise
@@ -19,21 +21,26 @@ SHOWN = "conv"
 _OF_BITS = {"weight_bits", "kernel_bits", "quantized"}
 
 
+FOLDER = FolderKind("folder of figures", "figures.json", "spikeline-figures")
+
+
 def draw(folder: Path, rows: list[Row], artifact: Artifact) -> list[Path]:
-    """Write all figures that the rows allow, and return their paths."""
-    drawn = [
-        parameters(folder / "parameters.svg", summarise(rows)),
-        raster(folder / "raster.svg", artifact),
-    ]
-    shown = [row for row in rows if row["system"] == SHOWN]
-    if shown:
-        setting = _without_bits(shown[0])
-        bits = [row for row in rows if _without_bits(row) == setting]
-        drawn += [
-            delays(folder / "delays.svg", shown[0]),
-            weight_bits(folder / "bits.svg", summarise(bits)),
-        ]
-    return drawn
+    """Write all figures that the rows allow into `folder`, which is a `FOLDER`, and return their paths.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else.
+    """
+    with FOLDER.writing(folder) as new:
+        write_text(new / FOLDER.mark, json_text({"format": FOLDER.format}))
+        drawn = [parameters(new / "parameters.svg", summarise(rows)), raster(new / "raster.svg", artifact)]
+        shown = [row for row in rows if row["system"] == SHOWN]
+        if shown:
+            setting = _without_bits(shown[0])
+            bits = [row for row in rows if _without_bits(row) == setting]
+            drawn += [delays(new / "delays.svg", shown[0]), weight_bits(new / "bits.svg", summarise(bits))]
+    return [folder / path.name for path in drawn]
 
 
 def parameters(path: Path, summaries: list[Summary]) -> Path:

@@ -6,17 +6,20 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fxp_model.children import end_children
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target
 from hw.flows import nextpnr, physical, yosys
 from hw.flows.logic_delay import slowest_logic
 from hw.flows.tool import version_of
 from hw.verilog import EmittedCore
+
+POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,15 @@ def through(
                 return run
 
             with ThreadPoolExecutor(route.workers) as pool:
-                routed = list(pool.map(of_seed, range(1, route.seeds + 1)))
+                runs = [pool.submit(of_seed, seed) for seed in range(1, route.seeds + 1)]
+                try:
+                    routed = [run.result() for run in runs]
+                except BaseException:  # a signal, or a seed that failed: the others are not waited for
+                    for run in runs:
+                        run.cancel()
+                    while wait(runs, POLL_S).not_done:
+                        end_children()
+                    raise
             clocks = [run.fmax_mhz for run in routed]
             result |= {
                 **routed[0].area,
