@@ -59,13 +59,13 @@ BUGS = {
     "reset_timing": Bug(
         "neuron_update.py",
         """\
-            v_kept = [
-                Mux(spikes[lane],""",
+        v_kept = [
+            Mux(spikes[lane],""",
         """\
-            late = Signal(lanes)
-            m.d.sync += late.eq(spikes)
-            v_kept = [
-                Mux(late[lane],""",
+        late = Signal(self._lanes)
+        m.d.sync += late.eq(spikes)
+        v_kept = [
+            Mux(late[lane],""",
     ),
     "queue_that_never_turns": Bug(
         "accumulators.py", "next_back.eq(next_back + soon.close)", "next_back.eq(next_back)"
