@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, check_type, path_of
 from fxp_model.files import json_text, parse_json, read_bytes
 from fxp_model.folders import SUMS, FolderKind, read_sums, write_sums
 from fxp_model.network import Network, StageParams, check_counts
@@ -86,7 +86,11 @@ def save_artifact(
     `extra_files` are texts kept beside, such as the model card; they are not part of the digest. An earlier
     artifact in the folder is replaced, and what else is there stays (`folders.FolderKind.writing`).
     """
-    path = Path(path)
+    path = path_of("path", path)
+    check_type("network", network, Network)
+    check_type("labels", labels, tuple)
+    for name, table in (("encoder", encoder), ("provenance", provenance), ("metrics", metrics)):
+        _check_json(name, table)
     FOLDER.check(path)
     description = {
         "format": FORMAT,
@@ -107,7 +111,10 @@ def save_artifact(
         "stimulus.npz": _npz({"counts": check_counts(network.spec, stimulus).astype(np.uint8)}),
         "weights.npz": _npz(weights),
     }
-    contents |= {name: text.encode() for name, text in (extra_files or {}).items()}
+    for name, text in (extra_files or {}).items():
+        if name in contents:
+            raise InputError(f"extra_files must have other names than {', '.join(FILES)}, not {name}")
+        contents[name] = text.encode()
     with FOLDER.writing(path) as folder:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
@@ -125,7 +132,7 @@ def load_artifact(path: Path | str) -> Artifact:
         Naming the file, the field, the limit and the value, when anything is missing,
         damaged, foreign, of a newer schema, or does not fit together.
     """
-    path = Path(path)
+    path = path_of("path", path)
     if not path.is_dir():
         raise InputError(f"artifact {path} is not a folder")
     contents, sha256 = _verified(path)
@@ -184,6 +191,13 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "metrics": (dict,),
 }
 _JSON = {(dict,): "object", (list,): "array", (dict, type(None)): "object or null"}
+
+
+def _check_json(name: str, value: object) -> None:
+    try:
+        json_text(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{name} must be JSON: {error}") from None
 
 
 def _name(path: Path) -> str:

@@ -45,6 +45,12 @@ def run_script(file: str) -> NoReturn:
     run(lambda: int(importlib.import_module(Path(file).stem).main()))
 
 
+def console() -> NoReturn:
+    """`run` the script that an installed command is: ``spikeline-gen-hw`` is ``gen_hw.py``."""
+    name = Path(sys.argv[0]).stem.removeprefix("spikeline-").replace("-", "_")
+    run(lambda: int(importlib.import_module(f"spikeline.{name}").main()))
+
+
 def run(main: Callable[[], int]) -> NoReturn:
     """Call `main` and exit with its status.
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.errors import InputError
 from fxp_model.network import Network
 
 
@@ -71,6 +72,9 @@ def evaluate(
         Called with the number of samples done since its last call.
     """
     samples = counts.shape[1]
+    for name, array in (("labels", labels), ("lengths", lengths)):
+        if np.shape(array) != (samples,):
+            raise InputError(f"{name} must have shape ({samples},), not {np.shape(array)}")
     scores = np.zeros((samples, network.spec.n_out), dtype=np.int64)
     for length in np.unique(lengths):
         group = np.flatnonzero(lengths == length)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, integers
 
 MAX_WIDTH = 32
 """Widest format, in bits; exact sums stay below 2**62 and fit an int64."""
@@ -119,9 +119,13 @@ class QFormat:
         InputError
             If a value is not finite, or its scaled magnitude is 2**53 or more.
         """
-        rounding, overflow = Rounding(rounding), Overflow(overflow)
+        rounding, overflow = _modes(rounding, overflow)
+        try:
+            values = np.asarray(real, dtype=np.float64)
+        except (ValueError, TypeError):
+            raise InputError(f"value for {self} must be real numbers, not {real!r}") from None
         with np.errstate(over="ignore"):
-            scaled = np.ldexp(np.asarray(real, dtype=np.float64), self.frac_bits)
+            scaled = np.ldexp(values, self.frac_bits)
         if not np.all(np.abs(scaled) < 2.0**53):
             worst = scaled.ravel()[np.argmax(~(np.abs(scaled.ravel()) < 2.0**53))]
             raise InputError(f"value for {self} must be finite and below 2**53 lsb, not {worst} lsb")
@@ -251,10 +255,8 @@ def requantize(
         If `raw` is not of an integer type, the fractions are more than 62 bits apart, or
         the magnitude of a code, shifted to the left if it must be, exceeds 2**62.
     """
-    codes = np.asarray(raw)
-    if codes.dtype.kind not in "iu":
-        raise InputError(f"requantize takes integer codes, not {codes.dtype}")
-    rounding, overflow = Rounding(rounding), Overflow(overflow)
+    codes = integers("raw", raw)
+    rounding, overflow = _modes(rounding, overflow)
     shift = frac_bits - target.frac_bits
     if abs(shift) > MAX_SHIFT:
         raise InputError(f"requantize to {target} must shift by at most {MAX_SHIFT} bits, not {shift}")
@@ -274,6 +276,14 @@ def requantize(
                 half &= ((below != 0) | (rounded & 1 == 1)).astype(np.int64)
             rounded += half
     return target._fit(rounded, overflow)
+
+
+def _modes(rounding: Rounding, overflow: Overflow) -> tuple[Rounding, Overflow]:
+    """Both modes; `InputError` if there is none of that name."""
+    for what, mode, kind in (("rounding", rounding, Rounding), ("overflow", overflow, Overflow)):
+        if mode not in list(kind):
+            raise InputError(f"{what} must be one of {', '.join(kind)}, not {mode!r}")
+    return Rounding(rounding), Overflow(overflow)
 
 
 def signed_width(low: int, high: int) -> int:

@@ -46,16 +46,18 @@ class FolderKind:
         Where an earlier run was killed while it moved its files, they are moved first.
         """
         path = Path(path)
-        if not os.path.lexists(path):
+        if os.path.lexists(path):
+            with owned(path):
+                self._check(path)
+        else:
             _check_parent(path)
-            return
-        if not path.is_dir():
-            raise InputError(f"{path} is not a folder; name another")
+
+    def _check(self, path: Path) -> None:
+        """`check` of a folder that is there and owned."""
         if not os.access(path, os.W_OK | os.X_OK):
             raise InputError(f"{path} cannot be written: it is read-only")
         if (path / _READY).is_dir():
-            with owned(path):
-                _move(path)
+            _move(path)
         if all(own.name == _NEW for own in path.iterdir()):
             return
         if not self.made(path):
@@ -90,8 +92,10 @@ class FolderKind:
             As `check`; if another process writes it; if a file of the user has the name of one that was made.
         """
         path = Path(path)
-        self.check(path)
+        if not os.path.lexists(path):
+            _check_parent(path)
         with owned(path):
+            self._check(path)
             new = path / _NEW
             shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
             new.mkdir()
@@ -100,7 +104,7 @@ class FolderKind:
                 made = sorted(file for file in new.rglob("*") if not file.is_dir())
                 names = [file.relative_to(new).as_posix() for file in made if file != new / SUMS]
                 write_sums(new, {name: _digest(new / name) for name in names})
-                self.check(path)
+                self._check(path)
                 before = read_sums(path) if (path / SUMS).exists() else {}
                 for name in names:
                     _check_free(path, name, before)
@@ -201,10 +205,14 @@ def _check_free(folder: Path, name: str, before: dict[str, str]) -> None:
         above = folder / part
         if os.path.lexists(above) and (above.is_symlink() or not above.is_dir()) and str(part) not in before:
             raise InputError(f"{above} is in the way of {name}; move it away, or name another folder")
-    if os.path.lexists(folder / name) and name not in before:
-        raise InputError(
-            f"{folder / name} was not written by the earlier run; move it away, or name another folder"
-        )
+    there = folder / name
+    own = (
+        there.is_dir()
+        and not there.is_symlink()
+        and all(file.is_dir() or file.relative_to(folder).as_posix() in before for file in there.rglob("*"))
+    )
+    if os.path.lexists(there) and name not in before and not own:
+        raise InputError(f"{there} was not written by the earlier run; move it away, or name another folder")
 
 
 def _move(folder: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, check_type, integers
 from fxp_model.fixed import requantize
 from fxp_model.spec import (
     SCORE,
@@ -45,9 +45,7 @@ class StageParams:
 
     def __post_init__(self) -> None:
         for name, array in self.arrays():
-            if array.dtype.kind not in "iu":
-                raise InputError(f"{name} must hold integers, not {array.dtype}")
-            fixed = np.array(array, dtype=np.int64, order="C")
+            fixed = np.array(integers(name, array), dtype=np.int64, order="C")
             fixed.flags.writeable = False
             object.__setattr__(self, name, fixed)
 
@@ -56,7 +54,7 @@ class StageParams:
         for name in ("weight", "bias", "recurrent", "delay_steps"):
             array = getattr(self, name)
             if array is not None:
-                yield name, np.asarray(array)
+                yield name, array
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,10 @@ class Network:
     params: tuple[StageParams, ...]
 
     def __post_init__(self) -> None:
+        check_type("spec", self.spec, NetworkSpec)
+        object.__setattr__(self, "params", tuple(self.params))
+        for index, own in enumerate(self.params):
+            check_type(f"params[{index}]", own, StageParams)
         if len(self.params) != len(self.spec.stages):
             raise InputError(f"parameters must be of {len(self.spec.stages)} stages, not {len(self.params)}")
         for name, spec, params in zip(self.spec.stage_names, self.spec.stages, self.params, strict=True):
@@ -112,9 +114,7 @@ def _check_stage(name: str, spec: IntegratorSpec, params: StageParams) -> None:
 
 def check_counts(spec: NetworkSpec, counts: NDArray[np.integer]) -> Ints:
     """`counts` as int64 (T, B, n_in), or `InputError` naming what does not fit `spec`."""
-    counts = np.asarray(counts)
-    if counts.dtype.kind not in "iu":
-        raise InputError(f"input must hold integer counts, not {counts.dtype}")
+    counts = integers("input", counts)
     if counts.ndim != 3 or counts.shape[2] != spec.n_in or counts.shape[0] < 1:
         raise InputError(
             f"input must have shape (T >= 1, B, {spec.n_in}), steps x samples x channels, not {counts.shape}"
@@ -140,6 +140,7 @@ def run(network: Network, counts: NDArray[np.integer]) -> Trace:
     Trace
         Every current, membrane, spike and score.
     """
+    check_type("network", network, Network)
     x = check_counts(network.spec, counts)
     layers = []
     for spec, params in zip(network.spec.layers, network.params[:-1], strict=True):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.errors import InputError, check_type
+
 
 @dataclass(frozen=True)
 class LayerTrace:
@@ -71,7 +73,9 @@ class Trace:
         return np.argmax(self.scores, axis=1)
 
     def sample(self, index: int) -> Trace:
-        """The trace of one sample alone, B = 1."""
+        """The trace of one sample alone, B = 1; `InputError` if there is no such sample."""
+        if not 0 <= index < len(self.scores):
+            raise InputError(f"index must be 0..{len(self.scores) - 1}, not {index}")
         layers = tuple(
             LayerTrace(*(getattr(layer, f.name)[:, index : index + 1] for f in fields(layer)))
             for layer in self.layers
@@ -95,16 +99,17 @@ class Trace:
 
         Raises
         ------
-        ValueError
+        InputError
             If the traces are of different networks or inputs.
         """
+        check_type("actual", actual, Trace)
         if len(self.layers) != len(actual.layers):
-            raise ValueError(f"traces must be of {len(self.layers)} hidden layers, not {len(actual.layers)}")
+            raise InputError(f"traces must be of {len(self.layers)} hidden layers, not {len(actual.layers)}")
         found: list[tuple[float, int, Mismatch]] = []
         pairs = zip(self.arrays(), actual.arrays(), strict=True)
         for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):
             if mine.shape != other.shape:
-                raise ValueError(f"{stage}.{field}: expected shape {mine.shape}, got {other.shape}")
+                raise InputError(f"{stage}.{field} must have shape {mine.shape}, not {other.shape}")
             where = np.argwhere(mine != other)
             if len(where):
                 index = tuple(int(i) for i in where[0])

@@ -11,11 +11,11 @@ from typing import Any
 
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
+from fxp_model.errors import check_type, path_of
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from hw.config import HardwareConfig
-from hw.emit import emit
 from hw.registers import register_map
 from hw.report.figures import draw
 from hw.report.page import report_page
@@ -23,6 +23,7 @@ from hw.report.subject import Subject
 from hw.report.summary import summary
 from hw.report.text import render
 from hw.vectors import write_vectors
+from hw.verilog import emit
 from hw.vivado import write_scripts
 
 MANIFEST = "manifest.json"
@@ -35,7 +36,7 @@ def module_name(artifact: Artifact) -> str:
     return name if name[:1].isalpha() or name[:1] == "_" else f"core_{name}"
 
 
-def build(
+def build_core(
     artifact: Artifact, config: HardwareConfig, name: str, out: Path, subject: Subject | None = None
 ) -> dict[str, Any]:
     """Generate the core `name` of `artifact` into the folder `out` and return its manifest.
@@ -51,6 +52,9 @@ def build(
         If the configuration or the name does not fit, or `out` holds something else, or a file of the earlier
         build that was changed.
     """
+    check_type("artifact", artifact, Artifact)
+    check_type("config", config, HardwareConfig)
+    out = path_of("out", out)
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     estimate = summary(artifact, config, core, subject or Subject())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, check_type
 from fxp_model.spec import NetworkSpec
 
 EVENTS_PER_CYCLE = (1, 2)
@@ -146,6 +146,7 @@ class HardwareConfig:
             If there is no such preset, a width is not positive, or a given `update_lanes` does not
             fit a stage; or delays are to be programmable without `reload`.
         """
+        check_type("spec", spec, NetworkSpec)
         if preset not in PRESETS:
             raise InputError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}")
         given: dict[str, Any] = {

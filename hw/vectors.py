@@ -33,7 +33,7 @@ def write_vectors(
     scores : (B, classes)
         The golden model's scores of the samples.
     latency_cycles : sequence of int
-        Predicted cycles of each sample (`hw.estimate.latency`), checked where the input never
+        Predicted cycles of each sample (`hw.estimates.latency`), checked where the input never
         idles and the output is always ready.
     slots : int
         Words per input beat.

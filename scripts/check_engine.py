@@ -9,7 +9,6 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,8 @@ from fxp_model.cli import Parser, write_json
 from fxp_model.engine import Engine
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
+from fxp_model.random_networks import random_pair
 from fxp_model.trace import Trace
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the oracles belong to the checkout
-from tests.oracles.random_networks import random_pair
 
 
 def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:

@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 from pathlib import Path
 
 from fxp_model.cli import Parser, write_json
-from hw.estimate.resources.measured import errors, read_rows
+from hw.estimates.resources.measured import errors, read_rows
 
 RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
 

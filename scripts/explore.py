@@ -26,11 +26,11 @@ from fxp_model.pretrained import add_artifact_argument
 from fxp_model.results.rows import Row, read_rows
 from fxp_model.variants import with_weights
 from hw.config import HardwareConfig
-from hw.emit import emit
-from hw.estimate.front import PICKS, Limits, System, explore
-from hw.estimate.latency import event_counts
+from hw.estimates.front import PICKS, Limits, System, explore
+from hw.estimates.latency import event_counts
 from hw.options import add_clock_option, clock_of
 from hw.parts import PARTS
+from hw.verilog import emit
 
 ROWS = Path(__file__).parent / "results" / "reproduce.jsonl"
 

@@ -1,7 +1,8 @@
 """Synthesise the cores that the resource model is fitted to and checked with, and fit its prices.
 
 Each core goes through yosys for each target and becomes a row of a file; what is there is not done again.
-Then the prices of logic, ``hw/estimate/resources/prices.json``, are fitted to the rows that are not held out.
+Then the prices of logic, ``hw/estimates/resources/prices.json``, are fitted to the rows that are not held
+out.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from scipy.optimize import nnls
 from fxp_model.cli import Parser, write_json
 from fxp_model.errors import InputError
 from hw.config import HardwareConfig
-from hw.emit import emit
-from hw.estimate.resources import parts_of, prices
-from hw.estimate.resources.measured import KINDS, Row, errors, read_rows
-from hw.estimate.resources.shapes import Shape
+from hw.estimates.resources import parts_of, prices
+from hw.estimates.resources.measured import KINDS, Row, errors, read_rows
+from hw.estimates.resources.shapes import Shape
 from hw.flows.synth import through
+from hw.verilog import emit
 
 RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
 

@@ -10,10 +10,12 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fxp_model import network as golden
@@ -27,48 +29,79 @@ from hw.hls.report import read_report, render
 from hw.report.builds import read_build
 from hw.report.compare import compare_text
 
+if TYPE_CHECKING:
+    from fxp_model.data import EncodedSplit
+
 BACKENDS = ("Vitis", "Vivado")
 BATCH = 8
+LENGTHS = 8
+"""Most lengths of clips that `check` compiles, a project for each: a sequence of other steps is other C++."""
+
+
+def chosen_clips(lengths: NDArray[np.int64], clips: int) -> NDArray[np.int64]:
+    """Indices of up to `clips` clips of up to `LENGTHS` lengths, the shortest and the longest among them."""
+    by_length = np.argsort(lengths, kind="stable")
+    kept = _spread(np.unique(lengths), LENGTHS)
+    return _spread(by_length[np.isin(lengths[by_length], kept)], clips)
 
 
 def check(
-    artifact: Artifact, name: str, project: Path, steps: int, source: str, split: str, clips: int
+    artifact: Artifact,
+    name: str,
+    project: Path,
+    steps: int,
+    frames: EncodedSplit,
+    clips: int,
+    generate: Callable[[Path, int], None],
 ) -> dict[str, Any]:
-    """Run the testbench, then clips of a split through the compiled network; figures, or where it differs."""
-    from fxp_model.data import frames_for
-    from hw.hls.emulation import missing_tool
+    """Run the testbench, then clips of a split through the compiled network; figures, or where it differs.
+
+    Parameters
+    ----------
+    project : Path
+        Of sequences of `steps` steps. Projects of other lengths are written below its folder ``csim``.
+    generate : function
+        Writes the same project, of other steps, into a folder.
+    """
     from hw.hls.project import emulation
 
-    missing = missing_tool()
-    if missing is not None:
-        raise InputError(missing)
-    frames = frames_for(artifact, source, split)
     bench = subprocess.run(["sh", project / "check.sh"], capture_output=True, text=True, encoding="utf-8")
     figures: dict[str, Any] = {"testbench": bench.stdout.strip().splitlines()[-1] if bench.stdout else ""}
     if bench.returncode != 0:
         return figures | {"mismatch": f"testbench: {bench.stdout}{bench.stderr}".strip()}
-    started = time.perf_counter()
-    program = emulation(project, name, artifact, steps, project / "csim" / "trace")
-    figures["compile_seconds"] = round(time.perf_counter() - started, 1)
-    # spread over the split, which is sorted by class
-    chosen = np.linspace(0, len(frames.lengths) - 1, min(clips, len(frames.lengths))).astype(int)
-    seconds = 0.0
-    for part in tqdm(np.split(chosen, range(BATCH, len(chosen), BATCH)), desc=split, unit="batch"):
-        for length in np.unique(frames.lengths[part]):
-            group = part[frames.lengths[part] == length]
-            counts = frames.counts[:length, group]
+    chosen = chosen_clips(frames.lengths, clips)
+    lengths = np.unique(frames.lengths[chosen]).tolist()
+    compiling = running = 0.0
+    with tqdm(total=len(chosen), desc=f"clips of {len(lengths)} lengths", unit="clip") as bar:
+        for length in lengths:
             started = time.perf_counter()
-            trace = program.run(counts)
-            seconds += time.perf_counter() - started
-            mismatch = golden.run(artifact.network, counts).first_mismatch(trace)
-            if mismatch is not None:
-                return figures | {"mismatch": f"{split} clips {group.tolist()}: {mismatch}"}
+            folder = project if length == steps else project / "csim" / f"steps-{length}"
+            if length != steps:
+                generate(folder, length)
+            program = emulation(folder, name, artifact, length, folder / "csim" / "trace")
+            compiling += time.perf_counter() - started
+            group = chosen[frames.lengths[chosen] == length]
+            for part in np.split(group, range(BATCH, len(group), BATCH)):
+                counts = frames.counts[:length, part]
+                started = time.perf_counter()
+                trace = program.run(counts)
+                running += time.perf_counter() - started
+                mismatch = golden.run(artifact.network, counts).first_mismatch(trace)
+                if mismatch is not None:
+                    return figures | {"mismatch": f"clips {part.tolist()} of {length} steps: {mismatch}"}
+                bar.update(len(part))
     return figures | {
-        "split": split,
         "clips": len(chosen),
+        "lengths": f"{', '.join(map(str, lengths))} steps, of {len(np.unique(frames.lengths))} lengths",
         "equal": "every current, membrane, spike and score",
-        "seconds_per_clip": round(seconds / len(chosen), 4),
+        "compile_seconds": round(compiling, 1),
+        "seconds_per_clip": round(running / len(chosen), 4),
     }
+
+
+def _spread(values: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Up to `number` of `values`, from the first to the last."""
+    return values[np.linspace(0, len(values) - 1, min(number, len(values))).astype(int)]
 
 
 def main() -> int:
@@ -91,7 +124,9 @@ def main() -> int:
         "--check", metavar="DATA", help="folder of a data set, or 'synthetic': compare its clips"
     )
     parser.add_argument("--split", default="val", help="of --check (%(default)s)")
-    parser.add_argument("--clips", type=int, default=200, help="of --check (%(default)s)")
+    parser.add_argument(
+        "--clips", type=int, default=200, help=f"of --check, of up to {LENGTHS} lengths (%(default)s)"
+    )
     parser.add_argument(
         "--report", type=Path, metavar="PROJECT", help="only print what the synthesis of a project reports"
     )
@@ -120,10 +155,22 @@ def main() -> int:
     out = args.out or Path("build") / f"{name}-hls"
     options = {"part": args.part, "clock_period": args.clock_period}
     steps = len(artifact.stimulus) if args.steps is None else args.steps
-    generate(artifact, name, out, args.backend, args.lanes, steps, **options)
-    figures: dict[str, Any] = {"project": str(out), "backend": args.backend}
+
+    def write(folder: Path, steps: int) -> None:
+        generate(artifact, name, folder, args.backend, args.lanes, steps, **options)
+
+    frames = None
     if args.check:
-        figures |= check(artifact, name, out, steps, args.check, args.split, args.clips)
+        from fxp_model.data import frames_for
+        from hw.hls.emulation import missing_tool
+
+        if (missing := missing_tool()) is not None:
+            raise InputError(missing)
+        frames = frames_for(artifact, args.check, args.split)
+    write(out, steps)
+    figures: dict[str, Any] = {"project": str(out), "backend": args.backend}
+    if frames is not None:
+        figures |= {"split": args.split} | check(artifact, name, out, steps, frames, args.clips, write)
     mismatch = figures.pop("mismatch", None)
     if mismatch is not None:
         print(f"gen_hls.py: {mismatch}", file=sys.stderr)

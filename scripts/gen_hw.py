@@ -16,7 +16,7 @@ from fxp_model.errors import InputError
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
 from fxp_model.pretrained import add_artifact_argument
-from hw.build import FOLDER, build, module_name
+from hw.build import FOLDER, build_core, module_name
 from hw.hls.report import read_report
 from hw.options import add_clock_option, add_width_options, clock_of, config_of
 from hw.parts import PARTS
@@ -74,7 +74,7 @@ def main() -> int:
     name = args.name or module_name(artifact)
     out = args.out or Path("build") / name
     FOLDER.check(out)  # before clips of a data set are heard
-    build(artifact, config, name, out, subject_of(args, artifact))
+    build_core(artifact, config, name, out, subject_of(args, artifact))
     print(read_text(out / "report.txt"), end="")
     kept = FOLDER.others(out)
     if kept:

@@ -2,7 +2,7 @@
 
 The cycles of a clip are its latency on an idle core; the interval is that between answers when clips
 follow each other without a pause. Additions and bits read from memories are counted; energy is a model of
-what such work takes (hw/estimate/energy.py).
+what such work takes (hw/estimates/energy.py).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from fxp_model.engine import Engine
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
-from hw.estimate.clips import follow
-from hw.estimate.cores import dense_layers
-from hw.estimate.energy import energy
-from hw.estimate.latency import clip_cycles, clip_intervals, dependency_bound, lower_bound
-from hw.estimate.work import work
+from hw.estimates.clips import follow
+from hw.estimates.cores import dense_layers
+from hw.estimates.energy import energy
+from hw.estimates.latency import clip_cycles, clip_intervals, dependency_bound, lower_bound
+from hw.estimates.work import work
 from hw.options import add_clock_option, add_width_options, clock_of, config_of
 
 BINS = 12

@@ -23,8 +23,8 @@ import numpy as np
 from fxp_model.cli import Parser, write_json
 from fxp_model.network import Network
 from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
-from hw.estimate.latency import clip_cycles, event_counts
-from hw.estimate.resources import estimate
+from hw.estimates.latency import clip_cycles, event_counts
+from hw.estimates.resources import estimate
 from hw.options import add_clock_option, clock_of
 from hw.parts import PARTS
 

@@ -17,11 +17,11 @@ from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
 from hw.config import preset_of
-from hw.emit import emit
 from hw.flows import nextpnr, yosys
 from hw.flows.synth import RouteOptions, through
 from hw.flows.tool import FlowError
 from hw.options import add_width_options, config_of
+from hw.verilog import emit
 
 
 def text(result: dict[str, Any]) -> str:

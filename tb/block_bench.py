@@ -14,8 +14,8 @@ from cocotb.triggers import RisingEdge
 
 from fxp_model.fixed import QFormat
 from fxp_model.spec import LayerSpec
-from hw.emit import write_verilog
 from hw.rtl.events import block_size, spikes_layout
+from hw.verilog import write_verilog
 from tb.drivers import BlockStream, accept, drive, random_gaps
 from tb.monitors import watch_stream
 from tb.runner import Design, load_plan

@@ -12,7 +12,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from fxp_model import __version__
 from fxp_model.network import run
 from hw.config import HardwareConfig
-from hw.estimate.latency import clip_cycles, event_counts
+from hw.estimates.latency import clip_cycles, event_counts
 from hw.protocol import END_OF_STEP, Beat, encode_sample, packed
 from hw.registers import (
     ADDRESS_BITS,

@@ -11,7 +11,7 @@ import numpy as np
 from fxp_model.artifact import save_artifact
 from fxp_model.network import Network
 from hw.config import HardwareConfig
-from hw.emit import EmittedCore
+from hw.verilog import EmittedCore
 from tb.runner import Design
 
 CONTROL_NETS = ("restarts", "reload__bank")

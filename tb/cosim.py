@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
 from hw.config import HardwareConfig
-from hw.emit import emit
+from hw.verilog import emit
 from tb.cores import core_design, core_plan
 from tb.runner import Workspace
 

@@ -10,8 +10,8 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 from numpy.typing import NDArray
 
-from hw.emit import Probe
 from hw.protocol import END_OF_STEP, Beat, unpacked
+from hw.verilog import Probe
 from tb.drivers import Stream, T
 
 

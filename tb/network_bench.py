@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from fxp_model.artifact import load_artifact
 from fxp_model.network import Network, run
 from hw.config import HardwareConfig
-from hw.emit import Probe
-from hw.estimate.latency import event_counts, run_timing
+from hw.estimates.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed
 from hw.registers import Register, register_map
 from hw.rtl.core import RESET_LATENCY
+from hw.verilog import Probe
 from tb.counters import stage_counts
 from tb.drivers import AxiLite, Axis, Gaps, Host, accept, drive, no_gaps, reset
 from tb.monitors import ProtocolError, SampleDecoder, watch_probe, watch_stream
@@ -48,7 +48,7 @@ class Timing:
     stalls_out: int = 0
 
     def per_sample(self) -> dict[str, NDArray[np.int64]]:
-        """What `hw.estimate.latency.RunTiming` predicts, counted from the first transfer."""
+        """What `hw.estimates.latency.RunTiming` predicts, counted from the first transfer."""
         first_in, last_in = _edges(self.inputs)
         first_out, last_out = _edges(self.outputs)
         origin = first_in[0]

@@ -25,7 +25,7 @@ from fxp_model.spec import (
     ResetMode,
 )
 from hw.config import HardwareConfig, StageConfig
-from hw.emit import EmittedCore, Probe
+from hw.verilog import EmittedCore, Probe
 
 PROJECT = Path(__file__).parents[1]
 
@@ -233,7 +233,7 @@ _GENERATE = dedent("""\
     import hw
     from fxp_model.artifact import load_artifact
     from hw.config import HardwareConfig
-    from hw.emit import emit
+    from hw.verilog import emit
 
     assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
     artifact, config, result = sys.argv[1:]

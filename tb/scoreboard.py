@@ -13,8 +13,8 @@ from fxp_model.fixed import QFormat
 from fxp_model.network import Network, run
 from fxp_model.spec import SCORE, NetworkSpec
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
-from hw.emit import Probe
 from hw.protocol import Beat, encode_result
+from hw.verilog import Probe
 from tb.monitors import Sample
 
 Ints = NDArray[np.int64]

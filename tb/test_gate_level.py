@@ -13,10 +13,10 @@ import pytest
 
 from fxp_model.artifact import load_artifact
 from fxp_model.network import Network
-from hw.emit import emit
 from hw.flows import multiplier_registers, output_registers, physical, register_copies, shift_rams, yosys
 from hw.flows.netlist import Module, readers_of
 from hw.flows.tool import run_tool
+from hw.verilog import emit
 from tb import planted
 from tb.cores import core_plan, save_network
 from tb.netlists import LIBRARIES, models, netlist_design, netlist_verilog

@@ -10,7 +10,7 @@ import pytest
 from fxp_model.artifact import load_artifact
 from fxp_model.network import Network
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
-from hw.emit import emit
+from hw.verilog import emit
 from tb import planted
 from tb.cores import core_design, core_plan, save_network
 from tb.runner import Workspace

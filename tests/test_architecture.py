@@ -33,13 +33,13 @@ BASE = (
     "fxp_model/*.py",
     "hw/*.py",
     "hw/rtl/*.py",
-    "hw/estimate/*.py",
+    "hw/estimates/*.py",
     "hw/report/*.py",
     "scripts/gen_hw.py",
     "scripts/compare.py",
 )
 """Files that a bare install runs, with nothing but these:"""
-BASE_NEEDS = {"numpy", "filelock", "amaranth", "matplotlib", "jinja2", "markupsafe"}
+BASE_NEEDS = {"numpy", "filelock", "lazy_loader", "amaranth", "matplotlib", "jinja2", "markupsafe"}
 NOT_BASE = ("fxp_model/engine.py", "fxp_model/engine_kernels.py")
 """Of the extra ``engine``: compiled code is what they are for, and no other base file may import them."""
 OPTIONAL = "hw/flows/"

@@ -10,7 +10,8 @@ import pytest
 
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
-from hw.build import build, module_name
+from fxp_model.folders import SUMS
+from hw.build import FOLDER, build_core, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from hw.registers import register_map
@@ -35,7 +36,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 def build_into(out: Path, artifact: Artifact, events_per_cycle: int = 1) -> dict:
     config = HardwareConfig.uniform(artifact.network.spec, 4, events_per_cycle=events_per_cycle)
-    return build(artifact, config, module_name(artifact), out)
+    return build_core(artifact, config, module_name(artifact), out)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -55,6 +56,7 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
     assert set(files_of(tmp_path / "out")) == {
         f"{name}.v",
         "manifest.json",
+        "SHA256SUMS",
         "report.html",
         "report.txt",
         "report.json",
@@ -123,10 +125,31 @@ def test_the_plain_testbench_passes_and_can_fail(
 
 
 def test_a_foreign_folder_is_not_overwritten(artifact: Artifact, tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").touch()
-    with pytest.raises(InputError, match=r"^.* exists and is not an earlier build; name another folder$"):
+    """Any web application has a manifest.json."""
+    for name in ("manifest.json", "app.js"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"^.* holds files and is not an earlier build; name another folder$"
+    ):
         build_into(tmp_path, artifact)
-    assert [f.name for f in tmp_path.iterdir()] == ["thesis.tex"]
+    assert files_of(tmp_path) == {"manifest.json": b"{}", "app.js": b"{}"}
+
+
+def test_results_in_a_build_outlive_the_next(artifact: Artifact, tmp_path: Path) -> None:
+    build_into(tmp_path, artifact)
+    results = {"vivado/utilization.rpt": "hours", "vectors/run.vvp": "minutes", "notes.txt": "mine"}
+    for name, text in results.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    other = build_core(artifact, HardwareConfig.uniform(artifact.network.spec, 4), "renamed", tmp_path)
+    assert other["name"] == "renamed"
+    assert FOLDER.others(tmp_path) == sorted(results)
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in results} == results
+    assert [path.name for path in tmp_path.glob("*.v")] == ["renamed.v"]
+
+
+def test_the_list_of_files_is_one_that_sha256sum_checks(artifact: Artifact, tmp_path: Path) -> None:
+    build_into(tmp_path, artifact)
+    subprocess.run(["sha256sum", "--check", "--quiet", SUMS], cwd=tmp_path, check=True)
 
 
 def test_beats_of_a_sample() -> None:

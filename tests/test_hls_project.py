@@ -153,7 +153,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(artifact, tmp_path, ch
 
 def test_a_folder_of_something_else_is_left_alone(artifact, tmp_path):
     (tmp_path / "note").write_text("mine", encoding="utf-8")
-    with pytest.raises(InputError, match=r"exists and is not an earlier project; name another folder$"):
+    with pytest.raises(InputError, match=r"holds files and is not an earlier project; name another folder$"):
         generate(artifact, "small", tmp_path)
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from fxp_model.network import Network, run
+from fxp_model.random_networks import conv_network, random_counts
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
 from hw.config import HardwareConfig
-from hw.estimate import clips as module
-from hw.estimate.bottleneck import loads
-from hw.estimate.clips import follow
-from hw.estimate.latency import clip_cycles, event_counts
-from tests.oracles.random_networks import conv_network, random_counts
+from hw.estimates import clips as module
+from hw.estimates.bottleneck import loads
+from hw.estimates.clips import follow
+from hw.estimates.latency import clip_cycles, event_counts
 
 
 @pytest.mark.parametrize("batch", [1, 2, 64])

@@ -14,7 +14,7 @@ from fxp_model.errors import InputError
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.emit import EmittedCore, emit
+from hw.verilog import EmittedCore, emit
 from tests.oracles.plain_networks import BYTE, network_spec
 
 CONV = RecurrenceSpec(RecurrenceKind.CONV, BYTE, max_delay=3, kernel_size=3)

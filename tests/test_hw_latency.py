@@ -5,9 +5,10 @@ import pytest
 
 from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import NetworkSpec, RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.latency import (
+from hw.estimates.latency import (
     clip_cycles,
     clip_intervals,
     dependency_bound,
@@ -17,7 +18,6 @@ from hw.estimate.latency import (
 )
 from tb.stimulus import random_hardware
 from tests.oracles.plain_networks import BYTE, SHD, network_spec
-from tests.oracles.random_networks import random_counts, random_network
 
 ONE = network_spec(1, 1, 1)
 

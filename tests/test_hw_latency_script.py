@@ -13,7 +13,7 @@ from fxp_model.data import frames_for
 from fxp_model.network import run
 from fxp_model.pretrained import DEFAULT
 from hw.config import PRESETS, HardwareConfig
-from hw.estimate.latency import clip_cycles, event_counts, lower_bound
+from hw.estimates.latency import clip_cycles, event_counts, lower_bound
 
 soundfile = pytest.importorskip("soundfile")
 ROOT = Path(__file__).parents[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.estimate.resources.prices import prices_of
+from hw.estimates.resources.prices import prices_of
 from hw.flows.nextpnr import DEVICES
 from hw.parts import PARTS
 

@@ -10,9 +10,9 @@ import pytest
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.config import HardwareConfig
-from hw.emit import emit
 from hw.reload import Image, blocks, image
 from hw.rtl.banks import Part
+from hw.verilog import emit
 from tb import planted
 from tb.stimulus import random_hardware, random_network, retrained
 

@@ -14,13 +14,13 @@ from fxp_model.artifact import load_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 from hw.config import HardwareConfig
-from hw.emit import emit
-from hw.estimate.resources import estimate
-from hw.estimate.resources.measured import KINDS, Row, error_pct, errors, read_rows
-from hw.estimate.resources.memory import mapped
-from hw.estimate.resources.neurons import naf_terms
-from hw.estimate.resources.prices import prices_of
-from hw.estimate.resources.shapes import Shape
+from hw.estimates.resources import estimate
+from hw.estimates.resources.measured import KINDS, Row, error_pct, errors, read_rows
+from hw.estimates.resources.memory import mapped
+from hw.estimates.resources.neurons import naf_terms
+from hw.estimates.resources.prices import prices_of
+from hw.estimates.resources.shapes import Shape
+from hw.verilog import emit
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "scripts" / "results" / "resources.jsonl"

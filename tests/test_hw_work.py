@@ -7,9 +7,9 @@ import pytest
 
 from fxp_model.spec import RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.clips import Clips
-from hw.estimate.energy import energy
-from hw.estimate.work import Work, work
+from hw.estimates.clips import Clips
+from hw.estimates.energy import energy
+from hw.estimates.work import Work, work
 from tests.oracles.plain_networks import BYTE, network_spec
 
 CONFIG = HardwareConfig((StageConfig(4, 2), StageConfig(3, 3)))

@@ -9,10 +9,10 @@ import pytest
 from amaranth.back import rtlil
 
 from hw.config import StageConfig
-from hw.emit import write_verilog
-from hw.estimate.resources.parts import FABRICS
-from hw.estimate.resources.recurrence import programmed_delays
+from hw.estimates.resources.parts import FABRICS
+from hw.estimates.resources.recurrence import programmed_delays
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
+from hw.verilog import write_verilog
 
 SRLS = {
     0: {},

@@ -17,19 +17,19 @@ import pytest
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.random_networks import conv_network
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
-from hw.build import build
+from hw.build import build_core
 from hw.config import HardwareConfig
-from hw.emit import EmittedCore
-from hw.estimate.latency import clip_cycles, event_counts
+from hw.estimates.latency import clip_cycles, event_counts
 from hw.parts import PARTS
 from hw.report.figures import draw
 from hw.report.page import report_page
 from hw.report.subject import Recordings, Subject
 from hw.report.summary import summary as summarise
 from hw.report.text import render
-from tests.oracles.random_networks import conv_network
+from hw.verilog import EmittedCore
 
 NAME = "core"
 LABEL = '<b>"$x$" & more'
@@ -120,7 +120,7 @@ def folder(
 ) -> Path:
     out = tmp_path_factory.mktemp("build") / "out"
     subject = Subject(clock_mhz=80, part=PARTS["XC7A35T"], hls=HLS, exploration=exploration)
-    build(artifact, config, NAME, out, subject)
+    build_core(artifact, config, NAME, out, subject)
     return out
 
 
@@ -273,7 +273,7 @@ def test_same_input_gives_same_bytes(
     folder: Path, artifact: Artifact, config: HardwareConfig, exploration: dict, tmp_path: Path
 ) -> None:
     subject = Subject(clock_mhz=80, part=PARTS["XC7A35T"], hls=HLS, exploration=exploration)
-    build(artifact, config, NAME, tmp_path / "again", subject)
+    build_core(artifact, config, NAME, tmp_path / "again", subject)
     for name in ("report.html", "report.txt", "report.json", "manifest.json"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
     for file in (folder / "figures").iterdir():

@@ -12,11 +12,11 @@ import pytest
 
 from fxp_model.artifact import save_artifact
 from fxp_model.errors import InputError
-from hw.build import build
+from fxp_model.random_networks import conv_network
+from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.report.builds import read_build
 from hw.report.compare import compare_page, compare_text, differing, ratio
-from tests.oracles.random_networks import conv_network
 from tests.test_hls_report import XML
 from tests.test_report import Page
 
@@ -39,7 +39,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stimulus=stimulus,
     )
     for name, lanes in (("narrow", 1), ("wide", 4)):
-        build(artifact, HardwareConfig.uniform(network.spec, lanes, 1), "core", folder / name)
+        build_core(artifact, HardwareConfig.uniform(network.spec, lanes, 1), "core", folder / name)
     place = folder / "hls" / "core_prj" / "solution1" / "syn" / "report"
     place.mkdir(parents=True)
     (folder / "hls" / "project.tcl").write_text('set project_name "core"\n', encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from fxp_model.artifact import load_artifact
 from fxp_model.pretrained import DEFAULT
 from hw.config import HardwareConfig
-from hw.estimate.resources import estimate
+from hw.estimates.resources import estimate
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = json.loads((ROOT / "scripts" / "results" / "bench.json").read_text(encoding="utf-8"))

@@ -14,9 +14,9 @@ from fxp_model.errors import InputError
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig
-from hw.emit import EmittedCore, emit
 from hw.flows import nextpnr, tool, yosys
 from hw.flows.synth import RouteOptions
+from hw.verilog import EmittedCore, emit
 from tb.cores import save_network
 from tests.oracles.plain_networks import BYTE, network_spec
 

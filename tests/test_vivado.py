@@ -11,8 +11,8 @@ import pytest
 
 from fxp_model import __version__
 from fxp_model.errors import InputError
-from hw.emit import EmittedCore, Port
 from hw.flows.vivado_report import read_reports
+from hw.verilog import EmittedCore, Port
 from hw.vivado import vlnv, write_scripts
 
 ROOT = Path(__file__).parents[1]

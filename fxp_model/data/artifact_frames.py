@@ -10,7 +10,7 @@ from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import open_dataset
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, check_type
 
 ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
     kind.name: kind for kind in (CochlearEncoder, EventBinner)
@@ -28,6 +28,7 @@ def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSpl
         classes are not the artifact's, or if the data cannot be read; all but the last before any
         clip is encoded.
     """
+    check_type("artifact", artifact, Artifact)
     if artifact.encoder is None:
         raise InputError(f"artifact {artifact.name} has no encoder: it takes neither sound nor spikes")
     encoder = _encoder(artifact.encoder)

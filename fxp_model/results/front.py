@@ -14,7 +14,8 @@ Core = Mapping[str, Any]
 def draw(path: Path, front: Sequence[Core], picked: Mapping[str, Core], part: str) -> Path:
     """Write the figure as SVG.
 
-    `front` and `picked` are cores as `hw.estimate.front.Found` has them: `us`, `share`, `accuracy`, `system`.
+    `front` and `picked` are cores as `hw.estimates.front.Found` has them: `us`, `share`, `accuracy`,
+    `system`.
     """
     own = next(iter(picked.values()))["system"]
     others = sorted({core["system"] for core in front} - {own}, reverse=True)

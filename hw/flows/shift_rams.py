@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from copy import deepcopy
 
-from hw.estimate.resources.shift_rams import ADDRESS_BITS, DEPTH, segments
+from hw.estimates.resources.shift_rams import ADDRESS_BITS, DEPTH, segments
 from hw.flows.netlist import Cell, Module, Net, has_no_reset, new_nets, readers_of
 
 BITS = 4

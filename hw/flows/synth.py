@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.errors import InputError
-from hw.emit import EmittedCore
 from hw.flows import nextpnr, physical, yosys
 from hw.flows.logic_delay import slowest_logic
 from hw.flows.tool import version_of
+from hw.verilog import EmittedCore
 
 
 @dataclass(frozen=True)

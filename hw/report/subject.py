@@ -26,7 +26,7 @@ class Recordings:
     source : where they come from, in words
     counts : (T, B, n_in), the shorter ones padded
     lengths : (B,) steps
-    run : the network on `counts`, as `hw.estimate.clips.follow` takes it
+    run : the network on `counts`, as `hw.estimates.clips.follow` takes it
     """
 
     source: str

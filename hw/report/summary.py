@@ -10,12 +10,12 @@ from fxp_model.artifact import Artifact
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.emit import EmittedCore
-from hw.estimate.clips import follow
-from hw.estimate.latency import clip_cycles, lower_bound
+from hw.estimates.clips import follow
+from hw.estimates.latency import clip_cycles, lower_bound
 from hw.report.costs import energy_of, placed, recurrences, resources, timing
 from hw.report.subject import Subject, stimulus_of
 from hw.rtl.synapse_array import SynapseArray
+from hw.verilog import EmittedCore
 
 
 def summary(

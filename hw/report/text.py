@@ -136,7 +136,7 @@ def _energy(energy: Mapping[str, Any]) -> list[str]:
     keys = ("adders_nj", "weights_nj", "state_nj", "delays_nj", "total_nj")
     rows = [(own["stage"], *(f"{own[key]:,.1f}" for key in keys)) for own in energy["stages"]]
     return [
-        f"Energy of a clip, {energy['total_nj']:,.0f} nJ by a model (hw/estimate/energy.py), not measured",
+        f"Energy of a clip, {energy['total_nj']:,.0f} nJ by a model (hw/estimates/energy.py), not measured",
         *table(("stage", "adders", "weights", "state", "delay lines", "all"), rows, right=range(1, 6)),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Instance, Module, Signal, Value
 
 INDEXED_BIT = "shiftx"
-"""Type of the cell; `hw.emit.write_verilog` makes it the one of yosys with a `$` before this name.
+"""Type of the cell; `hw.verilog.write_verilog` makes it the one of yosys with a `$` before this name.
 
 Amaranth's own `bit_select` is a `$shift`, which defines what is beyond the end, and is written as ``>>``: of
 that, or of a tree of multiplexers, yosys makes flip-flops. A `$shiftx` is written as ``line[index +: 1]``

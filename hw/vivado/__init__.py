@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from fxp_model import __version__
-from hw.emit import EmittedCore
 from hw.registers import ADDRESS_BITS
+from hw.verilog import EmittedCore
 
 SCRIPTS = ("create_ip.tcl", "synth.tcl", "ooc.xdc")
 """The same for every core; what differs is in ``core.tcl``."""

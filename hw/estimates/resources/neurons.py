@@ -8,7 +8,7 @@ from fxp_model.fixed import Overflow, Rounding, signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.config import StageConfig
-from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.events import SUMS_AFTER
 from hw.rtl.neuron_update import SMALL_MEMORY, NeuronUpdate, fires, half_lsb
 

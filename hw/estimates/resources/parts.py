@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hw.estimate.resources import shift_rams
-from hw.estimate.resources.memory import Mapped, mapped
+from hw.estimates.resources import shift_rams
+from hw.estimates.resources.memory import Mapped, mapped
 from hw.rtl.banks import WORD
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
 from hw.config import StageConfig
-from hw.estimate.resources.parts import Fabric, Parts
-from hw.estimate.resources.spikes import encoder
-from hw.estimate.resources.synapses import accumulators, synapses
+from hw.estimates.resources.parts import Fabric, Parts
+from hw.estimates.resources.spikes import encoder
+from hw.estimates.resources.synapses import accumulators, synapses
 from hw.rtl.conv_engine import TABLE_TAPS, ConvEngine
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.recurrent_synapses import RecurrentSynapses, inner_params, inner_spec, recurrent_config

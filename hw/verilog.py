@@ -12,7 +12,7 @@ from amaranth.back import rtlil
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, check_type
 from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.registers import NO_HASH
@@ -98,8 +98,12 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
         If the configuration does not fit the network, or `name` is not a plain Verilog identifier or
         is a reserved word.
     """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+    check_type("network", network, Network)
+    check_type("config", config, HardwareConfig)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InputError(f"name of a core must be letters, digits and _, no digit first, not {name!r}")
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise InputError(f"sha256 must be 64 digits of 0..9, a..f, not {sha256!r}")
     config.check(network.spec)  # before a Component exists: Amaranth warns of one that is never elaborated
     core = Core(network, config, sha256)
     ports = {

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
 from fxp_model.network import Network
-from hw.estimate.explore import Floats, Points, Sweeps
-from hw.estimate.latency import Counts
-from hw.estimate.resources.prices import prices_of
+from hw.estimates.explore import Floats, Points, Sweeps
+from hw.estimates.latency import Counts
+from hw.estimates.resources.prices import prices_of
 from hw.parts import Part
 
 PICKS = ("small", "balanced", "fast")
@@ -90,7 +90,7 @@ def explore(
 ) -> Found:
     """Try the widths of every system; pick among those of the first.
 
-    `events` and `lengths` are those of some clips, as of `hw.estimate.latency.clip_cycles`, for all alike.
+    `events` and `lengths` are those of some clips, as of `hw.estimates.latency.clip_cycles`, for all alike.
 
     Raises
     ------

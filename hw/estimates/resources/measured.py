@@ -13,8 +13,8 @@ from typing import Any
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.config import HardwareConfig
-from hw.estimate.resources import Area, Estimate, estimate
-from hw.estimate.resources.shapes import Shape
+from hw.estimates.resources import Area, Estimate, estimate
+from hw.estimates.resources.shapes import Shape
 
 KINDS = {
     "xilinx7": ("lut", "lut_logic", "lutram", "srl", "ff", "bram36", "dsp"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fxp_model.network import Network
 from fxp_model.trace import Trace
-from hw.estimate.latency import event_counts
+from hw.estimates.latency import event_counts
 
 BATCH = 64
 """Clips whose traces are in memory at once."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fxp_model.spec import SCORE, IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.clips import Clips
-from hw.estimate.cores import dense_layers
+from hw.estimates.clips import Clips
+from hw.estimates.cores import dense_layers
 
 Totals = NDArray[np.int64]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from fxp_model.network import Network
 from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec
 from hw.config import EVENTS_PER_CYCLE, LEAST_SWEEP, HardwareConfig, StageConfig
-from hw.estimate.latency import Counts, sweep_cycles
-from hw.estimate.resources import cells_of, frame_parts, stage_parts
+from hw.estimates.latency import Counts, sweep_cycles
+from hw.estimates.resources import cells_of, frame_parts, stage_parts
 
 MAX_POINTS = 20_000
 """Combinations of widths of a network; of more, so many are drawn at random, always the same."""
@@ -79,9 +79,9 @@ class Sweeps:
     Parameters
     ----------
     target : str
-        As of `hw.estimate.resources.estimate`.
+        As of `hw.estimates.resources.estimate`.
     events, lengths
-        Of the clips over which cycles are averaged, as `hw.estimate.latency.clip_cycles` takes them.
+        Of the clips over which cycles are averaged, as `hw.estimates.latency.clip_cycles` takes them.
     """
 
     def __init__(self, target: str, events: Sequence[Counts], lengths: Sequence[int]) -> None:

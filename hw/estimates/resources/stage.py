@@ -5,11 +5,11 @@ from __future__ import annotations
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKind
 from hw.config import StageConfig
-from hw.estimate.resources.neurons import scores, update
-from hw.estimate.resources.parts import Fabric, Parts
-from hw.estimate.resources.recurrence import conv, current_bits, delays, programmed_delays, recurrent
-from hw.estimate.resources.spikes import encoder, spike_queue
-from hw.estimate.resources.synapses import accumulators, synapses
+from hw.estimates.resources.neurons import scores, update
+from hw.estimates.resources.parts import Fabric, Parts
+from hw.estimates.resources.recurrence import conv, current_bits, delays, programmed_delays, recurrent
+from hw.estimates.resources.spikes import encoder, spike_queue
+from hw.estimates.resources.synapses import accumulators, synapses
 from hw.rtl.synapse_array import SynapseArray
 
 

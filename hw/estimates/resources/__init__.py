@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fxp_model.errors import check_type
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.resources.frame import control, decoder, loader, stage_counters
-from hw.estimate.resources.parts import FABRICS, Parts
-from hw.estimate.resources.prices import prices_of
-from hw.estimate.resources.stage import stage
+from hw.estimates.resources.frame import control, decoder, loader, stage_counters
+from hw.estimates.resources.parts import FABRICS, Parts
+from hw.estimates.resources.prices import prices_of
+from hw.estimates.resources.stage import stage
 
 Area = dict[str, int | float]
 
@@ -53,6 +54,8 @@ def estimate(network: Network, config: HardwareConfig, target: str) -> Estimate:
     InputError
         If there is no such target, or `config` does not fit.
     """
+    check_type("network", network, Network)
+    check_type("config", config, HardwareConfig)
     prices = prices_of(target)
     config.check(network.spec)
     blocks = {

@@ -8,8 +8,8 @@ import numpy as np
 
 from fxp_model.spec import LayerSpec, NetworkSpec
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.clips import Clips
-from hw.estimate.cores import Cycles, dense_layers
+from hw.estimates.clips import Clips
+from hw.estimates.cores import Cycles, dense_layers
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
-from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.accumulators import NEAR, QUEUE_WORDS, banks
 from hw.rtl.events import SUMS_AFTER
 from hw.rtl.synapse_array import SynapseArray

@@ -8,8 +8,8 @@ from fxp_model.fixed import Overflow
 from fxp_model.network import Network
 from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
-from hw.estimate.resources.parts import Fabric, Parts, index_bits
-from hw.estimate.resources.recurrence import current_bits
+from hw.estimates.resources.parts import Fabric, Parts, index_bits
+from hw.estimates.resources.recurrence import current_bits
 from hw.registers import HASH_WORDS, STAGE_STRIDE
 from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.control import NEAR_BITS, samples_in_flight

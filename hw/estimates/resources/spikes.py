@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hw.config import StageConfig
-from hw.estimate.resources.parts import Fabric, Parts, index_bits
+from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.events import block_count, block_size, spikes_layout
 from hw.rtl.spike_queue import SpikeQueue
 

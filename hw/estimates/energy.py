@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.estimate.work import Work
+from hw.estimates.work import Work
 
 ADDER_BIT_PJ = 0.1 / 32
 """An addition of 32 bits takes 0.1 pJ, a product of 8 by 8 bits 0.2 pJ: by full adders, the same."""

@@ -1,0 +1,50 @@
+# The public names and their homes; `__init__.py` loads them when they are used.
+from .artifact import Artifact, load_artifact, save_artifact
+from .data import frames_for, load_frames, open_dataset
+from .engine import Engine
+from .errors import InputError
+from .evaluation import evaluate
+from .fixed import Overflow, QFormat, Rounding, requantize
+from .network import Network, StageParams, run
+from .pretrained import bundled, find
+from .spec import (
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    RecurrenceSpec,
+    ResetMode,
+)
+from .trace import Trace
+
+__version__: str
+
+__all__ = [
+    "Artifact",
+    "Engine",
+    "InputError",
+    "LayerSpec",
+    "Network",
+    "NetworkSpec",
+    "Overflow",
+    "QFormat",
+    "ReadoutMode",
+    "ReadoutSpec",
+    "RecurrenceKind",
+    "RecurrenceSpec",
+    "ResetMode",
+    "Rounding",
+    "StageParams",
+    "Trace",
+    "bundled",
+    "evaluate",
+    "find",
+    "frames_for",
+    "load_artifact",
+    "load_frames",
+    "open_dataset",
+    "requantize",
+    "run",
+    "save_artifact",
+]
