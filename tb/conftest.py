@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tb.runner import SIMULATORS, Workspace, missing_tool
-from tb.stimulus import NETWORKS
+from tb.harness.runner import SIMULATORS, Workspace, missing_tool
+from tb.harness.stimulus import NETWORKS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

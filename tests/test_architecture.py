@@ -140,7 +140,7 @@ def test_the_base_needs_what_it_is_given_only():
         ("fxp_model/planted.py", "from tests.oracles import equations", "fxp_model/planted.py:1: tests"),
         ("fxp_model/data/planted.py", "import torch", "fxp_model/data/planted.py:1: torch"),
         ("fxp_model/planted.py", "import amaranth", "fxp_model/planted.py:1: amaranth"),
-        ("hw/planted.py", "from tb.runner import run", "hw/planted.py:1: tb"),
+        ("hw/planted.py", "from tb.harness.runner import run", "hw/planted.py:1: tb"),
         ("hw/planted.py", "from scripts import gen_hw", "hw/planted.py:1: scripts"),
         ("hw/rtl/planted.py", "import numpy, torch.nn", "hw/rtl/planted.py:1: torch"),
         ("hw/rtl/planted.py", "from ...tb import runner", "hw/rtl/planted.py:1: tb"),

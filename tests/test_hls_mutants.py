@@ -10,7 +10,7 @@ from fxp_model import network as golden
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
-from tb.stimulus import random_network, random_samples
+from tb.harness.stimulus import random_network, random_samples
 from tests import hls_units
 
 if (missing := hls_units.missing_tool()) is not None:

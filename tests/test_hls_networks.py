@@ -18,7 +18,7 @@ from fxp_model.spec import (
     RecurrenceSpec,
     ResetMode,
 )
-from tb.stimulus import random_network, random_samples
+from tb.harness.stimulus import random_network, random_samples
 from tests import hls_units
 from tests.oracles import random_networks
 

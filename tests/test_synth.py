@@ -17,7 +17,7 @@ from hw.config import HardwareConfig
 from hw.flows import nextpnr, tool, yosys
 from hw.flows.synth import RouteOptions
 from hw.verilog import EmittedCore, emit
-from tb.cores import save_network
+from tb.harness.cores import save_network
 from tests.oracles.plain_networks import BYTE, network_spec
 
 ROOT = Path(__file__).parents[1]

@@ -274,6 +274,7 @@ class NeuronUpdate(wiring.Component):
     def _fire(self, m: Module, v_new: Sequence[Value]) -> tuple[Signal, list[Value]]:
         """Compare, reset: which lanes fire, and what is kept of their membranes."""
         spec = self._spec
+        assert fires(spec)
         spikes = Signal(self._lanes)
         v_th = self._threshold(m, spec.v_th)
         above = [v - v_th for v in v_new]

@@ -7,7 +7,7 @@ import pytest
 
 from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
-from tb.stimulus import random_network
+from tb.harness.stimulus import random_network
 from tests import hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
