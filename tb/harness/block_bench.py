@@ -88,7 +88,7 @@ class BlockBench:
         self.compared = 0
         self._expected: list[Any] = []
         self._seen: list[Any] = []
-        Clock(dut.clk, PERIOD_NS, unit="ns").start()
+        Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start()
 
     async def reset(self, **inputs: int) -> None:
         """Reset with `inputs` at these values."""

@@ -191,13 +191,14 @@ async def drive(stream: Stream[T], items: Iterable[T], gaps: Gaps, rng: np.rando
 async def accept(stream: Stream[T], gaps: Gaps) -> None:
     """Be ready for one cycle after `gaps()` cycles of refusal, for ever."""
     edge = RisingEdge(stream.clock)
+    stream.ready.value = 1
     while True:
         refused = gaps()
         if refused:
             stream.ready.value = 0
             for _ in range(refused):
                 await edge
-        stream.ready.value = 1
+            stream.ready.value = 1
         await edge
 
 

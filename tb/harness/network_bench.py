@@ -98,7 +98,7 @@ class NetworkBench:
         self._began = self.now
         self._forget()
         self._tasks: list[Task[Any]] = []
-        Clock(dut.aclk, PERIOD_NS, unit="ns").start()
+        Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start()
 
     async def restart(self, cycles: int = 3) -> None:
         """Reset the core and forget what was in flight; what it did before must have been right."""

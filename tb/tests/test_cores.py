@@ -13,6 +13,7 @@ from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.verilog import emit
 from tb.harness import planted
 from tb.harness.cores import core_design, core_plan, save_network
+from tb.harness.depth import depth
 from tb.harness.runner import Workspace
 from tb.harness.stimulus import random_hardware, random_network, retrained
 
@@ -41,17 +42,17 @@ def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Worksp
     print(figures)
 
 
-@pytest.mark.parametrize("seed", [None, 9, 21])
+@pytest.mark.parametrize("seed", [None, 9, 21][: depth(2, 3)])
 def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -> None:
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)
     _check(network, config, sim, workspace, "tb.benches.cores.control", seed or 1)
 
 
-@pytest.mark.parametrize(
-    ("seed", "delays"),
-    [(None, False), (21, False), (24, False), (None, True), (4, True), (11, True), (15, True)],
-)
+RELOADED = [(None, True), (21, False), (4, True), (None, False), (24, False), (11, True), (15, True)]
+
+
+@pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(3, 7)])
 def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace: Workspace) -> None:
     """With other `delays`, too: short and long ones, of one neuron and many, conv and dense."""
     network = planted.network() if seed is None else random_network(seed)
@@ -73,9 +74,10 @@ def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace, ev
 
 
 def test_thousands_of_samples(sim: str, workspace: Workspace) -> None:
+    samples = depth(300, 3000)
     hardware = HardwareConfig(
         tuple(replace(stage, events_per_cycle=2) for stage in planted.hardware().stages)
     )
     module = "tb.benches.cores.back_to_back"
-    figures = _check(planted.network(), hardware, sim, workspace, module, seed=1, samples=3000, probes=[])
-    assert figures["back_to_back"]["samples"] == 3000
+    figures = _check(planted.network(), hardware, sim, workspace, module, seed=1, samples=samples, probes=[])
+    assert figures["back_to_back"]["samples"] == samples

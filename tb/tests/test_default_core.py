@@ -11,10 +11,11 @@ from fxp_model.artifact import load_artifact
 from fxp_model.pretrained import DEFAULT
 from hw.config import HardwareConfig
 from tb.harness.cosim import cosimulate
+from tb.harness.depth import depth
 from tb.harness.runner import Workspace
 
-EXTENT = {"icarus": (20, 1), "verilator": (None, 4)}
-"""Steps and clips under each simulator."""
+EXTENT = {"icarus": (depth(8, 20), 1), "verilator": (None, depth(1, 4))}
+"""Steps (all: None) and clips under each simulator."""
 
 
 def test_default_core_equals_golden_model(sim: str, workspace: Workspace) -> None:

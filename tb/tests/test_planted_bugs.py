@@ -8,6 +8,7 @@ import pytest
 
 from fxp_model.artifact import load_artifact
 from tb.harness.cores import core_design, core_plan, save_network
+from tb.harness.depth import depth
 from tb.harness.planted import BUGS, generate, hardware, network, plant
 from tb.harness.runner import Outcome, Workspace, missing_tool
 from tb.harness.stimulus import retrained
@@ -40,14 +41,14 @@ def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Out
     return workspace.simulate(core_design(core), SIM, f"tb.benches.cores.{bench}", plan, "planted")
 
 
-@pytest.mark.parametrize("bench", BENCHES)
+@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 3)])
 def test_without_a_bug_the_bench_passes(bench: str, workspace: Workspace, tmp_path: Path) -> None:
     outcome = _run(tmp_path, workspace, None, bench)
     assert not outcome.failed
     assert outcome.passed == BENCHES[bench]
 
 
-@pytest.mark.parametrize("bug", BUGS)
+@pytest.mark.parametrize("bug", list(BUGS)[:: len(BUGS) // depth(8, len(BUGS))])
 def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
     bench = BUGS[bug].bench
     outcome = _run(tmp_path, workspace, bug, bench)
