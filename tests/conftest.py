@@ -7,6 +7,4 @@ from tb.harness.depth import depth
 settings.register_profile(
     "spikeline", derandomize=True, deadline=None, database=None, max_examples=depth(50, 200)
 )
-    "spikeline", derandomize=True, deadline=None, database=None, max_examples=depth(50, 200)
-)
 settings.load_profile("spikeline")
