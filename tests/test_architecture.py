@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,13 @@ OPTIONAL = "hw/flows/"
 """Of the extra ``flow``, whose tools are missed only when they are run: no base file may import it."""
 
 
-def imports(root: Path, file: Path) -> Iterator[tuple[str, int, bool]]:
+@cache
+def imports(root: Path, file: Path) -> tuple[tuple[str, int, bool], ...]:
     """(module, line, whether at import time) of every import in `file`; `from a import b` gives a and a.b."""
+    return tuple(_imports(root, file))
+
+
+def _imports(root: Path, file: Path) -> Iterator[tuple[str, int, bool]]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     later = set()
     for node in ast.walk(tree):

@@ -17,6 +17,8 @@ from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed,
 from hw.registers import register_map
 from tb.harness.stimulus import random_network
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:

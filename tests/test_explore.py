@@ -25,6 +25,8 @@ from hw.parts import PARTS, Part
 from tb.harness.cores import save_network
 from tests.oracles.plain_networks import SHD
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 NETWORK = Shape((7, 12, 9, 4), kernel=3, input_bits=3, weight_bits=8).network()
 STEPS, CLIPS = 12, 3

@@ -19,6 +19,8 @@ if (missing := hls_units.missing_tool()) is not None:
 
 from hw.hls.emulation import compile_units
 
+pytestmark = pytest.mark.slow
+
 STEPS = 14
 COMMON, CELL, READOUT = ("nnet_spikeline.h", "nnet_spikeline_cell.h", "nnet_spikeline_readout.h")
 DEFINES = "defines.h"

@@ -28,6 +28,8 @@ if (missing := hls_units.missing_tool()) is not None:
 
 from hw.hls.emulation import compile_units
 
+pytestmark = pytest.mark.slow
+
 GROUPS, SIZE = 4, 16
 COMPILED = range(GROUPS * SIZE)[:: -(GROUPS * SIZE // depth(8, GROUPS * SIZE))]
 """Seeds of the networks that become C++, that at the limits among them."""

@@ -24,6 +24,8 @@ from hw.hls.emulation import write_firmware
 from hw.hls.graph import hls_config, model_graph
 from hw.hls.project import generate
 
+pytestmark = pytest.mark.slow
+
 STEPS, SAMPLES = 10, 5
 
 

@@ -23,6 +23,8 @@ from hw.estimates.resources.shapes import Shape
 from hw.verilog import emit
 from tb.harness.depth import depth
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "scripts" / "results" / "resources.jsonl"
 FITTED = {"xilinx7": ("lut", "ff"), "ecp5": ("comb", "ff")}

@@ -14,6 +14,8 @@ from hw.estimates.resources.recurrence import programmed_delays
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.verilog import write_verilog
 
+pytestmark = pytest.mark.slow
+
 SRLS = {
     0: {},
     1: {},

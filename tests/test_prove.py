@@ -13,6 +13,8 @@ from fxp_model.artifact import save_artifact
 from tb.harness.stimulus import random_network, random_samples
 from tests import hls_units
 
+pytestmark = pytest.mark.slow
+
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)
 

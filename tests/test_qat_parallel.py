@@ -17,6 +17,8 @@ from fxp_model.qat.train import CHECKPOINT, Frames, Recipe, Training
 from fxp_model.spec import RecurrenceKind
 from tb.harness.depth import depth
 
+pytestmark = pytest.mark.slow
+
 CHANNELS, CLASSES, STEPS = 10, 3, 14
 # real numbers in float64: rounding would turn the last bit of a sum into a whole lsb of a membrane
 RECIPE = Recipe(

@@ -17,6 +17,8 @@ from fxp_model.data import CochlearEncoder, EventBinner, SpikeDataset, load_fram
 from fxp_model.errors import InputError
 from tb.harness.depth import depth
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = depth(60, 2000)
 SECONDS = 30
 """Longest that a folder of a few short clips may take, on a busy machine."""

@@ -18,6 +18,8 @@ from hw.hls.project import generate
 from scripts import gen_hls
 from scripts.gen_hls import LENGTHS, check, chosen_clips
 
+pytestmark = pytest.mark.slow
+
 STEPS = 6
 
 
