@@ -20,8 +20,8 @@ from fxp_model.pretrained import add_artifact_argument
 from hw.options import add_width_options, config_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
-from tb.cosim import cosimulate
-from tb.runner import SIMULATORS, BenchFailure, Workspace, missing_tool
+from tb.harness.cosim import cosimulate
+from tb.harness.runner import SIMULATORS, BenchFailure, Workspace, missing_tool
 
 
 def clips_of(artifact: Artifact, data: str | None, split: str) -> tuple[Any, Any]:

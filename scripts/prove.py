@@ -77,8 +77,8 @@ def by_rtl(sim: str) -> Form:
     """The core under the simulator `sim`, with random stalls and at full rate."""
 
     def form(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
-        from tb.cosim import cosimulate
-        from tb.runner import BenchFailure, Workspace, missing_tool
+        from tb.harness.cosim import cosimulate
+        from tb.harness.runner import BenchFailure, Workspace, missing_tool
 
         missing = missing_tool(sim)
         if missing is not None:

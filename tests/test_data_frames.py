@@ -16,6 +16,8 @@ from fxp_model.data.frames import CHUNK
 from fxp_model.data.notice import notice
 from fxp_model.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 ENCODER = CochlearEncoder(channels=6)
 
 

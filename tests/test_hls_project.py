@@ -11,7 +11,7 @@ from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
 from fxp_model.errors import InputError
 from hw.protocol import encode_result, encode_sample
-from tb.stimulus import corrupt, encode, random_network, random_samples
+from tb.harness.stimulus import corrupt, encode, random_network, random_samples
 from tests import hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
@@ -23,6 +23,8 @@ from hw.hls import register
 from hw.hls.emulation import write_firmware
 from hw.hls.graph import hls_config, model_graph
 from hw.hls.project import generate
+
+pytestmark = pytest.mark.slow
 
 STEPS, SAMPLES = 10, 5
 

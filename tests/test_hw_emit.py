@@ -17,6 +17,8 @@ from hw.config import HardwareConfig, StageConfig
 from hw.verilog import EmittedCore, emit
 from tests.oracles.plain_networks import BYTE, network_spec
 
+pytestmark = pytest.mark.slow
+
 CONV = RecurrenceSpec(RecurrenceKind.CONV, BYTE, max_delay=3, kernel_size=3)
 
 

@@ -17,6 +17,8 @@ from fxp_model.artifact import load_artifact
 from fxp_model.qat import checkpoint
 from fxp_model.qat.train import CHECKPOINT, LOG
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = {
     "artifact",

@@ -26,6 +26,8 @@ from fxp_model.qat.train import (
 )
 from fxp_model.spec import ReadoutMode, RecurrenceKind
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(hidden=(16, 16), max_delay=15)
 RECIPE = Recipe(epochs=5, batch=8, learning_rate=5e-3, augmentation=Augmentation(2, 1, 0.1, 3, 2))
 CHANNELS, CLASSES, STEPS = 12, 3, 20

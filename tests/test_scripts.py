@@ -8,6 +8,8 @@ import pytest
 
 from tests.calls import ROOT, SCRIPTS, call
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_script_is_a_program_of_its_own() -> None:
     for arguments, status, out, err in (

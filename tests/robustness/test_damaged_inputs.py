@@ -33,7 +33,7 @@ from hw.report.builds import read_build
 from hw.report.compare import compare_page, compare_text
 from hw.report.costs import placed
 from hw.report.text import numbers
-from tests.depth import depth
+from tb.harness.depth import depth
 from tests.oracles.plain_networks import network_spec
 from tests.robustness.artifacts import resign
 from tests.robustness.mutations import TEXTS, bounded, changed, check_message

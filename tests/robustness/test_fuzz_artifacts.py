@@ -20,7 +20,7 @@ from fxp_model.artifact import FILES, SUMS, load_artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.network import run
 from fxp_model.random_networks import conv_network, random_counts, random_network
-from tests.depth import depth
+from tb.harness.depth import depth
 from tests.robustness.artifacts import sums
 from tests.robustness.mutations import Rng, bounded, changed, check_message
 

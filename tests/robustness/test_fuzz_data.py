@@ -15,7 +15,9 @@ import soundfile
 
 from fxp_model.data import CochlearEncoder, EventBinner, SpikeDataset, load_frames, open_dataset
 from fxp_model.errors import InputError
-from tests.depth import depth
+from tb.harness.depth import depth
+
+pytestmark = pytest.mark.slow
 
 FOLDERS = depth(60, 2000)
 SECONDS = 30

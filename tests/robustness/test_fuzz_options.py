@@ -16,8 +16,8 @@ import pytest
 
 from fxp_model.cli import Parser
 from fxp_model.pretrained import DEFAULT
+from tb.harness.depth import FULL, depth
 from tests.calls import SCRIPTS, call
-from tests.depth import FULL, depth
 from tests.tiny import tiny_artifact
 
 SECONDS, MESSAGE, MEMORY = 20, 2000, 4 << 30

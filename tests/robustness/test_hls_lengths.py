@@ -7,7 +7,7 @@ import pytest
 
 from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
-from tb.stimulus import random_network
+from tb.harness.stimulus import random_network
 from tests import hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
@@ -17,6 +17,8 @@ from hw.hls import project as hls_project
 from hw.hls.project import generate
 from scripts import gen_hls
 from scripts.gen_hls import LENGTHS, check, chosen_clips
+
+pytestmark = pytest.mark.slow
 
 STEPS = 6
 

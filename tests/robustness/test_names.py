@@ -22,8 +22,8 @@ from hw.estimates.resources.shapes import Shape
 from hw.names import MAX_LENGTH, check_name, free_name
 from hw.report.page import render_page
 from hw.verilog import emit
+from tb.harness.depth import depth
 from tests.calls import call
-from tests.depth import depth
 from tests.tiny import tiny_artifact
 
 needs_hls = pytest.mark.skipif(importlib.util.find_spec("hls4ml") is None, reason="hls4ml not found")
