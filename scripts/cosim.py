@@ -18,8 +18,6 @@ from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from hw.options import add_width_options, config_of
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
 from tb.harness.cosim import cosimulate
 from tb.harness.runner import SIMULATORS, BenchFailure, Workspace, missing_tool
 

@@ -13,7 +13,6 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,8 +29,6 @@ from fxp_model.folders import owned
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 from hw.options import add_width_options, config_of
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
 
 Clip = NDArray[np.integer]
 Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
