@@ -209,13 +209,18 @@ class Mutator:
             ]
         )
         damaged = (OSError, RuntimeError, KeyError, ValueError, TypeError)
-        with suppress(*damaged), h5py.File(path, "r+") as file:
+        content = io.BytesIO(
+            path.read_bytes()
+        )  # the library may keep a damaged file open, and write it later
+        with suppress(*damaged), h5py.File(content, "r+") as file:
             if name in file:
                 del file[name]
             if isinstance(values, int):
                 file.create_dataset(name, (values,), self.pick(["u2", "S1000000"]), chunks=(64,))
             elif values is not None:
                 file[name] = values
+        path.write_bytes(copy.read_bytes())
+        copy.unlink()
 
     def at(self, path, name, make):
         """`make` something named `name` beside `path`; not every name is possible."""
