@@ -209,10 +209,9 @@ class Mutator:
             ]
         )
         damaged = (OSError, RuntimeError, KeyError, ValueError, TypeError)
-        content = io.BytesIO(
-            path.read_bytes()
-        )  # the library may keep a damaged file open, and write it later
-        with suppress(*damaged), h5py.File(content, "r+") as file:
+        copy = self.folder.with_name("copy.h5")  # a damaged file may stay open, and be written at its end
+        shutil.copyfile(path, copy)
+        with suppress(*damaged), h5py.File(copy, "r+") as file:
             if name in file:
                 del file[name]
             if isinstance(values, int):
