@@ -175,11 +175,9 @@ def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
 
 
 def nonempty(value: str) -> str:
-    """Type of an option: a text that is not empty and can be the name of a file."""
+    """Type of an option: a text that is not empty."""
     if not value:
         raise argparse.ArgumentTypeError("must not be empty")
-    if "\0" in value:
-        raise argparse.ArgumentTypeError(f"must hold no character NUL, not {_shown(value)}")
     return value
 
 
