@@ -21,7 +21,6 @@ from typing import Any, NoReturn
 
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, json_text, replacing, write_text
-from fxp_model.printable import printable
 
 
 class Terminated(KeyboardInterrupt):
@@ -77,7 +76,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except (InputError, OSError, MemoryError, KeyboardInterrupt) as error:
         line, status = _told(error)
         with suppress(OSError):
-            print(f"{program}: {_shortened(printable(line), LINE)}", file=sys.stderr)
+            print(f"{program}: {_shortened(_printable(line), LINE)}", file=sys.stderr)
     _finish_output()
     sys.exit(status)
 
@@ -257,6 +256,11 @@ def _told(error: BaseException) -> tuple[str, int]:
         reason = error.strerror or str(error)
         return reason if name is None else f"{os.fsdecode(name)}: {reason}", 2
     return str(error), 2
+
+
+def _printable(text: str) -> str:
+    """`text` in one line: what controls a terminal is written as Python writes it."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda match: repr(match[0])[1:-1], text)
 
 
 def _shortened(text: str, most: int = VALUE) -> str:

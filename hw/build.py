@@ -10,7 +10,7 @@ from typing import Any
 
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
-from fxp_model.errors import check_type, path_of
+from fxp_model.checks import check_type, path_of
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run

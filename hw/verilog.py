@@ -12,7 +12,8 @@ from amaranth.back import rtlil
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from fxp_model.errors import InputError, check_type
+from fxp_model.checks import check_type
+from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.names import check_name

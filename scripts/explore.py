@@ -41,8 +41,7 @@ ALIKE = "learned delays"
 
 def systems_of(artifact: Artifact, rows: list[Row]) -> list[System]:
     """The artifact's network; then, in its shape, the systems of `rows` with other weights or kernels."""
-    own = artifact.metrics.get("val", {}).get("accuracy")
-    systems = [System(artifact.name, artifact.network, own)]
+    systems = [System(artifact.name, artifact.network, artifact.accuracy)]
     accuracies: dict[tuple[str, int, int], list[float]] = {}
     for row in rows:
         full = row["recurrent_layers"] == len(artifact.network.spec.layers)

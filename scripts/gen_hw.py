@@ -16,7 +16,7 @@ from fxp_model.errors import InputError
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
 from fxp_model.pretrained import add_artifact_argument
-from fxp_model.printable import printable
+from fxp_model.tables import as_text
 from hw.build import FOLDER, build_core, module_name
 from hw.hls.report import read_report
 from hw.names import check_name
@@ -35,7 +35,7 @@ def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
     frames = frames_for(artifact, source, split)
     engine = Engine(artifact.network)
     return Recordings(
-        printable(f"{Path(source).name}, split {split}"), frames.counts, frames.lengths, engine.trace
+        as_text(f"{Path(source).name}, split {split}"), frames.counts, frames.lengths, engine.trace
     )
 
 

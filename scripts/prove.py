@@ -39,7 +39,9 @@ Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
 
 
 def differing(clips: list[Clip], artifact: Artifact, run_clip: Callable[[Clip], Trace]) -> str | None:
-    """Where traces by `run_clip` first differ from the golden model's."""
+    """Where traces by `run_clip` first differ from the golden model's; `InputError` if there is no clip."""
+    if not clips:
+        raise InputError("clips to compare must be 1 at least, not 0")
     for index, counts in enumerate(clips):
         mismatch = golden.run(artifact.network, counts).first_mismatch(run_clip(counts))
         if mismatch is not None:

@@ -84,7 +84,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--out",
         type=some_path,
-        help="folder, one for each core, for what the tools make: a run goes on from there",
+        help="folder that keeps what the tools make: a run goes on from there",
     )
     add_json_option(parser, "the result")
     return parser

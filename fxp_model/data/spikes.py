@@ -128,6 +128,8 @@ class SpikeDataset:
                 speakers = _integers(file, "extra/speaker", len(labels))
                 chosen = np.isin(speakers, self._held_out(path, speakers), invert=name == "train")
         rows = np.flatnonzero(chosen)
+        if len(rows) == 0:
+            raise InputError(f"{path}: split {name} must have 1 clip at least, not 0")
         absent = np.setdiff1d(np.arange(len(self.classes)), labels[rows])
         if name == "train" and len(absent) > 0:
             raise InputError(

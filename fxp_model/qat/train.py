@@ -26,6 +26,7 @@ from fxp_model.qat.layer import Numbers
 from fxp_model.qat.limits import LIMITS, check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.spec import NetworkSpec
+from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, number
 
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
@@ -115,6 +116,18 @@ class Epoch:
     learning_rate: float
 
 
+_ROW = {
+    "epoch": COUNT,
+    "loss": number(-1e300, 1e300),
+    "train_accuracy": number(0, 1),
+    "val_accuracy": number(0, 1),
+    "rate": SIZE,
+    "sigma": SIZE.or_null(),
+    "learning_rate": SIZE,
+}
+"""What a checkpoint has of each epoch."""
+
+
 class Training:
     """A training that can stop after any epoch and go on as if it had not.
 
@@ -202,13 +215,17 @@ class Training:
         for name, value in self._identity().items():
             if description.get(name) != value:
                 raise InputError(f"{path}: {_difference(name, description.get(name), value)}")
+        check_fields(str(path), description, {"rows": array_of(OBJECT, 1), "frames_sha256": TEXT.or_null()})
+        for index, row in enumerate(description["rows"]):
+            check_fields(f"{path}: rows[{index}]", row, _ROW)
         try:
             self.rows = [Epoch(**row) for row in description["rows"]]
             self.frames_sha256 = description["frames_sha256"]
+            self.best = _under("best/", arrays)
             checkpoint.restore(_under("now/", arrays), self.module, self.optimizer)
+            self.selected()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path}: not a checkpoint of this network: {error}") from None
-        self.best = _under("best/", arrays)
 
     def check_data(self, train: Frames, val: Frames) -> None:
         """`InputError` if the checkpoint that was taken up saw other frames than these."""

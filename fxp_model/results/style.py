@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from fxp_model.files import replacing
-from fxp_model.printable import printable
+from fxp_model.tables import as_text
 
 INK = "#222222"
 PALE = "#bbbbbb"
@@ -42,7 +42,7 @@ _HOUSE: Any = {
 
 def plain(name: str) -> str:
     """A name as a text of a figure: one line, and no formula, which a $ would begin."""
-    return printable(name).replace("$", r"\$")
+    return as_text(name).replace("$", r"\$")
 
 
 @contextmanager
