@@ -26,10 +26,10 @@ MAX_INPUT_BITS = 8
 """Widest input count: an event carries an 8-bit count."""
 MAX_KERNEL_SIZE = 31
 MAX_DELAY_STEPS = 1023
-MAX_PARAMETERS = 1 << 26
-"""Most weights, biases and delays of a network: 512 MiB where each is held in an int64."""
 MAX_LAYERS = 247
 """Most hidden layers: a core has 4 KiB of registers, some of them for each layer."""
+MAX_PARAMETERS = 1 << 26
+"""Most weights, biases and delays of a network: 512 MiB where each is held in an int64."""
 MAX_SUM_BITS = 62
 """Widest exact sum; the golden model holds it in an int64."""
 

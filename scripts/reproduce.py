@@ -87,14 +87,15 @@ def main() -> int:
 def show(args: argparse.Namespace) -> int:
     """Print the table, draw the figures."""
     rows = read_rows(args.results)
+    artifact = None if args.figures is None else load_artifact(args.artifact)
     if args.json is not None:
         write_json(args.json, summarise(rows))
     elif args.summary:
         print(markdown(summarise(rows)), end="")
-    if args.figures is not None:
+    if artifact is not None:
         from fxp_model.results.figures import draw
 
-        for path in draw(args.figures, rows, load_artifact(args.artifact)):
+        for path in draw(args.figures, rows, artifact):
             print(path, file=sys.stderr)
     return 0
 

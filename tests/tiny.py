@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tb.stimulus import random_network
 
 from fxp_model.artifact import Artifact, save_artifact
+from tb.harness.stimulus import random_network
 
 
 def tiny_artifact(folder: Path, **changes: Any) -> Artifact:

@@ -12,10 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tb.cosim import cosimulate
-from tb.network_bench import NetworkBench
-from tb.runner import Workspace
-from tb.scoreboard import MismatchError
 
 from fxp_model.archives import packed
 from fxp_model.artifact import Artifact, load_artifact, save_artifact
@@ -33,6 +29,10 @@ from hw.report.builds import Build
 from hw.report.compare import compare_text, differing
 from hw.report.costs import placed
 from hw.vectors import write_vectors
+from tb.harness.cosim import cosimulate
+from tb.harness.network_bench import NetworkBench
+from tb.harness.runner import Workspace
+from tb.harness.scoreboard import MismatchError
 from tests.robustness.artifacts import resign
 from tests.test_hls_report import XML
 from tests.test_vivado import UTILIZATION, read
