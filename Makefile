@@ -1,5 +1,7 @@
 # make         venv, install, Verilog and report of the bundled trained network in build/
-# make test    everything in tests/ and tb/, and lint
+# make check   lint, types and the quick tests, in less than a minute
+# make test    every kind of test in tests/ and tb/ at reduced depth, and lint
+# make test-all  the same at full depth
 # make docs    the manual in build/site; a warning is an error
 # make clean   remove what make made
 PYTHON ?= python3
@@ -7,9 +9,15 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: all test lint docs clean debian
+.PHONY: all check test test-all lint docs clean debian
 all: $(VENV)/core
 	$(BIN)/python scripts/gen_hw.py
+
+check: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" tests
+
+test-all: export SPIKELINE_TESTS = full
+test-all: test
 
 test: debian $(VENV)/dev
 	$(MAKE) lint

@@ -1,4 +1,4 @@
-"""The chain from sound to gates, of a synthetic word: ``python docs/chain.py`` draws it."""
+"""The chain from sound to gates, of a synthetic word: ``python -m docs.chain`` draws it."""
 
 from __future__ import annotations
 

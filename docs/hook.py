@@ -20,7 +20,6 @@ from mkdocs.structure.files import File, Files
 
 import fxp_model
 import hw
-from fxp_model.cli import Parser
 from fxp_model.pretrained import DEFAULT, bundled, find
 from hw import protocol, registers
 
@@ -30,30 +29,10 @@ SCRIPTS = tuple(sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
 
 def parser_of(script: str) -> argparse.ArgumentParser:
     """The parser of the script of this name."""
-    folder = str(ROOT / "scripts")
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    module = importlib.import_module(script)
-    return module.parser() if hasattr(module, "parser") else _seen(module)
-
-
-def _seen(module: ModuleType) -> argparse.ArgumentParser:
-    """The parser of a script that has no function ``parser`` yet: the one that ``main`` wants to use."""
-
-    class Stop(Exception):
-        pass
-
-    def stop(self: Parser, *_: Any) -> None:
-        raise Stop(self)
-
-    own, Parser.parse_args = Parser.parse_args, stop  # type: ignore[method-assign, assignment]
-    try:
-        module.main()
-    except Stop as found:
-        return found.args[0]
-    finally:
-        Parser.parse_args = own  # type: ignore[method-assign]
-    raise AssertionError(f"{module.__name__} has no options")
+    if str(ROOT) not in sys.path:  # the command `mkdocs` has only its own folder there
+        sys.path.insert(0, str(ROOT))
+    parser: argparse.ArgumentParser = importlib.import_module(f"scripts.{script}").parser()
+    return parser
 
 
 def options() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The tables of the README and of ``reference/results.md``: ``python docs/tables.py`` writes them anew.
+"""The tables of the README and of ``reference/results.md``: ``python -m docs.tables`` writes them anew.
 
 They come from ``scripts/results``. A table stands between ``<!-- table: NAME -->`` and
 ``<!-- end of table -->``, and is committed, so that a page is whole where only Markdown is shown.
@@ -6,10 +6,8 @@ They come from ``scripts/results``. A table stands between ``<!-- table: NAME --
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from fxp_model.files import replacing
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 from hw.estimates.resources import measured
+from scripts import hardware_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
@@ -56,9 +55,7 @@ def systems() -> str:
 
 def cores() -> str:
     """Cores as synthesised and routed."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    table = importlib.import_module("hardware_table").table
-    return str(table([_json(path) for path in sorted((RESULTS / "hardware").glob("*.json"))]))
+    return hardware_table.table([_json(path) for path in sorted((RESULTS / "hardware").glob("*.json"))])
 
 
 PROGRAMS = {

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model import engine_kernels as kernels
+from fxp_model.checks import check_type, count_of, integers
 from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network, StageParams, check_counts
@@ -84,9 +85,7 @@ class _Threads:
     """Threads over blocks of samples; they start when they are first needed."""
 
     def __init__(self, number: int | None) -> None:
-        if number is not None and number < 1:
-            raise InputError(f"threads must be at least 1, not {number}")
-        self.number = number or os.cpu_count() or 1
+        self.number = (os.cpu_count() or 1) if number is None else count_of("threads", number)
         self._pool = ThreadPoolExecutor(self.number)
 
     def map(self, part: Callable[[int, int], Part], samples: int) -> list[Part]:
@@ -180,6 +179,7 @@ class Engine:
     """
 
     def __init__(self, network: Network, threads: int | None = None) -> None:
+        check_type("network", network, Network)
         self.network = network
         self._threads = _Threads(threads)
         self._stages = [Stage(*pair) for pair in zip(network.spec.stages, network.params, strict=True)]
@@ -271,10 +271,8 @@ class Stream:
     """
 
     def __init__(self, engine: Engine, batch: int) -> None:
-        if batch < 1:
-            raise InputError(f"batch of a stream must be at least 1, not {batch}")
         self._engine = engine
-        self._batch = batch
+        self._batch = count_of("batch", batch)
         self._lengths = np.ones(batch, np.int64)
         self.reset()
 
@@ -323,11 +321,9 @@ def _check_counts(spec: NetworkSpec, counts: NDArray[np.integer]) -> NDArray[np.
 
 
 def _check_lengths(lengths: NDArray[np.integer], steps: int, samples: int) -> Ints:
-    lengths = np.asarray(lengths)
-    if lengths.dtype.kind not in "iu" or lengths.shape != (samples,):
-        raise InputError(
-            f"lengths must be integers of shape ({samples},), not {lengths.dtype} of shape {lengths.shape}"
-        )
+    lengths = integers("lengths", lengths)
+    if lengths.shape != (samples,):
+        raise InputError(f"lengths must have shape ({samples},), not {lengths.shape}")
     if samples and (lengths.min() < 1 or lengths.max() > steps):
         worst = lengths.max() if lengths.max() > steps else lengths.min()
         raise InputError(f"length of a sample must be 1..{steps}, not {worst}")

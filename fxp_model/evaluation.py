@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.errors import InputError
 from fxp_model.network import Network
 
 
@@ -69,8 +70,18 @@ def evaluate(
         Samples that run together; bounds the memory of their trace.
     progress : callable
         Called with the number of samples done since its last call.
+
+    Raises
+    ------
+    InputError
+        If there is no sample: of none, no share is right.
     """
     samples = counts.shape[1]
+    if samples == 0:
+        raise InputError("accuracy must be of 1 sample at least, not of 0")
+    for name, array in (("labels", labels), ("lengths", lengths)):
+        if np.shape(array) != (samples,):
+            raise InputError(f"{name} must have shape ({samples},), not {np.shape(array)}")
     scores = np.zeros((samples, network.spec.n_out), dtype=np.int64)
     for length in np.unique(lengths):
         group = np.flatnonzero(lengths == length)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fxp_model.errors import InputError
+from fxp_model.checks import integers
+from fxp_model.errors import InputError, shown
 
 MAX_WIDTH = 32
 """Widest format, in bits; exact sums stay below 2**62 and fit an int64."""
@@ -72,9 +73,9 @@ class QFormat:
         for field in ("int_bits", "frac_bits"):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool):
-                raise InputError(f"{field} of a format must be an integer, not {value!r}")
+                raise InputError(f"{field} of a format must be an integer, not {shown(value)}")
         if not isinstance(self.signed, bool):
-            raise InputError(f"signed of a format must be true or false, not {self.signed!r}")
+            raise InputError(f"signed of a format must be true or false, not {shown(self.signed)}")
         if not 1 <= self.width <= MAX_WIDTH:
             raise InputError(f"width of {self} must be 1..{MAX_WIDTH} bits, not {self.width}")
         if abs(self.frac_bits) > MAX_FRAC_BITS:
@@ -119,9 +120,13 @@ class QFormat:
         InputError
             If a value is not finite, or its scaled magnitude is 2**53 or more.
         """
-        rounding, overflow = Rounding(rounding), Overflow(overflow)
+        rounding, overflow = _modes(rounding, overflow)
+        try:
+            values = np.asarray(real, dtype=np.float64)
+        except (ValueError, TypeError):
+            raise InputError(f"value for {self} must be real numbers, not {real!r}") from None
         with np.errstate(over="ignore"):
-            scaled = np.ldexp(np.asarray(real, dtype=np.float64), self.frac_bits)
+            scaled = np.ldexp(values, self.frac_bits)
         if not np.all(np.abs(scaled) < 2.0**53):
             worst = scaled.ravel()[np.argmax(~(np.abs(scaled.ravel()) < 2.0**53))]
             raise InputError(f"value for {self} must be finite and below 2**53 lsb, not {worst} lsb")
@@ -164,7 +169,7 @@ class QFormat:
         """
         fmt, modes = _parse(text)
         if modes:
-            raise InputError(f"format must have no rounding or overflow mode: {text!r}")
+            raise InputError(f"format must have no rounding or overflow mode: {shown(text)}")
         return fmt
 
     def to_hls4ml(self, rounding: Rounding | None = None, overflow: Overflow | None = None) -> str:
@@ -204,18 +209,18 @@ def parse_precision(text: str) -> tuple[QFormat, Rounding, Overflow]:
     rounding, overflow = (modes + ["TRN", "WRAP"][len(modes) :])[:2]
     for what, mode, kind in (("rounding", rounding, Rounding), ("overflow", overflow, Overflow)):
         if mode not in list(kind):
-            raise InputError(f"{what} of {text!r} must be one of {', '.join(kind)}, not {mode}")
+            raise InputError(f"{what} of {shown(text)} must be one of {', '.join(kind)}, not {mode}")
     return fmt, Rounding(rounding), Overflow(overflow)
 
 
-_PRECISION = re.compile(r"(?:ap_)?(u?)(fixed|int)<(\d+)(?:,(-?\d+))?((?:,[A-Z_]+){0,2})>")
+_PRECISION = re.compile(r"(?:ap_)?(u?)(fixed|int)<(\d{1,4})(?:,(-?\d{1,4}))?((?:,[A-Z_]+){0,2})>")
 
 
 def _parse(text: str) -> tuple[QFormat, list[str]]:
     """Format, and modes without their ``AP_``, of the precision `text`."""
     found = _PRECISION.fullmatch(re.sub(r"\s", "", text)) if isinstance(text, str) else None
     if found is None or (found[2] == "int") != (found[4] is None) or (found[2] == "int" and found[5]):
-        raise InputError(f"precision must be like ap_fixed<16,6>, not {text!r}")
+        raise InputError(f"precision must be like ap_fixed<16,6>, not {shown(text)}")
     width = int(found[3])
     int_bits = width if found[4] is None else int(found[4])
     modes = [mode.removeprefix("AP_") for mode in found[5].split(",")[1:]]
@@ -251,10 +256,8 @@ def requantize(
         If `raw` is not of an integer type, the fractions are more than 62 bits apart, or
         the magnitude of a code, shifted to the left if it must be, exceeds 2**62.
     """
-    codes = np.asarray(raw)
-    if codes.dtype.kind not in "iu":
-        raise InputError(f"requantize takes integer codes, not {codes.dtype}")
-    rounding, overflow = Rounding(rounding), Overflow(overflow)
+    codes = integers("raw", raw)
+    rounding, overflow = _modes(rounding, overflow)
     shift = frac_bits - target.frac_bits
     if abs(shift) > MAX_SHIFT:
         raise InputError(f"requantize to {target} must shift by at most {MAX_SHIFT} bits, not {shift}")
@@ -274,6 +277,14 @@ def requantize(
                 half &= ((below != 0) | (rounded & 1 == 1)).astype(np.int64)
             rounded += half
     return target._fit(rounded, overflow)
+
+
+def _modes(rounding: Rounding, overflow: Overflow) -> tuple[Rounding, Overflow]:
+    """Both modes; `InputError` if there is none of that name."""
+    for what, mode, kind in (("rounding", rounding, Rounding), ("overflow", overflow, Overflow)):
+        if mode not in list(kind):
+            raise InputError(f"{what} must be one of {', '.join(kind)}, not {mode!r}")
+    return Rounding(rounding), Overflow(overflow)
 
 
 def signed_width(low: int, high: int) -> int:

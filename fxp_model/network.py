@@ -5,12 +5,13 @@ Written to be read beside NUMERICS.md sections 4 to 8, not to be fast.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.checks import check_type, integers
 from fxp_model.errors import InputError
 from fxp_model.fixed import requantize
 from fxp_model.spec import (
@@ -45,9 +46,7 @@ class StageParams:
 
     def __post_init__(self) -> None:
         for name, array in self.arrays():
-            if array.dtype.kind not in "iu":
-                raise InputError(f"{name} must hold integers, not {array.dtype}")
-            fixed = np.array(array, dtype=np.int64, order="C")
+            fixed = np.array(integers(name, array), dtype=np.int64, order="C")
             fixed.flags.writeable = False
             object.__setattr__(self, name, fixed)
 
@@ -56,7 +55,7 @@ class StageParams:
         for name in ("weight", "bias", "recurrent", "delay_steps"):
             array = getattr(self, name)
             if array is not None:
-                yield name, np.asarray(array)
+                yield name, array
 
 
 @dataclass(frozen=True)
@@ -79,29 +78,34 @@ class Network:
     params: tuple[StageParams, ...]
 
     def __post_init__(self) -> None:
+        check_type("spec", self.spec, NetworkSpec)
+        object.__setattr__(self, "params", tuple(self.params))
+        for index, own in enumerate(self.params):
+            check_type(f"params[{index}]", own, StageParams)
         if len(self.params) != len(self.spec.stages):
             raise InputError(f"parameters must be of {len(self.spec.stages)} stages, not {len(self.params)}")
         for name, spec, params in zip(self.spec.stage_names, self.spec.stages, self.params, strict=True):
             _check_stage(name, spec, params)
 
 
-def _check_stage(name: str, spec: IntegratorSpec, params: StageParams) -> None:
-    shapes = {"weight": (spec.n_out, spec.n_in), "bias": (spec.n_out,)}
-    recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
-    if recurrence is not None:
-        conv = recurrence.kind is RecurrenceKind.CONV
-        shapes["recurrent"] = (recurrence.kernel_size,) if conv else (spec.n_out, spec.n_out)
-        shapes["delay_steps"] = (spec.n_out,)
-    present = dict(params.arrays())
-    for key in present.keys() - shapes.keys():
+def check_shapes(name: str, spec: IntegratorSpec, found: Mapping[str, tuple[int, ...]]) -> None:
+    """`InputError` unless `found` has the arrays of the stage `name`, each in its shape."""
+    shapes = spec.shapes
+    for key in sorted(found.keys() - shapes.keys()):
         raise InputError(f"{name}.{key} must be absent: the stage has no recurrence")
     for key, shape in shapes.items():
-        if key not in present:
+        if key not in found:
             raise InputError(f"{name}.{key} is missing")
-        if present[key].shape != shape:
-            raise InputError(f"{name}.{key} must have shape {shape}, not {present[key].shape}")
+        if found[key] != shape:
+            raise InputError(f"{name}.{key} must have shape {shape}, not {found[key]}")
+
+
+def _check_stage(name: str, spec: IntegratorSpec, params: StageParams) -> None:
+    present = dict(params.arrays())
+    check_shapes(name, spec, {key: array.shape for key, array in present.items()})
     spec.weight.check(f"{name}.weight", params.weight)
     spec.bias.check(f"{name}.bias", params.bias)
+    recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
     if recurrence is not None:
         recurrence.weight.check(f"{name}.recurrent", present["recurrent"])
         delays = present["delay_steps"]
@@ -112,9 +116,7 @@ def _check_stage(name: str, spec: IntegratorSpec, params: StageParams) -> None:
 
 def check_counts(spec: NetworkSpec, counts: NDArray[np.integer]) -> Ints:
     """`counts` as int64 (T, B, n_in), or `InputError` naming what does not fit `spec`."""
-    counts = np.asarray(counts)
-    if counts.dtype.kind not in "iu":
-        raise InputError(f"input must hold integer counts, not {counts.dtype}")
+    counts = integers("input", counts)
     if counts.ndim != 3 or counts.shape[2] != spec.n_in or counts.shape[0] < 1:
         raise InputError(
             f"input must have shape (T >= 1, B, {spec.n_in}), steps x samples x channels, not {counts.shape}"
@@ -140,6 +142,7 @@ def run(network: Network, counts: NDArray[np.integer]) -> Trace:
     Trace
         Every current, membrane, spike and score.
     """
+    check_type("network", network, Network)
     x = check_counts(network.spec, counts)
     layers = []
     for spec, params in zip(network.spec.layers, network.params[:-1], strict=True):

@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.checks import check_type
+from fxp_model.errors import InputError
+
 
 @dataclass(frozen=True)
 class LayerTrace:
@@ -71,7 +74,9 @@ class Trace:
         return np.argmax(self.scores, axis=1)
 
     def sample(self, index: int) -> Trace:
-        """The trace of one sample alone, B = 1."""
+        """The trace of one sample alone, B = 1; `InputError` if there is no such sample."""
+        if not 0 <= index < len(self.scores):
+            raise InputError(f"index must be 0..{len(self.scores) - 1}, not {index}")
         layers = tuple(
             LayerTrace(*(getattr(layer, f.name)[:, index : index + 1] for f in fields(layer)))
             for layer in self.layers
@@ -91,20 +96,23 @@ class Trace:
         """The earliest integer of `actual` that differs from this trace, or None when all are equal.
 
         Earliest in time, then in the order of the data flow, so that it names a cause
-        and not a consequence. Shapes must agree.
+        and not a consequence. Shapes must agree, and there must be something to compare.
 
         Raises
         ------
-        ValueError
-            If the traces are of different networks or inputs.
+        InputError
+            If the traces are of different networks or inputs, or of no step or sample.
         """
+        check_type("actual", actual, Trace)
         if len(self.layers) != len(actual.layers):
-            raise ValueError(f"traces must be of {len(self.layers)} hidden layers, not {len(actual.layers)}")
+            raise InputError(f"traces must be of {len(self.layers)} hidden layers, not {len(actual.layers)}")
         found: list[tuple[float, int, Mismatch]] = []
         pairs = zip(self.arrays(), actual.arrays(), strict=True)
         for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):
             if mine.shape != other.shape:
-                raise ValueError(f"{stage}.{field}: expected shape {mine.shape}, got {other.shape}")
+                raise InputError(f"{stage}.{field} must have shape {mine.shape}, not {other.shape}")
+            if mine.size == 0:
+                raise InputError(f"{stage}.{field}: shape {mine.shape} holds nothing to compare")
             where = np.argwhere(mine != other)
             if len(where):
                 index = tuple(int(i) for i in where[0])

@@ -13,8 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-END_OF_STEP = 1 << 31
+from fxp_model.checks import integers
+from fxp_model.errors import InputError
+from fxp_model.spec import SCORE
 
+END_OF_STEP = 1 << 31
+MAX_ADDRESS, MAX_COUNT = 0xFFFF, 0xFF
 
 WORD_BITS, WORD_KEEP = 32, 0xF
 
@@ -34,6 +38,12 @@ def event(address: int, count: int = 1) -> Beat:
 
 def encode_sample(counts: NDArray[np.integer]) -> list[Beat]:
     """Beats of one sample, `counts` (T, n_in): events by rising address, a marker after each step."""
+    counts = integers("counts", counts)
+    if counts.ndim != 2 or len(counts) < 1 or counts.shape[1] > MAX_ADDRESS + 1:
+        raise InputError(f"counts must have shape (T >= 1, n_in <= {MAX_ADDRESS + 1}), not {counts.shape}")
+    if counts.size and not 0 <= counts.min() <= counts.max() <= MAX_COUNT:
+        worst = counts.max() if counts.max() > MAX_COUNT else counts.min()
+        raise InputError(f"counts must be 0..{MAX_COUNT}, not {worst}")
     beats: list[Beat] = []
     for step in counts:
         beats += [event(int(j), int(step[j])) for j in np.flatnonzero(step)]
@@ -76,4 +86,8 @@ def unpacked(beat: Beat) -> list[Beat]:
 
 def encode_result(scores: NDArray[np.integer]) -> list[Beat]:
     """Beats that answer one sample with `scores` (classes,), two's complement, then the class."""
+    scores = integers("scores", scores)
+    if scores.ndim != 1 or len(scores) < 1:
+        raise InputError(f"scores must have shape (classes >= 1,), not {scores.shape}")
+    SCORE.check("scores", scores.astype(np.int64))
     return [Beat(int(score) & 0xFFFFFFFF) for score in scores] + [Beat(int(np.argmax(scores)), tlast=True)]

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import settings
 
 import fxp_model.artifact
+from tb.harness.depth import depth
 
-settings.register_profile("spikeline", derandomize=True, deadline=None, database=None, max_examples=200)
+settings.register_profile(
+    "spikeline", derandomize=True, deadline=None, database=None, max_examples=depth(50, 200)
+)
 settings.load_profile("spikeline")
 
 SCHEMA = Path(fxp_model.artifact.__file__).with_name("artifact.schema.json")
@@ -23,8 +26,8 @@ def schema() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(text)
 
 
-@pytest.fixture(autouse=True)
-def accepted_artifacts_follow_the_schema(monkeypatch, schema):
+@pytest.fixture(scope="session", autouse=True)
+def accepted_artifacts_follow_the_schema(schema):
     """Whatever the loader accepts in a test, the schema does."""
     load = fxp_model.artifact._network
 
@@ -33,4 +36,6 @@ def accepted_artifacts_follow_the_schema(monkeypatch, schema):
         schema.validate(json.loads((file.parent / "spec.json").read_text(encoding="utf-8")))
         return network
 
-    monkeypatch.setattr(fxp_model.artifact, "_network", checked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fxp_model.artifact, "_network", checked)
+        yield

@@ -16,10 +16,12 @@ from fxp_model.evaluation import evaluate
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
 from fxp_model.pretrained import DEFAULT
+from fxp_model.random_networks import random_network, random_pair
 from fxp_model.spec import LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.estimates.latency import event_counts
 from scripts.check_engine import difference
-from tests.oracles.random_networks import random_network, random_pair
+
+pytestmark = pytest.mark.slow
 
 SEEDS = range(300)
 BLOCK = 50
@@ -240,19 +242,19 @@ X = np.zeros((4, 2, N_IN), np.uint8)
     [
         (lambda: Engine(NETWORK, 0), r"threads must be at least 1, not 0"),
         (lambda: Stage(NETWORK.spec.layers[0], NETWORK.params[0], 0), r"threads must be at least 1, not 0"),
-        (lambda: Engine(NETWORK).stream(0), r"batch of a stream must be at least 1, not 0"),
+        (lambda: Engine(NETWORK).stream(0), r"batch must be at least 1, not 0"),
         (lambda: Engine(NETWORK).run(X, np.array([4, 5])), r"length of a sample must be 1\.\.4, not 5"),
         (lambda: Engine(NETWORK).run(X, np.array([0, 4])), r"length of a sample must be 1\.\.4, not 0"),
         (
             lambda: Engine(NETWORK).run(X, np.array([1, 2, 3])),
-            r"lengths must be integers of shape \(2,\), not int64 of shape \(3,\)",
+            r"lengths must have shape \(2,\), not \(3,\)",
         ),
-        (lambda: Engine(NETWORK).run(X, np.ones(2)), r"lengths must be integers .*, not float64 of .*"),
+        (lambda: Engine(NETWORK).run(X, np.ones(2)), r"lengths must hold integers, not float64"),
         (
             lambda: Engine(NETWORK).stream(3).step(X[0]),
             rf"input of a step must have shape \(3, {N_IN}\), samples x channels, not \(2, {N_IN}\)",
         ),
-        (lambda: Engine(NETWORK).stream(2).step(X[0] * 1.0), r"input must hold integer counts, not float64"),
+        (lambda: Engine(NETWORK).stream(2).step(X[0] * 1.0), r"input must hold integers, not float64"),
         (
             lambda: Engine(NETWORK).stream(2).step(X[0] + np.int64(LIMIT + 1)),
             rf"input count must be 0\.\.{LIMIT}, not {LIMIT + 1}",

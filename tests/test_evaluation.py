@@ -6,7 +6,7 @@ import numpy as np
 
 from fxp_model.evaluation import evaluate
 from fxp_model.network import run
-from tests.oracles.random_networks import random_counts, random_network
+from fxp_model.random_networks import random_counts, random_network
 
 
 def test_padding_and_batches_never_reach_a_result() -> None:

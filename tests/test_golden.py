@@ -278,8 +278,8 @@ SPEC = NetworkSpec((layer(2, 3, conv(3, max_delay=4), input_bits=4),), readout(3
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (np.zeros((1, 1, 2)), r"input must hold integer counts, not float64"),
-        (np.zeros((1, 1, 2), bool), r"input must hold integer counts, not bool"),
+        (np.zeros((1, 1, 2)), r"input must hold integers, not float64"),
+        (np.zeros((1, 1, 2), bool), r"input must hold integers, not bool"),
         (
             np.zeros((1, 2), int),
             r"input must have shape \(T >= 1, B, 2\), steps x samples x channels, not \(1, 2\)",
@@ -288,7 +288,10 @@ SPEC = NetworkSpec((layer(2, 3, conv(3, max_delay=4), input_bits=4),), readout(3
         (np.zeros((0, 1, 2), int), r"input must have shape .*, not \(0, 1, 2\)"),
         (np.full((1, 1, 2), 16), r"input count must be 0\.\.15, not 16"),
         (np.full((1, 1, 2), -1), r"input count must be 0\.\.15, not -1"),
-        (np.full((1, 1, 2), 2**64 - 1, np.uint64), rf"input count must be 0\.\.15, not {2**64 - 1}"),
+        (
+            np.full((1, 1, 2), 2**64 - 1, np.uint64),
+            rf"input must hold integers of 64 bits with sign, not {2**64 - 1}",
+        ),
     ],
 )
 def test_unusable_inputs_are_refused(counts, message):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from fxp_model.network import run
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import LayerSpec
 from tests.oracles.equations import evaluate
-from tests.oracles.random_networks import random_counts, random_network
+
+pytestmark = pytest.mark.slow
 
 SEEDS = range(600)
 BLOCK = 60

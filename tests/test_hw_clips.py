@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fxp_model.network import Network, run
+from fxp_model.random_networks import conv_network, random_counts
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
 from hw.config import HardwareConfig
@@ -15,7 +16,6 @@ from hw.estimates import clips as module
 from hw.estimates.bottleneck import loads
 from hw.estimates.clips import follow
 from hw.estimates.latency import clip_cycles, event_counts
-from tests.oracles.random_networks import conv_network, random_counts
 
 
 @pytest.mark.parametrize("batch", [1, 2, 64])

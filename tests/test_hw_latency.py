@@ -5,6 +5,7 @@ import pytest
 
 from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import NetworkSpec, RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.latency import (
@@ -15,9 +16,8 @@ from hw.estimates.latency import (
     lower_bound,
     run_timing,
 )
-from tb.stimulus import random_hardware
+from tb.harness.stimulus import random_hardware
 from tests.oracles.plain_networks import BYTE, SHD, network_spec
-from tests.oracles.random_networks import random_counts, random_network
 
 ONE = network_spec(1, 1, 1)
 

@@ -15,10 +15,17 @@ def canonical(name: str) -> str:
 def test_every_package_is_listed() -> None:
     found = {
         ".".join(file.parent.relative_to(ROOT).parts)
-        for top in ("fxp_model", "hw")
+        for top in ("fxp_model", "hw", "tb")
         for file in (ROOT / top).rglob("__init__.py")
+        if file.parent.name != "tests"
     }
-    assert set(PROJECT["tool"]["setuptools"]["packages"]) == found
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*found, "spikeline"}
+
+
+def test_every_script_is_a_command_but_for_those_that_write_into_a_checkout() -> None:
+    scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")} - {"fit_resources", "hardware_table"}
+    commands = {f"spikeline-{script.replace('_', '-')}": "fxp_model.cli:console" for script in scripts}
+    assert PROJECT["project"]["scripts"] == commands
 
 
 def test_every_dependency_is_pinned() -> None:

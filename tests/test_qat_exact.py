@@ -11,6 +11,7 @@ from fxp_model.qat import evaluate, layer
 from fxp_model.qat.layer import Numbers
 from fxp_model.qat.network import Regularization, SpikingNetwork, from_network
 from fxp_model.qat.template import Shape, network_spec
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import (
     LayerSpec,
     NetworkSpec,
@@ -19,7 +20,8 @@ from fxp_model.spec import (
     RecurrenceKind,
     ResetMode,
 )
-from tests.oracles.random_networks import random_counts, random_network
+
+pytestmark = pytest.mark.slow
 
 QUIET = Regularization(dropout=0.0, recurrent_dropout=0.0)
 

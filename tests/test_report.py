@@ -17,6 +17,7 @@ import pytest
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.random_networks import conv_network
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
 from hw.build import build_core
@@ -29,7 +30,8 @@ from hw.report.subject import Recordings, Subject
 from hw.report.summary import summary as summarise
 from hw.report.text import render
 from hw.verilog import EmittedCore
-from tests.oracles.random_networks import conv_network
+
+pytestmark = pytest.mark.slow
 
 NAME = "core"
 LABEL = '<b>"$x$" & more'

@@ -12,13 +12,15 @@ import pytest
 
 from fxp_model.artifact import save_artifact
 from fxp_model.errors import InputError
+from fxp_model.random_networks import conv_network
 from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.report.builds import read_build
 from hw.report.compare import compare_page, compare_text, differing, ratio
-from tests.oracles.random_networks import conv_network
 from tests.test_hls_report import XML
 from tests.test_report import Page
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 

@@ -21,7 +21,7 @@ from scipy.stats import ttest_rel
 from fxp_model.artifact import load_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
-from fxp_model.qat import sweep as sweeping
+from fxp_model.qat import workers
 from fxp_model.qat.sweep import RESULTS, Sweep, export, load, run_sweep, spike_rate, train_one
 from fxp_model.qat.systems import System, systems
 from fxp_model.qat.tasks import Stopped, Task, TaskList
@@ -31,6 +31,8 @@ from fxp_model.results.figures import draw
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, paired_p_value, summarise
 from tests.task_workers import never, noting, work_forever, work_noting
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 SPAWN = multiprocessing.get_context("spawn")
@@ -199,7 +201,7 @@ def test_a_sweep_is_interrupted_goes_on_and_tells_what_failed(tmp_path, monkeypa
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with monkeypatch.context() as patch:
-        patch.setattr(sweeping, "wait", interrupt)
+        patch.setattr(workers, "wait", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_sweep(sweep, [0], workers=1)
     assert len(read_lines(tmp_path)) < 3

@@ -10,6 +10,8 @@ from fxp_model.pretrained import DEFAULT
 from hw.config import HardwareConfig
 from hw.estimates.resources import estimate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 RESULTS = " ".join((ROOT / "docs" / "reference" / "results.md").read_text(encoding="utf-8").split())

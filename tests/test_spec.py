@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, QFormat, Rounding
+from fxp_model.random_networks import random_network
 from fxp_model.spec import (
     IntegratorSpec,
     LayerSpec,
@@ -21,7 +22,6 @@ from fxp_model.spec import (
     RecurrenceSpec,
     ResetMode,
 )
-from tests.oracles.random_networks import random_network
 
 BYTE = QFormat(True, 2, 6)
 WORD = QFormat(True, 6, 10)

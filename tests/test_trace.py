@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fxp_model.network import run
+from fxp_model.random_networks import random_counts, random_network
 from fxp_model.trace import LayerTrace, Mismatch, ReadoutTrace, Trace
-from tests.oracles.random_networks import random_counts, random_network
 
 STEPS, SAMPLES = 5, 3
 
@@ -115,7 +115,7 @@ def test_runs_of_other_shapes_are_not_compared(trace):
         ),
         trace.readout,
     )
-    with pytest.raises(ValueError, match=r"^layer0\.i_syn: expected shape \(5, 3, 4\), got \(4, 3, 4\)$"):
+    with pytest.raises(ValueError, match=r"^layer0\.i_syn must have shape \(5, 3, 4\), not \(4, 3, 4\)$"):
         trace.first_mismatch(shorter)
     with pytest.raises(ValueError, match=r"^traces must be of 2 hidden layers, not 1$"):
         trace.first_mismatch(Trace(trace.layers[:1], trace.readout))

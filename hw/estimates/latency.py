@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.checks import check_type, integers
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
@@ -35,7 +36,13 @@ def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles
     First the events into each stage, then, in the order of the layers, the delayed spikes of each dense
     recurrence.
     """
-    inputs = [np.asarray(counts), *(layer.spikes for layer in trace.layers)]
+    check_type("network", network, Network)
+    check_type("trace", trace, Trace)
+    shape = (*trace.layers[0].spikes.shape[:2], network.spec.n_in)
+    counts = integers("counts", counts)
+    if counts.shape != shape:
+        raise InputError(f"counts must have shape {shape}, as the trace has, not {counts.shape}")
+    inputs = [counts, *(layer.spikes for layer in trace.layers)]
     own = [np.count_nonzero(x, axis=2) for x in inputs]
     for index in dense_layers(network.spec):
         spikes, delay_steps = trace.layers[index].spikes, network.params[index].delay_steps

