@@ -20,7 +20,7 @@ MAY_IMPORT = {
 ONLY_UNDER = {
     "torch": ("fxp_model/qat/",),
     "optuna": ("fxp_model/qat/",),
-    "matplotlib": ("fxp_model/results/", "hw/report/"),
+    "matplotlib": ("fxp_model/results/style.py",),
     "jinja2": ("hw/report/",),
     "markupsafe": ("hw/report/",),
     "hls4ml": ("hw/hls/",),

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
 from fxp_model.results.rows import Row
-from fxp_model.results.style import COLORS, INK, PALE, figure
+from fxp_model.results.style import COLORS, INK, PALE, Axes, figure
 from fxp_model.results.summary import Summary, summarise
 
 SHOWN = "conv"
