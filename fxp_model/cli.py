@@ -60,6 +60,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     status: int
     try:
         try:
+            _check_environment()
             status = main()
         except SystemExit as end:  # of argparse, after --help
             status = end.code if isinstance(end.code, int) else 0
@@ -126,6 +127,16 @@ def real(low: float, high: float) -> Callable[[str], float]:
 
 SEED = whole(0, 2**63 - 1)
 """Type of an option that seeds."""
+
+
+def _check_environment() -> None:
+    """`InputError` for a variable with which numba cannot be imported."""
+    name = "NUMBA_NUM_THREADS"
+    try:
+        if name in os.environ:
+            whole(1)(os.environ[name])
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"{name} {error}") from None
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
