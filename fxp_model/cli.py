@@ -90,6 +90,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     status: int
     try:
         try:
+            _check_environment()
             status = main()
         except SystemExit as end_:  # of argparse, after --help
             status = end_.code if isinstance(end_.code, int) else 0
@@ -283,6 +284,16 @@ def _open_standard_streams() -> None:
 
 
 _OUTSIDE = (InputError, OSError, MemoryError, KeyboardInterrupt, subprocess.CalledProcessError)
+
+
+def _check_environment() -> None:
+    """`InputError` for a variable with which numba cannot be imported."""
+    name = "NUMBA_NUM_THREADS"
+    try:
+        if name in os.environ:
+            whole(1)(os.environ[name])
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"{name} {error}") from None
 
 
 def _told(error: BaseException) -> tuple[str, int]:

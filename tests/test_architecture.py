@@ -21,7 +21,7 @@ MAY_IMPORT = {
 ONLY_UNDER = {
     "torch": ("fxp_model/qat/",),
     "optuna": ("fxp_model/qat/",),
-    "matplotlib": ("fxp_model/results/", "hw/report/"),
+    "matplotlib": ("fxp_model/results/style.py",),
     "jinja2": ("hw/report/",),
     "markupsafe": ("hw/report/",),
     "hls4ml": ("hw/hls/",),
@@ -41,7 +41,7 @@ BASE = (
 )
 """Files that a bare install runs, with nothing but these:"""
 BASE_NEEDS = {"numpy", "filelock", "lazy_loader", "psutil", "amaranth", "matplotlib", "jinja2", "markupsafe"}
-NOT_BASE = ("fxp_model/engine.py", "fxp_model/engine_kernels.py")
+NOT_BASE = ("fxp_model/compiled.py", "fxp_model/engine.py", "fxp_model/engine_kernels.py")
 """Of the extra ``engine``: compiled code is what they are for, and no other base file may import them."""
 OPTIONAL = "hw/flows/"
 """Of the extra ``flow``, whose tools are missed only when they are run: no base file may import it."""
