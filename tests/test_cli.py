@@ -87,39 +87,6 @@ def test_json_goes_to_standard_output_or_to_a_file(tmp_path, capsys):
     assert [path.name for path in target.parent.iterdir()] == ["result.json"]
 
 
-def parsed(type_, text, capsys):
-    parser = cli.Parser(prog="x")
-    parser.add_argument("--n", type=type_)
-    return parser.parse_args(["--n", text]).n
-
-
-def test_options_have_limits(capsys):
-    assert parsed(cli.whole(0, 5), "5", capsys) == 5
-    assert parsed(cli.real(0.5, 2), "0.5", capsys) == 0.5
-    assert parsed(cli.SEED, str(2**63 - 1), capsys) == 2**63 - 1
-    for type_, text, message in (
-        (cli.whole(1), "0", "--n must be at least 1, not 0"),
-        (cli.whole(1, 5), "6", "--n must be at most 5, not 6"),
-        (cli.whole(1), "1.5", "--n must be an integer, not '1.5'"),
-        (cli.whole(1), "9" * 5000, "--n must be an integer, not '9+'"),
-        (cli.SEED, "-1", "--n must be at least 0, not -1"),
-        (cli.SEED, str(2**64), f"--n must be at most {2**63 - 1}, not {2**64}"),
-        (cli.real(0.5, 2), "0.4", "--n must be a number from 0.5 to 2, not 0.4"),
-        *(
-            (cli.real(0.5, 2), bad, f"--n must be a number from 0.5 to 2, not {bad}")
-            for bad in ("nan", "inf", "x")
-        ),
-    ):
-        with pytest.raises(InputError, match=f"^{message}$"):
-            parsed(type_, text, capsys)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_an_option_that_is_not_known_is_one_line():
-    with pytest.raises(InputError, match=r"^unrecognized arguments: --y$"):
-        cli.Parser(prog="x").parse_args(["--y"])
-
-
 # -- processes -------------------------------------------------------------------------------------
 
 
