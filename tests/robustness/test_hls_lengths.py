@@ -8,7 +8,7 @@ import pytest
 from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
 from tb.harness.stimulus import random_network
-from tests import hls_units
+from tests.hw.hls import units as hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)

@@ -12,7 +12,7 @@ from fxp_model.artifact import save_artifact
 from fxp_model.errors import InputError
 from hw.protocol import encode_result, encode_sample
 from tb.harness.stimulus import corrupt, encode, random_network, random_samples
-from tests import hls_units
+from tests.hw.hls import units as hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)

@@ -17,12 +17,11 @@ from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.report.builds import read_build
 from hw.report.compare import compare_page, compare_text, differing, ratio
-from tests.test_hls_report import XML
-from tests.test_report import Page
+from tests.hw.hls.test_report import XML
+from tests.hw.report.test_report import Page
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from fxp_model.errors import InputError
 from hw.flows.vivado_report import read_reports
 from hw.verilog import EmittedCore, Port
 from hw.vivado import vlnv, write_scripts
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 INTERFACES = ("aclk", "aresetn", "irq", "s_axis", "m_axis", "s_axil")
 PORTS = {
     "input": ("aclk", "aresetn", "s_axis_tdata", "s_axis_tvalid", "m_axis_tready", "s_axil_awaddr"),

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from fxp_model.network import Network
 from hw.hls.emulation import Unit, write_firmware
 from hw.hls.graph import IO_TYPES, model_graph
-
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
 
 
 def missing_tool() -> str | None:

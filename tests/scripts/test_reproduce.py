@@ -11,7 +11,6 @@ import time
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -30,11 +29,11 @@ from fxp_model.qat.train import Frames, Recipe, Training
 from fxp_model.results.figures import draw
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, paired_p_value, summarise
-from tests.task_workers import never, noting, work_forever, work_noting
+from tests.fxp_model.qat.task_workers import never, noting, work_forever, work_noting
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "scripts" / "results" / "reproduce.jsonl"
 SPAWN = multiprocessing.get_context("spawn")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +15,10 @@ import soundfile
 from fxp_model.artifact import load_artifact
 from fxp_model.qat import checkpoint
 from fxp_model.qat.train import CHECKPOINT, LOG
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[1]
 KEYS = {
     "artifact",
     "data",

@@ -1,6 +1,6 @@
 """The public face: its names, their signatures, and what importing it costs.
 
-A change of it is a decision: ``python -m tests.test_public_names`` writes the list anew.
+A change of it is a decision: ``python -m tests.project.test_public_names`` writes the list anew.
 """
 
 import enum

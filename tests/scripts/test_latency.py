@@ -14,11 +14,11 @@ from fxp_model.network import run
 from fxp_model.pretrained import DEFAULT
 from hw.config import PRESETS, HardwareConfig
 from hw.estimates.latency import clip_cycles, event_counts, lower_bound
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
 soundfile = pytest.importorskip("soundfile")
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

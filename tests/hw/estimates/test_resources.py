@@ -22,10 +22,10 @@ from hw.estimates.resources.prices import prices_of
 from hw.estimates.resources.shapes import Shape
 from hw.verilog import emit
 from tb.harness.depth import depth
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "scripts" / "results" / "resources.jsonl"
 FITTED = {"xilinx7": ("lut", "ff"), "ecp5": ("comb", "ff")}
 """Kinds with an error; the others of which something is stated are equal."""

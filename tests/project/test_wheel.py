@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path, path: Path | None = None) -> str:

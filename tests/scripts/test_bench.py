@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,10 +30,10 @@ from fxp_model.spec import (
     RecurrenceSpec,
     ResetMode,
 )
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[1]
 WEIGHT = QFormat(True, 1, 4)
 STEPS = 20
 UNROUNDED = {

@@ -19,10 +19,10 @@ from hw.flows.synth import RouteOptions
 from hw.verilog import EmittedCore, emit
 from tb.harness.cores import save_network
 from tests.oracles.plain_networks import BYTE, network_spec
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 DELAYS = [1, 2, 3, 32, 41, 71]
 """Lines as long: of 1 and 2 steps (flip-flops), 3 and 32 (a shift register), 41 (two) and 71 (three)."""
 

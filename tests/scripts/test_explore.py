@@ -24,10 +24,10 @@ from hw.estimates.resources.shapes import Shape
 from hw.parts import PARTS, Part
 from tb.harness.cores import save_network
 from tests.oracles.plain_networks import SHD
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 NETWORK = Shape((7, 12, 9, 4), kernel=3, input_bits=3, weight_bits=8).network()
 STEPS, CLIPS = 12, 3
 LENGTHS = [STEPS, 5, 9]

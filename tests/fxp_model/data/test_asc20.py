@@ -11,8 +11,9 @@ from fxp_model.data import CochlearEncoder, encode_file, open_dataset
 from fxp_model.network import run
 from fxp_model.pretrained import DEFAULT
 from fxp_model.qat import evaluate
+from tests.paths import ROOT
 
-FOLDER = Path(os.environ.get("SPIKELINE_ASC20") or Path(__file__).parents[2] / "shared" / "data" / "asc20")
+FOLDER = Path(os.environ.get("SPIKELINE_ASC20") or ROOT / "shared" / "data" / "asc20")
 
 pytestmark = pytest.mark.skipif(
     not (FOLDER / "train.csv").is_file(),

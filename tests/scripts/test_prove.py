@@ -11,7 +11,8 @@ import pytest
 from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
 from tb.harness.stimulus import random_network, random_samples
-from tests import hls_units
+from tests.hw.hls import units as hls_units
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,7 @@ STEPS = 6
 
 @pytest.fixture(scope="module")
 def prove():
-    spec = importlib.util.spec_from_file_location("prove", hls_units.ROOT / "scripts" / "prove.py")
+    spec = importlib.util.spec_from_file_location("prove", ROOT / "scripts" / "prove.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

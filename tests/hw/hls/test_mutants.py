@@ -12,7 +12,8 @@ from fxp_model.network import Network
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 from tb.harness.depth import depth
 from tb.harness.stimulus import random_network, random_samples
-from tests import hls_units
+from tests.hw.hls import units as hls_units
+from tests.paths import ROOT
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)
@@ -129,7 +130,7 @@ def plant(mutant: Mutant, firmware: Path, namespace: str) -> None:
     """Give a network headers of its own, in a namespace of their own, and the error in them."""
     ours = firmware / "nnet_utils"
     ours.mkdir()
-    for header in (hls_units.ROOT / "hw" / "hls" / "nnet_utils").glob("*.h"):
+    for header in (ROOT / "hw" / "hls" / "nnet_utils").glob("*.h"):
         text = header.read_text(encoding="utf-8")
         head, _, watch = text.partition("struct spikeline_watch {")
         if watch:

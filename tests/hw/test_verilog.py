@@ -43,7 +43,7 @@ def core() -> EmittedCore:
 
 def test_same_input_gives_same_bytes_in_any_process(core: EmittedCore) -> None:
     assert emit(network(), CONFIG, "a_core") == core
-    script = "from tests.test_hw_emit import *; print(hash_of(emit(network(), CONFIG, 'a_core')))"
+    script = "from tests.hw.test_verilog import *; print(hash_of(emit(network(), CONFIG, 'a_core')))"
     environment = {**os.environ, "PYTHONHASHSEED": "77", "AMARANTH_USE_YOSYS": "system"}
     other = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],

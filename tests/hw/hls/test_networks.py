@@ -21,7 +21,7 @@ from fxp_model.spec import (
 )
 from tb.harness.depth import depth
 from tb.harness.stimulus import random_network, random_samples
-from tests import hls_units
+from tests.hw.hls import units as hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +10,10 @@ from fxp_model.artifact import load_artifact
 from fxp_model.pretrained import DEFAULT
 from hw.config import HardwareConfig
 from hw.estimates.resources import estimate
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[1]
 BENCH = json.loads((ROOT / "scripts" / "results" / "bench.json").read_text(encoding="utf-8"))
 
 
