@@ -1,14 +1,22 @@
 # make         venv, install, Verilog and report of the bundled trained network in build/
-# make test    everything in tests/ and tb/, and lint
+# make check   lint, types and the quick tests, in less than a minute
+# make test    every kind of test in tests/ and tb/ at reduced depth, and lint
+# make test-all  the same at full depth
 # make clean   remove what make made
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: all test lint clean debian
+.PHONY: all check test test-all lint clean debian
 all: $(VENV)/core
 	$(BIN)/python scripts/gen_hw.py
+
+check: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" tests
+
+test-all: export SPIKELINE_TESTS = full
+test-all: test
 
 test: debian $(VENV)/dev
 	$(MAKE) lint
@@ -20,7 +28,7 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spikeline needs Python 3.11 or newer")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit("Spikeline needs Python 3.11, 3.12 or 3.13, not %d.%d; name one: make PYTHON=python3.13" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 
 # a stamp per set of extras, remade when the dependencies change

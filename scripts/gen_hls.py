@@ -10,96 +10,166 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import (
+    COUNT,
+    Parser,
+    add_json_option,
+    matching,
+    nonempty,
+    real,
+    some_path,
+    whole,
+    write_json,
+)
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
-from hw.build import module_name
 from hw.config import DEFAULT_PRESET, PRESETS
+from hw.hls.limits import CLOCK_PERIOD_NS, MAX_STEPS, PART, PART_FORM
 from hw.hls.report import read_report, render
+from hw.options import LANES
 from hw.report.builds import read_build
 from hw.report.compare import compare_text
 
+if TYPE_CHECKING:
+    from fxp_model.data import EncodedSplit
+
 BACKENDS = ("Vitis", "Vivado")
 BATCH = 8
+LENGTHS = 8
+"""Most lengths of clips that `check` compiles, a project for each: a sequence of other steps is other C++."""
+
+
+def chosen_clips(lengths: NDArray[np.int64], clips: int) -> NDArray[np.int64]:
+    """Indices of up to `clips` clips of up to `LENGTHS` lengths, the shortest and the longest among them."""
+    by_length = np.argsort(lengths, kind="stable")
+    kept = _spread(np.unique(lengths), LENGTHS)
+    return _spread(by_length[np.isin(lengths[by_length], kept)], clips)
 
 
 def check(
-    artifact: Artifact, name: str, project: Path, steps: int, source: str, split: str, clips: int
+    artifact: Artifact,
+    name: str,
+    project: Path,
+    steps: int,
+    frames: EncodedSplit,
+    clips: int,
+    generate: Callable[[Path, int], None],
 ) -> dict[str, Any]:
-    """Run the testbench, then clips of a split through the compiled network; figures, or where it differs."""
-    from fxp_model.data import frames_for
-    from hw.hls.emulation import missing_tool
+    """Run the testbench, then clips of a split through the compiled network; figures, or where it differs.
+
+    Parameters
+    ----------
+    project : Path
+        Of sequences of `steps` steps. Projects of other lengths are written below its folder ``csim``.
+    generate : function
+        Writes the same project, of other steps, into a folder.
+    """
     from hw.hls.project import emulation
 
-    missing = missing_tool()
-    if missing is not None:
-        raise InputError(missing)
-    frames = frames_for(artifact, source, split)
     bench = subprocess.run(["sh", project / "check.sh"], capture_output=True, text=True, encoding="utf-8")
     figures: dict[str, Any] = {"testbench": bench.stdout.strip().splitlines()[-1] if bench.stdout else ""}
     if bench.returncode != 0:
         return figures | {"mismatch": f"testbench: {bench.stdout}{bench.stderr}".strip()}
-    started = time.perf_counter()
-    program = emulation(project, name, artifact, steps, project / "csim" / "trace")
-    figures["compile_seconds"] = round(time.perf_counter() - started, 1)
-    # spread over the split, which is sorted by class
-    chosen = np.linspace(0, len(frames.lengths) - 1, min(clips, len(frames.lengths))).astype(int)
-    seconds = 0.0
-    for part in tqdm(np.split(chosen, range(BATCH, len(chosen), BATCH)), desc=split, unit="batch"):
-        for length in np.unique(frames.lengths[part]):
-            group = part[frames.lengths[part] == length]
-            counts = frames.counts[:length, group]
+    chosen = chosen_clips(frames.lengths, clips)
+    lengths = np.unique(frames.lengths[chosen]).tolist()
+    compiling = running = 0.0
+    with tqdm(total=len(chosen), desc=f"clips of {len(lengths)} lengths", unit="clip") as bar:
+        for length in lengths:
             started = time.perf_counter()
-            trace = program.run(counts)
-            seconds += time.perf_counter() - started
-            mismatch = golden.run(artifact.network, counts).first_mismatch(trace)
-            if mismatch is not None:
-                return figures | {"mismatch": f"{split} clips {group.tolist()}: {mismatch}"}
+            folder = project if length == steps else project / "csim" / f"steps-{length}"
+            if length != steps:
+                generate(folder, length)
+            program = emulation(folder, name, artifact, length, folder / "csim" / "trace")
+            compiling += time.perf_counter() - started
+            group = chosen[frames.lengths[chosen] == length]
+            for part in np.split(group, range(BATCH, len(group), BATCH)):
+                counts = frames.counts[:length, part]
+                started = time.perf_counter()
+                trace = program.run(counts)
+                running += time.perf_counter() - started
+                mismatch = golden.run(artifact.network, counts).first_mismatch(trace)
+                if mismatch is not None:
+                    return figures | {"mismatch": f"clips {part.tolist()} of {length} steps: {mismatch}"}
+                bar.update(len(part))
     return figures | {
-        "split": split,
         "clips": len(chosen),
+        "lengths": f"{', '.join(map(str, lengths))} steps, of {len(np.unique(frames.lengths))} lengths",
         "equal": "every current, membrane, spike and score",
-        "seconds_per_clip": round(seconds / len(chosen), 4),
+        "compile_seconds": round(compiling, 1),
+        "seconds_per_clip": round(running / len(chosen), 4),
     }
 
 
-def main() -> int:
-    """Parse the arguments, generate, check."""
+def _spread(values: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Up to `number` of `values`, from the first to the last."""
+    return values[np.linspace(0, len(values) - 1, min(number, len(values))).astype(int)]
+
+
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
-    parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>-hls)")
-    parser.add_argument("--name", help="top function (default: from the artifact's name)")
+    parser.add_argument("--out", type=some_path, help="folder to write (default: build/<name>-hls)")
+    parser.add_argument("--name", type=nonempty, help="top function (default: from the artifact's name)")
     parser.add_argument("--backend", choices=BACKENDS, default="Vitis", help="%(default)s")
     parser.add_argument(
         "--lanes",
-        type=int,
+        type=LANES,
         default=PRESETS[DEFAULT_PRESET].lanes,
         help="neurons per cycle of every stage; hls4ml's ReuseFactor follows (%(default)s)",
     )
-    parser.add_argument("--steps", type=int, help="of a sequence (default: those of the artifact's stimulus)")
-    parser.add_argument("--part", default="xcvu13p-flga2577-2-e", help="%(default)s")
-    parser.add_argument("--clock-period", type=float, default=5, metavar="NS", help="%(default)s")
     parser.add_argument(
-        "--check", metavar="DATA", help="folder of a data set, or 'synthetic': compare its clips"
-    )
-    parser.add_argument("--split", default="val", help="of --check (%(default)s)")
-    parser.add_argument("--clips", type=int, default=200, help="of --check (%(default)s)")
-    parser.add_argument(
-        "--report", type=Path, metavar="PROJECT", help="only print what the synthesis of a project reports"
+        "--steps",
+        type=whole(1, MAX_STEPS),
+        help="of a sequence (default: those of the artifact's stimulus)",
     )
     parser.add_argument(
-        "--rtl", type=Path, metavar="BUILD", help="of --report: a build of gen_hw.py beside it"
+        "--part", type=matching(PART, PART_FORM), default="xcvu13p-flga2577-2-e", help="%(default)s"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--clock-period", type=real(*CLOCK_PERIOD_NS), default=5, metavar="NS", help="%(default)s"
+    )
+    check = parser.add_argument(
+        "--check",
+        type=nonempty,
+        metavar="DATA",
+        help="folder of a data set, or 'synthetic': compare its clips",
+    )
+    parser.only_with(
+        check,
+        parser.add_argument("--split", type=nonempty, default="val", help="of --check (%(default)s)"),
+        parser.add_argument(
+            "--clips", type=COUNT, default=200, help=f"of --check, of up to {LENGTHS} lengths (%(default)s)"
+        ),
+    )
+    report = parser.add_argument(
+        "--report",
+        type=some_path,
+        metavar="PROJECT",
+        help="only print what the synthesis of a project reports",
+    )
+    figures = parser.add_mutually_exclusive_group()
+    rtl = figures.add_argument(
+        "--rtl", type=some_path, metavar="BUILD", help="of --report: a build of gen_hw.py beside it"
+    )
+    parser.only_with(report, rtl)
+    add_json_option(figures, "the figures")
+    return parser
+
+
+def main() -> int:
+    """Generate, check."""
+    args = parser().options()
     if args.report is not None:
         report = read_report(args.report)
         if args.json:
@@ -110,20 +180,30 @@ def main() -> int:
             print(render(report), end="")
         return 0
     artifact = load_artifact(args.artifact)
-    if args.clips < 1:
-        raise InputError(f"--clips must be at least 1, not {args.clips}")
     try:
-        from hw.hls.project import generate
+        from hw.hls.project import generate, project_name
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} not found: pip install 'spikeline[hls]'") from None
-    name = args.name or module_name(artifact)
+    name = args.name or project_name(artifact)
     out = args.out or Path("build") / f"{name}-hls"
     options = {"part": args.part, "clock_period": args.clock_period}
     steps = len(artifact.stimulus) if args.steps is None else args.steps
-    generate(artifact, name, out, args.backend, args.lanes, steps, **options)
-    figures: dict[str, Any] = {"project": str(out), "backend": args.backend}
+
+    def write(folder: Path, steps: int) -> None:
+        generate(artifact, name, folder, args.backend, args.lanes, steps, **options)
+
+    frames = None
     if args.check:
-        figures |= check(artifact, name, out, steps, args.check, args.split, args.clips)
+        from fxp_model.data import frames_for
+        from hw.hls.emulation import missing_tool
+
+        if (missing := missing_tool()) is not None:
+            raise InputError(missing)
+        frames = frames_for(artifact, args.check, args.split)
+    write(out, steps)
+    figures: dict[str, Any] = {"project": str(out), "backend": args.backend}
+    if frames is not None:
+        figures |= {"split": args.split} | check(artifact, name, out, steps, frames, args.clips, write)
     mismatch = figures.pop("mismatch", None)
     if mismatch is not None:
         print(f"gen_hls.py: {mismatch}", file=sys.stderr)

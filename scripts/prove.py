@@ -13,7 +13,6 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,14 +23,12 @@ from numpy.typing import NDArray
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some_path, write_json
 from fxp_model.errors import InputError
 from fxp_model.folders import owned
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 from hw.options import add_width_options, config_of
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
 
 Clip = NDArray[np.integer]
 Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
@@ -39,7 +36,9 @@ Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
 
 
 def differing(clips: list[Clip], artifact: Artifact, run_clip: Callable[[Clip], Trace]) -> str | None:
-    """Where traces by `run_clip` first differ from the golden model's."""
+    """Where traces by `run_clip` first differ from the golden model's; `InputError` if there is no clip."""
+    if not clips:
+        raise InputError("clips to compare must be 1 at least, not 0")
     for index, counts in enumerate(clips):
         mismatch = golden.run(artifact.network, counts).first_mismatch(run_clip(counts))
         if mismatch is not None:
@@ -75,8 +74,8 @@ def by_rtl(sim: str) -> Form:
     """The core under the simulator `sim`, with random stalls and at full rate."""
 
     def form(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
-        from tb.cosim import cosimulate
-        from tb.runner import BenchFailure, Workspace, missing_tool
+        from tb.harness.cosim import cosimulate
+        from tb.harness.runner import BenchFailure, Workspace, missing_tool
 
         missing = missing_tool(sim)
         if missing is not None:
@@ -97,17 +96,18 @@ def by_rtl(sim: str) -> Form:
 def by_hls(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
     """The C++ of the project that hls4ml writes, compiled with g++: one project per length of a clip."""
     from hw.hls.emulation import Emulation, missing_tool
-    from hw.hls.project import emulation, generate
+    from hw.hls.project import emulation, generate, project_name
 
     missing = missing_tool()
     if missing is not None:
         raise ImportError(missing)
     lanes = max(stage.lanes for stage in config_of(args, artifact.network.spec).stages)
+    name = project_name(artifact)
     programs: dict[int, Emulation] = {}
     for steps in sorted({len(clip) for clip in clips}):
         project = args.out / f"hls-{steps}"
-        generate(artifact, "network", project, lanes=lanes, steps=steps)
-        programs[steps] = emulation(project, "network", artifact, steps, project / "csim" / "trace")
+        generate(artifact, name, project, lanes=lanes, steps=steps)
+        programs[steps] = emulation(project, name, artifact, steps, project / "csim" / "trace")
     return differing(clips, artifact, lambda counts: programs[len(counts)].run(counts))
 
 
@@ -149,24 +149,26 @@ def run_forms(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -
     return forms
 
 
-def main() -> int:
-    """Parse the arguments, run every form, print a line for each."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
-    parser.add_argument(
-        "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
-    )
-    parser.add_argument("--split", default="val", help="%(default)s")
-    parser.add_argument("--clips", type=int, default=1, help="%(default)s")
+    add_data_options(parser, "the artifact's stimulus")
+    parser.add_argument("--clips", type=COUNT, default=1, help="%(default)s")
     parser.add_argument(
         "--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="(default: all of them)"
     )
     add_width_options(parser)
-    parser.add_argument("--out", type=Path, default=Path("build/prove"), help="work folder (%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
-    args = parser.parse_args()
-    if args.clips < 1:
-        raise InputError(f"--clips must be at least 1, not {args.clips}")
+    parser.add_argument(
+        "--out", type=some_path, default=Path("build/prove"), help="work folder (%(default)s)"
+    )
+    add_json_option(parser, "the results")
+    return parser
+
+
+def main() -> int:
+    """Run every form, print a line for each."""
+    args = parser().options()
     artifact = load_artifact(args.artifact)
     config_of(args, artifact.network.spec)
     clips = list(chosen_clips(artifact, args.data, args.split, args.clips))

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tb.runner import SIMULATORS, Workspace, missing_tool
-from tb.stimulus import NETWORKS
+from tb.harness.depth import FULL, depth
+from tb.harness.runner import SIMULATORS, Workspace, missing_tool
+from tb.harness.stimulus import NETWORKS
+
+TURNS = "turns"
+"""Of ``--sim``: the cases of a test run under one simulator each, by turns; a test of one case under both."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("benches")
-    group.addoption("--sim", choices=(*SIMULATORS, "both"), default="both", help="simulator (default: both)")
+    sim = "both" if FULL else TURNS
     group.addoption(
-        "--networks", type=int, default=NETWORKS, help=f"random networks as whole cores (default: {NETWORKS})"
+        "--sim", choices=(*SIMULATORS, "both", TURNS), default=sim, help=f"simulator (default: {sim})"
+    )
+    networks = depth(6, NETWORKS)
+    group.addoption(
+        "--networks", type=int, default=networks, help=f"random networks as whole cores (default: {networks})"
     )
     group.addoption("--waves", action="store_true", help="record waves; their folder is printed")
 
@@ -23,9 +32,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "sim" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("sim")
-        metafunc.parametrize("sim", SIMULATORS if chosen == "both" else [chosen], indirect=True)
+        metafunc.parametrize("sim", [chosen] if chosen in SIMULATORS else SIMULATORS, indirect=True)
     if "network_seed" in metafunc.fixturenames:
         metafunc.parametrize("network_seed", range(metafunc.config.getoption("networks")))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """By turns, each case of a test of many runs under one simulator only."""
+    if config.getoption("sim") != TURNS:
+        return
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if isinstance(item, pytest.Function) and "sim" in item.fixturenames:
+            cases[f"{item.path}::{item.originalname}-{item.callspec.params['sim']}"].append(item)
+    left = [
+        item
+        for key, own in cases.items()
+        for index, item in enumerate(own)
+        if len(own) > 1 and not key.endswith(SIMULATORS[index % len(SIMULATORS)])
+    ]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture

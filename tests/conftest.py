@@ -2,5 +2,9 @@
 
 from hypothesis import settings
 
-settings.register_profile("spikeline", derandomize=True, deadline=None, database=None, max_examples=200)
+from tb.harness.depth import depth
+
+settings.register_profile(
+    "spikeline", derandomize=True, deadline=None, database=None, max_examples=depth(50, 200)
+)
 settings.load_profile("spikeline")

@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ MAY_IMPORT = {
 ONLY_UNDER = {
     "torch": ("fxp_model/qat/",),
     "optuna": ("fxp_model/qat/",),
-    "matplotlib": ("fxp_model/results/", "hw/report/"),
+    "matplotlib": ("fxp_model/results/style.py",),
     "jinja2": ("hw/report/",),
     "markupsafe": ("hw/report/",),
     "hls4ml": ("hw/hls/",),
@@ -40,14 +41,19 @@ BASE = (
 )
 """Files that a bare install runs, with nothing but these:"""
 BASE_NEEDS = {"numpy", "filelock", "lazy_loader", "psutil", "amaranth", "matplotlib", "jinja2", "markupsafe"}
-NOT_BASE = ("fxp_model/engine.py", "fxp_model/engine_kernels.py")
+NOT_BASE = ("fxp_model/compiled.py", "fxp_model/engine.py", "fxp_model/engine_kernels.py")
 """Of the extra ``engine``: compiled code is what they are for, and no other base file may import them."""
 OPTIONAL = "hw/flows/"
 """Of the extra ``flow``, whose tools are missed only when they are run: no base file may import it."""
 
 
-def imports(root: Path, file: Path) -> Iterator[tuple[str, int, bool]]:
+@cache
+def imports(root: Path, file: Path) -> tuple[tuple[str, int, bool], ...]:
     """(module, line, whether at import time) of every import in `file`; `from a import b` gives a and a.b."""
+    return tuple(_imports(root, file))
+
+
+def _imports(root: Path, file: Path) -> Iterator[tuple[str, int, bool]]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     later = set()
     for node in ast.walk(tree):
@@ -140,7 +146,7 @@ def test_the_base_needs_what_it_is_given_only():
         ("fxp_model/planted.py", "from tests.oracles import equations", "fxp_model/planted.py:1: tests"),
         ("fxp_model/data/planted.py", "import torch", "fxp_model/data/planted.py:1: torch"),
         ("fxp_model/planted.py", "import amaranth", "fxp_model/planted.py:1: amaranth"),
-        ("hw/planted.py", "from tb.runner import run", "hw/planted.py:1: tb"),
+        ("hw/planted.py", "from tb.harness.runner import run", "hw/planted.py:1: tb"),
         ("hw/planted.py", "from scripts import gen_hw", "hw/planted.py:1: scripts"),
         ("hw/rtl/planted.py", "import numpy, torch.nn", "hw/rtl/planted.py:1: torch"),
         ("hw/rtl/planted.py", "from ...tb import runner", "hw/rtl/planted.py:1: tb"),

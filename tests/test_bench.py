@@ -32,6 +32,8 @@ from fxp_model.spec import (
     ResetMode,
 )
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHT = QFormat(True, 1, 4)
 STEPS = 20

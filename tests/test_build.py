@@ -15,7 +15,9 @@ from hw.build import FOLDER, build_core, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from hw.registers import register_map
-from tb.stimulus import random_network
+from tb.harness.stimulus import random_network
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Sound files: what is read, and the one line for each that cannot be."""
 
+import io
 import re
 import struct
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fxp_model.data import read_audio
-from fxp_model.data.audio import BLOCK, decode_audio
+from fxp_model.data.audio import MAX_SAMPLES, decode_audio
 from fxp_model.errors import InputError
 
 NOISE = np.random.default_rng(0).uniform(-0.9, 0.9, 1000)
@@ -48,9 +49,19 @@ def test_other_widths_are_read(tmp_path, suffix, subtype):
     np.testing.assert_allclose(audio, NOISE, atol=1 / 64)
 
 
-def test_a_long_file_is_read_whole(tmp_path):
-    audio, _ = read_audio(written(tmp_path / "long.wav", np.zeros(2 * BLOCK + 1)))
-    assert len(audio) == 2 * BLOCK + 1
+def test_a_file_is_read_to_the_most_samples_and_no_further(tmp_path, monkeypatch):
+    monkeypatch.setattr("fxp_model.data.audio.MAX_SAMPLES", len(NOISE))
+    assert len(read_audio(written(tmp_path / "long.wav"))[0]) == len(NOISE)
+    path = written(tmp_path / "longer.flac", np.zeros(len(NOISE) + 1))
+    assert refusal(path) == "must hold at most 1000 samples, not 1001; cut it first"
+
+
+def test_no_memory_is_taken_for_samples_that_only_a_header_tells_of(tmp_path):
+    path = written(tmp_path / "more.flac")
+    content = bytearray(path.read_bytes())
+    content[22:26] = struct.pack(">I", MAX_SAMPLES + 1)  # lower bits of STREAMINFO's number of samples
+    path.write_bytes(content)
+    assert refusal(path) == f"must hold at most {MAX_SAMPLES} samples, not {MAX_SAMPLES + 1}; cut it first"
 
 
 def test_a_wav_of_a_pipe_that_does_not_tell_its_size_is_read(tmp_path):
@@ -81,48 +92,118 @@ def test_samples_that_are_not_finite_are_refused(tmp_path, value):
 def test_what_is_not_sound_is_refused(tmp_path, content):
     path = tmp_path / "text.wav"
     path.write_bytes(content)
-    assert refusal(path) == "not a readable wav or flac file (Format not recognised)"
+    assert refusal(path) == "not a whole wav or flac file (Format not recognised)"
 
 
 def test_a_zero_rate_is_refused(tmp_path):
     path = written(tmp_path / "still.wav")
     content = path.read_bytes()
     path.write_bytes(content[:24] + struct.pack("<I", 0) + content[28:])
-    assert re.match(r"not a readable wav or flac file \(", refusal(path))
+    assert re.match(r"not a whole wav or flac file \(", refusal(path))
 
 
 @pytest.mark.parametrize("kept", [20, 36])
 def test_a_truncated_header_is_refused(tmp_path, kept):
     path = written(tmp_path / "head.wav")
     path.write_bytes(path.read_bytes()[:kept])
-    assert re.match(r"not a readable wav or flac file \(", refusal(path))
+    assert re.match(r"not a whole wav or flac file \(", refusal(path))
 
 
-def test_a_truncated_wav_is_refused(tmp_path):
-    path = written(tmp_path / "cut.wav")
-    path.write_bytes(path.read_bytes()[:700])
-    assert refusal(path) == "cut short, must hold 2044 bytes, not 700"
+FORMS = [("WAV", "FILE"), ("WAV", "BIG"), ("WAVEX", "FILE"), ("RF64", "FILE")]
+"""Kinds of wav files, by libsndfile's name and order of bytes; the second is RIFX."""
+
+
+def wav(form="WAV", endian="FILE", audio=NOISE, subtype="PCM_16"):
+    file = io.BytesIO()
+    soundfile.write(file, audio, 16_000, subtype=subtype, endian=endian, format=form)
+    return file.getvalue()
+
+
+def refused(content):
+    with pytest.raises(InputError) as caught:
+        decode_audio(content, "clip")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("form", "endian"), FORMS)
+def test_a_wav_of_any_kind_that_is_cut_short_is_refused(form, endian):
+    content = wav(form, endian)
+    assert len(decode_audio(content, "clip")[0]) == len(NOISE)
+    for kept in range(len(content) - 2000, len(content), 9):
+        message = refused(content[:kept])
+        if kept > len(content) - 1998:  # else there is no sample at all
+            assert message == f"clip: cut short, must hold {len(content)} bytes, not {kept}"
+
+
+@pytest.mark.parametrize(("form", "endian"), FORMS)
+def test_a_pad_byte_that_only_the_header_counts_is_not_missed(form, endian):
+    content = wav(form, endian, NOISE[:999], "PCM_U8")
+    assert content[-1] == 0
+    assert len(decode_audio(content, "clip")[0]) == len(decode_audio(content[:-1], "clip")[0]) == 999
+    assert (
+        refused(content[:-2])
+        == f"clip: cut short, must hold {len(content) - 1} bytes, not {len(content) - 2}"
+    )
+
+
+@pytest.mark.parametrize(
+    "more", [b"LIST\x04\0\0\0INFO", b"ID3\x04 and more", b"TAG" + bytes(125), bytes(4096)]
+)
+def test_what_others_append_to_sound_is_no_fault(more):
+    for audio in (NOISE, NOISE[:999]):
+        content = wav(audio=audio, subtype="PCM_U8")
+        for whole in (content, content[:-1] if len(audio) % 2 and more[0] else content):
+            assert len(decode_audio(whole + more, "clip")[0]) == len(audio)
+
+
+def test_a_header_that_was_not_brought_up_to_date_is_refused():
+    content = bytearray(wav())
+    content[4:8], content[40:44] = struct.pack("<I", 136), struct.pack("<I", 100)
+    message = "clip: its header ends the sound at byte 144, but 1900 bytes follow that are no chunk"
+    assert refused(bytes(content)) == message
+
+
+def test_a_second_sound_behind_the_first_is_refused(tmp_path):
+    flac = written(tmp_path / "clip.flac").read_bytes()
+    assert refused(flac + flac) == "clip: must hold one flac stream, not more"
+    for second in (wav(), b"data" + struct.pack("<I", 1500) + bytes(1500)):
+        assert re.match(r"clip: not a whole wav or flac file \(", refused(wav() + second))
+
+
+@pytest.mark.parametrize("form", ["AIFF", "AU", "W64", "OGG", "MP3", "VOC"])
+def test_another_format_is_refused_by_name_whole_or_cut(form):
+    content = wav(form, audio=np.tile(NOISE, 20), subtype=soundfile.default_subtype(form))
+    assert refused(content) == f"clip: must be wav or flac, not {form}; convert it first"
+    with pytest.raises(InputError, match=r"^clip: "):
+        decode_audio(content[: len(content) // 2], "clip")
 
 
 def test_a_truncated_flac_is_refused(tmp_path):
     path = written(tmp_path / "cut.flac", np.tile(NOISE, 20))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    assert re.match(r"not a readable wav or flac file \(", refusal(path))
+    assert re.match(r"not a whole wav or flac file \(", refusal(path))
+
+
+def test_a_flac_is_refused_wherever_it_is_cut(tmp_path):
+    content = written(tmp_path / "cut.flac", np.tile(NOISE, 20)).read_bytes()
+    frames = [match.start() for match in re.finditer(b"\xff\xf8", content)]
+    assert len(frames) > 4
+    for kept in (*frames, *range(0, len(content), 997), len(content) - 1):
+        with pytest.raises(InputError, match=r"^clip: "):
+            decode_audio(content[:kept], "clip")
 
 
 def test_a_flac_that_promises_more_than_it_holds_is_refused(tmp_path):
     path = written(tmp_path / "more.flac")
     content = bytearray(path.read_bytes())
-    content[22:26] = struct.pack(">I", 1 << 31)  # lower bits of STREAMINFO's number of samples
+    content[22:26] = struct.pack(">I", 1001)  # lower bits of STREAMINFO's number of samples
     path.write_bytes(content)
-    assert re.match(r"not a readable wav or flac file \(", refusal(path))
+    assert re.match(r"not a whole wav or flac file \(|cut short, must hold 1001 samples", refusal(path))
 
 
-def test_a_missing_file_is_an_os_error_with_its_name(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught:
-        read_audio(tmp_path / "absent.wav")
-    assert caught.value.filename == str(tmp_path / "absent.wav")
+def test_a_missing_file_is_refused(tmp_path):
+    assert refusal(tmp_path / "absent.wav") == "No such file or directory"
 
 
 @given(data=st.data(), flac=st.booleans())

@@ -1,6 +1,10 @@
 """Encoded splits: the same from a cache, from any number of workers, after any damage."""
 
+import errno
+import os
+import pwd
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +13,10 @@ import soundfile
 from fxp_model.data import CochlearEncoder, encode_file, load_frames, open_dataset
 from fxp_model.data.cache import default_cache_dir
 from fxp_model.data.frames import CHUNK
+from fxp_model.data.notice import notice
 from fxp_model.errors import InputError
+
+pytestmark = pytest.mark.slow
 
 ENCODER = CochlearEncoder(channels=6)
 
@@ -168,9 +175,9 @@ def test_a_clip_that_the_encoder_refuses_is_named(folder, tmp_path):
 def test_a_file_that_went_away_is_named(folder, tmp_path):
     dataset = open_dataset(folder)
     (folder / "val0.wav").unlink()
-    with pytest.raises(FileNotFoundError) as caught:
+    message = rf"^{re.escape(str(folder / 'val0.wav'))}: No such file or directory$"
+    with pytest.raises(InputError, match=message):
         load_frames(dataset, "val", ENCODER, tmp_path / "cache", workers=1, progress=False)
-    assert caught.value.filename == str(folder / "val0.wav")
 
 
 def test_workers_have_a_limit(folder, tmp_path):
@@ -181,3 +188,77 @@ def test_workers_have_a_limit(folder, tmp_path):
 def test_a_missing_split_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match=r"^words: split must be one of train, val, not 'test'$"):
         load(folder, tmp_path / "cache", "test")
+
+
+@pytest.mark.parametrize(
+    ("place", "workers"),
+    [
+        ("in a file", 2),
+        *((place, 1) for place in ("no home", "read-only", "full", "taken", "too long a name")),
+    ],
+)
+def test_a_cache_that_cannot_be_used_stops_nothing(folder, tmp_path, monkeypatch, caplog, place, workers):
+    notice.cache_clear()
+    expected = load(folder, tmp_path / "good")
+    cache_dir = tmp_path / "cache"
+    if place == "in a file":
+        cache_dir.write_bytes(b"mine")
+    if place == "no home":
+        cache_dir = None
+        monkeypatch.delenv("SPIKELINE_CACHE", raising=False)
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    if place == "read-only":
+        cache_dir = Path("/proc/spikeline")
+    if place == "full":
+        cache_dir = Path("/dev/full")
+    if place == "taken":
+        for entry in (tmp_path / "good").iterdir():
+            (cache_dir / entry.name).mkdir(parents=True)
+    if place == "too long a name":
+        cache_dir = tmp_path / ("n" * 300)
+    for _ in range(2 if workers == 1 else 1):
+        assert_same(load(folder, cache_dir, workers=workers), expected)
+    (message,) = caplog.messages
+    assert message.startswith("counts are not kept for the next run: ")
+    assert "\n" not in message
+    if place == "in a file":
+        assert cache_dir.read_bytes() == b"mine"
+
+
+def test_a_disk_that_fills_up_while_the_cache_is_written_stops_nothing(folder, tmp_path, monkeypatch, caplog):
+    def full(path, content):
+        path.open("wb").close()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        first = load(folder, tmp_path / "cache")
+    assert caplog.messages == [
+        f"counts are not kept for the next run: {tmp_path / 'cache'}: No space left on device"
+    ]
+    assert not (tmp_path / "cache").exists()
+    assert_same(load(folder, tmp_path / "cache"), first)
+
+
+def test_one_long_clip_among_short_ones_takes_no_memory_for_all(folder, tmp_path, monkeypatch):
+    soundfile.write(folder / "train5.wav", np.zeros(8000 * 4), 8000)
+    lengths = load(folder, tmp_path / "cache").lengths
+    padding = int((400 - lengths).sum()) * 6
+    monkeypatch.setattr("fxp_model.data.frames.MAX_PADDING", padding)
+    load(folder, tmp_path / "cache")
+    monkeypatch.setattr("fxp_model.data.frames.MAX_PADDING", padding - 1)
+    message = (
+        rf"^train5.wav: too long beside the others, 400 frames where the mean is {lengths.mean():.0f}: "
+        r"filling 71 clips up to it takes 0\.0 GiB, more than .*; cut it, or leave it out$"
+    )
+    with pytest.raises(InputError, match=message):
+        load(folder, tmp_path / "cache")
+
+
+def test_a_clip_lasts_as_long_as_memory_is_for_and_no_longer(monkeypatch):
+    monkeypatch.setattr("fxp_model.data.encoder.MAX_SECONDS", 2)
+    encoder = CochlearEncoder(channels=1)
+    assert len(encoder.encode(np.zeros(2000), 1000)) == 200
+    with pytest.raises(InputError, match=r"^audio must last at most 2 s, not 2\.1; cut it first$"):
+        encoder.encode(np.zeros(2100), 1000)

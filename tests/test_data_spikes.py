@@ -73,7 +73,7 @@ def ssc(folder):
     rng = np.random.default_rng(1)
     folder.mkdir()
     for file, clips in (("train", 40), ("valid", 9), ("test", 7)):
-        labels = rng.integers(0, 35, clips)
+        labels = rng.permutation(np.arange(clips) % 35)  # each class in train
         write(folder / f"ssc_{file}.h5", [clip(rng, 1.0) for _ in range(clips)], labels)
     return folder
 
@@ -237,6 +237,42 @@ def test_a_folder_of_both_is_refused(folder):
     assert refusal(open_dataset, folder) == expected
 
 
+@pytest.mark.parametrize("how", ["copy", "link", "hard link"])
+def test_two_splits_in_one_file_are_refused(tmp_path, how):
+    folder = ssc(tmp_path / "data")
+    train, valid = folder / "ssc_train.h5", folder / "ssc_valid.h5"
+    valid.unlink()
+    if how == "copy":
+        valid.write_bytes(train.read_bytes())
+    elif how == "link":
+        valid.symlink_to(train)
+    else:
+        valid.hardlink_to(train)
+    expected = f"{train} and {valid} must be different files: they are equal"
+    assert refusal(open_dataset, folder) == expected
+
+
+def test_a_class_that_nobody_says_in_training_is_refused(folder):
+    path = folder / "shd_train.h5"
+    with h5py.File(path, "r+") as file:
+        labels = file["labels"][:]
+        file["labels"][:] = np.where(labels == 7, 8, labels)
+    expected = f"{path}: class 'de-7' must have at least 1 training clip, not 0"
+    assert refusal(open_dataset(folder).split, "train") == expected
+    assert len(open_dataset(folder).split("val")) > 0
+
+
+@pytest.mark.parametrize("name", ["labels", "extra/keys"])
+def test_no_memory_is_taken_for_a_column_that_holds_nothing(folder, name):
+    path = folder / "shd_train.h5"
+    kind = np.dtype("S1048576") if name == "extra/keys" else np.dtype(np.uint16)
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file.create_dataset(name, (1 << 40,), kind, chunks=(64,))
+    expected = f"{path}: {name} must take at most {1 << 26} bytes, not {1 << 40} x {kind.itemsize}"
+    assert refusal(lambda: open_dataset(folder).split("train")) == expected
+
+
 def test_a_missing_split_is_refused(folder):
     expected = "SHD: split must be one of train, val, test, not 'valid'"
     assert refusal(open_dataset(folder).split, "valid") == expected
@@ -287,7 +323,11 @@ TWO = np.array([0.5, 0.25], np.float16)
             "extra/speaker must tell more than 2 speakers, not 2",
         ),
         (replaced("extra/keys", np.arange(20)), "extra/keys must be texts, not int64"),
-        (replaced("extra/keys", ["a", "b"]), "extra/keys must be 20 different names, not a, b"),
+        (
+            replaced("extra/keys", ["en-9 ", *DIGITS[1:]]),
+            "extra/keys: class must begin and end with what can be seen, not 'en-9 '",
+        ),
+        (replaced("extra/keys", ["a", "b"]), "extra/keys must be 20 different names, not 'a', 'b'"),
         (replaced("spikes/units", np.zeros(3, int)), "spikes/units must have 200 rows as labels, not 3"),
         (
             replaced("spikes/times", np.zeros(200)),

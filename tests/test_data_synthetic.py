@@ -11,6 +11,8 @@ from fxp_model.data import CochlearEncoder, synthesise
 from fxp_model.data.synthetic import WORDS, synthetic_dataset
 from fxp_model.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 @settings(max_examples=25)
 @given(word=st.sampled_from(WORDS), seed=st.integers(0, 2**32), speaker=st.integers(0, 10_000))

@@ -21,6 +21,8 @@ from fxp_model.spec import LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec, Res
 from hw.estimates.latency import event_counts
 from scripts.check_engine import difference
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(300)
 BLOCK = 50
 

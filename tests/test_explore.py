@@ -22,8 +22,10 @@ from hw.estimates.latency import Counts, clip_cycles, event_counts, sweep_cycles
 from hw.estimates.resources import estimate
 from hw.estimates.resources.shapes import Shape
 from hw.parts import PARTS, Part
-from tb.cores import save_network
+from tb.harness.cores import save_network
 from tests.oracles.plain_networks import SHD
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 NETWORK = Shape((7, 12, 9, 4), kernel=3, input_bits=3, weight_bits=8).network()

@@ -8,6 +8,8 @@ import pytest
 from fxp_model.fixed import Overflow, QFormat, Rounding, requantize
 from tests.oracles.ap_fixed import Cast, cast_every_code, every_code, missing_tool
 
+pytestmark = pytest.mark.slow
+
 MODES = list(product(Rounding, Overflow))
 
 

@@ -11,6 +11,8 @@ from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import LayerSpec
 from tests.oracles.equations import evaluate
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(600)
 BLOCK = 60
 

@@ -10,13 +10,16 @@ from fxp_model import network as golden
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
-from tb.stimulus import random_network, random_samples
+from tb.harness.depth import depth
+from tb.harness.stimulus import random_network, random_samples
 from tests import hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)
 
 from hw.hls.emulation import compile_units
+
+pytestmark = pytest.mark.slow
 
 STEPS = 14
 COMMON, CELL, READOUT = ("nnet_spikeline.h", "nnet_spikeline_cell.h", "nnet_spikeline_readout.h")
@@ -54,6 +57,7 @@ MUTANTS = (
     Mutant("scores not added", READOUT, "sum += v_mem", "sum = v_mem", "sum"),
     Mutant("lowest counts", READOUT, "score > v_mem", "score < v_mem", "max"),
 )
+CHOSEN = MUTANTS[:: len(MUTANTS) // depth(5, len(MUTANTS))]
 
 
 def counts_of(network: Network, steps: int = STEPS) -> np.ndarray:
@@ -111,10 +115,10 @@ def program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mutants")
     found = {
         kind: next(net for net in map(random_network, range(400), [9] * 400) if fits(net, kind))
-        for kind in sorted({mutant.fits for mutant in MUTANTS})
+        for kind in sorted({mutant.fits for mutant in CHOSEN})
     }
     units = [hls_units.unit(net, STEPS, folder, f"right_{kind}", 2) for kind, net in found.items()]
-    for index, mutant in enumerate(MUTANTS):
+    for index, mutant in enumerate(CHOSEN):
         unit = hls_units.unit(found[mutant.fits], STEPS, folder, f"wrong{index}", 2)
         plant(mutant, unit.source.parent, f"nnet{index}")
         units.append(unit)
@@ -153,7 +157,7 @@ def test_the_networks_are_right_without_an_error(program):
         )
 
 
-@pytest.mark.parametrize("index", range(len(MUTANTS)), ids=[mutant.name for mutant in MUTANTS])
+@pytest.mark.parametrize("index", range(len(CHOSEN)), ids=[mutant.name for mutant in CHOSEN])
 def test_a_planted_error_shows(program, index):
     emulation, kinds = program
     place = len(kinds) + index

@@ -16,7 +16,7 @@ from hw.estimates.latency import (
     lower_bound,
     run_timing,
 )
-from tb.stimulus import random_hardware
+from tb.harness.stimulus import random_hardware
 from tests.oracles.plain_networks import BYTE, SHD, network_spec
 
 ONE = network_spec(1, 1, 1)

@@ -15,6 +15,8 @@ from fxp_model.pretrained import DEFAULT
 from hw.config import PRESETS, HardwareConfig
 from hw.estimates.latency import clip_cycles, event_counts, lower_bound
 
+pytestmark = pytest.mark.slow
+
 soundfile = pytest.importorskip("soundfile")
 ROOT = Path(__file__).parents[1]
 

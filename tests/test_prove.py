@@ -10,8 +10,10 @@ import pytest
 
 from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
-from tb.stimulus import random_network, random_samples
+from tb.harness.stimulus import random_network, random_samples
 from tests import hls_units
+
+pytestmark = pytest.mark.slow
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)
@@ -89,6 +91,6 @@ def test_one_other_integer_is_named_and_status_1(prove, monkeypatch, capsys, fol
 
 
 def test_a_form_that_cannot_run_is_no_proof(prove, monkeypatch, capsys, folder, tmp_path):
-    monkeypatch.setattr("tb.runner.missing_tool", lambda sim: f"{sim} is not installed")
+    monkeypatch.setattr("tb.harness.runner.missing_tool", lambda sim: f"{sim} is not installed")
     assert call(prove, monkeypatch, folder, tmp_path, "--forms", "rtl-icarus") == 1
     assert capsys.readouterr().out == "rtl-icarus     not run: icarus is not installed\n"

@@ -95,14 +95,14 @@ CASES = {
         lambda n, c, x, t: hw.HardwareConfig.uniform("x"),
         "spec must be of type NetworkSpec, not 'x'",
     ),
-    "emit a name": (lambda n, c, x, t: hw.verilog("x", c, "x"), "network must be of type Network, not 'x'"),
+    "emit a name": (lambda n, c, x, t: hw.emit("x", c, "x"), "network must be of type Network, not 'x'"),
     "emit for a name": (
-        lambda n, c, x, t: hw.verilog(n, "x", "x"),
+        lambda n, c, x, t: hw.emit(n, "x", "x"),
         "config must be of type HardwareConfig, not 'x'",
     ),
-    "emit under a number": (lambda n, c, x, t: hw.verilog(n, c, 3), "name of a core must be .*, not 3"),
+    "emit under a number": (lambda n, c, x, t: hw.emit(n, c, 3), "name of a core must be .*, not 3"),
     "emit with no digest": (
-        lambda n, c, x, t: hw.verilog(n, c, "x", "zz"),
+        lambda n, c, x, t: hw.emit(n, c, "x", "zz"),
         "sha256 must be 64 digits .*, not 'zz'",
     ),
     "build a name": (

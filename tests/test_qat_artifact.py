@@ -12,6 +12,8 @@ from fxp_model.qat import evaluate
 from fxp_model.qat.publish import delay_table
 from fxp_model.spec import ReadoutMode, RecurrenceKind
 
+pytestmark = pytest.mark.slow
+
 SPARSE, FOUR_BITS = (f"{DEFAULT.name}-{kind}" for kind in ("sparse", "4bit"))
 
 

@@ -21,6 +21,8 @@ from fxp_model.spec import (
     ResetMode,
 )
 
+pytestmark = pytest.mark.slow
+
 QUIET = Regularization(dropout=0.0, recurrent_dropout=0.0)
 
 

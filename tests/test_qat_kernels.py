@@ -9,6 +9,8 @@ from fxp_model.qat import delays, kernels
 from fxp_model.qat.neuron import Neuron, Recurrence, simulate
 from fxp_model.spec import ResetMode
 
+pytestmark = pytest.mark.slow
+
 MEMBRANE = QFormat(True, 4, 10)
 
 

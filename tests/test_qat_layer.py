@@ -12,6 +12,8 @@ from fxp_model.qat.signal import Norm, Signal
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 
+pytestmark = pytest.mark.slow
+
 STEPS, SAMPLES, N_IN, N = 22, 5, 17, 19
 LENGTHS = torch.tensor([22, 9, 15, 1, 22])
 QUIET = Regularization(dropout=0.0, recurrent_dropout=0.0)

@@ -26,6 +26,8 @@ from fxp_model.qat.train import (
 )
 from fxp_model.spec import ReadoutMode, RecurrenceKind
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(hidden=(16, 16), max_delay=15)
 RECIPE = Recipe(epochs=5, batch=8, learning_rate=5e-3, augmentation=Augmentation(2, 1, 0.1, 3, 2))
 CHANNELS, CLASSES, STEPS = 12, 3, 20
@@ -198,7 +200,7 @@ def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[:1000], b"", b"PK\x03\x04 not an archive", whole[: len(whole) // 2]):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: not a readable checkpoint: "):
+        with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: not a readable npz archive: "):
             training(tmp_path).resume()
 
 

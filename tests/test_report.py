@@ -31,6 +31,8 @@ from hw.report.summary import summary as summarise
 from hw.report.text import render
 from hw.verilog import EmittedCore
 
+pytestmark = pytest.mark.slow
+
 NAME = "core"
 LABEL = '<b>"$x$" & more'
 HLS = {

@@ -20,6 +20,8 @@ from hw.report.compare import compare_page, compare_text, differing, ratio
 from tests.test_hls_report import XML
 from tests.test_report import Page
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

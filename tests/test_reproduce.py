@@ -32,6 +32,8 @@ from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, paired_p_value, summarise
 from tests.task_workers import never, noting, work_forever, work_noting
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "scripts" / "results" / "reproduce.jsonl"
 SPAWN = multiprocessing.get_context("spawn")

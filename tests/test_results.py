@@ -12,6 +12,8 @@ from fxp_model.pretrained import DEFAULT
 from hw.config import HardwareConfig
 from hw.estimates.resources import estimate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = json.loads((ROOT / "scripts" / "results" / "bench.json").read_text(encoding="utf-8"))
 

@@ -17,8 +17,10 @@ from hw.config import HardwareConfig
 from hw.flows import nextpnr, tool, yosys
 from hw.flows.synth import RouteOptions
 from hw.verilog import EmittedCore, emit
-from tb.cores import save_network
+from tb.harness.cores import save_network
 from tests.oracles.plain_networks import BYTE, network_spec
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 DELAYS = [1, 2, 3, 32, 41, 71]

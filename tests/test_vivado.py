@@ -15,6 +15,8 @@ from hw.flows.vivado_report import read_reports
 from hw.verilog import EmittedCore, Port
 from hw.vivado import vlnv, write_scripts
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 INTERFACES = ("aclk", "aresetn", "irq", "s_axis", "m_axis", "s_axil")
 PORTS = {

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
+from fxp_model.files import read_bytes
 
 SUFFIXES = (".wav", ".flac")
 """Names of sound files end so, in either case."""
+FORMATS = ("WAV", "WAVEX", "RF64", "FLAC")
+"""What a sound file may be, as libsndfile calls it: RIFF, RIFX and RF64 files of WAVE, and flac."""
+MAX_SAMPLES = 1 << 25
+"""Most samples of a file: ten minutes at 48 kHz and more. The header is looked at before memory is taken."""
+MAX_BYTES = 1 << 28
+"""Longest sound file."""
 
-BLOCK = 1 << 20
-"""Samples that are decoded at a time."""
+_PIPE = 0x7FFFF000
+"""Where a writer into a pipe cannot know the size of its sound, it says this, or more."""
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
+"""What others append to sound."""
+_CHUNK_NAME = re.compile(rb"[ -~]{4}")
+_SECOND_FLAC = b"fLaC\0\0\0\x22"
+"""Begin of a flac file: its mark, and the header of STREAMINFO."""
 
 
 def read_audio(path: Path | str) -> tuple[NDArray[np.float64], int]:
@@ -35,42 +50,90 @@ def read_audio(path: Path | str) -> tuple[NDArray[np.float64], int]:
     Raises
     ------
     InputError
-        The file is not sound, is cut short, has more than one channel, no
-        samples, or a sample that is not finite.
-    OSError
-        The file cannot be read.
+        The file cannot be read, is not sound in one of `FORMATS`, is cut short or holds more than its
+        header tells, has more than one channel, no samples or more than `MAX_SAMPLES`, or a sample that is
+        not finite.
     """
-    return decode_audio(Path(path).read_bytes(), str(path))
+    return decode_audio(read_bytes(path, MAX_BYTES), str(path))
 
 
 def decode_audio(content: bytes, name: str) -> tuple[NDArray[np.float64], int]:
     """Like `read_audio`, of the bytes of a file; errors call it `name`."""
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            rate_hz = file.samplerate
-            if file.channels != 1:
-                raise InputError(f"{name}: must have 1 channel, not {file.channels}; mix it down first")
-            if file.frames < 1:
-                raise InputError(f"{name}: must hold at least 1 sample, not {file.frames}")
-            # in blocks: a damaged header may announce more samples than memory holds
-            blocks = [file.read(BLOCK)]
-            while len(blocks[-1]) == BLOCK:
-                blocks.append(file.read(BLOCK))
+            _check_header(file, name)
+            _check_whole(content, name)
+            rate_hz, samples, audio = file.samplerate, file.frames, file.read()
     except soundfile.SoundFileError as error:
-        raise InputError(f"{name}: not a readable wav or flac file ({_reason(error)})") from None
-    audio = np.concatenate(blocks)
-    if content[:4] == b"RIFF" and len(content) < (size := _riff_size(content)):
-        raise InputError(f"{name}: cut short, must hold {size} bytes, not {len(content)}")
+        raise InputError(f"{name}: not a whole wav or flac file ({_reason(error)})") from None
+    if len(audio) != samples:
+        raise InputError(f"{name}: cut short, must hold {samples} samples, not {len(audio)}")
     if not np.all(np.isfinite(audio)):
         first = int(np.argmin(np.isfinite(audio)))
         raise InputError(f"{name}: every sample must be finite, sample {first} is {audio[first]}")
     return audio, rate_hz
 
 
-def _riff_size(content: bytes) -> int:
-    """Bytes that a wav file says it has; 0 where its writer, a pipe, could not know."""
-    size = int.from_bytes(content[4:8], "little")
-    return size + 8 if size < 0x7FFFF000 else 0
+def _check_header(file: soundfile.SoundFile, name: str) -> None:
+    if file.format not in FORMATS:
+        raise InputError(f"{name}: must be wav or flac, not {file.format}; convert it first")
+    if file.channels != 1:
+        raise InputError(f"{name}: must have 1 channel, not {file.channels}; mix it down first")
+    if file.frames < 1:
+        raise InputError(f"{name}: must hold at least 1 sample, not {file.frames}")
+    if file.frames > MAX_SAMPLES:
+        raise InputError(f"{name}: must hold at most {MAX_SAMPLES} samples, not {file.frames}; cut it first")
+
+
+def _check_whole(content: bytes, name: str) -> None:
+    """`InputError` unless the sound that the header tells of is there, and no more."""
+    if content[:4] not in (b"RIFF", b"RIFX", b"RF64"):
+        if _SECOND_FLAC in content[4:]:
+            raise InputError(f"{name}: must hold one flac stream, not more")
+        return
+    start, size = _data(content, name)
+    if size is None:
+        return
+    end = start + size
+    if end > len(content):
+        raise InputError(f"{name}: cut short, must hold {end} bytes, not {len(content)}")
+    for place, kind, _ in _chunks(content, end + _pad(content, end, size)):
+        if not _CHUNK_NAME.fullmatch(kind):
+            rest = content[place:]
+            if not rest.strip(b"\0") or rest.startswith(_TAGS):
+                return
+            raise InputError(
+                f"{name}: its header ends the sound at byte {end}, "
+                f"but {len(rest)} bytes follow that are no chunk"
+            )
+
+
+def _data(content: bytes, name: str) -> tuple[int, int | None]:
+    """Where the sound of a wav file starts, and how many bytes it has; None where a pipe could not know."""
+    long_size = None
+    for place, kind, size in _chunks(content, 12):
+        if kind == b"ds64":  # of RF64: sizes that 32 bits cannot hold
+            long_size = int.from_bytes(content[place + 16 : place + 24], "little")
+        if kind == b"data" and size == 0xFFFFFFFF and long_size is not None:
+            return place + 8, long_size
+        if kind == b"data":
+            return place + 8, size if size < _PIPE else None
+    raise InputError(f"{name}: not a whole wav or flac file (no data chunk)")
+
+
+def _chunks(content: bytes, place: int) -> Iterator[tuple[int, bytes, int]]:
+    """Place, name and size of each chunk of a wav file from `place` on."""
+    order: Literal["big", "little"] = "big" if content[:4] == b"RIFX" else "little"
+    while place < len(content):
+        size = int.from_bytes(content[place + 4 : place + 8], order)
+        yield place, content[place : place + 4], size
+        end = place + 8 + size
+        place = end + _pad(content, end, size)
+
+
+def _pad(content: bytes, end: int, size: int) -> int:
+    """1 where a chunk of odd size is padded as it must be, which not every writer does."""
+    return int(size % 2 == 1 and content[end : end + 1] == b"\0")
 
 
 def _reason(error: Exception) -> str:

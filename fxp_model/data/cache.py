@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fxp_model.errors import InputError
 from fxp_model.files import replacing
 
 ENVIRONMENT = "SPIKELINE_CACHE"
@@ -15,36 +16,54 @@ ENVIRONMENT = "SPIKELINE_CACHE"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def default_cache_dir() -> Path:
-    """``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``."""
-    return Path(os.environ.get(ENVIRONMENT) or Path.home() / ".cache" / "spikeline")
+def default_cache_dir() -> Path | None:
+    """``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``; None for a user who has no home."""
+    if named := os.environ.get(ENVIRONMENT):
+        return Path(named)
+    try:
+        return Path.home() / ".cache" / "spikeline"
+    except RuntimeError:  # neither HOME nor an entry of the user
+        return None
 
 
 @dataclass(frozen=True)
 class Cache:
     """Entries in a folder, one file each: the sha256 of key and payload, then the payload.
 
-    folder : made when the first entry is written
+    It is only a cache: what it cannot read is as if it were not there, and what it cannot keep does no harm.
+
+    folder : made when the first entry is written; None keeps nothing
     """
 
-    folder: Path
+    folder: Path | None
 
     def get(self, key: str) -> bytes | None:
         """Payload of `key`; None where there is none or it is not as it was written."""
+        if self.folder is None:
+            return None
         try:
-            entry = self._path(key).read_bytes()
-        except FileNotFoundError:
+            entry = self._path(self.folder, key).read_bytes()
+        except OSError:
             return None
         digest, payload = entry[:_DIGEST_BYTES], entry[_DIGEST_BYTES:]
         return payload if digest == _digest(key, payload) else None
 
-    def put(self, key: str, payload: bytes) -> None:
-        """Keep `payload`; replaces an earlier one."""
-        with replacing(self._path(key)) as path:
-            path.write_bytes(_digest(key, payload) + payload)
+    def put(self, key: str, payload: bytes) -> str | None:
+        """Keep `payload`, which replaces an earlier one; None, or why that could not be done."""
+        if self.folder is None:
+            return f"there is no home folder, and {ENVIRONMENT} is not set"
+        try:
+            with replacing(self._path(self.folder, key)) as path:
+                path.write_bytes(_digest(key, payload) + payload)
+        except OSError as error:
+            return f"{self.folder}: {error.strerror}"
+        except InputError as error:
+            return str(error)
+        return None
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.bin"
+    @staticmethod
+    def _path(folder: Path, key: str) -> Path:
+        return folder / f"{key}.bin"
 
 
 def _digest(key: str, payload: bytes) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from fxp_model.checks import path_of
+from fxp_model.data.checks import check_text
 from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
-from fxp_model.errors import path_of
 
 Dataset = SpeechDataset | SpikeDataset
 
@@ -27,10 +29,13 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     Raises
     ------
     InputError
-        As `open_folder`, `published_in`, `open_published` and `synthetic_dataset` do.
+        The path is not UTF-8; or as `open_folder`, `published_in`, `open_published`
+        and `synthetic_dataset` do.
     """
     if source == "synthetic":
         return synthetic_dataset(seed)
     folder = path_of("source", source)
+    for name in (str(folder), Path(os.path.realpath(folder)).name):  # both are written into artifacts
+        check_text("path of a data set", name)
     known = published_in(folder)
     return open_folder(folder, seed) if known is None else open_published(folder, known, seed)

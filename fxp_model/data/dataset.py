@@ -9,9 +9,10 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.data.audio import decode_audio
+from fxp_model.data.audio import MAX_BYTES, decode_audio
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.errors import InputError
+from fxp_model.files import read_bytes
 
 
 class Source(Protocol):
@@ -31,8 +32,8 @@ class FileSource:
     path: Path
 
     def content(self) -> bytes:
-        """Bytes of the file."""
-        return self.path.read_bytes()
+        """Bytes of the file; `InputError` where it cannot be read, or is too long for a clip."""
+        return read_bytes(self.path, MAX_BYTES)
 
     def audio(self, content: bytes) -> tuple[NDArray[np.float64], int]:
         """See `decode_audio`."""
@@ -71,9 +72,11 @@ class SpeechDataset:
     splits: dict[str, tuple[Clip, ...]]
 
     def split(self, name: str) -> tuple[Clip, ...]:
-        """Clips of a split; `InputError` where there is none of that name."""
+        """Clips of a split; `InputError` where there is none of that name, or no clip in it."""
         if name not in self.splits:
             raise InputError(f"{self.name}: split must be one of {', '.join(self.splits)}, not {name!r}")
+        if not self.splits[name]:
+            raise InputError(f"{self.name}: split {name} must have 1 clip at least, not 0")
         return self.splits[name]
 
 

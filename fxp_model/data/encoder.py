@@ -23,6 +23,8 @@ _ENVELOPE = RATE_HZ // 1000
 """Samples under one value of the 1 ms envelope."""
 _FRAME = RATE_HZ * FRAME_MS // 1000
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
+MAX_SECONDS = 600
+"""Longest clip; bounds the memory that encoding it takes."""
 _MAX_PEAK = float(1 << 15)
 """Full scale of sound that is held as 16-bit integers, in floats."""
 _TINY = 1e-60
@@ -120,7 +122,7 @@ class CochlearEncoder(Encoder):
         Parameters
         ----------
         audio : (samples,) float
-            Mono, finite, at least one sample, any level.
+            Mono, finite, at least one sample, at most `MAX_SECONDS`, any level.
         rate_hz : int
             Sample rate, 1000..1000000 Hz.
 
@@ -154,14 +156,13 @@ class CochlearEncoder(Encoder):
         return np.power(drive, self.compression, out=drive)
 
     def _fire(self, drive: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spikes (ms, channels) of the neurons, each a whole number."""
-        spikes = np.empty_like(drive)
+        """Spikes (ms, channels) of the neurons, each a whole number; they take the place of `drive`."""
         potential = np.zeros(self.channels)
         raised = np.zeros(self.channels)
         limit = np.empty(self.channels)
-        for current, fired in zip(drive, spikes, strict=True):
+        for fired in drive:
             potential *= self.leak
-            potential += current
+            potential += fired  # which is the current until here
             np.add(raised, self.threshold, out=limit)
             np.floor_divide(potential, limit, out=fired)
             np.multiply(fired, limit, out=limit)
@@ -169,7 +170,7 @@ class CochlearEncoder(Encoder):
             raised *= self.recovery
             np.multiply(fired, self.adaptation, out=limit)
             raised += limit
-        return spikes
+        return drive
 
 
 def _erb_rate(hz: float) -> float:
@@ -193,6 +194,10 @@ def _checked(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
         raise InputError(f"audio must have shape (samples,), at least one sample, not {audio.shape}")
     if not np.issubdtype(audio.dtype, np.floating):
         raise InputError(f"audio must be of floats, not {audio.dtype}")
+    if audio.size > MAX_SECONDS * rate_hz:
+        raise InputError(
+            f"audio must last at most {MAX_SECONDS} s, not {audio.size / rate_hz:.1f}; cut it first"
+        )
     peak = float(np.max(np.abs(audio)))
     if not peak <= _MAX_PEAK:
         raise InputError(f"audio must be finite and at most {_MAX_PEAK:g} in magnitude, not {peak:g}")

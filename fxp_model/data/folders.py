@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from fxp_model.data.audio import SUFFIXES
+from fxp_model.data.checks import check_classes, check_clips, check_text, check_unread, is_file
 from fxp_model.data.dataset import Clip, FileSource, SpeechDataset, seeded
 from fxp_model.errors import InputError
+from fxp_model.files import read_text
+from fxp_model.folders import shortened
 
 SPLITS = ("train", "val", "test")
 HEADER = ["file", "class"]
@@ -47,34 +51,34 @@ def open_folder(path: Path | str, seed: int = 0) -> SpeechDataset:
     ------
     InputError
         The folder is in neither layout, a table or list is malformed or names a missing file or
-        an unknown class, or a class is too small to be split. Names file, line and value.
+        an unknown class, or a class is too small to be split; names file, line and value. Or a file, whatever
+        its names, is in two splits or classes, a class folder has only sound that is not read, or a name
+        cannot be written or told from another. What may be meant, as equal files, is a `notice`.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(f"{folder}: data set must be a folder")
-    if any((folder / f"{split}.csv").is_file() for split in SPLITS):
-        return _from_tables(folder)
-    return _from_class_folders(folder, seed)
+    tables = {split: folder / f"{split}.csv" for split in SPLITS if _is_there(folder / f"{split}.csv")}
+    dataset = _from_tables(folder, tables) if tables else _from_class_folders(folder, seed)
+    check_clips(folder, dataset)
+    return dataset
 
 
-def _from_tables(folder: Path) -> SpeechDataset:
-    tables = {
-        split: _table(folder / f"{split}.csv") for split in SPLITS if (folder / f"{split}.csv").is_file()
-    }
+def _from_tables(folder: Path, paths: dict[str, Path]) -> SpeechDataset:
+    tables = {split: _table(path) for split, path in paths.items()}
     known = next(iter(tables.values()))
     classes = tuple(sorted({name for _, _, name in known}))
+    check_classes(next(iter(paths.values())), classes)
     splits = {}
-    listed: dict[str, str] = {}
     for split, rows in tables.items():
         clips = []
         for line, file, name in rows:
-            where = f"{folder / split}.csv line {line}"
+            where = f"{paths[split]} line {line}"
             if name not in classes:
-                raise InputError(f"{where}: class must be one of {', '.join(classes)}, not {name!r}")
-            if not (folder / file).is_file():
+                raise InputError(f"{where}: class must be one of {shortened(classes, 40)}, not {name!r}")
+            check_text(f"{where}: file", file)
+            if not is_file(folder / file):
                 raise InputError(f"{where}: no such file: {file}")
-            if listed.setdefault(file, split) != split:
-                raise InputError(f"{where}: file must be in one split, and {listed[file]}.csv has it: {file}")
             clips.append(_clip(folder, file, classes.index(name)))
         splits[split] = tuple(clips)
     return SpeechDataset(folder.resolve().name, classes, splits)
@@ -83,7 +87,7 @@ def _from_tables(folder: Path) -> SpeechDataset:
 def _table(path: Path) -> list[tuple[int, str, str]]:
     """Line number, file and class of each row."""
     rows = []
-    reader = csv.reader(io.StringIO(_text(path)), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=None), strict=True)
     try:
         if (header := next(reader, [])) != HEADER:
             raise InputError(f"{path} line 1: header must be {','.join(HEADER)}, not {','.join(header)!r}")
@@ -106,7 +110,9 @@ def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
         for child in sorted(folder.iterdir())
         if child.is_dir() and child.name[0] not in "_."
     }
+    check_unread(folder, files)
     classes = tuple(name for name, members in files.items() if members)
+    check_classes(folder, classes)
     if not classes:
         wanted = (
             f"{', '.join(f'{split}.csv' for split in SPLITS)} or a folder per class with wav or flac files"
@@ -115,8 +121,9 @@ def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
     clips = [
         _clip(folder, f"{name}/{file}", label) for label, name in enumerate(classes) for file in files[name]
     ]
-    if any((folder / name).is_file() for name in LISTS.values()):
-        split_of = _listed(folder, clips)
+    lists = {split: folder / name for split, name in LISTS.items() if _is_there(folder / name)}
+    if lists:
+        split_of = _listed(lists, clips)
     elif len({clip.speaker for clip in clips} - {None}) >= len(SPLITS) and all(c.speaker for c in clips):
         split_of = _by_speaker(clips, seed)
     else:
@@ -133,20 +140,22 @@ def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
 
 
 def _sound_files(folder: Path) -> list[str]:
-    return sorted(
+    names = sorted(
         file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
     )
+    for name in names:
+        check_text(f"{folder}: file", name)
+        if not is_file(folder / name):
+            raise InputError(f"{folder / name}: must be a file")
+    return names
 
 
-def _listed(folder: Path, clips: list[Clip]) -> dict[str, str]:
+def _listed(lists: dict[str, Path], clips: list[Clip]) -> dict[str, str]:
     """Split of each clip that a list names."""
     names = {clip.name for clip in clips}
     split_of: dict[str, str] = {}
-    for split, list_name in LISTS.items():
-        path = folder / list_name
-        if not path.is_file():
-            continue
-        for line, entry in enumerate(_text(path).splitlines(), start=1):
+    for split, path in lists.items():
+        for line, entry in enumerate(read_text(path).splitlines(), start=1):
             if entry not in names:
                 raise InputError(f"{path} line {line}: no such clip: {entry!r}")
             if split_of.setdefault(entry, split) != split:
@@ -190,8 +199,8 @@ def _clip(folder: Path, file: str, label: int) -> Clip:
     return Clip(file, label, told[1] if told else None, FileSource(folder / file))
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: must be UTF-8 text, byte {error.start} is not") from None
+def _is_there(path: Path) -> bool:
+    """Whether the table or list `path` exists; `InputError` where it is there and no file."""
+    if os.path.lexists(path) and not is_file(path):
+        raise InputError(f"{path}: must be a file")
+    return is_file(path)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fxp_model.archives import Archive
 from fxp_model.data.audio import read_audio
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.cache import Cache, default_cache_dir
@@ -25,11 +26,15 @@ from fxp_model.data.catalog import Dataset
 from fxp_model.data.dataset import Clip
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.encoding import Encoder
+from fxp_model.data.notice import notice
 from fxp_model.data.spikes import SpikeDataset
 from fxp_model.errors import InputError
 
 CHUNK = 64
 """Clips of one cache entry, which one worker encodes at a time."""
+
+MAX_PADDING = 1 << 32
+"""Most bytes of zeros that fill clips of a split up to the longest."""
 
 _CACHE_FORMAT = "spikeline-frames-1"
 
@@ -77,8 +82,9 @@ def load_frames(
     """Counts of a split, of sound from the cache where it has them.
 
     Chunks of clips are cached as they are done, under a hash of their content and of the encoder;
-    what was encoded before an interruption is not lost, and a damaged entry is made again. Spikes
-    are binned in less time than a cache would take, so they have none.
+    what was encoded before an interruption is not lost, and a damaged entry is made again. Where
+    nothing can be kept, a `notice` says so and all is encoded. Spikes are binned in less time than
+    a cache would take, so they have none.
 
     Parameters
     ----------
@@ -99,8 +105,9 @@ def load_frames(
     Raises
     ------
     InputError
-        The encoder does not take what the data set holds, there is no such split, or a clip cannot
-        be used; names the clip.
+        The encoder does not take what the data set holds, there is no such split, a clip cannot be
+        used, or is so long that filling the others up to it takes more than `MAX_PADDING`; names
+        the clip.
     """
     check_encoder(dataset, encoder)
     if isinstance(dataset, SpikeDataset):
@@ -118,16 +125,28 @@ def load_frames(
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     encoded: list[Counts] = []
+    lost = None
     with tqdm(total=len(clips), desc=split, unit="clip", disable=not progress) as bar:
-        for part in _encode_chunks(chunks, encoder, cache, min(workers, len(chunks))):
+        for part, reason in _encode_chunks(chunks, encoder, cache, min(workers, len(chunks))):
             encoded += part
+            lost = lost or reason
             bar.update(len(part))
+    if lost is not None:
+        notice(f"counts are not kept for the next run: {lost}")
     labels = np.array([clip.label for clip in clips], dtype=np.int64)
     return _padded(encoded, labels, tuple(clip.name for clip in clips))
 
 
 def _padded(encoded: Sequence[Counts], labels: NDArray[np.int64], names: tuple[str, ...]) -> EncodedSplit:
     lengths = np.array([len(counts) for counts in encoded], dtype=np.int64)
+    longest = int(lengths.argmax())
+    padding = int(np.sum(lengths[longest] - lengths)) * encoded[0].shape[1]
+    if padding > MAX_PADDING:
+        raise InputError(
+            f"{names[longest]}: too long beside the others, {lengths[longest]} frames where the mean is "
+            f"{lengths.mean():.0f}: filling {len(lengths)} clips up to it takes {padding / 2**30:.1f} GiB, "
+            f"more than {MAX_PADDING / 2**30:g}; cut it, or leave it out"
+        )
     padded = np.zeros((lengths.max(), len(encoded), encoded[0].shape[1]), dtype=np.uint8)
     for index, counts in enumerate(encoded):
         padded[: len(counts), index] = counts
@@ -141,8 +160,8 @@ def encode_file(path: Path | str, encoder: CochlearEncoder) -> Counts:
 
 def _encode_chunks(
     chunks: Sequence[Sequence[Clip]], encoder: CochlearEncoder, cache: Cache, workers: int
-) -> Iterator[list[Counts]]:
-    """Counts of each chunk, in order."""
+) -> Iterator[tuple[list[Counts], str | None]]:
+    """Counts of each chunk, in order, and why they could not be kept."""
     work = partial(_encode_chunk, encoder, cache)
     if workers == 1:
         yield from map(work, chunks)
@@ -161,18 +180,19 @@ def _encode_chunks(
         pool.shutdown(cancel_futures=True)
 
 
-def _encode_chunk(encoder: CochlearEncoder, cache: Cache, clips: Sequence[Clip]) -> list[Counts]:
+def _encode_chunk(
+    encoder: CochlearEncoder, cache: Cache, clips: Sequence[Clip]
+) -> tuple[list[Counts], str | None]:
     contents = [clip.source.content() for clip in clips]
     key = _key(encoder, contents)
     payload = cache.get(key)
-    if payload is None:
-        encoded = [
-            _encode(*clip.source.audio(content), encoder, clip.name)
-            for clip, content in zip(clips, contents, strict=True)
-        ]
-        cache.put(key, _pack(encoded))
-        return encoded
-    return _unpack(payload)
+    if payload is not None:
+        return _unpack(payload), None
+    encoded = [
+        _encode(*clip.source.audio(content), encoder, clip.name)
+        for clip, content in zip(clips, contents, strict=True)
+    ]
+    return encoded, cache.put(key, _pack(encoded))
 
 
 def _encode(audio: NDArray[np.float64], rate_hz: int, encoder: CochlearEncoder, name: str) -> Counts:
@@ -198,5 +218,5 @@ def _pack(encoded: Sequence[Counts]) -> bytes:
 
 
 def _unpack(payload: bytes) -> list[Counts]:
-    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        return np.split(arrays["counts"], np.cumsum(arrays["lengths"])[:-1])
+    arrays = Archive(payload, "entry of the cache")
+    return np.split(arrays.read("counts"), np.cumsum(arrays.read("lengths"))[:-1])

@@ -8,9 +8,11 @@ the classes (`keys`) and who speaks (`speaker`).
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,10 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.data.binner import EventBinner
+from fxp_model.data.checks import check_classes
 from fxp_model.data.dataset import seeded
 from fxp_model.errors import InputError
+from fxp_model.folders import shortened
 
 SITES = "https://zenkelab.org/datasets/ and https://compneuro.net/datasets/"
+MAX_BYTES = 1 << 26
+"""Longest column of labels, speakers or class names; of spikes, of references to them."""
 HELD_OUT_SPEAKERS = 2
 """Speakers of SHD's training file who are for validation; its test file has two unseen ones as well."""
 
@@ -123,6 +129,13 @@ class SpikeDataset:
                 speakers = _integers(file, "extra/speaker", len(labels))
                 chosen = np.isin(speakers, self._held_out(path, speakers), invert=name == "train")
         rows = np.flatnonzero(chosen)
+        if len(rows) == 0:
+            raise InputError(f"{path}: split {name} must have 1 clip at least, not 0")
+        absent = np.setdiff1d(np.arange(len(self.classes)), labels[rows])
+        if name == "train" and len(absent) > 0:
+            raise InputError(
+                f"{path}: class {self.classes[absent[0]]!r} must have at least 1 training clip, not 0"
+            )
         return SpikeSplit(path, rows, labels[rows])
 
     def _held_out(self, path: Path, speakers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -145,10 +158,18 @@ def published_in(folder: Path) -> Published | None:
 def open_published(folder: Path, known: Published, seed: int) -> SpikeDataset:
     """The data set `known` in `folder`; the files of unused splits may be missing."""
     files = {split: folder / file for split, file in known.files.items()}
+    _check_apart(sorted({path for path in files.values() if path.is_file()}))
     first = next((path for path in files.values() if path.is_file()), files["train"])
     with _opened(first) as file:
         classes = _class_names(file, known.classes)
     return SpikeDataset(known.name, classes, files, seed)
+
+
+def _check_apart(files: list[Path]) -> None:
+    """`InputError` where a file is another one under a second name, or a copy of it."""
+    for one, other in combinations(files, 2):
+        if one.stat().st_size == other.stat().st_size and filecmp.cmp(one, other, shallow=False):
+            raise InputError(f"{one} and {other} must be different files: they are equal")
 
 
 @contextmanager
@@ -163,7 +184,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     except InputError:
         raise
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # as h5py tells damage
-        raise InputError(f"{path}: not a whole HDF5 file: {error}") from None
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a whole HDF5 file: {reason}") from None
 
 
 def _column(file: h5py.File, name: str, rows: int | None = None) -> h5py.Dataset:
@@ -174,6 +196,11 @@ def _column(file: h5py.File, name: str, rows: int | None = None) -> h5py.Dataset
     if not isinstance(column, h5py.Dataset) or column.ndim != 1 or len(column) == 0:
         shape = getattr(column, "shape", "a group")
         raise InputError(f"{file.filename}: {name} must have shape (clips,), not {shape}")
+    if column.size * column.dtype.itemsize > MAX_BYTES:
+        raise InputError(
+            f"{file.filename}: {name} must take at most {MAX_BYTES} bytes, not {column.size} x "
+            f"{column.dtype.itemsize}"
+        )
     if rows is not None and len(column) != rows:
         raise InputError(f"{file.filename}: {name} must have {rows} rows as labels, not {len(column)}")
     return column
@@ -196,7 +223,7 @@ def _class_names(file: h5py.File, classes: int) -> tuple[str, ...]:
         raise InputError(f"{file.filename}: extra/keys must be texts, not {keys.dtype}")
     names = tuple(keys.asstr("utf-8", "replace")[:])
     if len(set(names)) != classes or len(names) != classes:
-        raise InputError(
-            f"{file.filename}: extra/keys must be {classes} different names, not {', '.join(names)}"
-        )
+        told = shortened([repr(name) for name in names], 40)
+        raise InputError(f"{file.filename}: extra/keys must be {classes} different names, not {told}")
+    check_classes(f"{file.filename}: extra/keys", names)
     return names

@@ -26,9 +26,10 @@ from fxp_model.qat import checkpoint, kernels, parallel
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
 from fxp_model.qat.layer import Numbers
-from fxp_model.qat.limits import check_limits
+from fxp_model.qat.limits import LIMITS, check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork
-from fxp_model.spec import MAX_DELAY_STEPS, NetworkSpec
+from fxp_model.spec import NetworkSpec
+from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, number
 
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
@@ -99,15 +100,10 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch", 1), ("seed", 0)):
-            check_limits(name, getattr(self, name), low, None)
-        for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1), ("taught", 1)):
-            check_limits(name, getattr(self, name), 0, high)
-        for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
-            check_limits(name, getattr(self, name), 0, 10**6)
-        check_limits("temperature", self.temperature, 0.01, 1000)
-        for delay in self.start_delay or ():
-            check_limits("start_delay", delay, 0, MAX_DELAY_STEPS)
+        numbers = {name: value for name, value in vars(self).items() if name in LIMITS}
+        delays = numbers.pop("start_delay") or ()
+        for name, value in (*numbers.items(), *(("start_delay", delay) for delay in delays)):
+            check_limits(name, value)
 
 
 @dataclass(frozen=True)
@@ -121,6 +117,18 @@ class Epoch:
     rate: float
     sigma: float | None
     learning_rate: float
+
+
+_ROW = {
+    "epoch": COUNT,
+    "loss": number(-1e300, 1e300),
+    "train_accuracy": number(0, 1),
+    "val_accuracy": number(0, 1),
+    "rate": SIZE,
+    "sigma": SIZE.or_null(),
+    "learning_rate": SIZE,
+}
+"""What a checkpoint has of each epoch."""
 
 
 class Training:
@@ -208,13 +216,17 @@ class Training:
         for name, value in self._identity().items():
             if description.get(name) != value:
                 raise InputError(f"{path}: {_difference(name, description.get(name), value)}")
+        check_fields(str(path), description, {"rows": array_of(OBJECT, 1), "frames_sha256": TEXT.or_null()})
+        for index, row in enumerate(description["rows"]):
+            check_fields(f"{path}: rows[{index}]", row, _ROW)
         try:
             self.rows = [Epoch(**row) for row in description["rows"]]
             self.frames_sha256 = description["frames_sha256"]
+            self.best = _under("best/", arrays)
             checkpoint.restore(_under("now/", arrays), self.module, self.optimizer)
+            self.selected()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path}: not a checkpoint of this network: {error}") from None
-        self.best = _under("best/", arrays)
         log = self.folder / LOG
         # the log follows the checkpoint, and may be an epoch behind
         if log.exists() and read_text(log) not in (_log(self.rows), _log(self.rows[:-1])):

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.results.rows import Row
-from fxp_model.results.style import COLORS, INK, PALE, figure
+from fxp_model.results.style import COLORS, INK, PALE, Axes, figure, plain
 from fxp_model.results.summary import Summary, summarise
 
 SHOWN = "conv"
@@ -73,12 +72,16 @@ def weight_bits(path: Path, summaries: list[Summary]) -> Path:
                 mean = 100 * row["val_mean"]
                 axes.axhline(mean, color=PALE, linestyle="--")
                 axes.annotate(
-                    row["system"], (0.99, mean), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+                    plain(row["system"]),
+                    (0.99, mean),
+                    xycoords=("axes fraction", "data"),
+                    ha="right",
+                    va="bottom",
                 )
             else:
                 _point(axes, row["weight_bits"], row, COLORS[0])
                 axes.annotate(
-                    row["system"],
+                    plain(row["system"]),
                     (row["weight_bits"], 100 * row["val_mean"]),
                     (6, -12),
                     textcoords="offset points",
@@ -102,7 +105,7 @@ def delays(path: Path, row: Row) -> Path:
             axes.set_title(f"recurrent layer {index}", fontsize=10)
             axes.set_xlabel("axonal delay, steps")
         panels[0].set_ylabel("neurons")
-        panels[-1].legend(title=f"{row['system']}, seed {row['seed']}")
+        panels[-1].legend(title=plain(f"{row['system']}, seed {row['seed']}"))
     return path
 
 
@@ -121,7 +124,7 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
             axes.set_ylabel(name)
             axes.grid(visible=False)
         axes.set_xlabel("step")
-        drawing.suptitle(f"{artifact.name}: a clip that it hears as “{word}”", fontsize=10)
+        drawing.suptitle(plain(f"{artifact.name}: a clip that it hears as “{word}”"), fontsize=10)
     return path
 
 
@@ -145,7 +148,7 @@ def _label(axes: Axes, points: Sequence[tuple[float, float, str]], color: str, g
     for x, y, name in sorted(points, key=lambda point: -point[1]):
         last = min(y, last - gap)
         axes.annotate(
-            name,
+            plain(name),
             (x, y),
             (column, last),
             color=color,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TypeGuard
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
+from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.fixed import Overflow, Rounding, signed_width
@@ -115,7 +117,7 @@ class NeuronUpdate(wiring.Component):
                 self._current_bits = ConvEngine.current_bits(params.recurrent.tolist(), taps)
             else:
                 self._current_bits = RecurrentSynapses.current_bits(spec, params, reload)
-        lanes, groups = config.update_lanes, config.groups(spec.n_out)
+        self._lanes, self._groups = lanes, groups = config.update_lanes, config.groups(spec.n_out)
         ports = {
             "i": In(stream.Signature(group_layout())),
             "sums": In(lanes * self._sum_bits),
@@ -144,12 +146,28 @@ class NeuronUpdate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec, params = self._spec, self._params
-        lanes, groups = self._config.update_lanes, self._config.groups(spec.n_out)
-        v_bits = spec.membrane.width
+        # Take .. fetch | leak, scale | sum | requantise | compare, reset, write back: a group per cycle.
+        tags = self._take(m)
+        fetched, leaking, done = tags[SUMS_AFTER], tags[SUMS_AFTER + 1], tags[-1]
+        write, operands = self._fetch(m, fetched)
+        integrated = [self._integrate(m, lane, leaking.first, *own) for lane, own in enumerate(operands)]
+        v_new, clamped = zip(*integrated, strict=True)
+        spikes, v_kept = self._fire(m, v_new) if fires(self._spec) else (None, v_new)
+        m.d.comb += [
+            write.en.eq(done.valid),
+            write.addr.eq(done.group),
+            write.data.eq(Cat(v[: self._spec.membrane.width] for v in v_kept)),
+        ]
+        self._give_results(m, done, v_new, spikes)
+        self._count(m, done, spikes, clamped)
+        return m
 
-        # Take .. fetch | leak, scale | sum | requantise | compare, reset, write back. The membranes of the
-        # step before a sample are not cleared but ignored: `first` makes them zeros.
+    def _take(self, m: Module) -> list[View[StructLayout]]:
+        """Take the groups of a step one after another; gives the tag of this cycle and of `LATENCY` before.
+
+        The membranes of the step before a sample are not cleared but ignored: `first` makes them zeros.
+        """
+        groups = self._groups
         group = Signal(index_shape(groups))
         start = Signal(init=1)  # group is 0
         first = Signal(init=1)
@@ -160,7 +178,7 @@ class NeuronUpdate(wiring.Component):
             take.eq(self.i.valid & self.i.ready),
         ]
         # Where a sweep is shorter than its distance to the next, starts are remembered for so long.
-        distance = self.distance(spec, self._config)
+        distance = self.distance(self._spec, self._config)
         if distance > groups:
             recent = Signal(distance - 1)
             now = Cat(take & start, recent)[: distance - 1]
@@ -176,23 +194,26 @@ class NeuronUpdate(wiring.Component):
         ]
         for before, after in pairwise(tags):
             m.d.sync += after.eq(before)
-        fetched, fed, done = tags[SUMS_AFTER], tags[SUMS_AFTER + 1], tags[-1]
         m.d.comb += [
             self.taken.eq(tags[0]),
             self.nearing.eq(tags[SUMS_AFTER - 1]),
-            self.fetched.eq(fetched),
+            self.fetched.eq(tags[SUMS_AFTER]),
         ]
 
         with m.If(take):
             m.d.sync += [group.eq(Mux(tags[0].final, 0, group + 1)), start.eq(tags[0].final)]
             with m.If(tags[0].final):
                 m.d.sync += first.eq(self.i.payload.last)
+        return tags
 
-        # Fetch.
-        depth = max(2, groups)
-        attrs = {RAM_STYLE: "distributed"} if groups <= SMALL_MEMORY else {}
+    def _fetch(
+        self, m: Module, fetched: View[StructLayout]
+    ) -> tuple[memory.WritePort, list[tuple[Value, Value, Value]]]:
+        """Membrane, current and bias of each lane, a cycle later; and the port that writes membranes."""
+        spec, lanes, v_bits = self._spec, self._lanes, self._spec.membrane.width
+        attrs = {RAM_STYLE: "distributed"} if self._groups <= SMALL_MEMORY else {}
         m.submodules.v_mem = v_mem = memory.Memory(
-            shape=unsigned(lanes * v_bits), depth=depth, init=[], attrs=attrs
+            shape=unsigned(lanes * v_bits), depth=max(2, self._groups), init=[], attrs=attrs
         )
         read = v_mem.read_port()
         write = v_mem.write_port()
@@ -200,7 +221,7 @@ class NeuronUpdate(wiring.Component):
         # the constant bits below them.
         places = spec.sum_frac_bits - spec.bias.frac_bits
         below = half_lsb(spec) % (1 << places)
-        b_bits, rows = self.bias_rows(spec, params, self._config)
+        b_bits, rows = self.bias_rows(spec, self._params, self._config)
         bias = parameter_memory(lanes * b_bits, rows, self._reload)
         m.submodules.bias = bias
         bias_read = bias.read_port()
@@ -212,75 +233,15 @@ class NeuronUpdate(wiring.Component):
             m.d.comb += bias_read.addr.eq(Cat(fetched.group, self.reload.bank))
             connect_reload(m, bias, self.reload, Part.BIAS)
 
-        v_new, saturated = [], []
         codes = lanes_of(bias_read.data[: lanes * b_bits], b_bits)
-        words = (
+        operands = (
             lanes_of(read.data, v_bits),
             lanes_of(sums, self._sum_bits),
             [Cat(Const(below, places), code).as_signed() for code in codes],
         )
-        for lane, (v, current, offset) in enumerate(zip(*words, strict=True)):
-            result, clamped = self._integrated(m, lane, fed.first, v, current, offset)
-            v_new.append(result)
-            saturated.append(clamped)
+        return write, list(zip(*operands, strict=True))
 
-        # Compare, reset, write back.
-        v_kept = v_new
-        if fires(spec):
-            spikes = Signal(lanes)
-            v_th = self._threshold(m, spec.v_th)
-            above = [v - v_th for v in v_new]
-            m.d.comb += spikes.eq(Cat(~difference[-1] for difference in above))
-            zero = spec.reset_mode is ResetMode.ZERO
-            v_kept = [
-                Mux(spikes[lane], 0 if zero else above[lane][:v_bits].as_signed(), v)
-                for lane, v in enumerate(v_new)
-            ]
-        m.d.comb += [
-            write.en.eq(done.valid),
-            write.addr.eq(done.group),
-            write.data.eq(Cat(v[:v_bits] for v in v_kept)),
-        ]
-
-        probe_valid = Signal()
-        probe_group = Signal(index_shape(groups))
-        probe_v_mem = Signal(lanes * v_bits)
-        m.d.comb += [
-            probe_valid.eq(done.valid),
-            probe_group.eq(done.group),
-            probe_v_mem.eq(Cat(v_new)),
-        ]
-        m.d.comb += [self.results.tag.eq(done), self.results.v_mem.eq(probe_v_mem)]
-        if fires(spec):
-            probe_spikes = Signal(lanes)
-            m.d.comb += [probe_spikes.eq(spikes), self.results.spikes.eq(spikes)]
-
-        # Lanes of the last group that are no neurons count nothing.
-        real = Signal(lanes)
-        used = spec.n_out - (groups - 1) * lanes
-        with m.If(done.valid):
-            m.d.comb += real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))
-        if fires(spec):
-            m.d.comb += self.fired.eq(spikes & real)
-        if spec.overflow is Overflow.SAT:
-            m.d.comb += self.saturated.eq(Cat(saturated) & real)
-        return m
-
-    def _threshold(self, m: Module, v_th: int) -> Value | int:
-        """The threshold in use: a constant, or that of the bank."""
-        if not self._reload:
-            return v_th
-        width = self._spec.membrane.width
-        banks = parameter_memory(width, [v_th], reload=True)
-        m.submodules.v_th = banks
-        read = banks.read_port(domain="comb")
-        connect_reload(m, banks, self.reload, Part.V_TH)
-        used = Signal(signed(width), reset_less=True)
-        m.d.comb += read.addr.eq(Cat(Const(0, 1), self.reload.bank))
-        m.d.sync += used.eq(read.data)
-        return used
-
-    def _integrated(
+    def _integrate(
         self, m: Module, lane: int, first: Value, v: Value, current: Value, offset: Value
     ) -> tuple[Signal, Signal]:
         """Leak and scale | sum | requantise, for a lane: its membrane three cycles later; whether clamped."""
@@ -309,3 +270,64 @@ class NeuronUpdate(wiring.Component):
             clamped.eq(beyond(value, spec.membrane)),
         ]
         return v_new, clamped
+
+    def _fire(self, m: Module, v_new: Sequence[Value]) -> tuple[Signal, list[Value]]:
+        """Compare, reset: which lanes fire, and what is kept of their membranes."""
+        spec = self._spec
+        assert fires(spec)
+        spikes = Signal(self._lanes)
+        v_th = self._threshold(m, spec.v_th)
+        above = [v - v_th for v in v_new]
+        m.d.comb += spikes.eq(Cat(~difference[-1] for difference in above))
+        zero = spec.reset_mode is ResetMode.ZERO
+        width = spec.membrane.width
+        v_kept = [
+            Mux(spikes[lane], 0 if zero else above[lane][:width].as_signed(), v)
+            for lane, v in enumerate(v_new)
+        ]
+        return spikes, v_kept
+
+    def _threshold(self, m: Module, v_th: int) -> Value | int:
+        """The threshold in use: a constant, or that of the bank."""
+        if not self._reload:
+            return v_th
+        width = self._spec.membrane.width
+        banks = parameter_memory(width, [v_th], reload=True)
+        m.submodules.v_th = banks
+        read = banks.read_port(domain="comb")
+        connect_reload(m, banks, self.reload, Part.V_TH)
+        used = Signal(signed(width), reset_less=True)
+        m.d.comb += read.addr.eq(Cat(Const(0, 1), self.reload.bank))
+        m.d.sync += used.eq(read.data)
+        return used
+
+    def _give_results(
+        self, m: Module, done: View[StructLayout], v_new: Sequence[Value], spikes: Signal | None
+    ) -> None:
+        """Results of the group that is `done`, and the same for the benches."""
+        probe_valid = Signal()
+        probe_group = Signal(index_shape(self._groups))
+        probe_v_mem = Signal(self._lanes * self._spec.membrane.width)
+        m.d.comb += [
+            probe_valid.eq(done.valid),
+            probe_group.eq(done.group),
+            probe_v_mem.eq(Cat(v_new)),
+        ]
+        m.d.comb += [self.results.tag.eq(done), self.results.v_mem.eq(probe_v_mem)]
+        if spikes is not None:
+            probe_spikes = Signal(self._lanes)
+            m.d.comb += [probe_spikes.eq(spikes), self.results.spikes.eq(spikes)]
+
+    def _count(
+        self, m: Module, done: View[StructLayout], spikes: Signal | None, clamped: Sequence[Signal]
+    ) -> None:
+        """Neurons that fire, and that are clamped; a lane of the last group that is no neuron counts none."""
+        lanes = self._lanes
+        real = Signal(lanes)
+        used = self._spec.n_out - (self._groups - 1) * lanes
+        with m.If(done.valid):
+            m.d.comb += real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))
+        if spikes is not None:
+            m.d.comb += self.fired.eq(spikes & real)
+        if self._spec.overflow is Overflow.SAT:
+            m.d.comb += self.saturated.eq(Cat(clamped) & real)

@@ -24,7 +24,7 @@ from fxp_model.qat.train import LOG, Frames, Recipe, Training, training_folder
 from fxp_model.qat.workers import run_workers
 from fxp_model.results.figures import draw
 from scripts import fit_resources, prove
-from tb.runner import BenchFailure, Workspace
+from tb.harness.runner import BenchFailure, Workspace
 from tests.task_workers import die, fail_first, never, noting
 
 IN_USE = r"is in use by another process; wait for it, or name another folder$"

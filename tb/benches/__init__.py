@@ -1,0 +1,1 @@
+"""What runs inside a simulator: cocotb tests, started by `tb/tests/`."""

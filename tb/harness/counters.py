@@ -1,0 +1,66 @@
+"""What the counters of a core must read, from the golden model and from what the monitors saw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.fixed import Overflow, QFormat, requantize
+from fxp_model.network import Network, fire, run
+from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec
+from fxp_model.trace import LayerTrace, ReadoutTrace
+from tb.harness.monitors import Sample
+
+StageTrace = LayerTrace | ReadoutTrace
+
+
+def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) -> dict[str, int]:
+    """Per-stage registers by name, of `samples` and the `events_in` that they were sent as."""
+    spec = network.spec
+    counts: Counter[str] = Counter()
+    for sample in samples:
+        trace = run(network, sample.counts[:, np.newaxis])
+        traces: tuple[StageTrace, ...] = (*trace.layers, trace.readout)
+        for name, stage, seen in zip(spec.stage_names, spec.stages, traces, strict=True):
+            counts[f"{name.upper()}_SPIKES"] += int(_spikes(stage, seen).sum())
+            counts[f"{name.upper()}_SATURATIONS"] += saturations(stage, seen)
+    # every spike of a layer is an event into the next stage
+    before = [events_in, *(counts[f"{name.upper()}_SPIKES"] for name in spec.stage_names)]
+    for name, events in zip(spec.stage_names, before, strict=False):
+        counts[f"{name.upper()}_EVENTS"] = events
+    return dict(counts)
+
+
+def saturations(spec: IntegratorSpec, seen: StageTrace) -> int:
+    """Membranes of one stage that Q clamped: those whose rounded sum is not what was kept of it."""
+    if spec.overflow is Overflow.WRAP:
+        return 0
+    kept = np.zeros_like(seen.v_mem)
+    kept[1:] = _after(spec, seen)[:-1]
+    current = seen.i_syn + seen.i_rec if isinstance(seen, LayerTrace) else seen.i_syn
+    lift = spec.sum_frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits
+    exact = (spec.beta * kept << lift) + current
+    # rounding looks at the bits that go and at the parity of what stays, so a small format shows it all
+    even = exact >> spec.rounded_bits & ~1
+    small = QFormat(True, 4 - spec.membrane.frac_bits, spec.membrane.frac_bits)
+    rest = exact - (even << spec.rounded_bits)
+    rounded = even + requantize(rest, spec.sum_frac_bits, small, spec.rounding, Overflow.SAT)
+    return int(np.count_nonzero(rounded != seen.v_mem))
+
+
+def _spikes(spec: IntegratorSpec, seen: StageTrace) -> NDArray[np.integer]:
+    if isinstance(spec, ReadoutSpec) and spec.mode is not ReadoutMode.SPIKE_COUNT:
+        return np.zeros_like(seen.v_mem)
+    assert isinstance(spec, LayerSpec | ReadoutSpec)
+    return fire(seen.v_mem, spec.v_th, spec.reset_mode)[0]
+
+
+def _after(spec: IntegratorSpec, seen: StageTrace) -> NDArray[np.int64]:
+    """Membranes after the reset."""
+    if isinstance(spec, ReadoutSpec) and spec.mode is not ReadoutMode.SPIKE_COUNT:
+        return seen.v_mem
+    assert isinstance(spec, LayerSpec | ReadoutSpec)
+    return fire(seen.v_mem, spec.v_th, spec.reset_mode)[1]

@@ -1,0 +1,244 @@
+"""Bugs planted in a copy of the RTL, one at a time, and the network on which each of them shows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+
+from fxp_model.fixed import Overflow, QFormat, Rounding
+from fxp_model.network import Network, StageParams
+from fxp_model.spec import (
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    RecurrenceSpec,
+    ResetMode,
+)
+from hw.config import HardwareConfig, StageConfig
+from hw.verilog import EmittedCore, Probe
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A text of one RTL file and what a careless hand makes of it."""
+
+    file: str
+    right: str
+    wrong: str
+    bench: str = "network"
+    """Where it shows: "network", "control", or "reload", of a core that can be reloaded, delays and all."""
+
+
+BUGS = {
+    "delay_off_by_one": Bug("delay_lines.py", "places[delay] &", "places[max(delay - 1, 0)] &"),
+    "window_edge": Bug(
+        "conv_engine.py",
+        "Cat(Const(0, edge), *groups[: reach + 1])",
+        "Cat(self.delayed[0].replicate(edge), *groups[: reach + 1])",
+    ),
+    "sign": Bug(
+        "neuron_update.py",
+        "above = [v - v_th for v in v_new]",
+        "above = [v.as_unsigned() - v_th for v in v_new]",
+    ),
+    "rounding": Bug(
+        "arithmetic.py", "half &= raw[: shift - 1].any() | raw[shift] if", "half &= raw[: shift - 1].any() if"
+    ),
+    "reset_timing": Bug(
+        "neuron_update.py",
+        """\
+        v_kept = [
+            Mux(spikes[lane],""",
+        """\
+        late = Signal(self._lanes)
+        m.d.sync += late.eq(spikes)
+        v_kept = [
+            Mux(late[lane],""",
+    ),
+    "queue_that_never_turns": Bug(
+        "accumulators.py", "next_back.eq(next_back + soon.close)", "next_back.eq(next_back)"
+    ),
+    "lost_beat_under_backpressure": Bug(
+        "skid_buffer.py", "self.i.ready.eq(~spare_valid)", "self.i.ready.eq(1)"
+    ),
+    "stale_state_after_tlast": Bug("delay_lines.py", "Mux(finishing.last, 0, Cat(1, age))", "Cat(1, age)"),
+    "accumulator_width": Bug(
+        "accumulators.py",
+        'sums = [Signal(shape, name=f"sum_{i}"',
+        'sums = [Signal(signed(bits - 1), name=f"sum_{i}"',
+    ),
+    "sweep_too_early": Bug("neuron_update.py", "written + DELAYED_AFTER + ahead", "written + 1 + ahead"),
+    "lanes_that_are_no_neurons_count": Bug(
+        "neuron_update.py", "real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))", "real.eq(-1)"
+    ),
+    "sample_without_its_last_cycle": Bug("sample_timer.py", "began.eq(read.data)", "began.eq(read.data + 1)"),
+    "beat_taken_while_the_input_is_held": Bug(
+        "core.py",
+        "decoder.i.valid.eq(self.s_axis_tvalid & ~closed)",
+        "decoder.i.valid.eq(self.s_axis_tvalid)",
+        bench="reload",
+    ),
+    "another_network_amid_a_sample": Bug(
+        "loader.py", "settled.all() & ~self.busy", "settled.all()", bench="reload"
+    ),
+    "another_network_beside_a_beat": Bug(
+        "loader.py", "settled.all() & ~self.busy", "~self.busy", bench="reload"
+    ),
+    "load_without_checksum": Bug(
+        "loader.py", "pending.eq(~wrong_length & ~wrong_crc)", "pending.eq(~wrong_length)", bench="reload"
+    ),
+    "delays_of_the_other_bank": Bug(
+        "programmable_delay_lines.py",
+        "Cat(finishing.group, self.reload.bank)",
+        "Cat(finishing.group, ~self.reload.bank)",
+        bench="reload",
+    ),
+    "stale_spike_within_the_mask": Bug(
+        "programmable_delay_lines.py", "(delay <= age)", "(delay <= age + 1)", bench="reload"
+    ),
+    "tie_in_argmax": Bug("score_unit.py", "eq(score > best)", "eq(score >= best)"),
+    "write_without_a_strobe": Bug(
+        "control.py", "axi_lite.write & axi_lite.write_mask.any() &", "axi_lite.write &", bench="reload"
+    ),
+    "sample_that_ends_while_its_interrupt_is_cleared": Bug(
+        "control.py",
+        "with m.Elif(_written(axi_lite, IRQ_STATUS) & ones[0]):",
+        "with m.If(_written(axi_lite, IRQ_STATUS) & ones[0]):",
+        bench="control",
+    ),
+    "cycles_of_a_sample_that_is_not_counted": Bug(
+        "sample_timer.py", "[cycles.eq(0), ended.eq(0)]", "cycles.eq(0)", bench="control"
+    ),
+    "host_answered_in_a_reset": Bug(
+        "core.py", "~self.aresetn | host_reset | host.rst", "~self.aresetn | host_reset", bench="control"
+    ),
+    "result_sent_in_a_reset": Bug(
+        "core.py", "eq(readout.o.valid & ~resets)", "eq(readout.o.valid)", bench="control"
+    ),
+}
+
+
+def network() -> Network:
+    """Two layers, one with register and one with RAM accumulators, on which every bug shows.
+
+    The first layer rounds halves to even at 2 bits, neuron 0 reaches the lowest sum that its
+    accumulator holds, and the readout counts few spikes, so that classes tie.
+    """
+    rng = np.random.default_rng(0)
+    weight = QFormat(signed=True, int_bits=2, frac_bits=2)
+    common: dict[str, Any] = {
+        "weight": weight,
+        "bias": weight,
+        "beta": 3,
+        "beta_format": QFormat(signed=False, int_bits=0, frac_bits=2),
+    }
+    recurrence = RecurrenceSpec(RecurrenceKind.CONV, weight, max_delay=4, kernel_size=3)
+    layers = (
+        LayerSpec(
+            n_in=6,
+            n_out=12,
+            input_bits=3,
+            membrane=QFormat(signed=True, int_bits=10, frac_bits=2),
+            rounding=Rounding.RND_CONV,
+            v_th=20,
+            reset_mode=ResetMode.SUBTRACT,
+            recurrence=recurrence,
+            **common,
+        ),
+        LayerSpec(
+            n_in=12,
+            n_out=9,
+            membrane=QFormat(signed=True, int_bits=4, frac_bits=2),
+            overflow=Overflow.WRAP,
+            v_th=8,
+            recurrence=recurrence,
+            **common,
+        ),
+    )
+    readout = ReadoutSpec(
+        n_in=9,
+        n_out=5,
+        membrane=QFormat(signed=True, int_bits=6, frac_bits=2),
+        mode=ReadoutMode.SPIKE_COUNT,
+        v_th=6,
+        **common,
+    )
+    spec = NetworkSpec(layers, readout)
+    params = []
+    for stage in spec.stages:
+        own: dict[str, Any] = {
+            "weight": rng.integers(-8, 8, (stage.n_out, stage.n_in)),
+            "bias": rng.integers(-2, 3, stage.n_out),
+        }
+        if isinstance(stage, LayerSpec):
+            own["weight"][0] = weight.min_raw
+            own |= {"recurrent": np.array([6, 3, -7]), "delay_steps": rng.integers(0, 5, stage.n_out)}
+        params.append(StageParams(**own))
+    return Network(spec, tuple(params))
+
+
+def hardware(reload: bool = False) -> HardwareConfig:
+    """One word in the first layer, several in the second; of `reload`, delays and all."""
+    stages = (StageConfig(12, 5), StageConfig(4, 2), StageConfig(5, 2))
+    return HardwareConfig(stages, reload, programmable_delays=reload)
+
+
+def plant(folder: Path, bug: Bug | None) -> None:
+    """Copy the sources of the generator into `folder` and put `bug` there, in exactly one place."""
+    for package in ("fxp_model", "hw"):
+        ignored = shutil.ignore_patterns("pretrained", "__pycache__")
+        shutil.copytree(PROJECT / package, folder / package, ignore=ignored)
+    if bug is None:
+        return
+    file = folder / "hw" / "rtl" / bug.file
+    source = file.read_text(encoding="utf-8")
+    if source.count(bug.right) != 1:
+        raise ValueError(f"{bug.file} must hold {bug.right!r} once, not {source.count(bug.right)} times")
+    file.write_text(source.replace(bug.right, bug.wrong), encoding="utf-8")
+
+
+def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
+    """Emit the core of `artifact` with the sources in `folder`, in a process of its own."""
+    result = folder / "core.json"
+    done = subprocess.run(
+        [sys.executable, "-c", _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    if done.returncode:
+        raise RuntimeError(f"the RTL with the bug cannot be generated:\n{done.stderr}")
+    core = json.loads(result.read_text(encoding="utf-8"))
+    return EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
+
+
+_GENERATE = dedent("""\
+    import json, sys
+    from dataclasses import asdict
+    from pathlib import Path
+
+    import hw
+    from fxp_model.artifact import load_artifact
+    from hw.config import HardwareConfig
+    from hw.verilog import emit
+
+    assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
+    artifact, config, result = sys.argv[1:]
+    artifact = load_artifact(artifact)
+    config = HardwareConfig.from_dict(json.loads(config))
+    core = emit(artifact.network, config, "core", artifact.sha256)
+    Path(result).write_text(json.dumps(asdict(core)), encoding="utf-8")
+""")

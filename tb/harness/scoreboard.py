@@ -1,0 +1,187 @@
+"""Equal or fail: what the DUT did against the golden model, integer for integer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.fixed import QFormat
+from fxp_model.network import Network, run
+from fxp_model.spec import SCORE, NetworkSpec
+from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
+from hw.protocol import Beat, encode_result
+from hw.verilog import Probe
+from tb.harness.monitors import Sample
+
+Ints = NDArray[np.int64]
+
+
+class MismatchError(AssertionError):
+    """The DUT and the golden model differ."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Integers that were compared and found equal, and the spikes among them."""
+
+    samples: int = 0
+    beats: int = 0
+    membranes: int = 0
+    spikes_compared: int = 0
+    spikes_fired: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        mine, theirs = vars(self), vars(other)
+        return Tally(**{key: mine[key] + theirs[key] for key in mine})
+
+
+class Scoreboard:
+    """Collects what the monitors see and compares it.
+
+    Parameters
+    ----------
+    network : Network
+        Of the golden model.
+    probes : sequence of Probe
+        Stages that are watched; none compares the results alone.
+    """
+
+    def __init__(self, network: Network, probes: Sequence[Probe]) -> None:
+        self.network = network
+        self.probes = probes
+        self.results: list[Beat] = []
+        self._updates: dict[str, list[tuple[int, int]]] = defaultdict(list)
+
+    def update(self, probe: Probe, group: int, v_mem: int, spikes: int) -> None:
+        """Take one group of neurons from a probe."""
+        seen = self._updates[probe.stage]
+        expected = len(seen) % probe.groups
+        if group != expected:
+            step = len(seen) // probe.groups
+            raise MismatchError(f"{probe.stage} update {step} of the run: group {group}, expected {expected}")
+        seen.append((v_mem, spikes))
+
+    def check(
+        self, samples: Sequence[Sample], unfinished: Sample | None = None, *, end: bool = True
+    ) -> Tally:
+        """Compare all that was seen of `samples`.
+
+        Parameters
+        ----------
+        samples : sequence of Sample
+            Complete samples, as the input monitor saw them.
+        unfinished : Sample, optional
+            Steps of one more.
+        end : bool
+            All must have been seen. Otherwise the DUT was stopped, and what it has done so far
+            must be right.
+
+        Raises
+        ------
+        MismatchError
+            Naming the first difference: the earliest sample, step and stage.
+        """
+        all_samples = [*samples] + ([unfinished] if unfinished is not None else [])
+        seen = {probe.stage: _unpack(probe, self._updates[probe.stage]) for probe in self.probes}
+        tally, start = Tally(), 0
+        for index, sample in enumerate(all_samples):
+            stop = start + len(sample.counts)
+            if sample.specified:
+                trace = run(self.network, sample.counts[:, np.newaxis])
+                part = {stage: (v[start:stop], y[start:stop]) for stage, (v, y) in seen.items()}
+                tally += self._compare_stages(index, trace, part)
+                if sample is not unfinished:
+                    tally += self._compare_result(index, trace)
+            start = stop
+        self._compare_amounts(len(samples), start, seen, end)
+        return tally
+
+    def _compare_stages(self, sample: int, trace: Trace, seen: dict[str, tuple[Ints, Ints]]) -> Tally:
+        spec = self.network.spec
+        found: list[tuple[int, int, str]] = []
+        tally = Tally()
+        for order, probe in enumerate(self.probes):
+            v_mem, spikes = seen[probe.stage]
+            stage = _stage_trace(spec, trace, probe.stage)
+            golden = stage.v_mem[: len(v_mem), 0]
+            where = _first(golden != v_mem)
+            if where is not None:
+                membrane = spec.stages[spec.stage_names.index(probe.stage)].membrane
+                text = _difference(golden[where], v_mem[where], membrane)
+                found.append((where[0], 2 * order, f"{probe.stage} neuron {where[1]} v_mem: {text}"))
+            tally += Tally(membranes=v_mem.size)
+            if not isinstance(stage, LayerTrace):
+                continue
+            fired = stage.spikes[: len(spikes), 0]
+            where = _first(fired != spikes)
+            if where is not None:
+                text = f"expected {fired[where]}, got {spikes[where]}"
+                found.append((where[0], 2 * order + 1, f"{probe.stage} neuron {where[1]} spike: {text}"))
+            tally += Tally(spikes_compared=spikes.size, spikes_fired=int(fired.sum()))
+        if found:
+            step, _, text = min(found)
+            raise MismatchError(f"sample {sample} step {step} {text}")
+        return tally
+
+    def _compare_result(self, sample: int, trace: Trace) -> Tally:
+        n_out = self.network.spec.n_out
+        expected = encode_result(trace.scores[0])
+        first = sample * (n_out + 1)
+        seen = self.results[first : first + len(expected)]
+        for index, (golden, beat) in enumerate(zip(expected, seen, strict=False)):
+            if beat.tlast != golden.tlast:
+                raise MismatchError(f"sample {sample} result beat {index}: TLAST is {int(beat.tlast)}")
+            if beat.tdata != golden.tdata:
+                if golden.tlast:
+                    raise MismatchError(f"sample {sample} class: expected {golden.tdata}, got {beat.tdata}")
+                lsb = self.network.spec.readout.membrane
+                text = _difference(_score(golden.tdata), _score(beat.tdata), lsb)
+                raise MismatchError(f"sample {sample} readout neuron {index} score: {text}")
+        return Tally(samples=int(len(seen) == len(expected)), beats=len(seen))
+
+    def _compare_amounts(
+        self, samples: int, steps: int, seen: dict[str, tuple[Ints, Ints]], end: bool
+    ) -> None:
+        amounts = [(stage, "steps", len(v), steps) for stage, (v, _) in seen.items()]
+        amounts.append(("result", "beats", len(self.results), samples * (self.network.spec.n_out + 1)))
+        for stage, what, got, expected in amounts:
+            if got > expected or (end and got < expected):
+                raise MismatchError(f"{stage}: expected {expected} {what}, got {got}")
+
+
+def _stage_trace(spec: NetworkSpec, trace: Trace, stage: str) -> LayerTrace | ReadoutTrace:
+    index = spec.stage_names.index(stage)
+    return trace.layers[index] if index < len(trace.layers) else trace.readout
+
+
+def _unpack(probe: Probe, updates: list[tuple[int, int]]) -> tuple[Ints, Ints]:
+    """Membranes and spikes (steps, n_out) of the complete sweeps."""
+    steps = len(updates) // probe.groups
+    width = probe.membrane_bits
+    lanes = range(probe.update_lanes)
+    low, sign = (1 << width) - 1, 1 << (width - 1)
+    kept = updates[: steps * probe.groups]
+    v_mem = [((word >> lane * width & low) ^ sign) - sign for word, _ in kept for lane in lanes]
+    spikes = [word >> lane & 1 for _, word in kept for lane in lanes]
+    v_array, y_array = (
+        np.array(values, dtype=np.int64).reshape(steps, probe.groups * probe.update_lanes)[:, : probe.n_out]
+        for values in (v_mem, spikes)
+    )
+    return v_array, y_array
+
+
+def _first(different: NDArray[np.bool_]) -> tuple[int, int] | None:
+    where = np.argwhere(different)
+    return (int(where[0][0]), int(where[0][1])) if len(where) else None
+
+
+def _difference(expected: int, got: int, fmt: QFormat) -> str:
+    return f"expected raw {expected} (real {fmt.to_real(expected)}), got raw {got} (real {fmt.to_real(got)})"
+
+
+def _score(tdata: int) -> int:
+    return tdata - (tdata >> SCORE.width - 1 << SCORE.width)

@@ -1,0 +1,1 @@
+"""What pytest collects: each test builds a design and runs a bench on it."""

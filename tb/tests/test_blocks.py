@@ -1,0 +1,24 @@
+"""Every component that has something to prove on its own."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+import pytest
+
+from tb.benches import blocks
+from tb.harness.block_bench import block_design
+from tb.harness.runner import Workspace
+
+BENCHES = {name: import_module(f"{blocks.__name__}.{name}") for _, name, _ in iter_modules(blocks.__path__)}
+CASES = [(bench, case) for bench in BENCHES.values() for case in bench.CASES]
+IDS = [f"{name}-{case}" for name, bench in BENCHES.items() for case in bench.CASES]
+
+
+@pytest.mark.parametrize(("bench", "case"), CASES, ids=IDS)
+def test_block(bench: ModuleType, case: str, sim: str, workspace: Workspace) -> None:
+    parameters = bench.CASES[case]
+    design = block_design(bench.component(**parameters))
+    workspace.check(design, sim, bench.__name__, {"case": parameters, "seed": 1}, case)

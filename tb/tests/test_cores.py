@@ -1,0 +1,83 @@
+"""Whole cores of random networks at random widths, under both simulators."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fxp_model.artifact import load_artifact
+from fxp_model.network import Network
+from hw.config import EVENTS_PER_CYCLE, HardwareConfig
+from hw.verilog import emit
+from tb.harness import planted
+from tb.harness.cores import core_design, core_plan, save_network
+from tb.harness.depth import depth
+from tb.harness.runner import Workspace
+from tb.harness.stimulus import random_hardware, random_network, retrained
+
+
+def _check(
+    network: Network,
+    config: HardwareConfig,
+    sim: str,
+    workspace: Workspace,
+    module: str,
+    seed: int,
+    **more: Any,
+) -> dict[str, Any]:
+    artifact = save_network(workspace.runs / "artifact", network)
+    sha256 = load_artifact(artifact).sha256
+    core = emit(network, config, "core", sha256)
+    plan = core_plan(artifact, config, core, seed, sha256=sha256, **more)
+    return workspace.check(core_design(core), sim, module, plan, "network")
+
+
+def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Workspace) -> None:
+    network = random_network(network_seed)
+    config = random_hardware(network, network_seed)
+    figures = _check(network, config, sim, workspace, "tb.benches.cores.network", network_seed, samples=9)
+    assert figures.keys() == {"traffic", "hostile_input", "resets", "cycles"}
+    print(figures)
+
+
+@pytest.mark.parametrize("seed", [None, 9, 21][: depth(2, 3)])
+def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -> None:
+    network = planted.network() if seed is None else random_network(seed)
+    config = planted.hardware() if seed is None else random_hardware(network, seed)
+    _check(network, config, sim, workspace, "tb.benches.cores.control", seed or 1)
+
+
+RELOADED = [(None, True), (21, False), (4, True), (None, False), (24, False), (11, True), (15, True)]
+
+
+@pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(3, 7)])
+def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace: Workspace) -> None:
+    """With other `delays`, too: short and long ones, of one neuron and many, conv and dense."""
+    network = planted.network() if seed is None else random_network(seed)
+    config = planted.hardware() if seed is None else random_hardware(network, seed)
+    config = replace(config, reload=True, programmable_delays=delays)
+    others = [save_network(workspace.runs / f"other{i}", retrained(network, i, delays)) for i in (1, 2)]
+    figures = _check(
+        network, config, sim, workspace, "tb.benches.cores.reload", seed or 1, others=[str(o) for o in others]
+    )
+    print(figures)
+
+
+@pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)
+def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace, events_per_cycle: int) -> None:
+    """Frames are packed into beats without regard to steps, as a width converter does."""
+    stages = (replace(stage, events_per_cycle=events_per_cycle) for stage in planted.hardware().stages)
+    config = HardwareConfig(tuple(stages))
+    _check(planted.network(), config, sim, workspace, "tb.benches.cores.axi", seed=1, samples=20)
+
+
+def test_thousands_of_samples(sim: str, workspace: Workspace) -> None:
+    samples = depth(300, 3000)
+    hardware = HardwareConfig(
+        tuple(replace(stage, events_per_cycle=2) for stage in planted.hardware().stages)
+    )
+    module = "tb.benches.cores.back_to_back"
+    figures = _check(planted.network(), hardware, sim, workspace, module, seed=1, samples=samples, probes=[])
+    assert figures["back_to_back"]["samples"] == samples

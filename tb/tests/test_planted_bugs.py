@@ -1,0 +1,59 @@
+"""A bench that cannot fail proves nothing: every bug planted in the RTL is caught."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fxp_model.artifact import load_artifact
+from tb.harness.cores import core_design, core_plan, save_network
+from tb.harness.depth import depth
+from tb.harness.planted import BUGS, generate, hardware, network, plant
+from tb.harness.runner import Outcome, Workspace, missing_tool
+from tb.harness.stimulus import retrained
+
+CAUGHT = ("MismatchError: ", "ProtocolError: ")
+SIM = "icarus"
+BENCHES = {
+    "network": ("traffic", "hostile_input", "resets", "cycles"),
+    "control": (
+        *("identity", "interrupts", "soft_reset", "full_of_samples"),
+        *("strobes", "writes_at_the_end_of_a_sample", "host_after_a_reset"),
+    ),
+    "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "strobes"),
+}
+
+
+def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Outcome:
+    missing = missing_tool(SIM)
+    if missing is not None:
+        pytest.skip(missing)
+    plant(folder / "sources", BUGS[bug] if bug else None)
+    artifact = save_network(folder / "artifact", network())
+    reload = bench == "reload"
+    other = [retrained(network(), i, delays=True) for i in (1, 2)] if reload else []
+    others = [str(save_network(folder / f"other{i}", n)) for i, n in enumerate(other)]
+    config = hardware(reload)
+    core = generate(folder / "sources", artifact, config)
+    sha256 = load_artifact(artifact).sha256
+    plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
+    return workspace.simulate(core_design(core), SIM, f"tb.benches.cores.{bench}", plan, "planted")
+
+
+@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 3)])
+def test_without_a_bug_the_bench_passes(bench: str, workspace: Workspace, tmp_path: Path) -> None:
+    outcome = _run(tmp_path, workspace, None, bench)
+    assert not outcome.failed
+    assert outcome.passed == BENCHES[bench]
+
+
+@pytest.mark.parametrize("bug", list(BUGS)[:: len(BUGS) // depth(8, len(BUGS))])
+def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
+    bench = BUGS[bug].bench
+    outcome = _run(tmp_path, workspace, bug, bench)
+    for test, message in outcome.failed.items():
+        print(f"{bug}: {test}: {message}")
+    assert bench != "network" or "traffic" in outcome.failed
+    assert outcome.failed
+    assert all(message.startswith(CAUGHT) for message in outcome.failed.values())
