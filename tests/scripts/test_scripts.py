@@ -18,7 +18,7 @@ def test_a_script_is_a_program_of_its_own() -> None:
             ("tests", "tests"),
             2,
             "",
-            "compare.py: tests/report.json must be the report of a build by gen_hw.py",
+            "compare.py: tests must be a build of gen_hw.py ",
         ),
     ):
         command = [sys.executable, "scripts/compare.py", *arguments]
@@ -72,7 +72,7 @@ USAGE_ERRORS = [
         ("--clock-mhz", "0"),
         "--clock-mhz must be a number from 0.001 to 10000, not 0",
     ),
-    ("compare.py", ("tests", "tests"), "tests/report.json must be the report of a build by gen_hw.py, or "),
+    ("compare.py", ("tests", "tests"), "tests must be a build of gen_hw.py "),
     ("latency.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
     ("latency.py", ("--data", "nowhere"), "nowhere"),
     ("cosim.py", ("--level-clips", "0"), "--level-clips must be at least 1, not 0"),
@@ -94,7 +94,7 @@ USAGE_ERRORS = [
     ("synth.py", ("--artifact", "nowhere", "--target", "ecp5"), "artifact nowhere is not a folder"),
     ("synth.py", ("--target", "ecp5", "--pnr", "--seeds", "0"), "--seeds must be at least 1, not 0"),
     ("synth.py", ("--target", "xilinx7", "--pnr"), "place and route is for ecp5, ice40, not for xilinx7"),
-    ("vivado_report.py", ("nowhere", "nowhere"), "nowhere cannot be read: No such file or directory"),
+    ("vivado_report.py", ("nowhere", "nowhere"), "nowhere: No such file or directory"),
     ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
     ("train.py", ("--data", "synthetic", "--out", "OUT", "--kernel", "4"), "kernel_size must be odd, not 4"),
 ]

@@ -13,8 +13,9 @@ import pytest
 import soundfile
 
 from fxp_model.artifact import load_artifact
+from fxp_model.errors import InputError
 from fxp_model.qat import checkpoint
-from fxp_model.qat.train import CHECKPOINT, LOG
+from fxp_model.qat.train import CHECKPOINT, LOG, training_folder
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -112,12 +113,12 @@ def test_a_missing_split_is_refused_before_encoding(folder, tmp_path):
 
 
 def test_a_foreign_artifact_folder_is_refused_before_encoding(folder, tmp_path):
-    target = tmp_path / "run" / "artifact"
-    target.mkdir(parents=True)
-    (target / "mine.txt").touch()
-    result = train("--data", folder, "--out", target.parent, *SMALL)
+    out = tmp_path / "run"
+    (out / "artifact").mkdir(parents=True)
+    (out / "artifact" / "mine.txt").touch()
+    result = train("--data", folder, "--out", out, *SMALL)
     assert result.returncode == 2
-    line = f"train.py: {target} exists and is not an artifact; name another folder"
+    line = f"train.py: {out} holds files and is not an earlier training; name another folder"
     assert result.stderr.splitlines() == [line]
 
 
@@ -167,6 +168,8 @@ def test_an_interrupted_training_leaves_a_whole_checkpoint(folder, tmp_path):
         deadline = time.monotonic() + 120
         while not (out / LOG).exists() and time.monotonic() < deadline:
             time.sleep(0.05)
+        with pytest.raises(InputError, match=r"run is in use by another process"), training_folder(out):
+            pass
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
