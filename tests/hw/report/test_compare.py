@@ -104,13 +104,18 @@ def test_the_script_writes_text_page_and_json(builds: Path, tmp_path: Path) -> N
     assert compare() == compare_text(narrow, wide)
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"name": "core"}'])
-def test_what_is_no_build_is_refused(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"^.* must be a build of gen_hw\.py with its report\.json, or a project of gen_hls\.py$"),
+        ("{", r"^.*report\.json is no JSON: .*$"),
+        ("[]", r"^.*report\.json must hold an object, not \[\]$"),
+        ('{"name": "core"}', r"^.*report\.json must be the report of a build by gen_hw\.py: KeyError.*$"),
+    ],
+)
+def test_what_is_no_build_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
     if content is not None:
         (tmp_path / "report.json").write_text(content, encoding="utf-8")
-    message = (
-        r"^.*report\.json must be the report of a build by gen_hw\.py, or .* a project of gen_hls\.py: .*$"
-    )
     with pytest.raises(InputError, match=message):
         read_build(tmp_path)
 
