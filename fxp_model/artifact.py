@@ -11,10 +11,8 @@ Nothing is ever unpickled.
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +20,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError, check_type, path_of
-from fxp_model.files import json_text, parse_json, read_bytes
+from fxp_model.archives import Archive, packed
+from fxp_model.checks import check_type, path_of
+from fxp_model.errors import InputError, shown
+from fxp_model.files import JSON_BYTES, json_text, parse_json, read_bytes
 from fxp_model.folders import SUMS, FolderKind, read_sums, write_sums
-from fxp_model.network import Network, StageParams, check_counts
+from fxp_model.network import Network, StageParams, check_counts, check_shapes
+from fxp_model.printable import printable
 from fxp_model.spec import NetworkSpec
+from fxp_model.tables import ARRAY, OBJECT, TEXT, check_fields, number
 
 FORMAT = "spikeline-artifact"
 SCHEMA_VERSION = 1
 FILES = ("spec.json", "stimulus.npz", "weights.npz")
 FOLDER = FolderKind("artifact", "spec.json", FORMAT)
-FILE_BYTES = 1 << 30
-"""Largest file of an artifact; the largest network that a spec can describe is smaller by far."""
+FILE_BYTES = {"spec.json": JSON_BYTES, "stimulus.npz": 1 << 28, "weights.npz": 1 << 28}
+"""Largest files; the integers of the largest network (`spec.MAX_PARAMETERS`) are no more in 32 bits."""
+MAX_STIMULUS = 1 << 26
+"""Most steps x clips x (channels and neurons) of the stimulus: what a trace of it holds."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Artifact:
     metrics : dict
         What was measured of the network.
     stimulus : (T, B, n_in) uint8
-        Encoded clips.
+        Encoded clips, one or more.
     sha256 : str
         Digest of the digests of the three files, as SHA256SUMS has them, and so of all that they hold.
     """
@@ -68,6 +72,18 @@ class Artifact:
     metrics: dict[str, Any]
     stimulus: NDArray[np.uint8]
     sha256: str
+
+    def __post_init__(self) -> None:
+        if self.stimulus.ndim != 3 or 0 in self.stimulus.shape:
+            raise InputError(
+                f"stimulus must be of 1 step of 1 clip at least, not of shape {self.stimulus.shape}"
+            )
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the validation clips that it gets right, where that was measured."""
+        accuracy: float | None = self.metrics.get("val", {}).get("accuracy")
+        return accuracy
 
 
 def save_artifact(
@@ -108,8 +124,8 @@ def save_artifact(
     }
     contents = {
         "spec.json": json_text(description).encode(),
-        "stimulus.npz": _npz({"counts": check_counts(network.spec, stimulus).astype(np.uint8)}),
-        "weights.npz": _npz(weights),
+        "stimulus.npz": packed({"counts": check_counts(network.spec, stimulus).astype(np.uint8)}),
+        "weights.npz": packed(weights),
     }
     for name, text in (extra_files or {}).items():
         if name in contents:
@@ -125,6 +141,8 @@ def save_artifact(
 
 def load_artifact(path: Path | str) -> Artifact:
     """Read and check an artifact folder.
+
+    What it holds is known before memory is taken for it, and a stimulus of no clip is none.
 
     Raises
     ------
@@ -144,53 +162,56 @@ def load_artifact(path: Path | str) -> Artifact:
     if version != SCHEMA_VERSION:
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise InputError(
-            f"{file}: schema_version must be {SCHEMA_VERSION}, not {version!r}"
+            f"{file}: schema_version must be {SCHEMA_VERSION}, not {shown(version)}"
             + (": made by a newer Spikeline" if newer else "")
         )
-    fields: dict[str, Any] = {}
-    for name, kinds in _FIELDS.items():
-        if name not in description:
-            raise InputError(f"{file}: {name} is missing")
-        if not isinstance(description[name], kinds):
-            raise InputError(f"{file}: {name} must be of type {_JSON[kinds]}, not {description[name]!r}")
-        fields[name] = description[name]
+    check_fields(str(file), description, _FIELDS)
     try:
-        spec = NetworkSpec.from_dict(fields["network"])
+        spec = NetworkSpec.from_dict(description["network"])
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
-    labels = tuple(fields["labels"])
+    labels = tuple(description["labels"])
     if len(labels) != spec.n_out:
         raise InputError(f"{file}: labels must be {spec.n_out} (n_out), not {len(labels)}")
-    for label in labels:
-        if not isinstance(label, str):
-            raise InputError(f"{file}: labels must be texts, not {label!r}")
-    stimulus = _arrays(path / "stimulus.npz", contents["stimulus.npz"])
-    if set(stimulus) != {"counts"} or stimulus["counts"].dtype != np.uint8:
-        raise InputError(f"{path / 'stimulus.npz'}: must hold one array 'counts' of uint8")
-    try:
-        check_counts(spec, stimulus["counts"])
-    except InputError as error:
-        raise InputError(f"{path / 'stimulus.npz'}: {error}") from None
+    for index, label in enumerate(labels):
+        TEXT.check(f"{file}: labels[{index}]", label)
+    _check_metrics(f"{file}: metrics", description["metrics"])
     return Artifact(
         name=_name(path.resolve()),
         network=_network(path / "weights.npz", contents["weights.npz"], spec),
         labels=labels,
-        encoder=fields["encoder"],
-        provenance=fields["provenance"],
-        metrics=fields["metrics"],
-        stimulus=stimulus["counts"],
+        encoder=description["encoder"],
+        provenance=description["provenance"],
+        metrics=description["metrics"],
+        stimulus=_stimulus(path / "stimulus.npz", contents["stimulus.npz"], spec),
         sha256=sha256,
     )
 
 
-_FIELDS: dict[str, tuple[type, ...]] = {
-    "network": (dict,),
-    "labels": (list,),
-    "encoder": (dict, type(None)),
-    "provenance": (dict,),
-    "metrics": (dict,),
+_FIELDS = {
+    "network": OBJECT,
+    "labels": ARRAY,
+    "encoder": OBJECT.or_null(),
+    "provenance": OBJECT,
+    "metrics": OBJECT,
 }
-_JSON = {(dict,): "object", (list,): "array", (dict, type(None)): "object or null"}
+
+
+def _check_metrics(name: str, metrics: dict[str, Any]) -> None:
+    """`InputError` unless every key is a text, and `val`, where it is there, is what training measures."""
+    for key in _keys(metrics):
+        TEXT.check(f"{name}: name of a metric", key)
+    if "val" in metrics:
+        OBJECT.check(f"{name}.val", metrics["val"])
+        number(0, 1).or_null().check(f"{name}.val.accuracy", metrics["val"].get("accuracy"))
+
+
+def _keys(metrics: dict[str, Any]) -> Iterator[str]:
+    """Names of all metrics, however deep."""
+    for key, value in metrics.items():
+        yield key
+        if isinstance(value, dict):
+            yield from _keys(value)
 
 
 def _check_json(name: str, value: object) -> None:
@@ -201,7 +222,7 @@ def _check_json(name: str, value: object) -> None:
 
 
 def _name(path: Path) -> str:
-    return path.parent.name if path.name == "artifact" else path.name
+    return printable(path.parent.name if path.name == "artifact" else path.name)
 
 
 def _verified(path: Path) -> tuple[dict[str, bytes], str]:
@@ -212,7 +233,7 @@ def _verified(path: Path) -> tuple[dict[str, bytes], str]:
             raise InputError(
                 f"{path / SUMS}: must list {', '.join(FILES)}, not {', '.join(sums) or 'nothing'}"
             )
-    contents = {name: read_bytes(path / name, FILE_BYTES) for name in FILES}
+    contents = {name: read_bytes(path / name, FILE_BYTES[name]) for name in FILES}
     for name, data in contents.items():
         digest = hashlib.sha256(data).hexdigest()
         if digest != sums[name]:
@@ -222,64 +243,52 @@ def _verified(path: Path) -> tuple[dict[str, bytes], str]:
 
 
 def _network(file: Path, data: bytes, spec: NetworkSpec) -> Network:
-    arrays = _arrays(file, data)
-    names = {name: name.partition(".") for name in arrays}
-    for name, (stage, _, key) in names.items():
+    archive = Archive(data, str(file))
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, header in archive.headers.items():
+        stage, _, key = name.partition(".")
         if stage not in spec.stage_names or key not in StageParams.__dataclass_fields__:
-            raise InputError(f"{file}: array {name!r} is unknown")
-    params = []
-    for stage in spec.stage_names:
-        own = {key: arrays[name] for name, (owner, _, key) in names.items() if owner == stage}
-        for key in ("weight", "bias"):
-            if key not in own:
-                raise InputError(f"{file}: {stage}.{key} is missing")
-        try:
-            params.append(StageParams(**own))
-        except InputError as error:
-            raise InputError(f"{file}: {stage}.{error}") from None
+            raise InputError(f"{file}: array {shown(name)} is unknown")
+        if header.dtype.kind not in "iu":
+            raise InputError(f"{file}: {name} must hold integers, not {header.dtype}")
+        found[stage][key] = name
     try:
+        for stage, own in zip(spec.stage_names, spec.stages, strict=True):
+            check_shapes(stage, own, {key: archive.headers[name].shape for key, name in found[stage].items()})
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+    arrays = {name: archive.read(name) for name in archive.headers}
+    try:
+        params = (
+            StageParams(**{key: arrays[name] for key, name in found[stage].items()})
+            for stage in spec.stage_names
+        )
         return Network(spec, tuple(params))
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
 
-def _arrays(file: Path, data: bytes) -> dict[str, NDArray[Any]]:
+def _stimulus(file: Path, data: bytes, spec: NetworkSpec) -> NDArray[np.uint8]:
+    archive = Archive(data, str(file))
+    if set(archive.headers) != {"counts"} or archive.headers["counts"].dtype != np.uint8:
+        raise InputError(f"{file}: must hold one array 'counts' of uint8")
+    shape = archive.headers["counts"].shape
+    if len(shape) != 3 or shape[2] != spec.n_in or 0 in shape:
+        raise InputError(
+            f"{file}: input must have shape (T >= 1, B >= 1, {spec.n_in}), "
+            f"steps x samples x channels, not {shape}"
+        )
+    size = shape[0] * shape[1] * (spec.n_in + sum(stage.n_out for stage in spec.stages))
+    if size > MAX_STIMULUS:
+        raise InputError(
+            f"{file}: steps x clips x (channels + neurons) must be at most {MAX_STIMULUS}, not {size}"
+        )
+    counts = archive.read("counts")
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except _UNREADABLE as error:
-        raise InputError(f"{file}: not a readable npz archive: {error}") from None
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise InputError(f"{file}: member {name!r} is not an array")
-    return arrays
-
-
-# What numpy and zipfile raise on bytes that are no npz archive, or on one with a broken member.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-
-def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An npz archive with no time stamp: the same arrays give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, member.getvalue())
-    return buffer.getvalue()
+        check_counts(spec, counts)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+    return counts
 
 
 def _narrowest(array: NDArray[np.int64]) -> NDArray[np.integer]:

@@ -13,14 +13,23 @@ import math
 import os
 import re
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fxp_model.children import end_children
 from fxp_model.errors import InputError
-from fxp_model.files import json_text, replacing, write_text
+from fxp_model.files import check_file_target, json_text, replacing, write_text
+from fxp_model.printable import printable
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a program in order."""
+ORDER_S = 5.0
+"""After such a signal, a second one is not heard for as long, so that everything is put in order."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -54,12 +63,27 @@ def console() -> NoReturn:
 def run(main: Callable[[], int]) -> NoReturn:
     """Call `main` and exit with its status.
 
-    `InputError`, `OSError`, `MemoryError` and the signals that end a program become one line on stderr and a
-    status; any other exception is an error of the program and keeps its traceback.
+    `InputError`, `OSError`, `MemoryError`, the failure of another program and the signals that end one become
+    a line on stderr and a status; any other exception is an error of the program and keeps its traceback. A
+    signal ends the processes that this one began, too; what is raised after it is its consequence.
     """
     program = Path(sys.argv[0]).name
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
+    received: list[KeyboardInterrupt] = []
+    put_in_order_by = 0.0
+
+    def end(number: int, frame: object) -> None:
+        nonlocal put_in_order_by
+        if received and time.monotonic() < put_in_order_by:
+            return
+        received.append(KeyboardInterrupt() if number == signal.SIGINT else Terminated(number))
+        put_in_order_by = time.monotonic() + ORDER_S
+        end_children()
+        raise received[0]
+
+    handled = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup does
+    for number in handled:
+        signal.signal(number, end)
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever the locale, a name can be printed
             stream.reconfigure(errors="backslashreplace")
@@ -67,16 +91,23 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         try:
             status = main()
-        except SystemExit as end:  # of argparse, after --help
-            status = end.code if isinstance(end.code, int) else 0
+        except SystemExit as end_:  # of argparse, after --help
+            status = end_.code if isinstance(end_.code, int) else 0
+        if received:
+            raise received[0]
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
         status = 128 + signal.SIGPIPE
-    except (InputError, OSError, MemoryError, KeyboardInterrupt) as error:
+    except BaseException as raised:
+        for number in handled:  # the last line is printed whole
+            signal.signal(number, signal.SIG_IGN)
+        error = received[0] if received else raised
+        if not isinstance(error, _OUTSIDE):
+            raise
         line, status = _told(error)
         with suppress(OSError):
-            print(f"{program}: {_printable(line)}", file=sys.stderr)
+            print(f"{program}: {_shortened(printable(line), LINE)}", file=sys.stderr)
     _finish_output()
     sys.exit(status)
 
@@ -93,9 +124,40 @@ def write_json(target: str, value: Any) -> None:
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are `InputError`, one line; its description is plain text."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._dependent: list[tuple[argparse.Action, Sequence[argparse.Action]]] = []
+
+    def only_with(
+        self, needed: argparse.Action | Sequence[argparse.Action], *options: argparse.Action
+    ) -> None:
+        """Refuse `options` where `needed`, or each of several, is not given: they would mean nothing."""
+        some = [needed] if isinstance(needed, argparse.Action) else needed
+        self._dependent += [(option, some) for option in options]
+
+    def options(self) -> argparse.Namespace:
+        """What the command line gives; `InputError` where it gives what is not usable."""
+        for own in sys.argv[1:]:
+            if re.fullmatch("--[^=]+=--", own):  # which argparse takes for a list before Python 3.13
+                self.error(f"{own.partition('=')[0]} must have a value, not '--'")
+        unset = object()
+        marked = argparse.Namespace(**{option.dest: unset for option, _ in self._dependent})
+        values = self.parse_args(namespace=marked)
+        for option, needed in self._dependent:
+            if getattr(values, option.dest) is unset:
+                setattr(values, option.dest, option.default)
+            elif all(getattr(values, other.dest) == other.default for other in needed):
+                names = " or ".join(other.option_strings[0] for other in needed)
+                self.error(f"{option.option_strings[0]} means nothing without {names}")
+        return values
+
     def error(self, message: str) -> NoReturn:
         """Of ``argument --x: must be ...`` only the option and what it must be is told."""
         raise InputError(re.sub(r"^argument (\S+): must", r"\1 must", message))
+
+
+LINE, VALUE = 1500, 60
+"""Longest line of an error, but for its dots, and longest value of an option in it."""
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:
@@ -105,11 +167,11 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
         try:
             value = int(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"must be an integer, not {text!r}") from None
+            raise argparse.ArgumentTypeError(f"must be an integer, not {_shown(text)}") from None
         if value < low:
-            raise argparse.ArgumentTypeError(f"must be at least {low}, not {value}")
+            raise argparse.ArgumentTypeError(f"must be at least {low}, not {_shortened(str(value))}")
         if high is not None and value > high:
-            raise argparse.ArgumentTypeError(f"must be at most {high}, not {value}")
+            raise argparse.ArgumentTypeError(f"must be at most {high}, not {_shortened(str(value))}")
         return value
 
     return convert
@@ -121,21 +183,106 @@ def real(low: float, high: float) -> Callable[[str], float]:
     def convert(text: str) -> float:
         try:
             value = float(text)
+            given = f"{value:g}"
         except ValueError:
-            value = math.nan
+            value, given = math.nan, _shown(text)
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"must be a number from {low:g} to {high:g}, not {text}")
+            raise argparse.ArgumentTypeError(f"must be a number from {low:g} to {high:g}, not {given}")
         return value
 
     return convert
 
 
+def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
+    """Type of an option: a text of the `pattern`, which `form` tells in words."""
+
+    def convert(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise argparse.ArgumentTypeError(f"must be {form}, not {_shown(value)}")
+        return value
+
+    return convert
+
+
+def nonempty(value: str) -> str:
+    """Type of an option: a text that is not empty and can be the name of a file."""
+    if not value:
+        raise argparse.ArgumentTypeError("must not be empty")
+    if "\0" in value:
+        raise argparse.ArgumentTypeError(f"must hold no character NUL, not {_shown(value)}")
+    return value
+
+
+def some_path(value: str) -> Path:
+    """Type of an option: a file or a folder, which need not be there."""
+    return Path(nonempty(value))
+
+
+def output_file(value: str) -> Path:
+    """Type of an option: a file to write; refused at once if it could not be written after the work."""
+    path = some_path(value)
+    try:
+        check_file_target(path)
+    except InputError as error:  # of which argparse would tell the type only
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return path
+
+
+def json_output(value: str) -> str:
+    """Type of an option: where `write_json` writes."""
+    return value if value == "-" else str(output_file(value))
+
+
 SEED = whole(0, 2**63 - 1)
 """Type of an option that seeds."""
+COUNT = whole(1, 10**9)
+"""Type of an option that says how many."""
+WORKERS = whole(1, 1024)
+"""Type of an option that says how many processes."""
 
 
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise Terminated(number)
+def add_data_options(
+    parser: Parser, without: str | None = None, group: argparse._ArgumentGroup | None = None
+) -> None:
+    """Give a script ``--data`` and ``--split``.
+
+    Parameters
+    ----------
+    without : str, optional
+        What is taken where ``--data`` is not given; it must be given when absent.
+    group : optional
+        Of `parser`, to which they belong.
+    """
+    add = (group or parser).add_argument
+    default = "" if without is None else f" (default: {without})"
+    data = add(
+        "--data",
+        type=nonempty,
+        required=without is None,
+        help=f"folder of a data set, or 'synthetic'{default}",
+    )
+    split = add("--split", type=nonempty, default="val", help="of --data; %(default)s")
+    parser.only_with(data, split)
+
+
+def add_json_option(parser: argparse._ActionsContainer, what: str) -> argparse.Action:
+    """Give a script ``--json``, which writes `what`."""
+    return parser.add_argument(
+        "--json", type=json_output, metavar="FILE", help=f"write {what} as JSON; - is standard output"
+    )
+
+
+def _open_standard_streams() -> None:
+    """Where one is closed, as by ``2>&-``, what is printed goes nowhere, and no file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, os.fdopen(nowhere, "r" if number == 0 else "w", encoding="utf-8"))
+
+
+_OUTSIDE = (InputError, OSError, MemoryError, KeyboardInterrupt, subprocess.CalledProcessError)
 
 
 def _told(error: BaseException) -> tuple[str, int]:
@@ -146,6 +293,8 @@ def _told(error: BaseException) -> tuple[str, int]:
         return "interrupted", 128 + signal.SIGINT
     if isinstance(error, MemoryError):
         return f"not enough memory{': ' if str(error) else ''}{error}", 2
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"{Path(error.cmd[0]).name} ended with status {error.returncode}", 2
     if isinstance(error, OSError):
         name = error.filename2 or error.filename
         reason = error.strerror or str(error)
@@ -153,9 +302,15 @@ def _told(error: BaseException) -> tuple[str, int]:
     return str(error), 2
 
 
-def _printable(text: str) -> str:
-    """`text` in one line: what controls a terminal is written as Python writes it."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda match: repr(match[0])[1:-1], text)
+def _shortened(text: str, most: int = VALUE) -> str:
+    """Begin and end of a text that is longer than `most`."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+
+
+def _shown(text: str) -> str:
+    """A value in a message."""
+    return _shortened(repr(text))
 
 
 def _finish_output() -> None:

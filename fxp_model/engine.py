@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model import engine_kernels as kernels
-from fxp_model.errors import InputError, check_type, count_of, integers
+from fxp_model.checks import check_type, count_of, integers
+from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network, StageParams, check_counts
 from fxp_model.spec import (

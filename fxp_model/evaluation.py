@@ -70,8 +70,15 @@ def evaluate(
         Samples that run together; bounds the memory of their trace.
     progress : callable
         Called with the number of samples done since its last call.
+
+    Raises
+    ------
+    InputError
+        If there is no sample: of none, no share is right.
     """
     samples = counts.shape[1]
+    if samples == 0:
+        raise InputError("accuracy must be of 1 sample at least, not of 0")
     for name, array in (("labels", labels), ("lengths", lengths)):
         if np.shape(array) != (samples,):
             raise InputError(f"{name} must have shape ({samples},), not {np.shape(array)}")

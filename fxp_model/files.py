@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import shutil
@@ -13,10 +14,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
 
 JSON_BYTES = 64 << 20
 """Longest JSON text that is read where its reader names no other limit."""
+JSON_DEPTH = 100
+"""Deepest nesting of a JSON text that is read: whatever is done with it needs no deep stack."""
+_PART_BYTES = 1 << 20
+_DIGITS = 20
+"""Of an integer in JSON: with a sign, what 64 bits hold."""
 
 _Kind = TypeVar("_Kind", dict[str, Any], list[Any])
 _NAMES = {dict: "an object", list: "an array"}
@@ -106,12 +112,15 @@ def read_bytes(path: Path | str, limit: int) -> bytes:
     """
     try:
         with Path(path).open("rb") as file:
-            content = file.read(limit + 1)
+            parts, left = [], limit + 1
+            while left and (part := file.read(min(left, _PART_BYTES))):
+                parts.append(part)
+                left -= len(part)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    if len(content) > limit:
+    if not left:
         raise InputError(f"{path}: must hold at most {limit} bytes")
-    return content
+    return b"".join(parts)
 
 
 def read_text(path: Path | str, limit: int = JSON_BYTES) -> str:
@@ -125,7 +134,8 @@ def read_json(path: Path | str, kind: type[_Kind], limit: int = JSON_BYTES) -> _
     Raises
     ------
     InputError
-        As `read_text`; or if it is no JSON, or something else than `kind`.
+        As `read_text`; or if it is no JSON, or something else than `kind`, or has a number that is larger
+        than 64 bits hold, or is nested deeper than `JSON_DEPTH`.
     """
     return parse_json(read_bytes(path, limit), str(path), kind)
 
@@ -134,14 +144,16 @@ def parse_json(content: bytes | str, name: str, kind: type[_Kind]) -> _Kind:
     """Like `read_json`, of the content of a file; errors call it `name`."""
     text = content if isinstance(content, str) else _decoded(content, name)
     try:
-        value = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_no_number, parse_int=_integer, parse_float=_real)
+        deep = _is_deeper(value, JSON_DEPTH)
     except RecursionError:
-        raise InputError(f"{name} is no JSON that can be read: nested too deep") from None
+        deep = True
     except ValueError as error:
         raise InputError(f"{name} is no JSON: {error}") from None
+    if deep:
+        raise InputError(f"{name} must be JSON that is nested at most {JSON_DEPTH} deep")
     if not isinstance(value, kind):
-        shown = repr(value)
-        raise InputError(f"{name} must hold {_NAMES[kind]}, not {shown[:40]}{'...' if shown[40:] else ''}")
+        raise InputError(f"{name} must hold {_NAMES[kind]}, not {shown(value)}")
     return value
 
 
@@ -159,6 +171,34 @@ def _decoded(content: bytes, name: str) -> str:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"an integer must have at most {_DIGITS} digits, not {len(text)}")
+    return int(text)
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{shown(text)} is too large for a number")
+    return value
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Whether more than `limit` objects and arrays lie in each other."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            item
+            for own in level
+            if isinstance(own, dict | list)
+            for item in (own.values() if isinstance(own, dict) else own)
+        ]
+        if not level:
+            return False
+    return any(isinstance(own, dict | list) for own in level)
 
 
 def _followed(path: Path) -> Path:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fxp_model.errors import InputError, integers
+from fxp_model.checks import integers
+from fxp_model.errors import InputError, shown
 
 MAX_WIDTH = 32
 """Widest format, in bits; exact sums stay below 2**62 and fit an int64."""
@@ -72,9 +73,9 @@ class QFormat:
         for field in ("int_bits", "frac_bits"):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool):
-                raise InputError(f"{field} of a format must be an integer, not {value!r}")
+                raise InputError(f"{field} of a format must be an integer, not {shown(value)}")
         if not isinstance(self.signed, bool):
-            raise InputError(f"signed of a format must be true or false, not {self.signed!r}")
+            raise InputError(f"signed of a format must be true or false, not {shown(self.signed)}")
         if not 1 <= self.width <= MAX_WIDTH:
             raise InputError(f"width of {self} must be 1..{MAX_WIDTH} bits, not {self.width}")
         if abs(self.frac_bits) > MAX_FRAC_BITS:
@@ -168,7 +169,7 @@ class QFormat:
         """
         fmt, modes = _parse(text)
         if modes:
-            raise InputError(f"format must have no rounding or overflow mode: {text!r}")
+            raise InputError(f"format must have no rounding or overflow mode: {shown(text)}")
         return fmt
 
     def to_hls4ml(self, rounding: Rounding | None = None, overflow: Overflow | None = None) -> str:
@@ -208,18 +209,18 @@ def parse_precision(text: str) -> tuple[QFormat, Rounding, Overflow]:
     rounding, overflow = (modes + ["TRN", "WRAP"][len(modes) :])[:2]
     for what, mode, kind in (("rounding", rounding, Rounding), ("overflow", overflow, Overflow)):
         if mode not in list(kind):
-            raise InputError(f"{what} of {text!r} must be one of {', '.join(kind)}, not {mode}")
+            raise InputError(f"{what} of {shown(text)} must be one of {', '.join(kind)}, not {mode}")
     return fmt, Rounding(rounding), Overflow(overflow)
 
 
-_PRECISION = re.compile(r"(?:ap_)?(u?)(fixed|int)<(\d+)(?:,(-?\d+))?((?:,[A-Z_]+){0,2})>")
+_PRECISION = re.compile(r"(?:ap_)?(u?)(fixed|int)<(\d{1,4})(?:,(-?\d{1,4}))?((?:,[A-Z_]+){0,2})>")
 
 
 def _parse(text: str) -> tuple[QFormat, list[str]]:
     """Format, and modes without their ``AP_``, of the precision `text`."""
     found = _PRECISION.fullmatch(re.sub(r"\s", "", text)) if isinstance(text, str) else None
     if found is None or (found[2] == "int") != (found[4] is None) or (found[2] == "int" and found[5]):
-        raise InputError(f"precision must be like ap_fixed<16,6>, not {text!r}")
+        raise InputError(f"precision must be like ap_fixed<16,6>, not {shown(text)}")
     width = int(found[3])
     int_bits = width if found[4] is None else int(found[4])
     modes = [mode.removeprefix("AP_") for mode in found[5].split(",")[1:]]

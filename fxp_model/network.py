@@ -5,13 +5,14 @@ Written to be read beside NUMERICS.md sections 4 to 8, not to be fast.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError, check_type, integers
+from fxp_model.checks import check_type, integers
+from fxp_model.errors import InputError
 from fxp_model.fixed import requantize
 from fxp_model.spec import (
     SCORE,
@@ -87,23 +88,24 @@ class Network:
             _check_stage(name, spec, params)
 
 
-def _check_stage(name: str, spec: IntegratorSpec, params: StageParams) -> None:
-    shapes = {"weight": (spec.n_out, spec.n_in), "bias": (spec.n_out,)}
-    recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
-    if recurrence is not None:
-        conv = recurrence.kind is RecurrenceKind.CONV
-        shapes["recurrent"] = (recurrence.kernel_size,) if conv else (spec.n_out, spec.n_out)
-        shapes["delay_steps"] = (spec.n_out,)
-    present = dict(params.arrays())
-    for key in present.keys() - shapes.keys():
+def check_shapes(name: str, spec: IntegratorSpec, found: Mapping[str, tuple[int, ...]]) -> None:
+    """`InputError` unless `found` has the arrays of the stage `name`, each in its shape."""
+    shapes = spec.shapes
+    for key in sorted(found.keys() - shapes.keys()):
         raise InputError(f"{name}.{key} must be absent: the stage has no recurrence")
     for key, shape in shapes.items():
-        if key not in present:
+        if key not in found:
             raise InputError(f"{name}.{key} is missing")
-        if present[key].shape != shape:
-            raise InputError(f"{name}.{key} must have shape {shape}, not {present[key].shape}")
+        if found[key] != shape:
+            raise InputError(f"{name}.{key} must have shape {shape}, not {found[key]}")
+
+
+def _check_stage(name: str, spec: IntegratorSpec, params: StageParams) -> None:
+    present = dict(params.arrays())
+    check_shapes(name, spec, {key: array.shape for key, array in present.items()})
     spec.weight.check(f"{name}.weight", params.weight)
     spec.bias.check(f"{name}.bias", params.bias)
+    recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
     if recurrence is not None:
         recurrence.weight.check(f"{name}.recurrent", present["recurrent"])
         delays = present["delay_steps"]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from math import prod
 from typing import Any
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
 from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, parse_precision, signed_width
 
 SCORE = QFormat(signed=True, int_bits=32, frac_bits=0)
@@ -25,6 +26,10 @@ MAX_INPUT_BITS = 8
 """Widest input count: an event carries an 8-bit count."""
 MAX_KERNEL_SIZE = 31
 MAX_DELAY_STEPS = 1023
+MAX_LAYERS = 247
+"""Most hidden layers: a core has 4 KiB of registers, some of them for each layer."""
+MAX_PARAMETERS = 1 << 26
+"""Most weights, biases and delays of a network: 512 MiB where each is held in an int64."""
 MAX_SUM_BITS = 62
 """Widest exact sum; the golden model holds it in an int64."""
 
@@ -140,6 +145,11 @@ class IntegratorSpec:
             raise InputError(f"exact sum must fit {MAX_SUM_BITS} bits, not {self.sum_bits}")
 
     @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each array of its parameters, by the names of `network.StageParams`."""
+        return {"weight": (self.n_out, self.n_in), "bias": (self.n_out,)}
+
+    @property
     def max_input(self) -> int:
         """Largest input of one neuron in one step."""
         return (1 << self.input_bits) - 1
@@ -227,13 +237,20 @@ class LayerSpec(IntegratorSpec):
         return terms
 
     @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each array of its parameters; with a recurrence, also of its weights and delays."""
+        own = super().shapes
+        if self.recurrence is not None:
+            conv = self.recurrence.kind is RecurrenceKind.CONV
+            own["recurrent"] = (self.recurrence.kernel_size,) if conv else (self.n_out, self.n_out)
+            own["delay_steps"] = (self.n_out,)
+        return own
+
+    @property
     def recurrent_parameters(self) -> int:
         """Trained numbers of the recurrence: K + N for ``conv``, N**2 + N for ``dense``."""
-        if self.recurrence is None:
-            return 0
-        if self.recurrence.kind is RecurrenceKind.CONV:
-            return self.recurrence.kernel_size + self.n_out
-        return self.n_out**2 + self.n_out
+        shapes = self.shapes
+        return sum(prod(shapes[key]) for key in ("recurrent", "delay_steps") if key in shapes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +285,7 @@ class NetworkSpec:
     Parameters
     ----------
     layers : tuple of LayerSpec
-        One or more; only the first may take counts (``input_bits > 1``).
+        1..247; only the first may take counts (``input_bits > 1``).
     readout : ReadoutSpec
     """
 
@@ -279,6 +296,10 @@ class NetworkSpec:
         _instance("layers", self.layers, tuple)
         if not self.layers:
             raise InputError("a network must have at least 1 hidden layer, not 0")
+        if len(self.layers) > MAX_LAYERS:
+            raise InputError(
+                f"a network must have at most {MAX_LAYERS} hidden layers, not {len(self.layers)}"
+            )
         for name, layer in zip(self.stage_names, self.layers, strict=False):
             _instance(name, layer, LayerSpec)
         _instance("readout", self.readout, ReadoutSpec)
@@ -289,6 +310,9 @@ class NetworkSpec:
                 raise InputError(f"n_in of {name} must be {before.n_out} (n_out before it), not {after.n_in}")
             if after.input_bits != 1:
                 raise InputError(f"input_bits of {name} must be 1 (spikes), not {after.input_bits}")
+        parameters = sum(prod(shape) for stage in stages for shape in stage.shapes.values())
+        if parameters > MAX_PARAMETERS:
+            raise InputError(f"a network must have at most {MAX_PARAMETERS} parameters, not {parameters}")
 
     @property
     def stages(self) -> tuple[IntegratorSpec, ...]:
@@ -323,7 +347,7 @@ class NetworkSpec:
         """
         table = _fields("network", value, cls)
         if not isinstance(table["layers"], list | tuple):
-            raise InputError(f"network.layers must be a list, not {table['layers']!r}")
+            raise InputError(f"network.layers must be a list, not {shown(table['layers'])}")
         layers = tuple(_layer(f"network.layers[{i}]", v) for i, v in enumerate(table["layers"]))
         readout = _integrator("network.readout", table["readout"], ReadoutSpec)
         return cls(layers, _named("network.readout", ReadoutSpec, readout))
@@ -363,7 +387,7 @@ def _with_modes(name: str, value: Any) -> Any:
     for key, mode in (("rounding", rounding), ("overflow", overflow)):
         if table[key] != mode:
             said = f"as {name}.membrane says ({value['membrane']})"
-            raise InputError(f"{name}.{key} must be {mode}, {said}, not {table[key]!r}")
+            raise InputError(f"{name}.{key} must be {mode}, {said}, not {shown(table[key])}")
     return table
 
 
@@ -396,12 +420,12 @@ def _named(name: str, cls: type, table: dict[str, Any]) -> Any:
 def _fields(name: str, value: Any, cls: type) -> dict[str, Any]:
     """`value` as a table of exactly the fields of the dataclass `cls`."""
     if not isinstance(value, dict):
-        raise InputError(f"{name} must be an object, not {value!r}")
+        raise InputError(f"{name} must be an object, not {shown(value)}")
     expected = {f.name for f in fields(cls)}
     for key in sorted(expected - value.keys()):
         raise InputError(f"{name}.{key} is missing")
     for key in sorted(value.keys() - expected):
-        raise InputError(f"{name}.{key} is unknown")
+        raise InputError(f"{name}.{shown(key)[1:-1]} is unknown")
     return dict(value)
 
 
@@ -409,17 +433,17 @@ def _choice(name: str, value: Any, kind: type[StrEnum]) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise InputError(f"{name} must be one of {', '.join(kind)}, not {value!r}") from None
+        raise InputError(f"{name} must be one of {', '.join(kind)}, not {shown(value)}") from None
 
 
 def _range(name: str, value: Any, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{name} must be an integer of {low}..{high}, not {value!r}")
+        raise InputError(f"{name} must be an integer of {low}..{high}, not {shown(value)}")
 
 
 def _instance(name: str, value: Any, kind: type) -> None:
     if not isinstance(value, kind):
-        raise InputError(f"{name} must be of type {kind.__name__}, not {value!r}")
+        raise InputError(f"{name} must be of type {kind.__name__}, not {shown(value)}")
 
 
 def _signed(name: str, fmt: QFormat) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError, check_type
+from fxp_model.checks import check_type
+from fxp_model.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,12 @@ class Trace:
         """The earliest integer of `actual` that differs from this trace, or None when all are equal.
 
         Earliest in time, then in the order of the data flow, so that it names a cause
-        and not a consequence. Shapes must agree.
+        and not a consequence. Shapes must agree, and there must be something to compare.
 
         Raises
         ------
         InputError
-            If the traces are of different networks or inputs.
+            If the traces are of different networks or inputs, or of no step or sample.
         """
         check_type("actual", actual, Trace)
         if len(self.layers) != len(actual.layers):
@@ -110,6 +111,8 @@ class Trace:
         for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):
             if mine.shape != other.shape:
                 raise InputError(f"{stage}.{field} must have shape {mine.shape}, not {other.shape}")
+            if mine.size == 0:
+                raise InputError(f"{stage}.{field}: shape {mine.shape} holds nothing to compare")
             where = np.argwhere(mine != other)
             if len(where):
                 index = tuple(int(i) for i in where[0])

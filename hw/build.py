@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
-from fxp_model.errors import check_type, path_of
+from fxp_model.checks import check_type, path_of
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from hw.config import HardwareConfig
+from hw.names import free_name
 from hw.registers import register_map
 from hw.report.figures import draw
 from hw.report.page import report_page
@@ -31,9 +31,8 @@ FOLDER = FolderKind("build", MANIFEST, "spikeline-build")
 
 
 def module_name(artifact: Artifact) -> str:
-    """The artifact's name as a Verilog identifier."""
-    name = re.sub(r"\W", "_", artifact.name, flags=re.ASCII)
-    return name if name[:1].isalpha() or name[:1] == "_" else f"core_{name}"
+    """The artifact's name as that of a core (`hw.names.free_name`)."""
+    return free_name(artifact.name)
 
 
 def build_core(

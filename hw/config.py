@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError, check_type
+from fxp_model.checks import check_type
+from fxp_model.errors import InputError, shown
 from fxp_model.spec import NetworkSpec
 
 EVENTS_PER_CYCLE = (1, 2)
@@ -45,11 +46,11 @@ class StageConfig:
         for name in ("lanes", "update_lanes", "events_per_cycle"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(f"{name} must be a positive integer, not {value!r}")
+                raise InputError(f"{name} must be a positive integer, not {shown(value)}")
         if self.events_per_cycle not in EVENTS_PER_CYCLE:
             raise InputError(f"events_per_cycle must be 1 or 2, not {self.events_per_cycle}")
         if not isinstance(self.use_dsp, bool):
-            raise InputError(f"use_dsp must be true or false, not {self.use_dsp!r}")
+            raise InputError(f"use_dsp must be true or false, not {shown(self.use_dsp)}")
 
     def words(self, n_out: int) -> int:
         """Weight words per event, or per pair of events."""
@@ -116,12 +117,12 @@ class HardwareConfig:
         for name in ("reload", "programmable_delays"):
             value = getattr(self, name)
             if not isinstance(value, bool):
-                raise InputError(f"hardware.{name} must be true or false, not {value!r}")
+                raise InputError(f"hardware.{name} must be true or false, not {shown(value)}")
         if self.programmable_delays and not self.reload:
             raise InputError("hardware.programmable_delays must be false without hardware.reload")
         for index, stage in enumerate(self.stages):
             if not isinstance(stage, StageConfig):
-                raise InputError(f"hardware.stages[{index}] must be a StageConfig, not {stage!r}")
+                raise InputError(f"hardware.stages[{index}] must be a StageConfig, not {shown(stage)}")
 
     @classmethod
     def uniform(
@@ -192,7 +193,7 @@ class HardwareConfig:
         table = _table("hardware", value, {"stages", "reload", "programmable_delays"})
         stages = table["stages"]
         if not isinstance(stages, list | tuple):
-            raise InputError(f"hardware.stages must be a list, not {stages!r}")
+            raise InputError(f"hardware.stages must be a list, not {shown(stages)}")
         return cls(
             tuple(_stage(f"hardware.stages[{i}]", stage) for i, stage in enumerate(stages)),
             table["reload"],
@@ -220,9 +221,9 @@ def _stage(name: str, value: Any) -> StageConfig:
 def _table(name: str, value: Any, fields: set[str]) -> dict[str, Any]:
     """`value` as a table of exactly `fields`."""
     if not isinstance(value, dict):
-        raise InputError(f"{name} must be an object, not {value!r}")
+        raise InputError(f"{name} must be an object, not {shown(value)}")
     for key in sorted(fields - value.keys()):
         raise InputError(f"{name}.{key} is missing")
     for key in sorted(value.keys() - fields):
-        raise InputError(f"{name}.{key} is unknown")
+        raise InputError(f"{name}.{shown(key)[1:-1]} is unknown")
     return value

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from fxp_model.cli import real, some_path, whole
 from fxp_model.errors import InputError
 from fxp_model.files import read_json
-from fxp_model.spec import NetworkSpec
+from fxp_model.spec import MAX_NEURONS, NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 
 CLOCK_MHZ = 100.0
 """A round figure where none is given; what a core reaches, place and route tells."""
-MAX_CLOCK_MHZ = 10_000
+CLOCKS_MHZ = (0.001, 10_000.0)
+"""Slowest and fastest clock that can be asked for."""
+LANES = whole(1, MAX_NEURONS)
+"""Type of an option of a width."""
 
 
 def add_width_options(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +29,15 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
         choices=tuple(PRESETS),
         help=f"lanes/update-lanes/events-per-cycle of every stage: {choices} (default: {DEFAULT_PRESET})",
     )
-    add("--lanes", type=int, help="weights added per cycle in every stage (default: the preset's)")
+    add("--lanes", type=LANES, help="weights added per cycle in every stage (default: the preset's)")
     add(
         "--update-lanes",
-        type=int,
+        type=LANES,
         help="neurons updated per cycle in every stage (default: up to the preset's)",
     )
     add(
         "--events-per-cycle",
-        type=int,
+        type=whole(1, max(EVENTS_PER_CYCLE)),
         choices=EVENTS_PER_CYCLE,
         help="events added per cycle in every stage (default: the preset's)",
     )
@@ -51,7 +54,7 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--config",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="all of these of every stage as JSON, such as explore.py writes it; in place of the others",
     )
@@ -60,23 +63,23 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
 def add_clock_option(parser: argparse.ArgumentParser) -> None:
     """Give a script ``--clock-mhz``, at which cycles are time."""
     parser.add_argument(
-        "--clock-mhz", type=float, default=CLOCK_MHZ, metavar="F", help="cycles to time; %(default)s"
+        "--clock-mhz",
+        type=real(*CLOCKS_MHZ),
+        default=CLOCK_MHZ,
+        metavar="F",
+        help="cycles to time; %(default)s",
     )
 
 
-def clock_of(args: argparse.Namespace) -> float:
-    """The clock that the option of `add_clock_option` asks for, in MHz.
-
-    Raises
-    ------
-    InputError
-        If there is no such clock.
-    """
-    if not 0 < args.clock_mhz < MAX_CLOCK_MHZ:
-        raise InputError(
-            f"--clock-mhz must be more than 0 and less than {MAX_CLOCK_MHZ}, not {args.clock_mhz:g}"
-        )
-    return float(args.clock_mhz)
+def add_timeout_option(parser: argparse.ArgumentParser) -> argparse.Action:
+    """Give a script ``--timeout``, of each tool that it runs."""
+    return parser.add_argument(
+        "--timeout",
+        type=real(0.001, 1e6),
+        default=3600,
+        metavar="S",
+        help="seconds allowed to a tool; %(default)s",
+    )
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError, integers
+from fxp_model.checks import integers
+from fxp_model.errors import InputError
 from fxp_model.spec import SCORE
 
 END_OF_STEP = 1 << 31

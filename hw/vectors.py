@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.errors import InputError
 from hw.protocol import WORD_BITS, Beat, encode_result, encode_sample, packed
 from hw.registers import DROPPED_BEATS
 
@@ -37,7 +38,14 @@ def write_vectors(
         idles and the output is always ready.
     slots : int
         Words per input beat.
+
+    Raises
+    ------
+    InputError
+        If there is no sample: a testbench would pass without one.
     """
+    if not samples:
+        raise InputError("golden vectors must be of 1 sample at least, not of 0")
     folder.mkdir()
     stimulus = packed([word for sample in samples for word in encode_sample(sample)], slots)
     expected = [beat for row in scores for beat in encode_result(row)]

@@ -12,9 +12,11 @@ from amaranth.back import rtlil
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from fxp_model.errors import InputError, check_type
+from fxp_model.checks import check_type
+from fxp_model.errors import InputError
 from fxp_model.network import Network
 from hw.config import HardwareConfig
+from hw.names import check_name
 from hw.registers import NO_HASH
 from hw.rtl.banks import RAM_STYLE
 from hw.rtl.core import Core
@@ -95,13 +97,11 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
     Raises
     ------
     InputError
-        If the configuration does not fit the network, or `name` is not a plain Verilog identifier or
-        is a reserved word.
+        If the configuration does not fit the network, or `name` is none for a core (`hw.names`).
     """
     check_type("network", network, Network)
     check_type("config", config, HardwareConfig)
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise InputError(f"name of a core must be letters, digits and _, no digit first, not {name!r}")
+    check_name("a core", name)
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(f"sha256 must be 64 digits of 0..9, a..f, not {sha256!r}")
     config.check(network.spec)  # before a Component exists: Amaranth warns of one that is never elaborated
@@ -119,7 +119,7 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
         rf"^module {name}\([^)]*\);$", header, write_verilog(rtlil_text), flags=re.MULTILINE
     )
     if headers != 1:  # yosys escapes a name that Verilog reserves
-        raise InputError(f"name of a core must not be a word of Verilog, and {name!r} is one")
+        raise RuntimeError(f"Verilog must have one header of the module {name}, not {headers}")
     return EmittedCore(
         name=name,
         verilog=verilog,

@@ -11,23 +11,27 @@ import os
 import sys
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import Parser, add_data_options, add_json_option, write_json
 from fxp_model.pretrained import add_artifact_argument
 
 
+def parser() -> Parser:
+    """The options."""
+    parser = Parser(description=__doc__)
+    add_artifact_argument(parser)
+    add_data_options(parser, "the artifact's own clips")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round instead of several: a trial, not a measurement"
+    )
+    add_json_option(parser, "the result")
+    return parser
+
+
 def main() -> int:
-    """Parse the arguments, measure, print."""
+    """Measure, print."""
     # OpenMP's threads sleep while they wait, so that no system takes time from the next.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    parser = Parser(description=__doc__)
-    add = parser.add_argument
-    add_artifact_argument(parser)
-    add("--data", help="folder of a data set, or 'synthetic' (default: the artifact's own clips)")
-    add("--split", default="val", help="of --data; %(default)s")
-    add("--quick", action="store_true", help="one round instead of several: a trial, not a measurement")
-    add("--json", metavar="FILE", help="write the result as JSON; - is standard output, without the table")
-    args = parser.parse_args()
-
+    args = parser().options()
     artifact = load_artifact(args.artifact)
     counts = artifact.stimulus
     if args.data is not None:

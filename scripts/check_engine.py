@@ -16,9 +16,8 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import COUNT, SEED, Parser, add_data_options, add_json_option, write_json
 from fxp_model.engine import Engine
-from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.random_networks import random_pair
 from fxp_model.trace import Trace
@@ -40,18 +39,20 @@ def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:
     return expected, None
 
 
-def main() -> int:
-    """Parse the arguments, compare, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=1000, help="random networks with inputs (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first pair, counted up (%(default)s)")
+    parser.add_argument("--pairs", type=COUNT, default=1000, help="random networks with inputs (%(default)s)")
+    parser.add_argument("--seed", type=SEED, default=0, help="of the first pair, counted up (%(default)s)")
     add_artifact_argument(parser)
-    parser.add_argument("--data", help="folder of a data set, or 'synthetic' (default: none)")
-    parser.add_argument("--split", default="val", help="%(default)s")
-    parser.add_argument("--json", metavar="FILE", help="write the summary as JSON; - is standard output")
-    args = parser.parse_args()
-    if args.pairs < 1:
-        raise InputError(f"--pairs must be at least 1, not {args.pairs}")
+    add_data_options(parser, "none")
+    add_json_option(parser, "the summary")
+    return parser
+
+
+def main() -> int:
+    """Compare, print."""
+    args = parser().options()
 
     started = time.perf_counter()
     spikes = 0

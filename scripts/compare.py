@@ -10,22 +10,25 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-from pathlib import Path
-
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import Parser, add_json_option, output_file, some_path, write_json
 from fxp_model.files import replacing
 from hw.report.builds import read_build
 from hw.report.compare import compare_page, compare_text, differing
 
 
-def main() -> int:
-    """Parse the arguments, read both, print what differs."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("a", type=Path, metavar="A", help="folder of a build")
-    parser.add_argument("b", type=Path, metavar="B", help="folder of another one")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
-    args = parser.parse_args()
+    parser.add_argument("a", type=some_path, metavar="A", help="folder of a build")
+    parser.add_argument("b", type=some_path, metavar="B", help="folder of another one")
+    parser.add_argument("--html", type=output_file, metavar="FILE", help="write a page, too")
+    add_json_option(parser, "the figures")
+    return parser
+
+
+def main() -> int:
+    """Read both, print what differs."""
+    args = parser().options()
     a, b = read_build(args.a), read_build(args.b)
     if args.html is not None:
         with replacing(args.html) as file:

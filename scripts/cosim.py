@@ -7,21 +7,17 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some_path, whole, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
 from hw.options import add_width_options, config_of
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
 from tb.harness.cosim import cosimulate
 from tb.harness.runner import SIMULATORS, BenchFailure, Workspace, missing_tool
 
@@ -37,35 +33,35 @@ def clips_of(artifact: Artifact, data: str | None, split: str) -> tuple[Any, Any
     return frames.counts, frames.lengths
 
 
-def main() -> int:
-    """Parse the arguments, simulate, print."""
+CLIPS = whole(0, 10**9)
+
+
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
+    add_data_options(parser, "the artifact's stimulus")
+    parser.add_argument("--verilator-clips", type=CLIPS, default=50, help="0 for none (%(default)s)")
+    parser.add_argument("--icarus-clips", type=CLIPS, default=2, help="0 for none (%(default)s)")
     parser.add_argument(
-        "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
-    )
-    parser.add_argument("--split", default="val", help="%(default)s")
-    parser.add_argument("--verilator-clips", type=int, default=50, help="0 for none (%(default)s)")
-    parser.add_argument("--icarus-clips", type=int, default=2, help="0 for none (%(default)s)")
-    parser.add_argument(
-        "--level-clips", type=int, default=3, help="clips compared membrane by membrane (%(default)s)"
+        "--level-clips", type=COUNT, default=3, help="clips compared membrane by membrane (%(default)s)"
     )
     add_width_options(parser)
-    parser.add_argument("--out", type=Path, default=Path("build/cosim"), help="work folder (%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--out", type=some_path, default=Path("build/cosim"), help="work folder (%(default)s)"
+    )
+    add_json_option(parser, "the figures")
+    return parser
 
-    artifact = load_artifact(args.artifact)
-    config = config_of(args, artifact.network.spec)
-    for option, least in (("verilator_clips", 0), ("icarus_clips", 0), ("level_clips", 1)):
-        if getattr(args, option) < least:
-            name = option.replace("_", "-")
-            raise InputError(f"--{name} must be at least {least}, not {getattr(args, option)}")
+
+def main() -> int:
+    """Simulate, print."""
+    args = parser().options()
     if args.verilator_clips + args.icarus_clips == 0:
         raise InputError("--verilator-clips and --icarus-clips must not both be 0: nothing to simulate")
+    artifact = load_artifact(args.artifact)
+    config = config_of(args, artifact.network.spec)
     counts, lengths = clips_of(artifact, args.data, args.split)
-    out = args.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     for sim in SIMULATORS:
         wanted = min(getattr(args, f"{sim}_clips"), len(lengths))
@@ -76,21 +72,20 @@ def main() -> int:
             raise InputError(missing)
         # spread over the split, which is sorted by class
         chosen = np.linspace(0, len(lengths) - 1, wanted).astype(int)
-        runs = Path(tempfile.mkdtemp(prefix="run-", dir=out))
         try:
-            figures[sim] = cosimulate(
-                args.artifact,
-                config,
-                counts[:, chosen],
-                lengths[chosen],
-                min(args.level_clips, wanted),
-                sim,
-                Workspace(out / "builds", runs),
-            )
+            with Workspace.of_run(args.out.resolve()) as workspace:
+                figures[sim] = cosimulate(
+                    args.artifact,
+                    config,
+                    counts[:, chosen],
+                    lengths[chosen],
+                    min(args.level_clips, wanted),
+                    sim,
+                    workspace,
+                )
         except BenchFailure as failure:
             print(f"cosim.py: {failure}", file=sys.stderr)
             return 1
-        shutil.rmtree(runs)
     if args.json:
         write_json(args.json, figures)
     else:

@@ -9,18 +9,23 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
 from pathlib import Path
 
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import Parser, add_json_option, some_path, write_json
 from hw.estimates.resources.measured import errors, read_rows
 
 RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
 
 
-def main() -> int:
-    """Parse the arguments, read, compare, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="rows (default: %(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write the table as JSON; - is standard output")
-    args = parser.parse_args()
+    parser.add_argument("--results", type=some_path, default=RESULTS, help="rows (default: %(default)s)")
+    add_json_option(parser, "the table")
+    return parser
+
+
+def main() -> int:
+    """Read, compare, print."""
+    args = parser().options()
     table = errors(read_rows(args.results))
     if args.json:
         write_json(args.json, table)

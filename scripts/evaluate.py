@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import Parser, add_data_options, add_json_option, write_json
 from fxp_model.data import frames_for
 from fxp_model.evaluation import Engine, evaluate
 from fxp_model.pretrained import add_artifact_argument
@@ -33,18 +33,21 @@ def engine_of(name: str) -> Engine:
     return golden.run
 
 
-def main() -> int:
-    """Parse the arguments, evaluate, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
-    parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
-    parser.add_argument("--split", default="val", help="%(default)s")
+    add_data_options(parser)
     parser.add_argument(
         "--engine", choices=("golden", "engine", "torch"), default="golden", help="%(default)s"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    args = parser.parse_args()
+    add_json_option(parser, "the result")
+    return parser
 
+
+def main() -> int:
+    """Evaluate, print."""
+    args = parser().options()
     artifact = load_artifact(args.artifact)
     frames = frames_for(artifact, args.data, args.split)
     started = time.perf_counter()

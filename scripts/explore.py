@@ -21,14 +21,14 @@ from typing import Any
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import COUNT, Parser, add_json_option, output_file, real, some_path, write_json
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.results.rows import Row, read_rows
 from fxp_model.variants import with_weights
 from hw.config import HardwareConfig
 from hw.estimates.front import PICKS, Limits, System, explore
 from hw.estimates.latency import event_counts
-from hw.options import add_clock_option, clock_of
+from hw.options import add_clock_option, add_timeout_option
 from hw.parts import PARTS
 from hw.verilog import emit
 
@@ -41,8 +41,7 @@ ALIKE = "learned delays"
 
 def systems_of(artifact: Artifact, rows: list[Row]) -> list[System]:
     """The artifact's network; then, in its shape, the systems of `rows` with other weights or kernels."""
-    own = artifact.metrics.get("val", {}).get("accuracy")
-    systems = [System(artifact.name, artifact.network, own)]
+    systems = [System(artifact.name, artifact.network, artifact.accuracy)]
     accuracies: dict[tuple[str, int, int], list[float]] = {}
     for row in rows:
         full = row["recurrent_layers"] == len(artifact.network.spec.layers)
@@ -103,27 +102,33 @@ def _line(point: dict[str, Any]) -> str:
     return f"{point['system']:18}{accuracy:>9}{costs}  {widths}"
 
 
-def main() -> int:
-    """Parse the arguments, explore, pick, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
     add_artifact_argument(parser)
     add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="area is a share of it; %(default)s")
     add_clock_option(parser)
-    add("--max-lut", type=int, metavar="N", help="LUT sites at most")
-    add("--max-us", type=float, metavar="T", help="mean latency of a clip at most")
-    add("--pick", choices=PICKS, default=PICKS[1], help="what --out writes; %(default)s")
-    add("--out", type=Path, metavar="FILE", help="write the configuration, for gen_hw.py --config")
-    add("--figure", type=Path, metavar="FILE", help="draw the front as SVG")
-    add("--rows", type=Path, default=ROWS, help="accuracies of systems (default: %(default)s)")
-    add("--verify", action="store_true", help="synthesise the picked points")
-    add(
-        "--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a synthesis; %(default)s"
+    add("--max-lut", type=COUNT, metavar="N", help="LUT sites at most")
+    add("--max-us", type=real(1e-3, 1e9), metavar="T", help="mean latency of a clip at most")
+    pick = add("--pick", choices=PICKS, default=PICKS[1], help="what --out writes; %(default)s")
+    out = add(
+        "--out", type=output_file, metavar="FILE", help="write the configuration, for gen_hw.py --config"
     )
-    add("--json", metavar="FILE", help="write everything as JSON; - is standard output")
-    args = parser.parse_args()
+    add("--figure", type=output_file, metavar="FILE", help="draw the front as SVG")
+    add("--rows", type=some_path, default=ROWS, help="accuracies of systems (default: %(default)s)")
+    verify = add("--verify", action="store_true", help="synthesise the picked points")
+    parser.only_with(verify, add_timeout_option(parser))
+    add_json_option(parser, "everything")
+    parser.only_with(out, pick)
+    return parser
+
+
+def main() -> int:
+    """Explore, pick, print."""
+    args = parser().options()
     artifact, part = load_artifact(args.artifact), PARTS[args.part]
-    limits = Limits(part, clock_of(args), args.max_lut, args.max_us)
+    limits = Limits(part, args.clock_mhz, args.max_lut, args.max_us)
     began = time.monotonic()
     network, clips = artifact.network, artifact.stimulus
     events = event_counts(network, golden.run(network, clips), clips)

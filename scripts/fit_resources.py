@@ -23,13 +23,16 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import Parser, some_path, write_json
 from fxp_model.errors import InputError
+from fxp_model.files import check_file_target, read_text, replacing, write_text
+from fxp_model.folders import owned
 from hw.config import HardwareConfig
 from hw.estimates.resources import parts_of, prices
 from hw.estimates.resources.measured import KINDS, Row, errors, read_rows
 from hw.estimates.resources.shapes import Shape
 from hw.flows.synth import through
+from hw.options import add_timeout_option
 from hw.verilog import emit
 
 RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
@@ -111,8 +114,9 @@ def synthesise(results: Path, targets: Sequence[str], timeout_s: float) -> None:
             "shape": asdict(shape),
             "hardware": config.to_dict(),
         }
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**own, **result}) + "\n")
+        text = read_text(results) if results.exists() else ""
+        with replacing(results) as file:
+            write_text(file, text + json.dumps({**own, **result}) + "\n")
 
 
 def neighbourhood(block: str) -> str:
@@ -160,19 +164,25 @@ def logic(area: Mapping[str, float], target: str) -> float:
     return area["lut_logic"] if target == "xilinx7" else area["comb"] - area["lutram"]
 
 
-def main() -> int:
-    """Parse the arguments, synthesise, fit, write the prices."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
-    add("--results", type=Path, default=RESULTS, help="rows, read and appended (default: %(default)s)")
+    add("--results", type=some_path, default=RESULTS, help="rows, read and appended (default: %(default)s)")
     add("--targets", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="default: all")
     add("--fit-only", action="store_true", help="synthesise nothing")
-    add(
-        "--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a synthesis; %(default)s"
-    )
-    args = parser.parse_args()
+    add_timeout_option(parser)
+    return parser
+
+
+def main() -> int:
+    """Synthesise, fit, write the prices."""
+    args = parser().options()
+    for file in (args.results, prices.FILE):
+        check_file_target(file)
     if not args.fit_only:
-        synthesise(args.results, args.targets, args.timeout)
+        with owned(args.results.parent):
+            synthesise(args.results, list(dict.fromkeys(args.targets)), args.timeout)
     rows = read_rows(args.results)
     table: dict[str, Any] = {}
     for target in KINDS:

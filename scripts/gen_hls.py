@@ -20,12 +20,23 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import (
+    COUNT,
+    Parser,
+    add_json_option,
+    matching,
+    nonempty,
+    real,
+    some_path,
+    whole,
+    write_json,
+)
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
-from hw.build import module_name
 from hw.config import DEFAULT_PRESET, PRESETS
+from hw.hls.limits import CLOCK_PERIOD_NS, MAX_STEPS, PART, PART_FORM
 from hw.hls.report import read_report, render
+from hw.options import LANES
 from hw.report.builds import read_build
 from hw.report.compare import compare_text
 
@@ -104,37 +115,61 @@ def _spread(values: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     return values[np.linspace(0, len(values) - 1, min(number, len(values))).astype(int)]
 
 
-def main() -> int:
-    """Parse the arguments, generate, check."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
-    parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>-hls)")
-    parser.add_argument("--name", help="top function (default: from the artifact's name)")
+    parser.add_argument("--out", type=some_path, help="folder to write (default: build/<name>-hls)")
+    parser.add_argument("--name", type=nonempty, help="top function (default: from the artifact's name)")
     parser.add_argument("--backend", choices=BACKENDS, default="Vitis", help="%(default)s")
     parser.add_argument(
         "--lanes",
-        type=int,
+        type=LANES,
         default=PRESETS[DEFAULT_PRESET].lanes,
         help="neurons per cycle of every stage; hls4ml's ReuseFactor follows (%(default)s)",
     )
-    parser.add_argument("--steps", type=int, help="of a sequence (default: those of the artifact's stimulus)")
-    parser.add_argument("--part", default="xcvu13p-flga2577-2-e", help="%(default)s")
-    parser.add_argument("--clock-period", type=float, default=5, metavar="NS", help="%(default)s")
     parser.add_argument(
-        "--check", metavar="DATA", help="folder of a data set, or 'synthetic': compare its clips"
-    )
-    parser.add_argument("--split", default="val", help="of --check (%(default)s)")
-    parser.add_argument(
-        "--clips", type=int, default=200, help=f"of --check, of up to {LENGTHS} lengths (%(default)s)"
+        "--steps",
+        type=whole(1, MAX_STEPS),
+        help="of a sequence (default: those of the artifact's stimulus)",
     )
     parser.add_argument(
-        "--report", type=Path, metavar="PROJECT", help="only print what the synthesis of a project reports"
+        "--part", type=matching(PART, PART_FORM), default="xcvu13p-flga2577-2-e", help="%(default)s"
     )
     parser.add_argument(
-        "--rtl", type=Path, metavar="BUILD", help="of --report: a build of gen_hw.py beside it"
+        "--clock-period", type=real(*CLOCK_PERIOD_NS), default=5, metavar="NS", help="%(default)s"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is standard output")
-    args = parser.parse_args()
+    check = parser.add_argument(
+        "--check",
+        type=nonempty,
+        metavar="DATA",
+        help="folder of a data set, or 'synthetic': compare its clips",
+    )
+    parser.only_with(
+        check,
+        parser.add_argument("--split", type=nonempty, default="val", help="of --check (%(default)s)"),
+        parser.add_argument(
+            "--clips", type=COUNT, default=200, help=f"of --check, of up to {LENGTHS} lengths (%(default)s)"
+        ),
+    )
+    report = parser.add_argument(
+        "--report",
+        type=some_path,
+        metavar="PROJECT",
+        help="only print what the synthesis of a project reports",
+    )
+    figures = parser.add_mutually_exclusive_group()
+    rtl = figures.add_argument(
+        "--rtl", type=some_path, metavar="BUILD", help="of --report: a build of gen_hw.py beside it"
+    )
+    parser.only_with(report, rtl)
+    add_json_option(figures, "the figures")
+    return parser
+
+
+def main() -> int:
+    """Generate, check."""
+    args = parser().options()
     if args.report is not None:
         report = read_report(args.report)
         if args.json:
@@ -145,13 +180,11 @@ def main() -> int:
             print(render(report), end="")
         return 0
     artifact = load_artifact(args.artifact)
-    if args.clips < 1:
-        raise InputError(f"--clips must be at least 1, not {args.clips}")
     try:
-        from hw.hls.project import generate
+        from hw.hls.project import generate, project_name
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} not found: pip install 'spikeline[hls]'") from None
-    name = args.name or module_name(artifact)
+    name = args.name or project_name(artifact)
     out = args.out or Path("build") / f"{name}-hls"
     options = {"part": args.part, "clock_period": args.clock_period}
     steps = len(artifact.stimulus) if args.steps is None else args.steps

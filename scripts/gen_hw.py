@@ -11,14 +11,16 @@ import argparse
 from pathlib import Path
 
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser
+from fxp_model.cli import Parser, add_data_options, nonempty, some_path
 from fxp_model.errors import InputError
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
 from fxp_model.pretrained import add_artifact_argument
+from fxp_model.printable import printable
 from hw.build import FOLDER, build_core, module_name
 from hw.hls.report import read_report
-from hw.options import add_clock_option, add_width_options, clock_of, config_of
+from hw.names import check_name
+from hw.options import add_clock_option, add_width_options, config_of
 from hw.parts import PARTS
 from hw.report.subject import DEFAULT_PART, Recordings, Subject
 
@@ -32,7 +34,9 @@ def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
         raise InputError(f"{error.name} not found: pip install 'spikeline[data,engine]'") from None
     frames = frames_for(artifact, source, split)
     engine = Engine(artifact.network)
-    return Recordings(f"{Path(source).name}, split {split}", frames.counts, frames.lengths, engine.trace)
+    return Recordings(
+        printable(f"{Path(source).name}, split {split}"), frames.counts, frames.lengths, engine.trace
+    )
 
 
 def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
@@ -42,36 +46,47 @@ def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
         exploration = read_json(args.exploration, dict)
     return Subject(
         recordings=None if args.data is None else recordings_of(artifact, args.data, args.split),
-        clock_mhz=clock_of(args),
+        clock_mhz=args.clock_mhz,
         part=PARTS[args.part],
         hls=None if args.hls_report is None else read_report(args.hls_report),
         exploration=exploration,
     )
 
 
-def main() -> int:
-    """Parse the arguments, build, print the report."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
-    parser.add_argument("--out", type=Path, help="folder to write (default: build/<name>)")
-    parser.add_argument("--name", help="Verilog module (default: from the artifact's name)")
+    parser.add_argument("--out", type=some_path, help="folder to write (default: build/<name>)")
+    parser.add_argument("--name", type=nonempty, help="Verilog module (default: from the artifact's name)")
     add_width_options(parser)
-    add = parser.add_argument_group("what the report is about").add_argument
-    add("--data", help="clips of a data set to time (default: those that the artifact brings along)")
-    add("--split", default="val", help="of --data; %(default)s")
+    group = parser.add_argument_group("what the report is about")
+    add_data_options(parser, "the clips that the artifact brings along", group)
+    add = group.add_argument
     add("--part", choices=tuple(PARTS), default=DEFAULT_PART, help="whose capacity is shown; %(default)s")
-    add("--hls-report", type=Path, metavar="PROJECT", help="a synthesised project of gen_hls.py beside it")
+    add(
+        "--hls-report",
+        type=some_path,
+        metavar="PROJECT",
+        help="a synthesised project of gen_hls.py beside it",
+    )
     add(
         "--exploration",
-        type=Path,
+        type=some_path,
         metavar="FILE",
         help="what explore.py --json wrote: its front, with this core",
     )
     add_clock_option(parser)
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Build, print the report."""
+    args = parser().options()
     artifact = load_artifact(args.artifact)
     config = config_of(args, artifact.network.spec)
     name = args.name or module_name(artifact)
+    check_name("a core", name)
     out = args.out or Path("build") / name
     FOLDER.check(out)  # before clips of a data set are heard
     build_core(artifact, config, name, out, subject_of(args, artifact))

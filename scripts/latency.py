@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import Parser, add_data_options, add_json_option, write_json
 from fxp_model.data import frames_for
 from fxp_model.engine import Engine
 from fxp_model.pretrained import add_artifact_argument
@@ -28,18 +28,17 @@ from hw.estimates.cores import dense_layers
 from hw.estimates.energy import energy
 from hw.estimates.latency import clip_cycles, clip_intervals, dependency_bound, lower_bound
 from hw.estimates.work import work
-from hw.options import add_clock_option, add_width_options, clock_of, config_of
+from hw.options import add_clock_option, add_width_options, config_of
 
 BINS = 12
 BAR = 50
 
 
-def main() -> int:
-    """Parse the arguments, run the engine, follow its events through the core, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
-    parser.add_argument("--data", required=True, help="folder of a data set, or 'synthetic'")
-    parser.add_argument("--split", default="val", help="%(default)s")
+    add_data_options(parser)
     parser.add_argument(
         "--recurrence",
         choices=(*RecurrenceKind, "none"),
@@ -47,10 +46,14 @@ def main() -> int:
     )
     add_width_options(parser)
     add_clock_option(parser)
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    args = parser.parse_args()
+    add_json_option(parser, "the result")
+    return parser
 
-    clock_mhz = clock_of(args)
+
+def main() -> int:
+    """Run the engine, follow its events through the core, print."""
+    args = parser().options()
+    clock_mhz = args.clock_mhz
     artifact = load_artifact(args.artifact)
     core = artifact.network
     if args.recurrence is not None:

@@ -13,9 +13,6 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import argparse
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,13 +23,12 @@ from numpy.typing import NDArray
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some_path, write_json
 from fxp_model.errors import InputError
+from fxp_model.folders import owned
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 from hw.options import add_width_options, config_of
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the benches belong to the checkout
 
 Clip = NDArray[np.integer]
 Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
@@ -40,7 +36,9 @@ Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
 
 
 def differing(clips: list[Clip], artifact: Artifact, run_clip: Callable[[Clip], Trace]) -> str | None:
-    """Where traces by `run_clip` first differ from the golden model's."""
+    """Where traces by `run_clip` first differ from the golden model's; `InputError` if there is no clip."""
+    if not clips:
+        raise InputError("clips to compare must be 1 at least, not 0")
     for index, counts in enumerate(clips):
         mismatch = golden.run(artifact.network, counts).first_mismatch(run_clip(counts))
         if mismatch is not None:
@@ -85,13 +83,11 @@ def by_rtl(sim: str) -> Form:
         lengths = np.array([len(clip) for clip in clips])
         padded = [np.pad(clip, ((0, lengths.max() - len(clip)), (0, 0), (0, 0))) for clip in clips]
         counts, config = np.concatenate(padded, axis=1), config_of(args, artifact.network.spec)
-        runs = Path(tempfile.mkdtemp(prefix="run-", dir=args.out))
         try:
-            workspace = Workspace(args.out / "builds", runs)
-            cosimulate(args.artifact, config, counts, lengths, len(clips), sim, workspace)
+            with Workspace.of_run(args.out) as workspace:
+                cosimulate(args.artifact, config, counts, lengths, len(clips), sim, workspace)
         except BenchFailure as failure:
-            return f"{failure} (kept in {runs})"
-        shutil.rmtree(runs)
+            return str(failure)
         return None
 
     return form
@@ -100,17 +96,18 @@ def by_rtl(sim: str) -> Form:
 def by_hls(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
     """The C++ of the project that hls4ml writes, compiled with g++: one project per length of a clip."""
     from hw.hls.emulation import Emulation, missing_tool
-    from hw.hls.project import emulation, generate
+    from hw.hls.project import emulation, generate, project_name
 
     missing = missing_tool()
     if missing is not None:
         raise ImportError(missing)
     lanes = max(stage.lanes for stage in config_of(args, artifact.network.spec).stages)
+    name = project_name(artifact)
     programs: dict[int, Emulation] = {}
     for steps in sorted({len(clip) for clip in clips}):
         project = args.out / f"hls-{steps}"
-        generate(artifact, "network", project, lanes=lanes, steps=steps)
-        programs[steps] = emulation(project, "network", artifact, steps, project / "csim" / "trace")
+        generate(artifact, name, project, lanes=lanes, steps=steps)
+        programs[steps] = emulation(project, name, artifact, steps, project / "csim" / "trace")
     return differing(clips, artifact, lambda counts: programs[len(counts)].run(counts))
 
 
@@ -136,29 +133,8 @@ def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) 
         yield counts[: lengths[index], index : index + 1]
 
 
-def main() -> int:
-    """Parse the arguments, run every form, print a line for each."""
-    parser = Parser(description=__doc__)
-    add_artifact_argument(parser)
-    parser.add_argument(
-        "--data", help="folder of a data set, or 'synthetic' (default: the artifact's stimulus)"
-    )
-    parser.add_argument("--split", default="val", help="%(default)s")
-    parser.add_argument("--clips", type=int, default=1, help="%(default)s")
-    parser.add_argument(
-        "--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="(default: all of them)"
-    )
-    add_width_options(parser)
-    parser.add_argument("--out", type=Path, default=Path("build/prove"), help="work folder (%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
-    args = parser.parse_args()
-    if args.clips < 1:
-        raise InputError(f"--clips must be at least 1, not {args.clips}")
-    artifact = load_artifact(args.artifact)
-    config_of(args, artifact.network.spec)
-    clips = list(chosen_clips(artifact, args.data, args.split, args.clips))
-    args.out = args.out.resolve()
-    args.out.mkdir(parents=True, exist_ok=True)
+def run_forms(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> dict[str, Any]:
+    """Result and seconds of each form that is asked for; prints a line for it."""
     forms: dict[str, Any] = {}
     for name in args.forms:
         started = time.perf_counter()
@@ -170,6 +146,35 @@ def main() -> int:
         forms[name] = {"result": result, "seconds": round(time.perf_counter() - started, 1)}
         if args.json != "-":
             print(f"{name:15}{result}", flush=True)
+    return forms
+
+
+def parser() -> Parser:
+    """The options."""
+    parser = Parser(description=__doc__)
+    add_artifact_argument(parser)
+    add_data_options(parser, "the artifact's stimulus")
+    parser.add_argument("--clips", type=COUNT, default=1, help="%(default)s")
+    parser.add_argument(
+        "--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="(default: all of them)"
+    )
+    add_width_options(parser)
+    parser.add_argument(
+        "--out", type=some_path, default=Path("build/prove"), help="work folder (%(default)s)"
+    )
+    add_json_option(parser, "the results")
+    return parser
+
+
+def main() -> int:
+    """Run every form, print a line for each."""
+    args = parser().options()
+    artifact = load_artifact(args.artifact)
+    config_of(args, artifact.network.spec)
+    clips = list(chosen_clips(artifact, args.data, args.split, args.clips))
+    args.out = args.out.resolve()
+    with owned(args.out):
+        forms = run_forms(artifact, clips, args)
     if args.json:
         write_json(args.json, {"artifact": artifact.name, "clips": len(clips), "forms": forms})
     return 0 if all(form["result"] == "equal" for form in forms.values()) else 1

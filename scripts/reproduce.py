@@ -15,42 +15,68 @@ from dataclasses import replace
 from pathlib import Path
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import SEED, WORKERS, Parser, json_output, nonempty, some_path, whole, write_json
 from fxp_model.errors import InputError
 from fxp_model.pretrained import add_artifact_argument
+from fxp_model.qat.limits import LIMITS
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 
 RESULTS = Path(__file__).parent / "results" / "reproduce.jsonl"
 
 
-def main() -> int:
-    """Parse the arguments and do what they ask for."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
-    add("--data", help="folder of a data set, or 'synthetic'")
-    add("--out", type=Path, help="folder of checkpoints and results.jsonl; run again to go on")
-    add("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2")
-    add("--systems", nargs="+", metavar="NAME", help="default: all")
-    add("--workers", type=int, default=2, help="processes, of one thread each (default: 2)")
-    add("--epochs", type=int, help="of each training (default: the recipe's)")
-    add("--store", help="database of the list of trainings, for several machines (default: OUT/tasks.db)")
-    add(
-        "--known", type=Path, metavar="FILE", help="results that need not be trained again, such as --results"
+    data = add("--data", type=nonempty, help="folder of a data set, or 'synthetic'")
+    epochs = whole(*LIMITS["epochs"])
+    parser.only_with(
+        data,
+        add("--out", type=some_path, help="folder of checkpoints and results.jsonl; run again to go on"),
+        add("--seeds", type=SEED, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2"),
+        add("--systems", nargs="+", metavar="NAME", help="default: all"),
+        add("--workers", type=WORKERS, default=2, help="processes, of one thread each (default: 2)"),
+        add("--epochs", type=epochs, help="of each training (default: the recipe's)"),
+        add(
+            "--store",
+            type=nonempty,
+            help="database of the list of trainings, for several machines (default: OUT/tasks.db)",
+        ),
+        add(
+            "--known",
+            type=some_path,
+            metavar="FILE",
+            help="results that need not be trained again, such as --results",
+        ),
+        add(
+            "--export", type=some_path, metavar="DIR", help="write the best seed of each system as DIR/SYSTEM"
+        ),
     )
-    add("--export", type=Path, metavar="DIR", help="write the best seed of each system as DIR/SYSTEM")
-    add("--summary", action="store_true", help="print the table of results as Markdown")
-    add("--figures", type=Path, metavar="DIR", help="draw the results as SVG")
-    add(
-        "--json",
-        metavar="FILE",
-        help="write the table as JSON, '-' for standard output, in place of Markdown",
-    )
-    add(
-        "--results", type=Path, default=RESULTS, help=f"rows to read (default: {RESULTS.name} in the project)"
+    summary = add("--summary", action="store_true", help="print the table of results as Markdown")
+    figures = add("--figures", type=some_path, metavar="DIR", help="draw the results as SVG")
+    parser.only_with(
+        (summary, figures),
+        add(
+            "--json",
+            type=json_output,
+            metavar="FILE",
+            help="write the table as JSON, '-' for standard output, in place of Markdown",
+        ),
+        add(
+            "--results",
+            type=some_path,
+            default=RESULTS,
+            help=f"rows to read (default: {RESULTS.name} in the project)",
+        ),
     )
     add_artifact_argument(parser)
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Do what the options ask for."""
+    args = parser().options()
     if args.summary or args.figures is not None:
         return show(args)
     if args.data is None or args.out is None:
@@ -61,14 +87,15 @@ def main() -> int:
 def show(args: argparse.Namespace) -> int:
     """Print the table, draw the figures."""
     rows = read_rows(args.results)
+    artifact = None if args.figures is None else load_artifact(args.artifact)
     if args.json is not None:
         write_json(args.json, summarise(rows))
     elif args.summary:
         print(markdown(summarise(rows)), end="")
-    if args.figures is not None:
+    if artifact is not None:
         from fxp_model.results.figures import draw
 
-        for path in draw(args.figures, rows, load_artifact(args.artifact)):
+        for path in draw(args.figures, rows, artifact):
             print(path, file=sys.stderr)
     return 0
 
@@ -77,19 +104,19 @@ def train(args: argparse.Namespace) -> int:
     """Run the sweep; 1 where a training failed."""
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
-    from fxp_model.qat.limits import check_limits
-    from fxp_model.qat.sweep import Sweep, export, load, run_sweep
+    from fxp_model.files import made_folder
+    from fxp_model.qat.sweep import Sweep, export, exported, load, run_sweep
     from fxp_model.qat.systems import system_of, systems
+    from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
 
-    check_limits("--workers", args.workers, 1, None)
-    for seed in args.seeds:
-        check_limits("--seeds", seed, 0, None)
     recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
-    store = args.store or f"sqlite:///{args.out.resolve() / 'tasks.db'}"
-    sweep = Sweep(store, args.out, table, *load(args.data))
+    if args.export is not None:
+        exported(table, args.export)
     known = [] if args.known is None else read_rows(args.known)
+    with made_folder(args.out):
+        sweep = Sweep(args.store or store_in(args.out, "tasks.db"), args.out, table, *load(args.data))
     failures = run_sweep(sweep, args.seeds, args.workers, known)
     for task, reason in failures.items():
         print(f"reproduce.py: {task}: {reason}", file=sys.stderr)

@@ -12,20 +12,19 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-import multiprocessing
 import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import COUNT, WORKERS, Parser, add_json_option, nonempty, some_path, whole, write_json
 from fxp_model.network import Network
+from fxp_model.qat.limits import LIMITS
 from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
 from hw.estimates.latency import clip_cycles, event_counts
 from hw.estimates.resources import estimate
-from hw.options import add_clock_option, clock_of
+from hw.options import add_clock_option
 from hw.parts import PARTS
 
 if TYPE_CHECKING:
@@ -49,43 +48,49 @@ def costs(part: str, preset: str, clock_mhz: float, network: Network, frames: Fr
     return share, float(cycles.mean()) / clock_mhz
 
 
-def main() -> int:
-    """Parse the arguments, start the workers, print the front."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
-    add("--data", required=True, help="folder of a data set, or 'synthetic'")
-    add("--out", type=Path, required=True, help="folder of checkpoints and the study")
-    add("--store", help="database of the study, for several machines (default: OUT/search.db)")
-    add("--trials", type=int, default=40, help="in all; %(default)s")
-    add("--workers", type=int, default=2, help="processes, of one thread each; %(default)s")
-    add("--epochs", type=int, default=20, help="of each training; %(default)s")
+    add("--data", type=nonempty, required=True, help="folder of a data set, or 'synthetic'")
+    add("--out", type=some_path, required=True, help="folder of checkpoints and the study")
+    add(
+        "--store",
+        type=nonempty,
+        help="database of the study, for several machines (default: OUT/search.db)",
+    )
+    add("--trials", type=COUNT, default=40, help="in all; %(default)s")
+    add("--workers", type=WORKERS, default=2, help="processes, of one thread each; %(default)s")
+    add("--epochs", type=whole(*LIMITS["epochs"]), default=20, help="of each training; %(default)s")
     add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="%(default)s")
     add("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="widths; %(default)s")
     add_clock_option(parser)
-    add("--json", metavar="FILE", help="write all trials as JSON; - is standard output")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    args.store = args.store or f"sqlite:///{args.out / 'search.db'}"
+    add_json_option(parser, "all trials")
+    return parser
+
+
+def main() -> int:
+    """Start the workers, print the front."""
+    args = parser().options()
     # one thread for each worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
-    from fxp_model.qat.limits import check_limits
-    from fxp_model.qat.search import Search, rows, search
+    from fxp_model.files import made_folder
+    from fxp_model.qat.search import Search, begin, rows, search
     from fxp_model.qat.sweep import load
+    from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
+    from fxp_model.qat.workers import run_workers
 
-    for name in ("trials", "workers", "epochs"):
-        check_limits(f"--{name}", getattr(args, name), 1, None)
-    train, val, classes = load(args.data)
-    own = partial(costs, args.part, args.preset, clock_of(args))
-    asked = Search(args.store, args.out, train, val, classes, Recipe(epochs=args.epochs), own)
-    rows(args.store)  # makes the study, before workers meet at it
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=search, args=(asked, args.trials)) for _ in range(args.workers)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    found = rows(args.store)
+    recipe, clock_mhz = Recipe(epochs=args.epochs), args.clock_mhz
+    store = args.store or store_in(args.out, "search.db")
+    with made_folder(args.out):
+        train, val, classes = load(args.data)
+        own = partial(costs, args.part, args.preset, clock_mhz)
+        about = {"part": args.part, "preset": args.preset, "clock_mhz": clock_mhz}
+        asked = Search(store, args.out, train, val, classes, recipe, own, about)
+        begin(asked)
+    ended = run_workers(partial(search, asked, args.trials), args.workers, lambda: None)
+    found = rows(store)
     if args.json:
         write_json(args.json, found)
     if args.json != "-":
@@ -95,4 +100,4 @@ def main() -> int:
             widths = f"{shape['hidden'][0]}/{shape['kernel_size']}/{shape['weight_bits']}"
             figures = f"{100 * row['val']:>7.1f}%{100 * row['area']:>7.1f}%{row['latency']:>8.1f}"
             print(f"{row['trial']:>6}{figures}  {widths}")
-    return int(any(worker.exitcode for worker in workers) or len(found) < args.trials)
+    return int(not ended or len(found) < args.trials)

@@ -8,11 +8,10 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import WORKERS, Parser, add_json_option, some_path, whole, write_json
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
@@ -20,7 +19,7 @@ from hw.config import preset_of
 from hw.flows import nextpnr, yosys
 from hw.flows.synth import RouteOptions, through
 from hw.flows.tool import FlowError
-from hw.options import add_width_options, config_of
+from hw.options import add_timeout_option, add_width_options, config_of
 from hw.verilog import emit
 
 
@@ -49,8 +48,8 @@ def text(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Parse the arguments, generate, run the tools, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
     add_artifact_argument(parser)
@@ -62,27 +61,38 @@ def main() -> int:
     )
     routing = parser.add_argument_group("place and route")
     add = routing.add_argument
-    add(
+    pnr = add(
         "--pnr",
         action="store_true",
         help="do it, too; not for xilinx7. The others of this group mean nothing without",
     )
     devices = ", ".join(f"{device} for {target}" for target, device in nextpnr.DEFAULT_DEVICES.items())
-    add("--device", choices=tuple(nextpnr.DEVICES), help=f"to place and route on (default: {devices})")
-    add("--speed", type=int, help="grade of the device (default: the slowest)")
-    add("--seeds", type=int, default=3, help="runs of place and route, seeds 1 up; %(default)s")
-    add("--workers", type=int, default=2, help="seeds at a time, a process each; %(default)s")
-    add = parser.add_argument
-    add("--timeout", type=float, default=3600, metavar="S", help="seconds allowed to a tool; %(default)s")
-    add_width_options(parser)
-    add(
-        "--out",
-        type=Path,
-        help="folder, one for each core, for what the tools make: a run goes on from there",
+    parser.only_with(
+        pnr,
+        add("--device", choices=tuple(nextpnr.DEVICES), help=f"to place and route on (default: {devices})"),
+        add("--speed", type=whole(1, 100), help="grade of the device (default: the slowest)"),
+        add(
+            "--seeds",
+            type=whole(1, 10_000),
+            default=3,
+            help="runs of place and route, seeds 1 up; %(default)s",
+        ),
+        add("--workers", type=WORKERS, default=2, help="seeds at a time, a process each; %(default)s"),
     )
-    add("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    args = parser.parse_args()
+    add_timeout_option(parser)
+    add_width_options(parser)
+    parser.add_argument(
+        "--out",
+        type=some_path,
+        help="folder that keeps what the tools make: a run goes on from there",
+    )
+    add_json_option(parser, "the result")
+    return parser
 
+
+def main() -> int:
+    """Generate, run the tools, print."""
+    args = parser().options()
     artifact = load_artifact(args.artifact)
     network = artifact.network
     if args.recurrence is not None:

@@ -11,14 +11,14 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import argparse
-import dataclasses
 import os
 import shlex
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
-from fxp_model.cli import Parser
-from fxp_model.pretrained import find
+from fxp_model.cli import Parser, nonempty, real, some_path, whole
+from fxp_model.pretrained import find_artifact
+from fxp_model.qat.limits import LIMITS
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 
 SYNTHETIC_EPOCHS = 15
@@ -36,8 +36,112 @@ AUGMENTATIONS = {
 }
 
 
+def within(name: str) -> Callable[[str], int | float]:
+    """Type of the option of what `LIMITS` calls `name`."""
+    low, high = LIMITS[name]
+    return whole(low, high) if isinstance(low, int) and isinstance(high, int) else real(low, high)
+
+
+def parser() -> Parser:
+    """The options."""
+    from fxp_model.qat.template import RecurrentLayers, Shape
+    from fxp_model.qat.train import Recipe
+
+    shape, recipe = Shape(), Recipe()
+    parser = Parser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add(
+        "--data",
+        type=nonempty,
+        required=True,
+        default=argparse.SUPPRESS,
+        help="folder of a data set, or 'synthetic'",
+    )
+    add("--out", required=True, default=argparse.SUPPRESS, type=some_path, help="output folder")
+    add("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    add("--seed", type=within("seed"), default=recipe.seed, help="of everything random")
+    network = parser.add_argument_group("network")
+    add = network.add_argument
+    add(
+        "--hidden",
+        type=within("neurons"),
+        nargs="+",
+        metavar="N",
+        default=list(shape.hidden),
+        help="neurons per layer",
+    )
+    add("--recurrence", choices=(*RecurrenceKind, "none"), default=str(shape.recurrence), help="kind")
+    layers = str(shape.recurrent_layers)
+    add(
+        "--recurrent-layers",
+        choices=tuple(RecurrentLayers),
+        default=layers,
+        help="hidden layers that have it",
+    )
+    add(
+        "--kernel",
+        type=within("kernel_size"),
+        default=shape.kernel_size,
+        help="taps of a conv recurrence, odd",
+    )
+    add(
+        "--max-delay",
+        type=within("max_delay"),
+        default=shape.max_delay,
+        help="largest axonal delay in steps",
+    )
+    for name, help_text in (
+        ("weight_bits", "width of the weights"),
+        ("kernel_bits", "width of a conv kernel's taps"),
+    ):
+        add(f"--{name.replace('_', '-')}", type=within(name), default=getattr(shape, name), help=help_text)
+    add("--reset", choices=tuple(ResetMode), default=str(shape.reset_mode), help="of a neuron that fired")
+    add("--readout", choices=tuple(ReadoutMode), default=str(shape.readout), help="what a score is")
+    training = parser.add_argument_group("training")
+    add = training.add_argument
+    epochs_help = (
+        f"passes over the training clips (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
+    )
+    add("--epochs", type=within("epochs"), default=argparse.SUPPRESS, help=epochs_help)
+    add("--batch", type=within("batch"), default=recipe.batch, help="clips per step")
+    add("--lr", type=within("learning_rate"), default=recipe.learning_rate, help="peak learning rate")
+    add("--dropout", type=within("dropout"), default=recipe.noise.dropout, help="share of spikes lost")
+    add(
+        "--label-smoothing",
+        type=within("label_smoothing"),
+        default=recipe.label_smoothing,
+        help="of the targets",
+    )
+    add(
+        "--spike-cost",
+        type=within("spike_cost"),
+        default=recipe.spike_cost,
+        help="loss per spike of a neuron and step",
+    )
+    teacher = add(
+        "--teacher", type=find_artifact, metavar="ARTIFACT", help="network whose logits are learned from"
+    )
+    parser.only_with(
+        teacher,
+        add(
+            "--taught",
+            type=within("taught"),
+            default=recipe.taught,
+            help="share of the loss that is the teacher's",
+        ),
+    )
+    fixed = argparse.BooleanOptionalAction
+    add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
+    add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
+    variants = parser.add_argument_group("augmentation, largest changes")
+    for name, meaning in AUGMENTATIONS.items():
+        value = getattr(recipe.augmentation, name)
+        variants.add_argument(f"--{name.replace('_', '-')}", type=within(name), default=value, help=meaning)
+    return parser
+
+
 def main() -> int:
-    """Parse the arguments, train, say where the artifact is."""
+    """Train, say where the artifact is."""
     # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from fxp_model.qat.augment import Augmentation
@@ -48,53 +152,8 @@ def main() -> int:
     from fxp_model.qat.template import RecurrentLayers, Shape
     from fxp_model.qat.train import Recipe
 
-    shape, recipe = Shape(), Recipe()
-    parser = Parser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    add = parser.add_argument
-    add("--data", required=True, default=argparse.SUPPRESS, help="folder of a data set, or 'synthetic'")
-    add("--out", required=True, default=argparse.SUPPRESS, type=Path, help="output folder")
-    add("--resume", action="store_true", help="go on from the checkpoint in OUT")
-    add("--seed", type=int, default=recipe.seed, help="of everything random")
-    network = parser.add_argument_group("network")
-    add = network.add_argument
-    add("--hidden", type=int, nargs="+", metavar="N", default=list(shape.hidden), help="neurons per layer")
-    add("--recurrence", choices=(*RecurrenceKind, "none"), default=str(shape.recurrence), help="kind")
-    layers = str(shape.recurrent_layers)
-    add(
-        "--recurrent-layers",
-        choices=tuple(RecurrentLayers),
-        default=layers,
-        help="hidden layers that have it",
-    )
-    add("--kernel", type=int, default=shape.kernel_size, help="taps of a conv recurrence, odd")
-    add("--max-delay", type=int, default=shape.max_delay, help="largest axonal delay in steps")
-    add("--weight-bits", type=int, default=shape.weight_bits, help="width of the weights")
-    add("--kernel-bits", type=int, default=shape.kernel_bits, help="width of a conv kernel's taps")
-    add("--reset", choices=tuple(ResetMode), default=str(shape.reset_mode), help="of a neuron that fired")
-    add("--readout", choices=tuple(ReadoutMode), default=str(shape.readout), help="what a score is")
-    training = parser.add_argument_group("training")
-    add = training.add_argument
-    epochs_help = (
-        f"passes over the training clips (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
-    )
-    add("--epochs", type=int, default=argparse.SUPPRESS, help=epochs_help)
-    add("--batch", type=int, default=recipe.batch, help="clips per step")
-    add("--lr", type=float, default=recipe.learning_rate, help="peak learning rate")
-    add("--dropout", type=float, default=recipe.noise.dropout, help="share of spikes lost")
-    add("--label-smoothing", type=float, default=recipe.label_smoothing, help="of the targets")
-    add("--spike-cost", type=float, default=recipe.spike_cost, help="loss per spike of a neuron and step")
-    add("--teacher", type=find, metavar="ARTIFACT", help="network whose logits are learned from")
-    add("--taught", type=float, default=recipe.taught, help="share of the loss that is the teacher's")
-    fixed = argparse.BooleanOptionalAction
-    add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
-    add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
-    variants = parser.add_argument_group("augmentation, largest changes")
-    for field in dataclasses.fields(Augmentation):
-        value = getattr(recipe.augmentation, field.name)
-        option = "--" + field.name.replace("_", "-")
-        variants.add_argument(option, type=type(value), default=value, help=AUGMENTATIONS[field.name])
-    args = parser.parse_args()
-
+    args = parser().options()
+    recipe = Recipe()
     shape = Shape(
         hidden=tuple(args.hidden),
         recurrence=None if args.recurrence == "none" else RecurrenceKind(args.recurrence),

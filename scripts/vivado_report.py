@@ -7,19 +7,22 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-from pathlib import Path
-
-from fxp_model.cli import Parser, write_json
+from fxp_model.cli import Parser, add_json_option, some_path, write_json
 from hw.flows.vivado_report import read_reports
 
 
-def main() -> int:
-    """Parse the arguments, read, print."""
+def parser() -> Parser:
+    """The options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("utilization", type=Path, help="text of report_utilization")
-    parser.add_argument("timing", type=Path, help="text of report_timing_summary, of the same run")
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    args = parser.parse_args()
+    parser.add_argument("utilization", type=some_path, help="text of report_utilization")
+    parser.add_argument("timing", type=some_path, help="text of report_timing_summary, of the same run")
+    add_json_option(parser, "the result")
+    return parser
+
+
+def main() -> int:
+    """Read, print."""
+    args = parser().options()
     result = {"target": "xilinx7", **read_reports(args.utilization, args.timing)}
     if args.json != "-":
         print("\n".join(f"{key:10} {value}" for key, value in result.items() if key != "versions"))

@@ -1,5 +1,8 @@
 """What worker processes of `test_reproduce.py` run; apart from it, so that they start without torch."""
 
+import os
+import signal
+import sqlite3
 import time
 from functools import partial
 
@@ -29,3 +32,24 @@ def work_forever(url, path):
         time.sleep(600)
 
     TaskList(url, heartbeat_s=1).work(train, never)
+
+
+class fail_first:
+    """One of the workers raises; the others wait until they are stopped."""
+
+    def __init__(self, database):
+        self.database = database
+
+    def __call__(self, stopped):
+        try:
+            with sqlite3.connect(self.database) as connection:
+                connection.execute("insert into first values (1)")
+        except sqlite3.IntegrityError:
+            while not stopped():
+                time.sleep(0.01)
+        else:
+            raise OSError(28, "No space left on device", "checkpoint.npz")
+
+
+def die(stopped):
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -40,7 +40,7 @@ BASE = (
     "scripts/compare.py",
 )
 """Files that a bare install runs, with nothing but these:"""
-BASE_NEEDS = {"numpy", "filelock", "lazy_loader", "amaranth", "matplotlib", "jinja2", "markupsafe"}
+BASE_NEEDS = {"numpy", "filelock", "lazy_loader", "psutil", "amaranth", "matplotlib", "jinja2", "markupsafe"}
 NOT_BASE = ("fxp_model/engine.py", "fxp_model/engine_kernels.py")
 """Of the extra ``engine``: compiled code is what they are for, and no other base file may import them."""
 OPTIONAL = "hw/flows/"

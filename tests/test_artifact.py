@@ -212,7 +212,10 @@ def test_what_is_not_an_artifact_is_not_overwritten(tmp_path, names):
     ("changes", "message"),
     [
         ({"labels": ("yes",)}, r".*spec\.json: labels must be 2 \(n_out\), not 1"),
-        ({"labels": ("yes", 3)}, r".*spec\.json: labels must be texts, not 3"),
+        (
+            {"labels": ("yes", 3)},
+            r".*spec\.json: labels\[1\] must be a text without control characters, not 3",
+        ),
         ({"stimulus": np.full((1, 1, 3), 16)}, r"input count must be 0\.\.15, not 16"),
         ({"stimulus": np.full((1, 1, 3), 256)}, r"input count must be 0\.\.15, not 256"),
         ({"stimulus": np.zeros((1, 3), np.uint8)}, r"input must have shape \(T >= 1, B, 3\), .*"),
@@ -322,11 +325,14 @@ def forged(folder, change):
         (lambda t: t.pop("schema_version"), r"schema_version must be 1, not None"),
         (lambda t: t.pop("network"), r"network is missing"),
         (lambda t: t.pop("provenance"), r"provenance is missing"),
-        (lambda t: t.update(network=[]), r"network must be of type object, not \[\]"),
-        (lambda t: t.update(labels="yes"), r"labels must be of type array, not 'yes'"),
-        (lambda t: t.update(encoder=1), r"encoder must be of type object or null, not 1"),
+        (lambda t: t.update(network=[]), r"network must be an object, not \[\]"),
+        (lambda t: t.update(labels="yes"), r"labels must be an array, not 'yes'"),
+        (lambda t: t.update(encoder=1), r"encoder must be an object or null, not 1"),
         (lambda t: t.update(labels=["yes"]), r"labels must be 2 \(n_out\), not 1"),
-        (lambda t: t.update(labels=["yes", None]), r"labels must be texts, not None"),
+        (
+            lambda t: t.update(labels=["yes", None]),
+            r"labels\[1\] must be a text without control characters, not None",
+        ),
         (lambda t: t["network"].pop("readout"), r"network\.readout is missing"),
         (
             lambda t: t["network"]["layers"][0].update(beta=256),
@@ -390,7 +396,7 @@ WEIGHT = NETWORK.params[0].weight
         ),
         (
             {"layer0__weight": np.array([print], dtype=object)},
-            r"not a readable npz archive: Object arrays cannot be loaded when allow_pickle=False",
+            r"not a readable npz archive: 'layer0\.weight' is no array of numbers",
         ),
     ],
 )
@@ -439,7 +445,7 @@ def an_array_file():
     [
         (b"", r"not a readable npz archive: .*"),
         (b"PK\x03\x04", r"not a readable npz archive: .*"),
-        (pickle.dumps(Harmful()), r"not a readable npz archive: .*pickle.*"),
+        (pickle.dumps(Harmful()), r"not a readable npz archive: .*"),
         (a_member("layer0.weight.npy", pickle.dumps(Harmful())), r".*"),
         (a_member("layer0.weight.npy", b"\x93NUMPY\x01\x00"), r"not a readable npz archive: .*"),
         (a_member("layer0.weight.npy", an_array_file()[:-1]), r"not a readable npz archive: .*"),

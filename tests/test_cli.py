@@ -5,13 +5,22 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
 from fxp_model import cli
 from fxp_model.errors import InputError
 from fxp_model.files import read_text
+from tests.tool import ended, start
+
+
+@pytest.fixture(autouse=True)
+def signals():
+    """`cli.run` sets what signals do, for the rest of a process."""
+    before = {number: signal.getsignal(number) for number in cli.ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("status", [0, 1])
@@ -112,32 +121,6 @@ def test_an_option_that_is_not_known_is_one_line():
 
 
 # -- processes -------------------------------------------------------------------------------------
-
-SCRIPT = """
-    if __name__ == "__main__":
-        from fxp_model.cli import run_script
-        run_script(__file__)
-    import os, signal, sys, time
-    {top}
-
-    def main():
-        {body}
-        return 0
-"""
-
-
-def start(tmp_path, body="pass", top="pass", **options):
-    script = tmp_path / "tool.py"
-    inside = textwrap.indent(textwrap.dedent(body), "    ").lstrip()
-    script.write_text(textwrap.dedent(SCRIPT).format(top=top, body=inside), encoding="utf-8")
-    return subprocess.Popen(
-        [sys.executable, script], stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, **options
-    )
-
-
-def ended(process):
-    _, err = process.communicate(timeout=60)
-    return process.returncode, err
 
 
 def test_ctrl_c_among_the_imports_is_one_line(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fxp_model import network as golden
+from fxp_model import random_networks
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network
 from fxp_model.spec import (
@@ -21,7 +22,6 @@ from fxp_model.spec import (
 from tb.harness.depth import depth
 from tb.harness.stimulus import random_network, random_samples
 from tests import hls_units
-from tests.oracles import random_networks
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)

@@ -34,7 +34,7 @@ def artifact(tmp_path_factory):
     network = random_network(3, 12)
     samples = random_samples(np.random.default_rng(0), network.spec, SAMPLES, STEPS)
     return save_artifact(
-        tmp_path_factory.mktemp("artifact") / "small",
+        tmp_path_factory.mktemp("artifact") / "narrow",
         network=network,
         labels=tuple(map(str, range(network.spec.n_out))),
         encoder=None,
@@ -47,8 +47,8 @@ def artifact(tmp_path_factory):
 @pytest.fixture(scope="module")
 def project(artifact, tmp_path_factory):
     """A project whose testbench is compiled, and what that said."""
-    out = tmp_path_factory.mktemp("project") / "small"
-    generate(artifact, "small", out, lanes=4)
+    out = tmp_path_factory.mktemp("project") / "narrow"
+    generate(artifact, "narrow", out, lanes=4)
     return out, subprocess.run(["sh", out / "check.sh"], capture_output=True, text=True, encoding="utf-8")
 
 
@@ -60,7 +60,7 @@ def bench(project, **files):
         for name, text in files.items():
             (out / "tb_data" / f"{name}.dat").write_text(text, encoding="utf-8")
         return subprocess.run(
-            ["./small_test"], cwd=out / "csim", capture_output=True, text=True, encoding="utf-8", timeout=60
+            ["./narrow_test"], cwd=out / "csim", capture_output=True, text=True, encoding="utf-8", timeout=60
         )
     finally:
         for name, text in kept.items():
@@ -72,7 +72,7 @@ def test_the_testbench_passes_under_gcc_alone_without_a_warning_of_ours(project,
     assert done.returncode == 0, done.stdout + done.stderr
     beats = SAMPLES * (artifact.network.spec.n_out + 1)
     assert re.fullmatch(rf"PASS: {SAMPLES} samples, {beats} beats, \d+ codes, 0 differences\n", done.stdout)
-    ours = ("nnet_spikeline", "firmware/small", "small_test.cpp", "ap_axi_sdata")
+    ours = ("nnet_spikeline", "firmware/narrow", "narrow_test.cpp", "ap_axi_sdata")
     warned = [line for line in done.stderr.splitlines() if "warning:" in line and line.startswith("firmware")]
     assert [line for line in warned if any(name in line for name in ours)] == []
 
@@ -86,9 +86,9 @@ def test_it_compiles_as_the_tcl_says(project):
     assert 'add_files firmware/${project_name}.cpp -cflags "-std=c++0x"' in tcl
     assert 'add_files -tb ${project_name}_test.cpp -cflags "-std=c++0x"' in tcl
     assert "set_top ${project_name}" in tcl
-    assert 'set project_name "small"' in (out / "project.tcl").read_text(encoding="utf-8")
+    assert 'set project_name "narrow"' in (out / "project.tcl").read_text(encoding="utf-8")
     assert "-std=c++0x" in check
-    assert "small_test.cpp firmware/small.cpp" in check
+    assert "narrow_test.cpp firmware/narrow.cpp" in check
 
 
 @pytest.mark.parametrize("name", ["expected", "codes", "stimulus"])
@@ -127,7 +127,7 @@ def test_faulty_beats_and_other_lengths_reach_no_later_sample(project, artifact)
 
 
 def test_same_input_same_bytes(project, artifact, tmp_path):
-    generate(artifact, "small", tmp_path / "again", lanes=4)
+    generate(artifact, "narrow", tmp_path / "again", lanes=4)
     files = [
         file.relative_to(tmp_path / "again") for file in (tmp_path / "again").rglob("*") if file.is_file()
     ]
@@ -140,14 +140,17 @@ def test_same_input_same_bytes(project, artifact, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "a-b"}, "name of a project must be letters, digits and _, no digit first, not 'a-b'"),
+        (
+            {"name": "a-b"},
+            "name of a project must be letters and digits with single _ between, a letter first, not 'a-b'",
+        ),
         ({"backend": "Quartus"}, "backend must be one of Vitis, Vivado, not 'Quartus'"),
         ({"lanes": 0}, "lanes must be a positive integer, not 0"),
         ({"steps": 0}, "steps of a project must be 1..65536, not 0"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_written(artifact, tmp_path, changes, message):
-    arguments = {"name": "small", "out": tmp_path / "out"} | changes
+    arguments = {"name": "narrow", "out": tmp_path / "out"} | changes
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         generate(artifact, **arguments)
     assert list(tmp_path.iterdir()) == []
@@ -156,7 +159,7 @@ def test_what_does_not_fit_is_refused_and_nothing_written(artifact, tmp_path, ch
 def test_a_folder_of_something_else_is_left_alone(artifact, tmp_path):
     (tmp_path / "note").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"holds files and is not an earlier project; name another folder$"):
-        generate(artifact, "small", tmp_path)
+        generate(artifact, "narrow", tmp_path)
 
 
 def test_registering_again_changes_nothing():

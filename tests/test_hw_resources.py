@@ -143,7 +143,7 @@ def test_terms_of_a_constant_factor(factor: int, terms: int) -> None:
 def test_what_is_no_row_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text("{}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"^.*rows.jsonl:1 is no row of a synthesised core: KeyError"):
+    with pytest.raises(InputError, match=r"^.*rows\.jsonl line 1: name is missing$"):
         read_rows(file)
 
 

@@ -15,8 +15,9 @@ def canonical(name: str) -> str:
 def test_every_package_is_listed() -> None:
     found = {
         ".".join(file.parent.relative_to(ROOT).parts)
-        for top in ("fxp_model", "hw")
+        for top in ("fxp_model", "hw", "tb")
         for file in (ROOT / top).rglob("__init__.py")
+        if file.parent.name != "tests"
     }
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*found, "spikeline"}
 

@@ -200,7 +200,7 @@ def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[:1000], b"", b"PK\x03\x04 not an archive", whole[: len(whole) // 2]):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: not a readable checkpoint: "):
+        with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: not a readable npz archive: "):
             training(tmp_path).resume()
 
 

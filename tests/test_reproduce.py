@@ -21,7 +21,7 @@ from scipy.stats import ttest_rel
 from fxp_model.artifact import load_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
-from fxp_model.qat import sweep as sweeping
+from fxp_model.qat import workers
 from fxp_model.qat.sweep import RESULTS, Sweep, export, load, run_sweep, spike_rate, train_one
 from fxp_model.qat.systems import System, systems
 from fxp_model.qat.tasks import Stopped, Task, TaskList
@@ -202,7 +202,7 @@ def test_a_sweep_is_interrupted_goes_on_and_tells_what_failed(tmp_path, monkeypa
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with monkeypatch.context() as patch:
-        patch.setattr(sweeping, "wait", interrupt)
+        patch.setattr(workers, "wait", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_sweep(sweep, [0], workers=1)
     assert len(read_lines(tmp_path)) < 3

@@ -6,49 +6,61 @@ from pathlib import Path
 
 import pytest
 
+from tests.calls import ROOT, SCRIPTS, call
+
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
 
-
-def call(script: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=300)
+def test_a_script_is_a_program_of_its_own() -> None:
+    for arguments, status, out, err in (
+        (("--help",), 0, "usage: compare.py ", ""),
+        (
+            ("tests", "tests"),
+            2,
+            "",
+            "compare.py: tests/report.json must be the report of a build by gen_hw.py",
+        ),
+    ):
+        command = [sys.executable, "scripts/compare.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+        assert done.returncode == status
+        assert done.stdout.startswith(out)
+        assert done.stderr.startswith(err)
+        assert bool(done.stdout) == bool(out)
+        assert len(done.stderr.splitlines()) == (1 if err else 0)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help(script: str) -> None:
     done = call(script, "--help")
     assert done.returncode == 0
-    assert "usage:" in done.stdout
+    assert done.stdout.startswith(f"usage: {script} ")
     assert not done.stderr
 
 
 USAGE_ERRORS = [
     ("gen_hw.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
-    ("gen_hw.py", ("--artifact", "tests"), "SHA256SUMS: No such file or directory"),
-    ("gen_hw.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
+    ("gen_hw.py", ("--artifact", "tests"), "tests/SHA256SUMS: No such file or directory"),
+    ("gen_hw.py", ("--lanes", "0"), "--lanes must be at least 1, not 0"),
     (
         "gen_hw.py",
         ("--name", "a-b"),
-        "name of a core must be letters, digits and _, no digit first, not 'a-b'",
+        "name of a core must be letters and digits with single _ between, a letter first, not 'a-b'",
     ),
-    ("gen_hw.py", ("--name", "module"), "name of a core must not be a word of Verilog, and 'module' is one"),
     ("gen_hls.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
-    ("gen_hls.py", ("--lanes", "0", "--out", "OUT"), "lanes must be a positive integer, not 0"),
+    ("gen_hls.py", ("--lanes", "0", "--out", "OUT"), "--lanes must be at least 1, not 0"),
     (
         "gen_hls.py",
         ("--name", "a-b", "--out", "OUT"),
-        "name of a project must be letters, digits and _, no digit first, not",
+        "name of a project must be letters and digits with single _ between, a letter first, not",
     ),
     ("gen_hls.py", ("--report", "tests"), "tests/project.tcl must name the project: tests is no HLS project"),
-    ("gen_hls.py", ("--clips", "0"), "--clips must be at least 1, not 0"),
+    ("gen_hls.py", ("--check", "synthetic", "--clips", "0"), "--clips must be at least 1, not 0"),
     ("prove.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("prove.py", ("--clips", "0"), "--clips must be at least 1, not 0"),
-    ("prove.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
+    ("prove.py", ("--lanes", "0"), "--lanes must be at least 1, not 0"),
     ("cosim.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
-    ("cosim.py", ("--lanes", "0"), "lanes must be a positive integer, not 0"),
+    ("cosim.py", ("--lanes", "0"), "--lanes must be at least 1, not 0"),
     (
         "gen_hw.py",
         ("--hls-report", "tests"),
@@ -58,7 +70,7 @@ USAGE_ERRORS = [
     (
         "gen_hw.py",
         ("--clock-mhz", "0"),
-        "--clock-mhz must be more than 0 and less than 10000, not 0",
+        "--clock-mhz must be a number from 0.001 to 10000, not 0",
     ),
     ("compare.py", ("tests", "tests"), "tests/report.json must be the report of a build by gen_hw.py, or "),
     ("latency.py", ("--artifact", "nowhere", "--data", "synthetic"), "artifact nowhere is not a folder"),
@@ -90,12 +102,13 @@ USAGE_ERRORS = [
 
 @pytest.mark.parametrize(("script", "arguments", "message"), USAGE_ERRORS)
 def test_bad_input_is_one_line_and_status_2(
-    script: str, arguments: tuple[str, ...], message: str, tmp_path: Path
+    script: str, arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
+    monkeypatch.chdir(ROOT)
     done = call(script, *(str(out) if a == "OUT" else a for a in arguments))
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert message in done.stderr
+    assert done.stderr.startswith(f"{script}: {message}")
     assert not done.stdout
     assert not out.exists()

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.artifact import Artifact
+from fxp_model.checks import check_type
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import open_dataset
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
-from fxp_model.errors import InputError, check_type
+from fxp_model.errors import InputError, shown
 
 ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
     kind.name: kind for kind in (CochlearEncoder, EventBinner)
@@ -52,5 +53,5 @@ def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSpl
 def _encoder(values: dict[str, Any]) -> CochlearEncoder | EventBinner:
     name = str(values.get("name"))
     if name not in ENCODERS:
-        raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {name!r}")
+        raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {shown(name)}")
     return ENCODERS[name].from_dict(values)

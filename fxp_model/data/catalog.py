@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fxp_model.checks import path_of
 from fxp_model.data.checks import check_text
 from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
-from fxp_model.errors import path_of
 
 Dataset = SpeechDataset | SpikeDataset
 

@@ -72,9 +72,11 @@ class SpeechDataset:
     splits: dict[str, tuple[Clip, ...]]
 
     def split(self, name: str) -> tuple[Clip, ...]:
-        """Clips of a split; `InputError` where there is none of that name."""
+        """Clips of a split; `InputError` where there is none of that name, or no clip in it."""
         if name not in self.splits:
             raise InputError(f"{self.name}: split must be one of {', '.join(self.splits)}, not {name!r}")
+        if not self.splits[name]:
+            raise InputError(f"{self.name}: split {name} must have 1 clip at least, not 0")
         return self.splits[name]
 
 

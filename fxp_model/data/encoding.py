@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Encoder:
             whole = field.type == "int"
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
                 raise InputError(
-                    f"{field.name} must be {'an integer' if whole else 'a number'}, not {value!r}"
+                    f"{field.name} must be {'an integer' if whole else 'a number'}, not {shown(value)}"
                 )
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,12 +50,12 @@ class Encoder:
         given = dict(values)
         for key, expected in (("name", cls.name), ("version", cls.version)):
             if (value := given.pop(key, None)) != expected:
-                raise InputError(f"encoder {key} must be {expected!r}, not {value!r}")
+                raise InputError(f"encoder {key} must be {expected!r}, not {shown(value)}")
         known = {field.name for field in fields(cls)}
         for what, names in (("unknown", given.keys() - known), ("missing", known - given.keys())):
             if names:
                 raise InputError(
-                    f"encoder has {what} field {min(names)!r}; fields: {', '.join(sorted(known))}"
+                    f"encoder has {what} field {shown(min(names))}; fields: {', '.join(sorted(known))}"
                 )
         return cls(**given)
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fxp_model.archives import Archive
 from fxp_model.data.audio import read_audio
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.cache import Cache, default_cache_dir
@@ -217,5 +218,5 @@ def _pack(encoded: Sequence[Counts]) -> bytes:
 
 
 def _unpack(payload: bytes) -> list[Counts]:
-    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        return np.split(arrays["counts"], np.cumsum(arrays["lengths"])[:-1])
+    arrays = Archive(payload, "entry of the cache")
+    return np.split(arrays.read("counts"), np.cumsum(arrays.read("lengths"))[:-1])

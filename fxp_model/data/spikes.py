@@ -24,6 +24,7 @@ from fxp_model.data.binner import EventBinner
 from fxp_model.data.checks import check_classes
 from fxp_model.data.dataset import seeded
 from fxp_model.errors import InputError
+from fxp_model.folders import shortened
 
 SITES = "https://zenkelab.org/datasets/ and https://compneuro.net/datasets/"
 MAX_BYTES = 1 << 26
@@ -128,6 +129,8 @@ class SpikeDataset:
                 speakers = _integers(file, "extra/speaker", len(labels))
                 chosen = np.isin(speakers, self._held_out(path, speakers), invert=name == "train")
         rows = np.flatnonzero(chosen)
+        if len(rows) == 0:
+            raise InputError(f"{path}: split {name} must have 1 clip at least, not 0")
         absent = np.setdiff1d(np.arange(len(self.classes)), labels[rows])
         if name == "train" and len(absent) > 0:
             raise InputError(
@@ -220,9 +223,7 @@ def _class_names(file: h5py.File, classes: int) -> tuple[str, ...]:
         raise InputError(f"{file.filename}: extra/keys must be texts, not {keys.dtype}")
     names = tuple(keys.asstr("utf-8", "replace")[:])
     if len(set(names)) != classes or len(names) != classes:
-        raise InputError(
-            f"{file.filename}: extra/keys must be {classes} different names, "
-            f"not {', '.join(map(repr, names))}"
-        )
+        told = shortened([repr(name) for name in names], 40)
+        raise InputError(f"{file.filename}: extra/keys must be {classes} different names, not {told}")
     check_classes(f"{file.filename}: extra/keys", names)
     return names

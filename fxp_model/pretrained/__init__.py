@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from fxp_model.cli import nonempty
+
 _FOLDER = Path(__file__).parent
 
 DEFAULT = _FOLDER / "asc20-256x256-k5"
@@ -18,9 +20,17 @@ def find(name: str) -> Path:
     return _FOLDER / name if name in bundled() else Path(name)
 
 
+def find_artifact(value: str) -> Path:
+    """Type of an option: an artifact, as `find` takes it."""
+    return find(nonempty(value))
+
+
 def add_artifact_argument(parser: argparse.ArgumentParser) -> None:
     """Give a script the option ``--artifact``."""
     names = ", ".join(bundled())
     parser.add_argument(
-        "--artifact", type=find, default=DEFAULT, help=f"folder, or one of {names} (default: {DEFAULT.name})"
+        "--artifact",
+        type=find_artifact,
+        default=DEFAULT,
+        help=f"folder, or one of {names} (default: {DEFAULT.name})",
     )

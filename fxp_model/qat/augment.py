@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from fxp_model.qat.limits import check_limits
 
-_MAX_STRETCH = 0.5
 _EVENTS = 15
 """Events of a cell that one 16-bit random number decides on."""
 
@@ -38,11 +37,8 @@ class Augmentation:
     blend: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("time_shift", "channel_shift", "time_mask", "channel_mask"):
-            check_limits(name, getattr(self, name), 0, None)
-        for name in ("event_drop", "blend"):
-            check_limits(name, getattr(self, name), 0, 1)
-        check_limits("time_stretch", self.time_stretch, 0, _MAX_STRETCH)
+        for field in fields(self):
+            check_limits(field.name, getattr(self, field.name))
 
 
 def augment(

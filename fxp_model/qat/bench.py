@@ -237,9 +237,14 @@ def check(conv: Subject, dense: Subject) -> dict[str, Any]:
 
     Raises
     ------
+    InputError
+        If a hidden layer has no spike: networks that do nothing are equal.
     NotEqual
         If an integer differs, or fewer than `MIN_SPIKES_EQUAL` of the unrounded spikes are equal.
     """
+    for name, layer in zip(conv.network.spec.stage_names, conv.trace.layers, strict=False):
+        if not layer.spikes.any():
+            raise InputError(f"the clips must cause spikes in {name} to compare, not 0")
     scores = {
         "engine": Engine(conv.network).run(conv.counts).scores,
         "torch_eval": from_network(conv.network).scores(conv.counts),
@@ -284,9 +289,10 @@ def unrounded(network: Network) -> Network:
     return Network(NetworkSpec(tuple(layers), network.spec.readout), network.params)
 
 
-def _shared(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+def _shared(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float | None:
+    """Share of the spikes of either that both have; None where there is no spike."""
     either = np.sum(a | b)
-    return float(np.sum(a & b) / either) if either else 1.0
+    return float(np.sum(a & b) / either) if either else None
 
 
 def whole_network(conv: Subject, dense: Subject, batch: int) -> Calls:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fxp_model.errors import InputError
-from fxp_model.files import replacing
+from fxp_model.archives import Archive
+from fxp_model.errors import InputError, shown
+from fxp_model.files import parse_json, read_bytes, replacing
 
 _DESCRIPTION = "description"
-_ARCHIVE = (zipfile.BadZipFile, zlib.error, NotImplementedError)
-"""What a damaged archive raises besides."""
+MAX_BYTES = 1 << 33
+"""Largest file: parameters, moments and what was best of the largest network are smaller."""
 
 Arrays = dict[str, Tensor]
 
@@ -39,16 +37,15 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
     InputError
         Naming the file, when it is missing or damaged.
     """
-    try:
-        content = io.BytesIO(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    try:
-        with np.load(content, allow_pickle=False) as archive:
-            members = {name: archive[name] for name in archive.files}
-        description = json.loads(str(members.pop(_DESCRIPTION)))
-    except (ValueError, TypeError, AttributeError, KeyError, EOFError, OSError, *_ARCHIVE) as error:
-        raise InputError(f"{path}: not a readable checkpoint: {error}") from None
+    content = read_bytes(path, MAX_BYTES)
+    archive = Archive(content, str(path))
+    if _DESCRIPTION not in archive.headers or archive.bytes > len(content):
+        raise InputError(f"{path}: must be a checkpoint as training writes it, which is not compressed")
+    members = {name: archive.read(name) for name in archive.headers}
+    description = parse_json(str(members.pop(_DESCRIPTION)), f"{path}: {_DESCRIPTION}", dict)
+    texts = [name for name, array in members.items() if array.dtype.kind == "U"]
+    if texts:
+        raise InputError(f"{path}: {shown(texts[0])} must hold numbers, not texts")
     return {name: torch.from_numpy(array) for name, array in members.items()}, description
 
 
@@ -70,4 +67,6 @@ def restore(state: Arrays, module: torch.nn.Module, optimizer: torch.optim.Optim
     for name, value in state.items():
         if name.startswith("optimizer/"):
             _, owner, key = name.split("/")
+            if value.shape not in ((), parameters[owner].shape):
+                raise ValueError(f"{name} must have the shape of {owner}, not {tuple(value.shape)}")
             optimizer.state[parameters[owner]][key] = value.clone()

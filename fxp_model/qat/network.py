@@ -20,7 +20,6 @@ from fxp_model.qat.signal import Signal
 from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
-MAX_DROPOUT = 0.95
 TRAINED = Numbers()
 """How a quantised network sees its parameters while they are learned."""
 
@@ -38,7 +37,7 @@ class Regularization:
 
     def __post_init__(self) -> None:
         for name in ("dropout", "recurrent_dropout"):
-            check_limits(name, getattr(self, name), 0, MAX_DROPOUT)
+            check_limits(name, getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,13 +11,22 @@ from typing import Any
 import optuna
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.study import MaxTrialsCallback
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fxp_model.network import Network
 from fxp_model.qat.sweep import spike_rate
-from fxp_model.qat.tasks import Row, shared_storage
+from fxp_model.qat.tasks import (
+    INTERRUPTIONS,
+    Row,
+    Setting,
+    Stopped,
+    check_setting,
+    experimental,
+    shared_storage,
+    using,
+)
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import CHECKPOINT, Frames, Recipe, Training
+from fxp_model.qat.train import Epoch, Frames, Recipe, Training, frames_sha256, training_folder
 
 STUDY = "search"
 
@@ -34,6 +44,7 @@ class Search:
     classes : names of the labels
     recipe : of every training, but for what is suggested
     costs : Costs
+    costs_of : what decides on the costs: JSON values by name
     """
 
     store: str
@@ -43,6 +54,14 @@ class Search:
     classes: tuple[str, ...]
     recipe: Recipe
     costs: Costs
+    costs_of: Setting
+
+    @property
+    def setting(self) -> Setting:
+        """All that decides on the figures of a trial but for what is suggested: JSON values by name."""
+        frames = {"frames": frames_sha256(self.train, self.val), "classes": self.classes}
+        setting: Setting = json.loads(json.dumps(frames | self.costs_of | asdict(self.recipe)))
+        return setting
 
 
 def suggested(trial: Trial, recipe: Recipe) -> tuple[Shape, Recipe]:
@@ -60,23 +79,59 @@ def suggested(trial: Trial, recipe: Recipe) -> tuple[Shape, Recipe]:
     return shape, replace(recipe, spike_cost=spike_cost, learning_rate=rate)
 
 
-def search(search: Search, trials: int) -> None:
-    """Train until the study has `trials` of them; a trial of a worker that died goes on from its checkpoint.
+def begin(search: Search) -> None:
+    """Make the study, before workers meet at it, or take up the one that is there.
+
+    Raises
+    ------
+    InputError
+        If that is of another setting, naming the first difference, or the database cannot be used.
+    """
+    with using(search.store):
+        study, asked = _study(search.store), search.setting
+        if not study.get_trials(deepcopy=False):
+            study.set_user_attr("setting", asked)
+        check_setting("the search is in the store", study.user_attrs.get("setting", {}), asked)
+
+
+def search(search: Search, trials: int, stopped: Callable[[], bool]) -> None:
+    """Train until the study has `trials` of them; what a worker left goes on from its checkpoint.
 
     Accuracy on ``val`` is to be high, both costs low. Other processes may work on the same study.
+
+    Raises
+    ------
+    InputError
+        As `begin`; or if a loss diverges.
     """
-    study = _study(search.store)
-    done = MaxTrialsCallback(trials, states=(TrialState.COMPLETE,))
-    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < trials:
-        study.optimize(lambda trial: _train(search, trial), callbacks=[done])
+
+    def objective(trial: Trial) -> tuple[float, float, float]:
+        try:
+            return _train(search, trial, stopped)
+        except (Stopped, *INTERRUPTIONS):
+            with experimental():
+                RetryHeartbeatStaleTrialCallback()(study, _frozen(trial))
+            raise
+
+    def end(study: optuna.Study, trial: FrozenTrial) -> None:
+        if stopped():
+            study.stop()
+
+    begin(search)
+    with using(search.store):
+        study = _study(search.store)
+        done = MaxTrialsCallback(trials, states=(TrialState.COMPLETE,))
+        if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < trials and not stopped():
+            study.optimize(objective, catch=(Stopped,), callbacks=[done, end])
 
 
 def rows(store: str) -> list[Row]:
     """All trials that are done, and whether each is on the front of accuracy and costs."""
-    study = _study(store)
-    front = {trial.number for trial in study.best_trials}
-    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return [trial.user_attrs["row"] | {"best": trial.number in front} for trial in done]
+    with using(store):
+        study = _study(store)
+        front = {trial.number for trial in study.best_trials}
+        done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [trial.user_attrs["row"] | {"best": trial.number in front} for trial in done]
 
 
 def _study(store: str) -> optuna.Study:
@@ -88,17 +143,26 @@ def _study(store: str) -> optuna.Study:
     )
 
 
-def _train(search: Search, trial: Trial) -> tuple[float, float, float]:
+def _frozen(trial: Trial) -> FrozenTrial:
+    return trial.study.get_trials(deepcopy=False)[trial.number]
+
+
+def _train(search: Search, trial: Trial, stopped: Callable[[], bool]) -> tuple[float, float, float]:
+    def progress(epoch: Epoch | None) -> None:
+        if stopped():
+            raise Stopped
+
     shape, recipe = suggested(trial, search.recipe)
-    frozen = trial.study.get_trials(deepcopy=False)[trial.number]
-    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
+    with experimental():
+        first = RetryHeartbeatStaleTrialCallback.retried_trial_number(_frozen(trial))
     number = trial.number if first is None else first
     folder = search.folder / f"trial-{number}"
     spec = network_spec(shape, search.train.counts.shape[2], len(search.classes))
     training = Training(spec, recipe, folder, search.classes)
-    if (folder / CHECKPOINT).exists():
-        training.resume()
-    module = training.run(search.train, search.val)
+    with training_folder(folder) as begun:
+        if begun:
+            training.resume()
+        module = training.run(search.train, search.val, progress)
     area, latency = search.costs(module.export(), search.val)
     val = training.best_row.val_accuracy
     row: dict[str, Any] = {

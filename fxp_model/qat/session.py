@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,7 +15,7 @@ from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network
 from fxp_model.qat.publish import publish
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training
+from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training, training_folder
 from fxp_model.spec import NetworkSpec
 
 ARTIFACT = "artifact"
@@ -53,17 +54,23 @@ def train_artifact(
     Raises
     ------
     InputError
-        If the data cannot be read, `out` holds another training or foreign files, the counts do
-        not fit `shape`, or the loss diverges.
+        If the data cannot be read, `out` holds another training or foreign files or another process trains
+        there, the counts do not fit `shape`, or the loss diverges.
     NotEqual
         If torch and the golden model differ on a validation clip; nothing is written then.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is not a folder")
-    checkpoint = out / CHECKPOINT
-    if checkpoint.exists() and not resume:
-        raise InputError(f"{checkpoint} exists: go on with --resume, or name another folder")
-    FOLDER.check(out / ARTIFACT)
+    first = parallel.shares()[0] == 0
+    with training_folder(out) if first else nullcontext(resume) as begun:
+        if begun and not resume:
+            raise InputError(f"{out / CHECKPOINT} exists: go on with --resume, or name another folder")
+        FOLDER.check(out / ARTIFACT)
+        return _train(data, out, shape, recipe, resume, teacher, command)
+
+
+def _train(
+    data: str, out: Path, shape: Shape, recipe: Recipe, resume: bool, teacher: Path | None, command: str
+) -> Artifact | None:
+    """`train_artifact` in a folder that is its own."""
     dataset = open_dataset(data)
     for split in ("train", "val"):
         dataset.split(split)

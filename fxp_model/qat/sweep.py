@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from multiprocessing.connection import wait
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from fxp_model.artifact import FOLDER
 from fxp_model.data import (
     CochlearEncoder,
     EventBinner,
@@ -28,16 +25,17 @@ from fxp_model.data import (
     open_dataset,
 )
 from fxp_model.errors import InputError
-from fxp_model.files import replacing
+from fxp_model.files import parse_json, read_text, replacing
 from fxp_model.qat import delays
 from fxp_model.qat.layer import simulate
 from fxp_model.qat.network import SpikingNetwork
 from fxp_model.qat.publish import publish, versions
 from fxp_model.qat.session import frames_of
 from fxp_model.qat.systems import System
-from fxp_model.qat.tasks import POLL_S, Row, Setting, Stopped, Task, TaskList, check_setting
+from fxp_model.qat.tasks import Row, Setting, Stopped, Task, TaskList, check_setting, using
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Training, frames_sha256
+from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Training, frames_sha256, training_folder
+from fxp_model.qat.workers import run_workers
 from fxp_model.spec import RecurrenceKind
 
 RESULTS = "results.jsonl"
@@ -115,27 +113,14 @@ def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int, known: Iterable[
             todo.add_done(task, setting, found[task])
         else:
             todo.add(task, setting, None if system.after is None else Task(system.after, task.seed))
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    processes = [context.Process(target=_worker, args=(sweep, stop)) for _ in range(workers)]
+    _check_results(sweep.folder / RESULTS, todo)
     total = sum(system.recipe.epochs for system in tasks.values())
     # the mean of the whole run tells the rest better than the last epochs do: systems differ
     with tqdm(total=total, desc="trainings", unit="epoch", smoothing=0) as bar:
         bar.initial = bar.n = _epochs(todo, tasks)
         try:
-            # workers inherit the block, and so leave an interrupt to this process at any time
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            for process in processes:
-                process.start()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-            while any(process.is_alive() for process in processes):
-                wait([process.sentinel for process in processes if process.is_alive()], POLL_S)
-                _show(bar, todo, tasks, sweep)
+            run_workers(partial(_work, sweep), workers, lambda: _show(bar, todo, tasks, sweep))
         finally:
-            stop.set()
-            for process in processes:
-                if process.pid is not None:
-                    process.join()
             _show(bar, todo, tasks, sweep)
     done = {Task(row["system"], row["seed"]) for row in todo.rows()}
     failures = todo.failures()
@@ -153,10 +138,23 @@ def train_one(
 
     `source` is the row whose delays it takes the mean of; the others are those of `tasks.Train`.
     """
+    with training_folder(_folder(sweep, task)) as begun:
+        return _train_one(sweep, stopped, task, source, report, begun)
+
+
+def _train_one(
+    sweep: Sweep,
+    stopped: Callable[[], bool],
+    task: Task,
+    source: Row | None,
+    report: Callable[[int, float], object],
+    begun: bool,
+) -> Row:
+    """`train_one` in its folder, in which it was `begun` or not."""
     system = sweep.systems[task.system]
     training = _training(sweep, task, source)
     before = _delays(training.module)
-    if (training.folder / CHECKPOINT).exists():
+    if begun:
         training.resume()
 
     def progress(epoch: Epoch | None) -> None:
@@ -195,6 +193,14 @@ def train_one(
     }
 
 
+def exported(systems: dict[str, System], folder: Path) -> list[str]:
+    """Names of the `systems` that `export` writes; `InputError` where ``folder/SYSTEM`` cannot be written."""
+    names = [name for name, system in systems.items() if system.recipe.quantized]
+    for name in names:
+        FOLDER.check(folder / name)
+    return names
+
+
 def export(sweep: Sweep, folder: Path, data: str, command: str) -> list[Path]:
     """Write the best seed of every system of integers as an artifact, ``folder/SYSTEM``.
 
@@ -211,9 +217,8 @@ def export(sweep: Sweep, folder: Path, data: str, command: str) -> list[Path]:
     dataset, encoder = _opened(data)
     rows = TaskList(sweep.store).rows()
     written = []
-    for name, system in sweep.systems.items():
-        if not system.recipe.quantized:
-            continue
+    for name in exported(sweep.systems, folder):
+        system = sweep.systems[name]
         best = max((row for row in rows if row["system"] == name), key=lambda row: (row["val"], -row["seed"]))
         after = (row for row in rows if (row["system"], row["seed"]) == (system.after, best["seed"]))
         training = _training(sweep, Task(name, best["seed"]), next(after, None))
@@ -272,15 +277,22 @@ def _folder(sweep: Sweep, task: Task) -> Path:
     return sweep.folder / f"{task.system}-{task.seed}"
 
 
-def _worker(sweep: Sweep, stop: Event) -> None:
-    """Work of one process, until nothing is left, it is stopped, or its parent is gone."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+def _work(sweep: Sweep, stopped: Callable[[], bool]) -> None:
+    """Work of one process, until nothing is left or it is stopped."""
+    with using(sweep.store):
+        TaskList(sweep.store).work(partial(train_one, sweep, stopped), stopped)
 
-    def stopped() -> bool:
-        return stop.is_set() or not parent.is_alive()
 
-    TaskList(sweep.store).work(partial(train_one, sweep, stopped), stopped)
+def _check_results(file: Path, todo: TaskList) -> None:
+    """`InputError` if the file of results has a row that `todo` has not, and that would be lost."""
+    if not file.exists():
+        return
+    found = [parse_json(line, str(file), dict) for line in read_text(file).splitlines()]
+    stored = todo.rows()
+    if any(row not in stored for row in found):
+        raise InputError(
+            f"{file} holds results that the store does not; move it away, or name another folder"
+        )
 
 
 def _setting(system: System, frames: str | None) -> Setting:

@@ -9,24 +9,30 @@ from __future__ import annotations
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import optuna
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fxp_model.errors import InputError
+from fxp_model.qat.workers import POLL_S
 
 STUDY = "reproduce"
 HEARTBEAT_S = 30
-POLL_S = 1.0
 LOCK_S = 60
 """How long a process waits for another's write to an SQLite file."""
 
 Row = dict[str, Any]
 Setting = dict[str, Any]
+
+INTERRUPTIONS = (OSError, MemoryError, StorageInternalError)
+"""What stops a training, but is no fault of it: it goes on when there is room again."""
 
 _LIVE = (TrialState.WAITING, TrialState.RUNNING)
 
@@ -61,6 +67,44 @@ def check_setting(what: str, stored: Setting, asked: Setting) -> None:
             )
 
 
+@contextmanager
+def experimental() -> Iterator[None]:
+    """Without a warning that heartbeats and what belongs to them are experimental, as since 2021."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
+def store_in(folder: Path, name: str) -> str:
+    """URL of the database `name` in `folder`, whatever that is called.
+
+    Raises
+    ------
+    InputError
+        If its name is no text.
+    """
+    try:
+        return sqlalchemy.URL.create("sqlite", database=str(folder.resolve() / name)).render_as_string()
+    except UnicodeEncodeError:
+        raise InputError(f"{folder}: the name of a folder with a database must be UTF-8") from None
+
+
+@contextmanager
+def using(store: str) -> Iterator[None]:
+    """What goes wrong with the database at `store` is an `InputError` that names it."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, ImportError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        raise InputError(f"store {store}: {str(cause).splitlines()[0]}") from None
+
+
+class _Storage(RDBStorage):
+    def record_heartbeat(self, trial_id: int) -> None:
+        with suppress(StorageInternalError):  # on a full disk it is missed, which no thread has to tell
+            super().record_heartbeat(trial_id)
+
+
 def shared_storage(store: str, heartbeat_s: int = HEARTBEAT_S) -> RDBStorage:
     """The database of studies at `store`, which processes and machines share; arguments of `TaskList`.
 
@@ -71,19 +115,14 @@ def shared_storage(store: str, heartbeat_s: int = HEARTBEAT_S) -> RDBStorage:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sqlite = store.startswith("sqlite")
-    try:
-        with warnings.catch_warnings():
-            # heartbeats have been called experimental since 2021
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            storage = RDBStorage(
-                store,
-                engine_kwargs={"connect_args": {"timeout": LOCK_S}} if sqlite else None,
-                heartbeat_interval=heartbeat_s,
-                grace_period=4 * heartbeat_s,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-            )
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        raise InputError(f"store {store}: {str(error).splitlines()[0]}") from None
+    with using(store), experimental():
+        storage = _Storage(
+            store.replace("{", "{{").replace("}", "}}"),  # Optuna takes it for a template
+            engine_kwargs={"connect_args": {"timeout": LOCK_S}} if sqlite else None,
+            heartbeat_interval=heartbeat_s,
+            grace_period=4 * heartbeat_s,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+        )
     if sqlite:
         # SQLite has no FOR UPDATE; so that two workers cannot take one trial, reading it locks too
         sqlalchemy.event.listen(
@@ -111,9 +150,11 @@ class TaskList:
     def __init__(self, store: str, heartbeat_s: int = HEARTBEAT_S) -> None:
         self._storage = shared_storage(store, heartbeat_s)
         self._watched: set[int] = set()
-        self._study = optuna.create_study(
-            study_name=STUDY, storage=self._storage, direction="maximize", load_if_exists=True
-        )
+        self._interruption: Exception | None = None
+        with using(store):
+            self._study = optuna.create_study(
+                study_name=STUDY, storage=self._storage, direction="maximize", load_if_exists=True
+            )
 
     def add(self, task: Task, setting: Setting, after: Task | None = None) -> None:
         """Put `task` on the list, unless it is there or done.
@@ -141,7 +182,13 @@ class TaskList:
             self._study.add_trial(optuna.trial.create_trial(value=row["val"], user_attrs=attrs))
 
     def work(self, train: Train, stopped: Callable[[], bool]) -> None:
-        """Train what waits, until nothing waits or runs any more, or `stopped` says so."""
+        """Train what waits, until nothing waits or runs any more, or `stopped` says so.
+
+        Raises
+        ------
+        OSError, MemoryError, StorageInternalError
+            What interrupted a training, which is on the list again where that could be written.
+        """
         while not stopped():
             live = self._trials(*_LIVE)
             if not live:
@@ -153,6 +200,8 @@ class TaskList:
                     catch=(Exception,),
                     callbacks=[self._put_back],
                 )
+                if self._interruption is not None:
+                    raise self._interruption
             else:
                 self._fail_dead()
                 time.sleep(POLL_S)
@@ -186,7 +235,8 @@ class TaskList:
         rows = [done.user_attrs["row"] for done in self._trials(TrialState.COMPLETE) if _task(done) == after]
         try:
             row = train(task, rows[0] if rows else None, lambda epoch, val: trial.report(val, epoch))
-        except Stopped:
+        except (Stopped, *INTERRUPTIONS) as error:
+            self._interruption = None if isinstance(error, Stopped) else error
             trial.set_user_attr("again", True)
             raise optuna.TrialPruned from None
         except Exception as error:
@@ -224,8 +274,7 @@ class TaskList:
             if trial._trial_id not in self._watched:
                 self._watched.add(trial._trial_id)
                 self._storage.record_heartbeat(trial._trial_id)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with experimental():
             optuna.storages.fail_stale_trials(self._study)
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:

@@ -56,8 +56,11 @@ class Shape:
     readout: ReadoutMode = ReadoutMode.SUM
 
     def __post_init__(self) -> None:
-        for name in ("weight_bits", "kernel_bits"):
-            check_limits(name, getattr(self, name), 2, 16)
+        check_limits("layers", len(self.hidden))
+        for neurons in self.hidden:
+            check_limits("neurons", neurons)
+        for name in ("max_delay", "weight_bits", "kernel_bits"):
+            check_limits(name, getattr(self, name))
 
 
 def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,16 @@ from numpy.typing import NDArray
 from torch.nn.parallel import DistributedDataParallel
 
 from fxp_model.errors import InputError
-from fxp_model.files import replacing
+from fxp_model.files import read_text, replacing, write_text
+from fxp_model.folders import owned
 from fxp_model.qat import checkpoint, kernels, parallel
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
 from fxp_model.qat.layer import Numbers
-from fxp_model.qat.limits import check_limits
+from fxp_model.qat.limits import LIMITS, check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork
-from fxp_model.spec import MAX_DELAY_STEPS, NetworkSpec
+from fxp_model.spec import NetworkSpec
+from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, number
 
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
@@ -96,15 +100,10 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch", 1), ("seed", 0)):
-            check_limits(name, getattr(self, name), low, None)
-        for name, high in (("warmup", 1), ("label_smoothing", 1), ("rounds_at", 1), ("taught", 1)):
-            check_limits(name, getattr(self, name), 0, high)
-        for name in ("learning_rate", "delay_rate", "weight_decay", "spike_cost", "sigma"):
-            check_limits(name, getattr(self, name), 0, 10**6)
-        check_limits("temperature", self.temperature, 0.01, 1000)
-        for delay in self.start_delay or ():
-            check_limits("start_delay", delay, 0, MAX_DELAY_STEPS)
+        numbers = {name: value for name, value in vars(self).items() if name in LIMITS}
+        delays = numbers.pop("start_delay") or ()
+        for name, value in (*numbers.items(), *(("start_delay", delay) for delay in delays)):
+            check_limits(name, value)
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,18 @@ class Epoch:
     rate: float
     sigma: float | None
     learning_rate: float
+
+
+_ROW = {
+    "epoch": COUNT,
+    "loss": number(-1e300, 1e300),
+    "train_accuracy": number(0, 1),
+    "val_accuracy": number(0, 1),
+    "rate": SIZE,
+    "sigma": SIZE.or_null(),
+    "learning_rate": SIZE,
+}
+"""What a checkpoint has of each epoch."""
 
 
 class Training:
@@ -189,10 +200,8 @@ class Training:
             arrays,
             self._identity() | {"frames_sha256": self.frames_sha256, "rows": rows},
         )
-        with replacing(self.folder / LOG) as path, path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
-            writer.writeheader()
-            writer.writerows(rows)
+        with replacing(self.folder / LOG) as path:
+            write_text(path, _log(self.rows))
 
     def resume(self) -> None:
         """Take up the checkpoint in the folder; `run` goes on with the same frames only.
@@ -200,20 +209,28 @@ class Training:
         Raises
         ------
         InputError
-            If it is missing, damaged, or of another network, recipe or classes.
+            If it is missing, damaged, or of another network, recipe or classes; or the log is not of it.
         """
         path = self.folder / CHECKPOINT
         arrays, description = checkpoint.load(path)
         for name, value in self._identity().items():
             if description.get(name) != value:
                 raise InputError(f"{path}: {_difference(name, description.get(name), value)}")
+        check_fields(str(path), description, {"rows": array_of(OBJECT, 1), "frames_sha256": TEXT.or_null()})
+        for index, row in enumerate(description["rows"]):
+            check_fields(f"{path}: rows[{index}]", row, _ROW)
         try:
             self.rows = [Epoch(**row) for row in description["rows"]]
             self.frames_sha256 = description["frames_sha256"]
+            self.best = _under("best/", arrays)
             checkpoint.restore(_under("now/", arrays), self.module, self.optimizer)
+            self.selected()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path}: not a checkpoint of this network: {error}") from None
-        self.best = _under("best/", arrays)
+        log = self.folder / LOG
+        # the log follows the checkpoint, and may be an epoch behind
+        if log.exists() and read_text(log) not in (_log(self.rows), _log(self.rows[:-1])):
+            raise InputError(f"{log} is not the log of {path}; move it away, or name another folder")
 
     def check_data(self, train: Frames, val: Frames) -> None:
         """`InputError` if the checkpoint that was taken up saw other frames than these."""
@@ -343,6 +360,22 @@ class Training:
         return plain
 
 
+@contextmanager
+def training_folder(folder: Path) -> Iterator[bool]:
+    """Keep others out of the folder of a training; gives whether it holds a checkpoint to go on from.
+
+    Raises
+    ------
+    InputError
+        If another process has it, or it holds files of something else.
+    """
+    with owned(folder):
+        begun = (folder / CHECKPOINT).exists()
+        if not begun and any(folder.iterdir()):
+            raise InputError(f"{folder} holds files and is not an earlier training; name another folder")
+        yield begun
+
+
 def distillation(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
     """Sum over the batch of T**2 times the cross-entropy of softmax(student / T) to softmax(teacher / T).
 
@@ -416,6 +449,15 @@ def _sha256(module: SpikingNetwork) -> str:
     for name, tensor in module.state_dict().items():
         digest.update(name.encode() + tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _log(rows: list[Epoch]) -> str:
+    """The log as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(Epoch.__dataclass_fields__))
+    writer.writeheader()
+    writer.writerows(map(asdict, rows))
+    return text.getvalue()
 
 
 def _under(prefix: str, arrays: checkpoint.Arrays) -> checkpoint.Arrays:

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
+from fxp_model.files import json_text, write_text
+from fxp_model.folders import FolderKind
 from fxp_model.results.rows import Row
-from fxp_model.results.style import COLORS, INK, PALE, figure
+from fxp_model.results.style import COLORS, INK, PALE, figure, plain
 from fxp_model.results.summary import Summary, summarise
 
 SHOWN = "conv"
@@ -19,21 +21,26 @@ SHOWN = "conv"
 _OF_BITS = {"weight_bits", "kernel_bits", "quantized"}
 
 
+FOLDER = FolderKind("folder of figures", "figures.json", "spikeline-figures")
+
+
 def draw(folder: Path, rows: list[Row], artifact: Artifact) -> list[Path]:
-    """Write all figures that the rows allow, and return their paths."""
-    drawn = [
-        parameters(folder / "parameters.svg", summarise(rows)),
-        raster(folder / "raster.svg", artifact),
-    ]
-    shown = [row for row in rows if row["system"] == SHOWN]
-    if shown:
-        setting = _without_bits(shown[0])
-        bits = [row for row in rows if _without_bits(row) == setting]
-        drawn += [
-            delays(folder / "delays.svg", shown[0]),
-            weight_bits(folder / "bits.svg", summarise(bits)),
-        ]
-    return drawn
+    """Write all figures that the rows allow into `folder`, which is a `FOLDER`, and return their paths.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else.
+    """
+    with FOLDER.writing(folder) as new:
+        write_text(new / FOLDER.mark, json_text({"format": FOLDER.format}))
+        drawn = [parameters(new / "parameters.svg", summarise(rows)), raster(new / "raster.svg", artifact)]
+        shown = [row for row in rows if row["system"] == SHOWN]
+        if shown:
+            setting = _without_bits(shown[0])
+            bits = [row for row in rows if _without_bits(row) == setting]
+            drawn += [delays(new / "delays.svg", shown[0]), weight_bits(new / "bits.svg", summarise(bits))]
+    return [folder / path.name for path in drawn]
 
 
 def parameters(path: Path, summaries: list[Summary]) -> Path:
@@ -66,12 +73,16 @@ def weight_bits(path: Path, summaries: list[Summary]) -> Path:
                 mean = 100 * row["val_mean"]
                 axes.axhline(mean, color=PALE, linestyle="--")
                 axes.annotate(
-                    row["system"], (0.99, mean), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+                    plain(row["system"]),
+                    (0.99, mean),
+                    xycoords=("axes fraction", "data"),
+                    ha="right",
+                    va="bottom",
                 )
             else:
                 _point(axes, row["weight_bits"], row, COLORS[0])
                 axes.annotate(
-                    row["system"],
+                    plain(row["system"]),
                     (row["weight_bits"], 100 * row["val_mean"]),
                     (6, -12),
                     textcoords="offset points",
@@ -95,7 +106,7 @@ def delays(path: Path, row: Row) -> Path:
             axes.set_title(f"recurrent layer {index}", fontsize=10)
             axes.set_xlabel("axonal delay, steps")
         panels[0].set_ylabel("neurons")
-        panels[-1].legend(title=f"{row['system']}, seed {row['seed']}")
+        panels[-1].legend(title=plain(f"{row['system']}, seed {row['seed']}"))
     return path
 
 
@@ -114,7 +125,7 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
             axes.set_ylabel(name)
             axes.grid(visible=False)
         axes.set_xlabel("step")
-        drawing.suptitle(f"{artifact.name}: a clip that it hears as “{word}”", fontsize=10)
+        drawing.suptitle(plain(f"{artifact.name}: a clip that it hears as “{word}”"), fontsize=10)
     return path
 
 
@@ -138,7 +149,7 @@ def _label(axes: Axes, points: Sequence[tuple[float, float, str]], color: str, g
     for x, y, name in sorted(points, key=lambda point: -point[1]):
         last = min(y, last - gap)
         axes.annotate(
-            name,
+            plain(name),
             (x, y),
             (column, last),
             color=color,

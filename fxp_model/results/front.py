@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fxp_model.results.style import COLORS, INK, PALE, figure
+from fxp_model.results.style import COLORS, INK, PALE, figure, plain
 
 Core = Mapping[str, Any]
 
@@ -27,7 +27,9 @@ def draw(path: Path, front: Sequence[Core], picked: Mapping[str, Core], part: st
             label = system if accuracy is None else f"{system}, {100 * accuracy:.1f} %"
             color = COLORS[number] if number < len(COLORS) else PALE
             shares = [100 * core["share"] for core in cores]
-            axes.plot([core["us"] for core in cores], shares, ".-", color=color, label=label, markersize=4)
+            axes.plot(
+                [core["us"] for core in cores], shares, ".-", color=color, label=plain(label), markersize=4
+            )
         for name, core in picked.items():
             place = core["us"], 100 * core["share"]
             axes.plot(*place, "o", color=INK, fillstyle="none", markersize=9)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from fxp_model.errors import InputError
+from fxp_model.files import parse_json, read_text
+from fxp_model.fixed import MAX_WIDTH
+from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE
+from fxp_model.tables import COUNT, OBJECT, TEXT, array_of, check_fields, number, whole
 
 Row = dict[str, Any]
 
-_NEEDED = {
-    "system",
-    "seed",
-    "about",
-    "weight_bits",
-    "kernel",
-    "recurrent_parameters",
-    "recurrent_layers",
-    "val",
-    "spikes_per_neuron_step",
-    "delays_before",
-    "delays_after",
-    "setting",
+_DELAYS = array_of(array_of(whole(0, MAX_DELAY_STEPS), 1))
+_FIELDS = {
+    "system": TEXT,
+    "seed": COUNT,
+    "about": TEXT,
+    "weight_bits": whole(1, MAX_WIDTH).or_null(),
+    "kernel": whole(0, MAX_KERNEL_SIZE).or_null(),
+    "recurrent_parameters": COUNT,
+    "recurrent_layers": COUNT,
+    "val": number(0, 1),
+    "spikes_per_neuron_step": number(0, 1),
+    "delays_before": _DELAYS,
+    "delays_after": _DELAYS,
+    "setting": OBJECT,
 }
 
 
@@ -32,26 +36,22 @@ def read_rows(path: Path) -> list[Row]:
     Raises
     ------
     InputError
-        Naming the line, when the file is missing or empty, a row is damaged or lacks a field, or a
-        system and seed are there twice.
+        Naming the line, when the file is missing or empty, a row is damaged, lacks a field or has another
+        kind of value there, or a system and seed are there twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
     rows: dict[tuple[str, int], Row] = {}
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path} line {number}: not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise InputError(f"{path} line {number}: a row must be an object, not {row!r}")
-        for name in sorted(_NEEDED - row.keys()):
-            raise InputError(f"{path} line {number}: {name} is missing")
+    for place, line in enumerate(read_text(path).splitlines(), start=1):
+        name = f"{path} line {place}"
+        row = parse_json(line, name, dict)
+        check_fields(name, row, _FIELDS)
+        if len(row["delays_before"]) != len(row["delays_after"]):
+            raise InputError(
+                f"{name}: delays_after must be of {len(row['delays_before'])} layers, as before, "
+                f"not of {len(row['delays_after'])}"
+            )
         key = (row["system"], row["seed"])
         if key in rows:
-            raise InputError(f"{path} line {number}: {key[0]} of seed {key[1]} is there twice")
+            raise InputError(f"{name}: {key[0]} of seed {key[1]} is there twice")
         rows[key] = row
     if not rows:
         raise InputError(f"{path} holds no rows")

@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from fxp_model.files import replacing
+from fxp_model.printable import printable
 
 INK = "#222222"
 PALE = "#bbbbbb"
@@ -37,6 +38,11 @@ _HOUSE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+
+
+def plain(name: str) -> str:
+    """A name as a text of a figure: one line, and no formula, which a $ would begin."""
+    return printable(name).replace("$", r"\$")
 
 
 @contextmanager

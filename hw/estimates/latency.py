@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.errors import InputError, check_type, integers
+from fxp_model.checks import check_type, integers
+from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from fxp_model.trace import Trace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +63,15 @@ def package_of(target: str) -> str:
 
 
 def place_and_route(
-    netlist: Path, device: str, speed: int | None, seed: int, blocks: Container[str], timeout_s: float
+    netlist: Path,
+    device: str,
+    speed: int | None,
+    seed: int,
+    blocks: Container[str],
+    timeout_s: float,
+    kept: Path | None = None,
 ) -> Routed:
-    """Place and route the JSON `netlist` of `hw.flows.yosys.synthesise`; the report is kept beside it.
+    """Place and route the JSON `netlist` of `hw.flows.yosys.synthesise`; `kept` as of `made_by`.
 
     Raises
     ------
@@ -81,8 +86,8 @@ def place_and_route(
         *(() if speed is None else ("--speed", str(speed))),
         *(pins, *kind.options, "--router", ROUTER, "--timing-allow-fail", "--quiet"),
     ]
-    report = made_by(package_of(kind.target), arguments, [netlist], timeout_s)
-    return read_report(json.loads(report.read_text(encoding="utf-8")), kind.target, blocks)
+    report = made_by(package_of(kind.target), arguments, [netlist], timeout_s, kept)
+    return read_report(report, kind.target, blocks)
 
 
 _KINDS = {

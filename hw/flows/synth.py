@@ -5,18 +5,21 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fxp_model.children import end_children
 from fxp_model.errors import InputError
+from fxp_model.files import check_file_target
 from hw.flows import nextpnr, physical, yosys
 from hw.flows.logic_delay import slowest_logic
 from hw.flows.tool import version_of
 from hw.verilog import EmittedCore
+
+POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,13 @@ def through(
     route: RouteOptions | None,
     timeout_s: float,
     progress: Callable[[str], None],
-    folder: Path | None = None,
+    kept: Path | None = None,
 ) -> dict[str, Any]:
     """Synthesise `core` for `target`; place and route it where `route` is given.
 
-    What the tools make stays in `folder`, one for each core, and is not made again (`tool.made_by`): so a run
-    that was interrupted goes on. Without it all is temporary.
+    What the tools make stays in the folder `kept`, and is not made again (`tool.made_by`): so a run that was
+    interrupted goes on. It may be the same for all cores and for runs at the same time, and hold other files.
+    Without it all is temporary.
 
     Returns
     -------
@@ -86,16 +90,19 @@ def through(
     Raises
     ------
     InputError, FlowError
-        As `tool.run_tool`.
+        As `tool.run_tool`; also if `kept` cannot be written.
     """
+    if kept is not None:
+        check_file_target(kept / "made")
     versions = {yosys.PACKAGE: version_of(yosys.PACKAGE)}
     if route is not None:
         router = nextpnr.package_of(target)
         versions[router] = version_of(router)
     began = time.monotonic()
-    with _folder(folder) as place:
+    with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
+        place = Path(name)
         progress(f"yosys {yosys.SYNTHESIS[target]} ...")
-        netlist = yosys.synthesise(core, target, place, timeout_s)
+        netlist = yosys.synthesise(core, target, place, timeout_s, kept)
         module, blocks = yosys.read_module(netlist, core.name), list(yosys.blocks_of(core))
         cells = yosys.cells_of(module)
         result: dict[str, Any] = {
@@ -111,12 +118,20 @@ def through(
 
             def of_seed(seed: int) -> nextpnr.Routed:
                 progress(f"nextpnr, {device}{'' if speed is None else f', speed {speed}'}, seed {seed} ...")
-                run = nextpnr.place_and_route(netlist, device, speed, seed, blocks, timeout_s)
+                run = nextpnr.place_and_route(netlist, device, speed, seed, blocks, timeout_s, kept)
                 progress(f"seed {seed}: {run.fmax_mhz:.1f} MHz")
                 return run
 
             with ThreadPoolExecutor(route.workers) as pool:
-                routed = list(pool.map(of_seed, range(1, route.seeds + 1)))
+                runs = [pool.submit(of_seed, seed) for seed in range(1, route.seeds + 1)]
+                try:
+                    routed = [run.result() for run in runs]
+                except BaseException:  # a signal, or a seed that failed: the others are not waited for
+                    for run in runs:
+                        run.cancel()
+                    while wait(runs, POLL_S).not_done:
+                        end_children()
+                    raise
             clocks = [run.fmax_mhz for run in routed]
             result |= {
                 **routed[0].area,
@@ -128,14 +143,3 @@ def through(
                 "critical_paths": [run.critical_path for run in routed],
             }
     return {**result, "seconds": round(time.monotonic() - began, 1), "versions": versions}
-
-
-@contextmanager
-def _folder(kept: Path | None) -> Iterator[Path]:
-    """The folder `kept`, which is made where it is not there; or a temporary one."""
-    if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
-        yield kept
-    else:
-        with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
-            yield Path(name)

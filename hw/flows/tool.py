@@ -1,4 +1,4 @@
-"""A tool of a flow as a process of its own, in a folder, with a time limit; what it wrote is kept."""
+"""A tool of a flow as a process of its own, in a folder, with a time limit; what it wrote can be kept."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 from fxp_model.errors import InputError
+from fxp_model.files import parse_json, read_bytes, replacing
 
 OUTPUT = "<output>"
 """In the arguments of `made_by`, the file that the tool is to write."""
+MADE_BYTES = 1 << 32
+"""Largest file of a tool that is read."""
 
 
 class FlowError(Exception):
@@ -65,24 +70,49 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
         raise FlowError(f"{package}: {next((line for line in lines if 'ERROR' in line), lines[-1])}")
 
 
-def made_by(package: str, arguments: Sequence[str], inputs: Sequence[Path], timeout_s: float) -> Path:
-    """What the tool writes to `OUTPUT`: from an earlier run in the folder of `inputs`, if it was the same.
+def made_by(
+    package: str, arguments: Sequence[str], inputs: Sequence[Path], timeout_s: float, kept: Path | None = None
+) -> dict[str, Any]:
+    """The JSON object that the tool writes to `OUTPUT`: that of an earlier run, where `kept` has it.
 
-    The file's name has a digest of the tool's version, `arguments` and the content of `inputs`, so that only
-    what was made of the same is taken; and it gets this name when it is whole.
+    Parameters
+    ----------
+    package, arguments, timeout_s
+        As of `run_tool`.
+    inputs : sequence of Path
+        Files that the tool reads, in the folder that it runs in.
+    kept : Path, optional
+        Folder for what tools have made. The name of a file there has two digests: of the tool's version,
+        `arguments` and the content of `inputs`, so that only what was made of the same is taken; and of its
+        own content, so that only what is whole is. Files of other names are left alone.
 
     Raises
     ------
     InputError, FlowError
-        As `run_tool`.
+        As `run_tool`; also if the tool writes something else.
     """
     known = hashlib.sha256("\0".join([version_of(package), *arguments]).encode())
     for file in inputs:
         known.update(hashlib.sha256(file.read_bytes()).digest())
+    start = f"{package}-{known.hexdigest()[:16]}-"
+    for file in () if kept is None else sorted(kept.glob(f"{start}*.json")):
+        content = read_bytes(file, MADE_BYTES)
+        if file.name == _name(start, content):
+            return parse_json(content, str(file), dict)
     folder = inputs[0].parent
-    made = folder / f"{package}-{known.hexdigest()[:16]}.json"
-    if not made.exists():
-        part = made.with_suffix(".part")
-        run_tool(package, [own.replace(OUTPUT, part.name) for own in arguments], folder, timeout_s)
-        part.replace(made)
-    return made
+    made = folder / f"{package}-{uuid4().hex}.json"
+    run_tool(package, [own.replace(OUTPUT, made.name) for own in arguments], folder, timeout_s)
+    try:
+        content = read_bytes(made, MADE_BYTES)
+        result = parse_json(content, made.name, dict)
+    except InputError as error:
+        raise FlowError(f"{package} wrote no result that can be read: {error}") from None
+    if kept is not None:
+        with replacing(kept / _name(start, content)) as part:
+            part.write_bytes(content)
+    return result
+
+
+def _name(start: str, content: bytes) -> str:
+    """Name of the file that keeps `content`."""
+    return f"{start}{hashlib.sha256(content).hexdigest()[:16]}.json"

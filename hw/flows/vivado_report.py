@@ -10,10 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
+from fxp_model.files import read_bytes
 from hw.flows.nextpnr import CLOCK
 from hw.flows.yosys import Area
 
+REPORT_BYTES = 64 << 20
+"""Largest report that is read."""
 _TABLES = {
     "Slice LUTs": "Slice Logic",
     "LUT as Logic": "Slice Logic",
@@ -60,7 +63,7 @@ def read_utilization(text: str, file: Path) -> Area:
     """`lut`, `lut_logic`, `lutram`, `srl`, `ff`, `bram36` and `dsp` of a text of ``report_utilization``."""
     rows: dict[str, float] = {}
     for name, used in re.findall(r"^\|\s*([^|]+?)\*?\s*\|\s*([\d.]+)\s*\|", text, re.MULTILINE):
-        rows.setdefault(name, float(used))
+        rows.setdefault(name, _number(used, f"{file}: row {name!r} of report_utilization"))
     for name, table in _TABLES.items():
         if name not in rows:
             raise InputError(
@@ -73,6 +76,8 @@ def read_utilization(text: str, file: Path) -> Area:
             f"{file}: table 'Slice Logic' must divide LUT as Memory, {rows['LUT as Memory']:g}, into "
             f"Distributed RAM and Shift Register, not {lutram:g} and {srl:g}"
         )
+    if rows["Slice LUTs"] + rows["Register as Flip Flop"] == 0:
+        raise InputError(f"{file}: the design must have cells, not 0: nothing of it is left")
     return {
         "lut": int(rows["Slice LUTs"]),
         "lut_logic": int(rows["LUT as Logic"]),
@@ -94,15 +99,24 @@ def read_timing(text: str, file: Path) -> dict[str, float]:
         raise InputError(f"{file}: table 'Clock Summary' of report_timing_summary has no clock {CLOCK!r}")
     if worst[1] == "NA":
         raise InputError(f"{file}: table 'Design Timing Summary' must have a WNS, not NA: no path was timed")
-    wns, length = float(worst[1]), float(period[1])
+    wns = _number(worst[1], f"{file}: WNS of table 'Design Timing Summary'")
+    length = _number(period[1], f"{file}: period of {CLOCK}")
+    if not 0 < length < 1e6 or not wns < length:
+        raise InputError(
+            f"{file}: period must be above 0 ns, below 1 ms and above the WNS, not {length:g} with {wns:g}"
+        )
     return {"wns_ns": wns, "period_ns": length, "fmax_mhz": round(1000 / (length - wns), 2)}
 
 
 def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+    """A report, whose names may be in any encoding; figures are ASCII."""
+    return read_bytes(file, REPORT_BYTES).decode("utf-8", errors="replace")
+
+
+def _number(text: str, name: str) -> float:
+    if not re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        raise InputError(f"{name} must be a number, not {shown(text)}")
+    return float(text)
 
 
 def _entry(head: dict[str, str], key: str, file: Path) -> str:

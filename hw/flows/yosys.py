@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -74,12 +73,14 @@ Cells = Iterable[tuple[str, str]]
 Area = dict[str, int | float]
 
 
-def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -> Path:
+def synthesise(
+    core: EmittedCore, target: str, folder: Path, timeout_s: float, kept: Path | None = None
+) -> Path:
     """Synthesise `core` for `target` in `folder` and give the netlist, flat, as JSON.
 
     Cells are named after the wires that they drive, so that a name tells the block. What yosys does for
     Xilinx is done for ECP5 behind it: long shift registers go to LUT RAM (`shift_rams`). The netlist is
-    ``netlist.json``; what yosys itself has made is kept beside it (`made_by`).
+    ``netlist.json``; what yosys itself has made goes to `kept`, and is taken from there (`made_by`).
 
     Raises
     ------
@@ -96,13 +97,10 @@ def synthesise(core: EmittedCore, target: str, folder: Path, timeout_s: float) -
         "autoname",
         f"write_json {OUTPUT}",
     ]
-    made = made_by(PACKAGE, ["-q", "-p", "; ".join(passes)], [source], timeout_s)
+    design = made_by(PACKAGE, ["-q", "-p", "; ".join(passes)], [source], timeout_s, kept)
     if target == "ecp5":
-        design = json.loads(made.read_text(encoding="utf-8"))
         shift_rams.replace(design["modules"][core.name])
-        netlist.write_text(json.dumps(design), encoding="utf-8")
-    else:
-        shutil.copyfile(made, netlist)
+    netlist.write_text(json.dumps(design), encoding="utf-8")
     return netlist
 
 

@@ -13,12 +13,12 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import signed_width
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKind
+from hw.hls.limits import check_clock_period, check_part, check_steps
 from hw.hls.register import register
 
 IO_TYPES = ("io_stream", "io_parallel")
 INPUT = "counts"
 """Name of the input (T, n_in)."""
-MAX_STEPS = 1 << 16
 
 
 def model_graph(
@@ -50,14 +50,17 @@ def model_graph(
     Raises
     ------
     InputError
-        If there is no such backend or interface, `lanes` or `steps` is not positive, or a value does not
-        fit its format.
+        If there is no such backend or interface, `lanes` or `steps` is not positive, `part` is no name or
+        `clock_period` no time, or a value does not fit its format.
     """
     register(backend)
     if io_type not in IO_TYPES:
         raise InputError(f"io_type must be one of {', '.join(IO_TYPES)}, not {io_type!r}")
     if lanes is not None and lanes < 1:
         raise InputError(f"lanes must be a positive integer, not {lanes}")
+    for option, check in (("part", check_part), ("clock_period", check_clock_period)):
+        if option in options:
+            check(options[option])
     config = create_config(
         output_dir=str(folder), project_name=name, backend=backend, io_type=io_type, **options
     )
@@ -77,12 +80,6 @@ def hls_config(network: Network, lanes: int | None = None) -> dict[str, Any]:
     # every type is given by the layers; nothing takes the default
     model = {"Precision": "ap_fixed<32,32>", "ReuseFactor": 1, "Strategy": "Latency"}
     return {"Model": model, "LayerName": names}
-
-
-def check_steps(steps: int) -> None:
-    """`InputError` unless a project can have sequences of `steps` steps."""
-    if not 1 <= steps <= MAX_STEPS:
-        raise InputError(f"steps of a project must be 1..{MAX_STEPS}, not {steps}")
 
 
 def layer_list(network: Network, steps: int) -> list[dict[str, Any]]:

@@ -6,22 +6,26 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import hls4ml
 import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.artifact import Artifact
-from fxp_model.errors import InputError
-from fxp_model.files import json_text, write_text
+from fxp_model.files import json_text, read_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from fxp_model.trace import Trace
 from hw.hls import shell
 from hw.hls.emulation import Emulation, Unit, compile_units
-from hw.hls.graph import check_steps, model_graph
+from hw.hls.graph import model_graph
+from hw.hls.limits import check_steps
+from hw.hls.register import BACKENDS, HEADERS
+from hw.names import check_name, free_name
 from hw.protocol import Beat, encode_result, encode_sample
 
 FOLDER = FolderKind("project", "project.json", "spikeline-hls-project")
@@ -31,6 +35,11 @@ _COMMANDS = {
     "Vitis": "vitis-run --tcl build_prj.tcl --mode hls     # C simulation, synthesis, co-simulation",
     "Vivado": 'vivado_hls -f build_prj.tcl "reset=1"        # C simulation, synthesis, co-simulation',
 }
+
+
+def project_name(artifact: Artifact) -> str:
+    """The artifact's name as that of a project (`hw.names.free_name`)."""
+    return free_name(artifact.name, _is_taken)
 
 
 def generate(
@@ -57,10 +66,9 @@ def generate(
     Raises
     ------
     InputError
-        If an option does not fit, or `out` holds something else.
+        If an option does not fit, the name is none for a project (`hw.names`), or `out` holds something else.
     """
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.ASCII):
-        raise InputError(f"name of a project must be letters, digits and _, no digit first, not {name!r}")
+    check_name("a project", name, _is_taken)
     FOLDER.check(out)
     network, stimulus = artifact.network, artifact.stimulus
     if steps is not None:
@@ -79,7 +87,7 @@ def generate(
             "side": 0 if backend == "Vitis" else 1,
             "backend": backend,
             "command": _COMMANDS[backend],
-            "artifact": artifact.name,
+            "artifact": _code(artifact.name),
             "sha256": artifact.sha256,
             "steps": steps,
             "samples": samples,
@@ -116,6 +124,31 @@ def emulation(project: Path, name: str, artifact: Artifact, steps: int, program:
     unit = Unit(artifact.network, steps, firmware / f"{name}_network.cpp", f"{name}_network")
     weights = f'-DWEIGHTS_DIR="{firmware / "weights"}"'
     return compile_units([unit], program, [firmware / "ap_types", firmware], ["-O2", "-w", weights])
+
+
+_NUMBERED = re.compile(r"([bdrw]|bias|config|delay|layer|recurrent|weight)\d+(_\w+)?|\w+_t")
+"""Arrays, configurations and types of the stages of a project."""
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a project has `name` in its C++, as a variable, a type or a file."""
+    return name in _names() or _NUMBERED.fullmatch(name) is not None
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Every name in the headers that each project takes along, and in the texts of `shell`."""
+    folders = [Path(hls4ml.__file__).parent / "templates" / backend.lower() for backend in BACKENDS]
+    headers = [file for folder in (*folders, _EMULATED) for file in folder.rglob("*.h")]
+    texts = [read_text(file) for file in (*headers, *HEADERS)]
+    code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", "\n".join([*texts, *shell.CODE]), flags=re.DOTALL)
+    return frozenset(re.findall(r"[A-Za-z]\w*", code, flags=re.ASCII))
+
+
+def _code(text: str) -> str:
+    """`text` as code in Markdown, whatever it holds."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{fence} {text} {fence}" if len(fence) > 1 else f"`{text}`"
 
 
 def _settle(folder: Path, name: str, stamp: str) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
+from fxp_model.files import read_bytes, read_text
 
 PROJECT_FILE = "project.tcl"
 """What makes a folder a project; it says its name."""
+REPORT_BYTES = 64 << 20
+"""Largest report that is read."""
 RESOURCES = ("LUT", "FF", "BRAM_18K", "DSP", "URAM")
 _FIGURES = {
     "clock_target_ns": "UserAssignments/TargetClockPeriod",
@@ -37,30 +40,36 @@ def read_report(project: Path) -> dict[str, Any]:
         If `project` is no project, or was not synthesised, or its report is not readable.
     """
     file = project / PROJECT_FILE
-    found = (
-        re.search(r'^set project_name "(\w+)"$', file.read_text(encoding="utf-8"), re.MULTILINE)
-        if file.is_file()
-        else None
-    )
+    if not file.is_file():
+        raise InputError(f"{file} must name the project: {project} is no HLS project")
+    found = re.search(r'^set project_name "(\w+)"$', read_text(file), re.MULTILINE | re.ASCII)
     if found is None:
         raise InputError(f"{file} must name the project: {project} is no HLS project")
     top = found[1]
     reports = sorted(project.glob(f"{top}_prj/*/syn/report/{top}_csynth.xml"))
     if not reports:
         raise InputError(f"{project} has no {top}_csynth.xml: run its synthesis first (README.md there)")
+    content = read_bytes(reports[0], REPORT_BYTES)
     try:
-        root = ElementTree.parse(reports[0]).getroot()
-    except ElementTree.ParseError as error:
+        root = ElementTree.fromstring(content)  # expat ends entities that grow
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(f"{reports[0]}: not XML: {error}") from None
     report: dict[str, Any] = {"top": top}
-    report |= {name: _number(_text(root, path, reports[0])) for name, path in _FIGURES.items()}
+    report |= {
+        name: _number(_text(root, path, reports[0]), reports[0], path) for name, path in _FIGURES.items()
+    }
     for name, place in (("used", "Resources"), ("available", "AvailableResources")):
         table = root.find(f"AreaEstimates/{place}")
         if table is None:
             raise InputError(f"{reports[0]}: AreaEstimates/{place} is missing")
         # DSP48E in Vivado HLS
-        counts = {child.tag.replace("DSP48E", "DSP"): _number(child.text or "") for child in table}
+        counts = {
+            child.tag.replace("DSP48E", "DSP"): _number(child.text or "", reports[0], child.tag)
+            for child in table
+        }
         report[name] = {key: counts.get(key) for key in RESOURCES}
+    if all(report["used"][key] is None for key in RESOURCES):
+        raise InputError(f"{reports[0]}: AreaEstimates/Resources must have figures of {', '.join(RESOURCES)}")
     return report
 
 
@@ -78,12 +87,14 @@ def _text(root: ElementTree.Element, path: str, file: Path) -> str:
     return text
 
 
-def _number(text: str) -> float | int | None:
-    try:
-        value = float(text)
-    except ValueError:
+def _number(text: str, file: Path, name: str) -> float | int | None:
+    """A figure; None for a word or nothing."""
+    text = text.strip()
+    if not re.search(r"\d", text):
         return None
-    return int(value) if value.is_integer() and "." not in text else value
+    if not re.fullmatch(r"\d{1,18}(\.\d{1,9})?", text, re.ASCII):
+        raise InputError(f"{file}: {name} must be a number, not {shown(text)}")
+    return float(text) if "." in text else int(text)
 
 
 def _cell(value: float | int | None) -> str:

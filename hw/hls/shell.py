@@ -118,6 +118,9 @@ int main() {{
 }}
 """
 
+CODE = (HEADER, SOURCE, TESTBENCH)
+"""Those in C++."""
+
 CHECK = """\
 #!/bin/sh
 # The testbench with g++ alone: the standard of build_prj.tcl, and its csim's view of the files.
@@ -135,7 +138,7 @@ exec ./{name}_test
 README = """\
 # `{name}`: an HLS project for {backend}
 
-From the artifact `{artifact}` (sha256 {sha256}).
+From the artifact {artifact} (sha256 {sha256}).
 A spiking network over sequences of {steps} steps, {n_in} inputs, {classes} classes; every integer is that of
 Spikeline's golden model.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fxp_model.errors import InputError
+from fxp_model.files import read_json
+from fxp_model.printable import printable
 from hw.hls.report import PROJECT_FILE, read_report
 from hw.report.text import numbers
 
@@ -49,17 +50,19 @@ def read_build(folder: Path) -> Build:
     InputError
         If it is neither, or its report is not readable.
     """
-    name = folder.resolve().name
+    name = printable(folder.resolve().name)
     if (folder / PROJECT_FILE).is_file():
         return Build(name, "HLS", of_hls(read_report(folder)))
     file = folder / REPORT
-    try:
-        return Build(name, "RTL", of_core(json.loads(file.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    if not file.is_file():
         raise InputError(
-            f"{file} must be the report of a build by gen_hw.py, "
-            f"or {folder} a project of gen_hls.py: {error!r}"
-        ) from None
+            f"{folder} must be a build of gen_hw.py with its {REPORT}, or a project of gen_hls.py"
+        )
+    report = read_json(file, dict)
+    try:
+        return Build(name, "RTL", of_core(report))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file} must be the report of a build by gen_hw.py: {error!r}") from None
 
 
 def of_core(summary: Mapping[str, Any]) -> dict[str, Any]:

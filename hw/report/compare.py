@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from fxp_model.errors import InputError
 from hw.report.builds import Build, shown
 from hw.report.page import render_page
 from hw.report.text import table
 
 
 def differing(a: Build, b: Build) -> list[tuple[str, Any, Any]]:
-    """Name and values of every figure that is not the same in both, in the order of `a`."""
+    """Name and values of every figure that is not the same in both, in the order of `a`.
+
+    Raises
+    ------
+    InputError
+        If there is no figure that is known of both.
+    """
     names = list(dict.fromkeys((*a.figures, *b.figures)))
     both = [(name, a.figures.get(name), b.figures.get(name)) for name in names]
+    if not any(x is not None and y is not None for _, x, y in both):
+        raise InputError(f"{a.name} and {b.name} must have a figure in common to compare, not 0")
     return [(name, x, y) for name, x, y in both if x != y]
 
 

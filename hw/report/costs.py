@@ -10,6 +10,7 @@ from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import RecurrenceKind
+from fxp_model.tables import OBJECT, TEXT, array_of, check_fields, number, one_of
 from fxp_model.variants import with_recurrence
 from hw.config import HardwareConfig
 from hw.estimates.bottleneck import loads
@@ -126,6 +127,21 @@ def recurrences(
     ]
 
 
+_EXPLORATION = {
+    "part": one_of(PARTS),
+    "clock_mhz": number(1e-9, 1e9),
+    "artifact": TEXT,
+    "front": array_of(OBJECT, 1),
+}
+_POINT = {
+    "system": TEXT,
+    "accuracy": number(0, 1).or_null(),
+    "us": number(1e-9, 1e12),
+    "share": number(1e-9, 1e12),
+}
+"""What is read of an exploration, and of each core of its front."""
+
+
 def placed(
     exploration: dict[str, Any], artifact: Artifact, config: HardwareConfig, cycles: float
 ) -> dict[str, Any]:
@@ -136,15 +152,12 @@ def placed(
     InputError
         If it is not of `explore.py`, or of another artifact.
     """
-    try:
-        part, clock_mhz = PARTS[exploration["part"]], float(exploration["clock_mhz"])
-        points = [
-            {key: point[key] for key in ("system", "accuracy", "us", "share")}
-            for point in exploration["front"]
-        ]
-        own = exploration["artifact"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"the exploration must be what explore.py --json writes: {error!r}") from None
+    name = "the exploration must be what explore.py --json writes"
+    check_fields(name, exploration, _EXPLORATION)
+    for index, point in enumerate(exploration["front"]):
+        check_fields(f"{name}: front[{index}]", point, _POINT)
+    part, clock_mhz, own = PARTS[exploration["part"]], exploration["clock_mhz"], exploration["artifact"]
+    points = [{key: point[key] for key in _POINT} for point in exploration["front"]]
     if own != artifact.name:
         raise InputError(f"the exploration must be of {artifact.name}, not of {own}")
     cells = estimate(artifact.network, config, part.target).total

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
-from fxp_model.results.style import COLORS, INK, PALE, figure
+from fxp_model.results.style import COLORS, INK, PALE, figure, plain
 from hw.report.diagram import diagram
 
 WIDTH = 4.2
@@ -108,7 +108,7 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
             axes.grid(visible=False)
         rows[-1].set_xlabel("step")
         rows[0].set_title(
-            f"stimulus {clip}, heard as “{_plain(artifact.labels[int(trace.classes[0])])}”",
+            f"stimulus {clip}, heard as “{plain(artifact.labels[int(trace.classes[0])])}”",
             fontsize=FONT,
             loc="left",
         )
@@ -133,7 +133,7 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
             shares = [100 * point["share"] for point in cores]
             color = COLORS[number] if number < len(COLORS) else PALE
             dashes = DASHES[number % len(DASHES)]
-            axes.plot([point["us"] for point in cores], shares, dashes, color=color, label=_plain(system))
+            axes.plot([point["us"] for point in cores], shares, dashes, color=color, label=plain(system))
         place = core["us"], 100 * core["share"]
         axes.plot(*place, "o", color=INK, fillstyle="none", markersize=8)
         axes.annotate("this core", place, (7, 5), textcoords="offset points")
@@ -142,7 +142,7 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_locator(NullLocator())
-        axes.set_title(f"on {found['part']} at {found['clock_mhz']:g} MHz", fontsize=FONT, loc="left")
+        axes.set_title(f"on {plain(found['part'])} at {found['clock_mhz']:g} MHz", fontsize=FONT, loc="left")
         axes.set_xlabel("mean latency of a clip, us")
         axes.set_ylabel("largest share of a kind of cell, %")
         axes.legend()
@@ -152,8 +152,3 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
 def _thousands(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.set_major_locator(MaxNLocator(5))
-
-
-def _plain(name: str) -> str:
-    """A name as it is: a $ would begin a formula."""
-    return name.replace("$", r"\$")

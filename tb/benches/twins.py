@@ -20,3 +20,5 @@ async def no_difference(dut: Any) -> None:
     figures = {name: int(getattr(dut, name).value) for name in ("compared", "changes", "differences")}
     FIGURES.add("no_difference", figures)
     assert figures["differences"] == 0, figures
+    assert figures["compared"] > 0, "nothing was compared"
+    assert figures["changes"] > 0, "nothing changed"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
+from fxp_model.errors import InputError
 from hw.config import HardwareConfig
 from hw.verilog import emit
 from tb.harness.cores import core_design, core_plan
@@ -50,9 +51,13 @@ def cosimulate(
 
     Raises
     ------
+    InputError
+        If there is no clip.
     BenchFailure
         Naming the first difference.
     """
+    if len(lengths) == 0:
+        raise InputError("clips to simulate must be 1 at least, not 0")
     started = time.perf_counter()
     core = emit(load_artifact(artifact).network, config, "core")
     emitted = time.perf_counter()

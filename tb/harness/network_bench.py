@@ -198,7 +198,9 @@ class NetworkBench:
         driver.cancel()
 
     async def check(self) -> None:
-        """Compare everything since the last `restart`, once; all queues must be empty."""
+        """Compare everything since the last `restart`, once; all queues must be empty, and a sample seen."""
+        if not self.decoder.samples:
+            raise MismatchError("no sample was compared")
         self.check_results()
         for name, count in self.counters().items():
             await self.expect(self.registers[name], count)

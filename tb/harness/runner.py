@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from xml.etree import ElementTree
 import cocotb
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import VerilatorControlFile, get_runner
+
+from fxp_model.files import made_folder
 
 SIMULATORS = ("icarus", "verilator")
 TIMESCALE = ("1ns", "1ps")
@@ -98,6 +101,24 @@ class Workspace:
     waves: bool = False
     brief: bool = False
 
+    @classmethod
+    @contextmanager
+    def of_run(cls, folder: Path) -> Iterator[Workspace]:
+        """One for a run of a script in `folder`, whose builds others share.
+
+        What was simulated goes with the end, but stays to be looked at where a bench failed.
+        """
+        with made_folder(folder):
+            runs = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+            try:
+                yield cls(folder / "builds", runs)
+            except BenchFailure as failure:
+                raise BenchFailure(f"{failure} (kept in {runs})") from None
+            except BaseException:
+                shutil.rmtree(runs)
+                raise
+            shutil.rmtree(runs)
+
     def build(self, design: Design, sim: str) -> Path:
         """Folder with `design` built for `sim`; built once, whoever asks."""
         key: list[str | bool] = [sim, design.top, design.verilog, design.control, cocotb.__version__]
@@ -139,7 +160,7 @@ class Workspace:
                     log_file=log,
                 )
             except (Exception, SystemExit) as error:
-                raise RuntimeError(f"{sim} cannot build {design.top}: {error}\n{_tail(log)}") from error
+                raise BenchFailure(f"{sim} cannot build {design.top}: {error}\n{_tail(log)}") from error
 
     def simulate(
         self,

@@ -35,7 +35,7 @@ def test_a_bench_without_tests_raises(sim: str, workspace: Workspace) -> None:
 
 
 def test_verilog_that_cannot_be_built_is_no_failure_of_a_bench(sim: str, workspace: Workspace) -> None:
-    with pytest.raises(RuntimeError, match=r"cannot build adder"):
+    with pytest.raises(BenchFailure, match=r"cannot build adder"):
         workspace.check(Design("adder", "module adder(;\n"), sim, BENCH, {"a": 4}, "run")
 
 

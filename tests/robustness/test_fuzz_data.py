@@ -211,13 +211,17 @@ class Mutator:
             ]
         )
         damaged = (OSError, RuntimeError, KeyError, ValueError, TypeError)
-        with suppress(*damaged), h5py.File(path, "r+") as file:
+        copy = self.folder.with_name("copy.h5")  # a damaged file may stay open, and be written at its end
+        shutil.copyfile(path, copy)
+        with suppress(*damaged), h5py.File(copy, "r+") as file:
             if name in file:
                 del file[name]
             if isinstance(values, int):
                 file.create_dataset(name, (values,), self.pick(["u2", "S1000000"]), chunks=(64,))
             elif values is not None:
                 file[name] = values
+        path.write_bytes(copy.read_bytes())
+        copy.unlink()
 
     def at(self, path, name, make):
         """`make` something named `name` beside `path`; not every name is possible."""

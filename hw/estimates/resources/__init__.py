@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fxp_model.errors import check_type
+from fxp_model.checks import check_type
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.errors import InputError
+from fxp_model.files import parse_json, read_text
 from fxp_model.network import Network
+from fxp_model.tables import FLAG, OBJECT, SIZE, TEXT, check_fields, one_of
 from hw.config import HardwareConfig
 from hw.estimates.resources import Area, Estimate, estimate
 from hw.estimates.resources.shapes import Shape
@@ -58,24 +59,44 @@ def read_rows(path: Path) -> list[Row]:
     Raises
     ------
     InputError
-        If a line is none.
+        If a line is none, or there is none.
     """
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            table = json.loads(line)
-            rows.append(_row(table))
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}:{number} is no row of a synthesised core: {error!r}") from None
+    rows = [
+        _row(f"{path} line {number}", parse_json(line, f"{path} line {number}", dict))
+        for number, line in enumerate(read_text(path).splitlines(), start=1)
+    ]
+    if not rows:
+        raise InputError(f"{path} holds no row of a synthesised core")
     return rows
 
 
-def _row(table: dict[str, Any]) -> Row:
-    target = table["target"]
-    shape = Shape(**table["shape"] | {"widths": tuple(table["shape"]["widths"])})
+_ROW = {
+    "name": TEXT,
+    "held_out": FLAG,
+    "target": one_of(KINDS),
+    "shape": OBJECT,
+    "hardware": OBJECT,
+    "blocks": OBJECT,
+}
+_AREA = {target: dict.fromkeys(kinds, SIZE) for target, kinds in KINDS.items()}
+
+
+def _row(name: str, table: dict[str, Any]) -> Row:
+    """The row that `table` holds, which errors call `name`."""
+    check_fields(name, table, _ROW)
+    target, blocks = table["target"], table["blocks"]
+    check_fields(name, table, _AREA[target])
+    for block, area in blocks.items():
+        OBJECT.check(f"{name}: blocks", area)
+        check_fields(f"{name}: blocks.{block}", area, _AREA[target])
+    try:
+        shape = Shape.from_dict(table["shape"])
+        hardware = HardwareConfig.from_dict(table["hardware"])
+        hardware.check(shape.spec)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     measured = {kind: table[kind] for kind in KINDS[target]}
-    hardware = HardwareConfig.from_dict(table["hardware"])
-    return Row(table["name"], table["held_out"], target, shape, hardware, measured, table["blocks"])
+    return Row(table["name"], table["held_out"], target, shape, hardware, measured, blocks)
 
 
 def error_pct(predicted: float, measured: float) -> float:
@@ -86,16 +107,28 @@ def error_pct(predicted: float, measured: float) -> float:
 
 
 def errors(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, float]]]:
-    """For each target and kind: rows `n`, and `median_pct`, `max_pct`, also of the held-out ones alone."""
+    """For each target and kind: rows `n`, and `median_pct`, `max_pct`, also of the held-out ones alone.
+
+    Raises
+    ------
+    InputError
+        If there is no row, or none of a target that was held out.
+    """
     found: dict[tuple[str, str], list[tuple[bool, float]]] = defaultdict(list)
     for row in rows:
         total = row.estimate().total
         for kind in KINDS[row.target]:
             found[row.target, kind].append((row.held_out, error_pct(total[kind], row.measured[kind])))
+    if not found:
+        raise InputError("cores to compare must be 1 at least, not 0")
     table: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
     for (target, kind), pairs in found.items():
         every = [error for _, error in pairs]
         held_out = [error for out, error in pairs if out]
+        if not held_out:
+            raise InputError(
+                f"held-out cores of {target} must be 1 at least, not 0: nothing checks the model"
+            )
         table[target][kind] = {
             "n": len(every),
             "held_out_n": len(held_out),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from fxp_model.errors import InputError
+from fxp_model.files import read_json
 
 FILE = Path(__file__).with_name("prices.json")
 
@@ -32,7 +32,7 @@ class Prices:
 @cache
 def prices_of(target: str) -> Prices:
     """The fitted prices of `target`; `InputError` if there are none."""
-    table = json.loads(FILE.read_text(encoding="utf-8"))
+    table = read_json(FILE, dict)
     if target not in table:
         raise InputError(f"target must be one of {', '.join(table)}, not {target!r}")
     own = table[target]

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.errors import InputError, shown
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import (
+    MAX_DELAY_STEPS,
+    MAX_KERNEL_SIZE,
+    MAX_NEURONS,
     LayerSpec,
     NetworkSpec,
     ReadoutMode,
@@ -19,6 +23,7 @@ from fxp_model.spec import (
     RecurrenceSpec,
     ResetMode,
 )
+from fxp_model.tables import COUNT, array_of, check_fields, one_of, whole
 
 Rng = np.random.Generator
 
@@ -54,11 +59,23 @@ class Shape:
     overflow: str = "SAT"
     seed: int = 0
 
-    def network(self) -> Network:
-        """Codes are normal, three standard deviations to the ends of their format."""
-        rng = np.random.default_rng(self.seed)
-        weight = QFormat(True, 0, self.weight_bits)
-        membrane = QFormat(True, self.membrane_int_bits, self.membrane_bits - self.membrane_int_bits)
+    @classmethod
+    def from_dict(cls, table: dict[str, Any]) -> Shape:
+        """The shape that a table of its fields tells of; `InputError` if there is no such network."""
+        check_fields("shape", table, _FIELDS)
+        for key in sorted(table.keys() - _FIELDS.keys()):
+            raise InputError(f"shape: {shown(key)[1:-1]} is unknown")
+        shape = cls(**table | {"widths": tuple(table["widths"])})
+        try:
+            _ = shape.spec
+        except InputError as error:
+            raise InputError(f"shape: {error}") from None
+        return shape
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """The network without its codes."""
+        weight, membrane = self._formats()
         common: dict[str, Any] = {
             "weight": weight,
             "bias": membrane,
@@ -68,31 +85,71 @@ class Shape:
             "overflow": Overflow(self.overflow),
             "reset_mode": ResetMode(self.reset),
         }
-        v_th = min(1 << membrane.frac_bits, membrane.max_raw)
+        v_th = min(1 << max(0, membrane.frac_bits), membrane.max_raw)
         kind = RecurrenceKind.DENSE if self.kernel < 0 else RecurrenceKind.CONV
         recurrence = (
             RecurrenceSpec(kind, weight, self.max_delay, max(0, self.kernel)) if self.kernel else None
         )
-        layers, params = [], []
-        for index, (n_in, n_out) in enumerate(zip(self.widths, self.widths[1:-1], strict=False)):
-            bits = self.input_bits if index == 0 else 1
-            layers.append(
-                LayerSpec(n_in=n_in, n_out=n_out, input_bits=bits, v_th=v_th, recurrence=recurrence, **common)
+        layers = [
+            LayerSpec(
+                n_in=n_in,
+                n_out=n_out,
+                input_bits=1 if index else self.input_bits,
+                v_th=v_th,
+                recurrence=recurrence,
+                **common,
             )
-            own = StageParams(_codes(rng, weight, n_out, n_in), _codes(rng, membrane, n_out) // 8)
-            if recurrence is not None:
-                delays = rng.integers(0, self.max_delay, n_out, endpoint=True)
-                taps = _codes(rng, weight, *((self.kernel,) if self.kernel > 0 else (n_out, n_out)))
-                if self.kernel > 0:
-                    taps[taps == 0] = 1  # without a tap, yosys would remove what leads to it
-                own = StageParams(own.weight, own.bias, taps, delays)
-            params.append(own)
+            for index, (n_in, n_out) in enumerate(zip(self.widths, self.widths[1:-1], strict=False))
+        ]
         mode = ReadoutMode(self.mode)
         fires = mode is ReadoutMode.SPIKE_COUNT
         n_in, n_out = self.widths[-2:]
         readout = ReadoutSpec(n_in=n_in, n_out=n_out, mode=mode, v_th=v_th if fires else 0, **common)
+        return NetworkSpec(tuple(layers), readout)
+
+    def network(self) -> Network:
+        """Codes are normal, three standard deviations to the ends of their format."""
+        spec, rng = self.spec, np.random.default_rng(self.seed)
+        weight, membrane = self._formats()
+        params = []
+        for layer in spec.layers:
+            own = StageParams(
+                _codes(rng, weight, layer.n_out, layer.n_in), _codes(rng, membrane, layer.n_out) // 8
+            )
+            if layer.recurrence is not None:
+                delays = rng.integers(0, self.max_delay, layer.n_out, endpoint=True)
+                taps = _codes(rng, weight, *layer.shapes["recurrent"])
+                if self.kernel > 0:
+                    taps[taps == 0] = 1  # without a tap, yosys would remove what leads to it
+                own = StageParams(own.weight, own.bias, taps, delays)
+            params.append(own)
+        n_out, n_in = spec.readout.shapes["weight"]
         params.append(StageParams(_codes(rng, weight, n_out, n_in), _codes(rng, membrane, n_out) // 8))
-        return Network(NetworkSpec(tuple(layers), readout), tuple(params))
+        return Network(spec, tuple(params))
+
+    def _formats(self) -> tuple[QFormat, QFormat]:
+        """Of the weights, and of bias and membrane."""
+        membrane = QFormat(True, self.membrane_int_bits, self.membrane_bits - self.membrane_int_bits)
+        return QFormat(True, 0, self.weight_bits), membrane
+
+
+_BITS = whole(-64, 64)
+_FIELDS = {
+    "widths": array_of(whole(1, MAX_NEURONS), 3),
+    "kernel": whole(-1, MAX_KERNEL_SIZE),
+    "max_delay": whole(0, MAX_DELAY_STEPS),
+    "input_bits": _BITS,
+    "weight_bits": _BITS,
+    "membrane_bits": _BITS,
+    "membrane_int_bits": _BITS,
+    "beta": COUNT,
+    "reset": one_of(ResetMode),
+    "mode": one_of(ReadoutMode),
+    "rounding": one_of(Rounding),
+    "overflow": one_of(Overflow),
+    "seed": COUNT,
+}
+"""What a table of a `Shape` must hold."""
 
 
 def _codes(rng: Rng, fmt: QFormat, *shape: int) -> NDArray[np.int64]:

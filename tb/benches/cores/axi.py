@@ -53,6 +53,7 @@ async def frames(dut: Any) -> None:
     dut.aresetn.value = 1
 
     samples = random_samples(rng, network.spec, PLAN["samples"])
+    assert samples, "nothing to compare"
     for sample in samples:
         words = b"".join(beat.tdata.to_bytes(4, "little") for beat in encode_sample(sample))
         await source.send(AxiStreamFrame(words))

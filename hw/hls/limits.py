@@ -1,0 +1,33 @@
+"""What can be asked of an HLS project. No hls4ml."""
+
+from __future__ import annotations
+
+import re
+
+from fxp_model.errors import InputError
+
+MAX_STEPS = 1 << 16
+CLOCK_PERIOD_NS = (0.1, 1000.0)
+"""Shortest and longest clock period."""
+PART = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Name of a vendor's part; it becomes a text in Tcl."""
+PART_FORM = "letters, digits, '.', '_' and '-', 64 at most"
+
+
+def check_steps(steps: int) -> None:
+    """`InputError` unless a project can have sequences of `steps` steps."""
+    if not 1 <= steps <= MAX_STEPS:
+        raise InputError(f"steps of a project must be 1..{MAX_STEPS}, not {steps}")
+
+
+def check_part(part: str) -> None:
+    """`InputError` unless `part` can be the name of a part."""
+    if not PART.fullmatch(part):
+        raise InputError(f"part must be {PART_FORM}, not {part!r}")
+
+
+def check_clock_period(period_ns: float) -> None:
+    """`InputError` unless a project can ask for a clock period of `period_ns`."""
+    low, high = CLOCK_PERIOD_NS
+    if not low <= period_ns <= high:
+        raise InputError(f"clock_period must be {low:g}..{high:g} ns, not {period_ns}")
