@@ -34,7 +34,6 @@ from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-COMMITTED = ROOT / "scripts" / "results" / "reproduce.jsonl"
 SPAWN = multiprocessing.get_context("spawn")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -440,8 +439,3 @@ def test_the_script_prints_and_draws_without_torch(tmp_path):
     assert json.loads(done.stdout) == summarise(ROWS)
     assert len(list((tmp_path / "figures").glob("*.svg"))) == 4
     assert "| torch" not in done.stderr
-
-
-def test_the_readme_shows_the_committed_results():
-    table = markdown(summarise(read_rows(COMMITTED)))
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
