@@ -360,7 +360,7 @@ NFD, NFC = "cafe\u0301", "caf\u00e9"
         (("\u00a0", "yes"), r"class must begin and end with what can be seen, not '\xa0'"),
         (
             ("y\x1bes", "yes"),
-            r"class must be a name in UTF-8 without control characters, not 'y\x1bes'",
+            r"class must be a text without control characters, not 'y\x1bes'",
         ),
     ],
 )
@@ -399,7 +399,7 @@ def test_sound_that_is_left_out_is_told(tmp_path, caplog):
 
 
 def test_a_name_that_is_not_utf8_is_refused(tmp_path):
-    rule = "must be a name in UTF-8 without control characters, not"
+    rule = "must be a text without control characters, not"
     class_folders(tmp_path, ["no", "caf\udce9"], "abc")
     assert refusal(tmp_path) == rf"DATA: class {rule} 'caf\udce9'"
     (tmp_path / "caf\udce9").rename(tmp_path / "cafe")
@@ -430,5 +430,5 @@ def test_a_name_that_no_file_can_have_is_refused_in_a_line(tables, cell):
     with (tables / "val.csv").open("a", encoding="utf-8") as file:
         file.write(f"{cell},no\n")
     assert re.match(
-        r"DATA/val.csv line [45]: (no such file: a|file must be a name in UTF-8)", refusal(tables)
+        r"DATA/val.csv line [45]: (no such file: a|file must be a text without control)", refusal(tables)
     )
