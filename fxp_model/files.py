@@ -63,7 +63,7 @@ def check_file_target(path: Path | str) -> os.stat_result | None:
     path = _followed(Path(path))
     try:
         before = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         above = next(parent for parent in path.parents if os.path.lexists(parent))
         if not above.is_dir():
             raise InputError(f"{path} cannot be written: {above} is not a folder") from None
