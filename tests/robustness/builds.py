@@ -20,7 +20,7 @@ def save(folder: Path) -> None:
     network = random_network(3, max_neurons=12)
     layer = network.spec.layers[0]
     stimulus = np.random.default_rng(1).integers(0, layer.max_input + 1, (6, 3, layer.n_in), dtype=np.uint8)
-    labels = tuple(f"žluť 字 {i}" for i in range(network.spec.n_out))
+    labels = tuple(f"žluť Ж {i}" for i in range(network.spec.n_out))
     parts = {"encoder": None, "provenance": {}, "metrics": {}, "stimulus": stimulus}
     save_artifact(folder, network=network, labels=labels, **parts)
 
