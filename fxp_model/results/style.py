@@ -1,17 +1,33 @@
-"""One look for all figures, and files that are equal byte for byte."""
+"""One look for all figures, and files that are equal byte for byte, whatever matplotlib's settings.
+
+The one place that imports matplotlib: what else a figure needs of it comes from here.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
+from fxp_model.errors import InputError
 from fxp_model.files import replacing
 from fxp_model.printable import printable
+
+_BACKEND = os.environ.pop("MPLBACKEND", None)  # no figure here has one, and one that is missing is an error
+try:
+    import matplotlib as mpl
+    from matplotlib import colors, patches, ticker
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+except ValueError as error:  # a matplotlibrc that is no text
+    raise InputError(f"matplotlib cannot read its settings: {error}") from None
+finally:
+    if _BACKEND is not None:
+        os.environ["MPLBACKEND"] = _BACKEND
+
+__all__ = ["COLORS", "INK", "PALE", "PAPER", "RULE", "Axes", "colors", "figure", "patches", "plain", "ticker"]
 
 INK = "#222222"
 PALE = "#bbbbbb"
@@ -48,7 +64,9 @@ def plain(name: str) -> str:
 @contextmanager
 def figure(path: Path, width: float, height: float, font_size: float = 10) -> Iterator[Figure]:
     """An empty figure of `width` x `height` inches, written to `path` as SVG when the block ends well."""
-    with mpl.rc_context({**_HOUSE, "font.size": font_size}):
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**_HOUSE, "font.size": font_size})
         drawing = Figure(figsize=(width, height), layout="constrained")
         yield drawing
         with replacing(path) as temporary:

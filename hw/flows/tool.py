@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from fxp_model.caches import tool_environment
 from fxp_model.errors import InputError
 from fxp_model.files import parse_json, read_bytes, replacing
 
@@ -52,17 +52,18 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
     module = package.replace("-", "_")
     run = f"import sys, {module}; sys.exit({module}.run_{module.removeprefix('yowasp_')}(sys.argv[1:]))"
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", run, *arguments],
-            cwd=folder,
-            env={**os.environ, "TMPDIR": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            timeout=timeout_s,
-        )
+        with tool_environment() as environment:
+            done = subprocess.run(
+                [sys.executable, "-c", run, *arguments],
+                cwd=folder,
+                env={**environment, "TMPDIR": str(folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                timeout=timeout_s,
+            )
     except subprocess.TimeoutExpired:
         raise FlowError(f"{package} took more than {timeout_s:g} s; allow it more with --timeout") from None
     if done.returncode:

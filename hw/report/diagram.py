@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch
-
-from fxp_model.results.style import COLORS, INK, PALE, PAPER, figure
+from fxp_model.results.style import COLORS, INK, PALE, PAPER, Axes, figure, patches
 from hw.rtl.spike_queue import SpikeQueue
 
 WIDTH = 302.0
@@ -160,7 +157,7 @@ def _box(
 def _frame(axes: Axes, x: float, y: float, width: float, height: float, edge: str, face: str) -> None:
     style = "round,pad=0,rounding_size=3"
     axes.add_patch(
-        FancyBboxPatch((x, y), width, height, style, edgecolor=edge, facecolor=face, linewidth=0.8)
+        patches.FancyBboxPatch((x, y), width, height, style, edgecolor=edge, facecolor=face, linewidth=0.8)
     )
 
 

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
-from fxp_model.results.style import COLORS, INK, PALE, figure, plain
+from fxp_model.results.style import COLORS, INK, PALE, Axes, colors, figure, plain, ticker
 from hw.report.diagram import diagram
 
 WIDTH = 4.2
@@ -72,7 +69,7 @@ def latency(path: Path, timing: Mapping[str, Any]) -> Path:
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
         )
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         _thousands(axes)
         axes.set_xlabel("cycles of a clip")
         axes.set_ylabel("clips")
@@ -87,7 +84,7 @@ def delays(path: Path, layers: Sequence[Mapping[str, Any]]) -> Path:
         for axes, layer in zip(panels, own, strict=True):
             neurons = layer["delay_steps"]["neurons"]
             axes.stairs(neurons, np.arange(len(neurons) + 1) - 0.5, fill=True, color=COLORS[0])
-            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.yaxis.set_major_locator(ticker.MaxNLocator(4, integer=True))
             axes.set_ylabel(f"neurons, {layer['stage']}")
         panels[-1].set_xlabel("learned axonal delay, steps")
     return path
@@ -118,7 +115,7 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
 def _pixels(events: NDArray[np.integer]) -> NDArray[np.uint8]:
     """Ink where there are events, the thicker the more, and nothing elsewhere: the paper shows through."""
     image = np.zeros((*events.shape, 4), np.uint8)
-    image[..., :3] = np.round(255 * np.array(to_rgb(COLORS[0])))
+    image[..., :3] = np.round(255 * np.array(colors.to_rgb(COLORS[0])))
     image[..., 3] = np.where(events > 0, 130 + 125 * events / max(1, events.max()), 0)
     return image
 
@@ -139,9 +136,9 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
         axes.annotate("this core", place, (7, 5), textcoords="offset points")
         axes.loglog()
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.set_minor_locator(NullLocator())
+            axis.set_minor_locator(ticker.NullLocator())
         axes.set_title(f"on {plain(found['part'])} at {found['clock_mhz']:g} MHz", fontsize=FONT, loc="left")
         axes.set_xlabel("mean latency of a clip, us")
         axes.set_ylabel("largest share of a kind of cell, %")
@@ -151,4 +148,4 @@ def front(path: Path, found: Mapping[str, Any]) -> Path:
 
 def _thousands(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(5))

@@ -243,7 +243,7 @@ class RamAccumulators(Accumulators):
 
         # Every event touches every word, so one bit tells whether the content of a bank is of this
         # step (an event was added) or of an earlier one (then it stands for zeros).
-        empty, next_empty = Signal(init=1), Signal(init=1)
+        empty, next_empty = Signal(init=1), Signal(name="next_empty", init=1)
         m.d.sync += [
             empty.eq(next_empty),
             next_empty.eq(soon.close | (next_empty & ~(soon.add & soon.final))),

@@ -90,7 +90,7 @@ class AxiLite(wiring.Component):
         # Each channel is a register and a flag that it is full. `ready` is a register of its own, the
         # flag's opposite but for the reset, in which nothing is taken.
         strobe = Signal(4, reset_less=True)
-        addressed, filled = Signal(), Signal()
+        addressed, filled = Signal(), Signal(name="filled")
         m.d.comb += [
             self.write.eq(addressed & filled & ~bus.bvalid),
             self.write_mask.eq(Cat(bit.replicate(8) for bit in strobe)),
@@ -108,7 +108,7 @@ class AxiLite(wiring.Component):
         with m.Elif(bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-        asked, looking, looked = Signal(), Signal(READ_CYCLES), Signal()
+        asked, looking, looked = Signal(), Signal(READ_CYCLES), Signal(name="looked")
         m.d.comb += looked.eq(looking[-1])
         m.d.sync += looking.eq(Cat(asked & ~looking.any(), looking))
         with m.If(bus.arvalid & bus.arready):

@@ -134,7 +134,7 @@ class Control(wiring.Component):
             clearing.eq(_written(axi_lite, CONTROL) & ones[CONTROL["CLEAR"].low]),
         ]
 
-        s_axis, m_axis, restart = Signal(HANDSHAKE), Signal(HANDSHAKE), Signal()
+        s_axis, m_axis, restart = Signal(HANDSHAKE), Signal(HANDSHAKE), Signal(name="restart")
         dropped = Signal(self._slots)
         m.d.sync += [
             s_axis.eq(self.s_axis),
@@ -153,7 +153,7 @@ class Control(wiring.Component):
             timer.clear.eq(clear),
         ]
 
-        irq_enable, irq_status = Signal(), Signal()
+        irq_enable, irq_status = Signal(), Signal(name="irq_status")
         with m.If(_written(axi_lite, IRQ_ENABLE) & axi_lite.write_mask[0]):
             m.d.sync += irq_enable.eq(axi_lite.write_data[0])
         with m.If(ends):

@@ -92,7 +92,7 @@ class Core(wiring.Component):
             core_reset.eq(~self.aresetn | soft_reset),
             sync.rst.eq(core_reset),
         ]
-        resets, host_resets, closed = Signal(), Signal(), Signal()
+        resets, host_resets, closed = Signal(), Signal(), Signal(name="closed")
         m.d.comb += [
             resets.eq(~self.aresetn | core_reset | sync.rst),
             host_resets.eq(~self.aresetn | host_reset | host.rst),

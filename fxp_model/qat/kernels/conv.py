@@ -6,6 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.compiled import compiled
 from fxp_model.qat.kernels.events import Lengths
 from fxp_model.qat.kernels.rows import (
     FAST,
@@ -22,7 +23,7 @@ from fxp_model.qat.kernels.rows import (
 )
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def forward(
     v_mem: Floats,
     spikes: Bits,
@@ -68,7 +69,7 @@ def forward(
                         history[t + first[j], j] = fired[j]
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def backward(
     g_current: Floats,
     g_beta: Floats,

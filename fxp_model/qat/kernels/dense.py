@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fxp_model.compiled import compiled
 from fxp_model.qat.kernels.events import Lengths
 from fxp_model.qat.kernels.rows import (
     FAST,
@@ -85,7 +86,7 @@ def backward(
     torch.mm(sent.T, torch.from_numpy(delayed).flatten(0, 1), out=torch.from_numpy(g_recurrent[0]))
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def _step(
     t: int,
     v_mem: Floats,
@@ -121,7 +122,7 @@ def _step(
                 add_product(arrived, taps[k], history[t + 1 - k, b])
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def _step_back(
     t: int,
     g_current: Floats,

@@ -6,12 +6,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.compiled import compiled
 from fxp_model.qat.kernels.rows import FAST, Bits, Floats, add_scaled
 
 Lengths = NDArray[np.int64]
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def weigh(current: Floats, x: Bits, weight: Floats, lengths: Lengths) -> None:
     """Write current (T, B, N_out) = x (T, B, N_in) @ weight (N_in, N_out); zero from `lengths` (B,) on."""
     steps, samples, n_in = x.shape
@@ -25,7 +26,7 @@ def weigh(current: Floats, x: Bits, weight: Floats, lengths: Lengths) -> None:
                 _add_rows(total, which[:count], row, weight)
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def weigh_back(g_weight: Floats, x: Bits, g_current: Floats, lengths: Lengths) -> None:
     """Add to g_weight (parts, N_in, N_out), one part for each share of the samples, what they give."""
     _, samples, n_in = x.shape
@@ -40,7 +41,7 @@ def weigh_back(g_weight: Floats, x: Bits, g_current: Floats, lengths: Lengths) -
                     add_scaled(g_weight[part, j], g.dtype.type(row[j]), g)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _nonzero(which: NDArray[np.int64], row: Bits) -> int:
     """Write the indices of inputs that are not zero; their number."""
     count = 0
@@ -50,7 +51,7 @@ def _nonzero(which: NDArray[np.int64], row: Bits) -> int:
     return count
 
 
-@numba.njit(fastmath=FAST, cache=True)
+@compiled(fastmath=FAST)
 def _add_rows(total: Floats, which: NDArray[np.int64], row: Bits, weight: Floats) -> None:
     """total += sum of row[j] * weight[j] over the inputs `which`; four at a time, to spare stores."""
     full = len(which) // 4 * 4

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numba
 
+from fxp_model.compiled import compiled
 from fxp_model.qat.kernels.events import Lengths
 from fxp_model.qat.kernels.rows import FAST, Floats
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def moments(mean: Floats, squares: Floats, x: Floats, lengths: Lengths) -> None:
     """Write, for each sample, mean and sum of squared deviations (B, N) of x (T, B, N)."""
     _, samples, n = x.shape
@@ -34,7 +35,7 @@ def moments(mean: Floats, squares: Floats, x: Floats, lengths: Lengths) -> None:
                 spread[j] += apart * apart
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def products(
     g_bias: Floats, g_gamma: Floats, g: Floats, x: Floats, mean: Floats, inverse: Floats, lengths: Lengths
 ) -> None:
@@ -51,7 +52,7 @@ def products(
                 product[j] += row[j] * (value[j] - mean[j]) * inverse[j]
 
 
-@numba.njit(parallel=True, fastmath=FAST, cache=True)
+@compiled(parallel=True, fastmath=FAST)
 def normalize_back(
     g: Floats,
     x: Floats,

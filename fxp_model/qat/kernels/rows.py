@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from fxp_model.compiled import compiled
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 """Sums may be taken in any order; infinities and NaN keep their meaning."""
@@ -48,7 +49,7 @@ class Membrane(NamedTuple):
     peak: np.floating
 
 
-@numba.njit(fastmath=FAST, cache=True)
+@compiled(fastmath=FAST)
 def integrate(
     membrane: Floats,
     fired: Bits,
@@ -73,7 +74,7 @@ def integrate(
 
 
 # numpy's division: Python's looks for zero divisors, one neuron after the other
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@compiled(fastmath=FAST, error_model="numpy")
 def integrate_back(
     g_now: Floats, g_after: Floats, g_spike: Floats, g_v: Floats, membrane: Floats, fired: Bits, c: Membrane
 ) -> None:
@@ -90,7 +91,7 @@ def integrate_back(
         g_after[j] = c.beta * g
 
 
-@numba.njit(fastmath=FAST, cache=True)
+@compiled(fastmath=FAST)
 def beta_gradient(g_now: Floats, before: Floats, fired_before: Bits, c: Membrane) -> np.floating:
     """Sum over the neurons of g_now * v, v after the reset of the step before."""
     share = c.half - c.half
@@ -100,21 +101,21 @@ def beta_gradient(g_now: Floats, before: Floats, fired_before: Bits, c: Membrane
     return share
 
 
-@numba.njit(fastmath=FAST, cache=True)
+@compiled(fastmath=FAST)
 def add_product(total: Floats, factor: Floats, row: Floats) -> None:
     """total += factor * row."""
     for j in range(len(total)):
         total[j] += factor[j] * row[j]
 
 
-@numba.njit(fastmath=FAST, cache=True)
+@compiled(fastmath=FAST)
 def add_scaled(total: Floats, factor: np.floating, row: Floats) -> None:
     """total += factor * row, one factor for all."""
     for j in range(len(total)):
         total[j] += factor * row[j]
 
 
-@numba.njit(fastmath=FAST, cache=True)
+@compiled(fastmath=FAST)
 def add_tap_gradient(g_spike: Floats, g_tap: Floats, tap: Floats, row: Floats, fired: Bits) -> None:
     """What the gradient `row` of delayed spikes gives to the spikes and to their tap."""
     for j in range(len(g_spike)):
@@ -122,7 +123,7 @@ def add_tap_gradient(g_spike: Floats, g_tap: Floats, tap: Floats, row: Floats, f
         g_tap[j] += row[j] if fired[j] != 0 else row[j] - row[j]
 
 
-@numba.njit(fastmath=FAST, cache=True)
+@compiled(fastmath=FAST)
 def masked(g_spike: Floats, g_out: Floats, kept: Bits, g_count: np.floating) -> None:
     """Gradient of spikes of which `kept` go out and all are counted; an empty `kept` is all of them."""
     for j in range(len(g_spike)):

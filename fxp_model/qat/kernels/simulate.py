@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.qat.kernels import conv, dense
 from fxp_model.qat.kernels.rows import NEVER, Membrane
@@ -24,10 +25,18 @@ def match_threads() -> None:
 
     Numba shares OpenMP with torch and sets its number of threads when its own start; torch
     would then sum in other portions from there on, and two equal trainings would differ.
+
+    Raises
+    ------
+    InputError
+        If the environment names a threading layer that is not there.
     """
     threads = torch.get_num_threads()
     launched = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-    numba.set_num_threads(min(threads, launched))
+    try:
+        numba.set_num_threads(min(threads, launched))
+    except ValueError as error:
+        raise InputError(f"numba's threads do not start, see NUMBA_THREADING_LAYER: {error}") from None
     torch.set_num_threads(threads)
 
 

@@ -1,0 +1,31 @@
+"""Caches of tools that run as processes of their own: one that cannot be written is no reason to fail."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fxp_model.errors import InputError
+from fxp_model.files import check_file_target
+
+
+@contextmanager
+def tool_environment() -> Iterator[dict[str, str]]:
+    """The environment for a tool, whose caches are the user's where those can be written.
+
+    Else, as without a home, they are in a folder that is there for the time of the block.
+    """
+    with tempfile.TemporaryDirectory(prefix="spikeline-") as folder:
+        yield dict(os.environ) if _can_be_written() else {**os.environ, "XDG_CACHE_HOME": folder}
+
+
+def _can_be_written() -> bool:
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        check_file_target(caches / ".probe")
+    except (InputError, RuntimeError):  # the second: there is no home
+        return False
+    return caches.is_absolute()  # else the tools do not use it
