@@ -121,7 +121,7 @@ MANUAL = Sybil(
 
 
 def run(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run the blocks of `page` in `folder`; yields, for each, its language, or why it was not run."""
+    """Run the blocks of `page` in `folder`; yields for each that it was run, or why not."""
     (folder / "scripts").symlink_to(ROOT / "scripts")
     monkeypatch.chdir(folder)
     for example in MANUAL.parse(page):

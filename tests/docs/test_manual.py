@@ -76,6 +76,16 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
 
 
+def test_tests_that_are_named_exist():
+    named = [
+        target
+        for document in DOCUMENTS
+        for target in re.findall(r"`pytest ((?:tests|tb)\S*?)`", document.read_text(encoding="utf-8"))
+    ]
+    assert len(named) >= 10
+    assert [target for target in named if not (ROOT / target).exists()] == []
+
+
 def test_links_of_the_readme_lead_somewhere():
     """Those of the manual are MkDocs' to check."""
     targets = re.findall(r"\]\((?!http)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
