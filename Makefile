@@ -2,13 +2,14 @@
 # make check   lint, types and the quick tests, in less than a minute
 # make test    every kind of test in tests/ and tb/ at reduced depth, and lint
 # make test-all  the same at full depth
+# make docs    the manual in build/site; a warning is an error
 # make clean   remove what make made
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: all check test test-all lint clean debian
+.PHONY: all check test test-all lint docs clean debian
 all: $(VENV)/core
 	$(BIN)/python scripts/gen_hw.py
 
@@ -27,6 +28,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit("Spikeline needs Python 3.11, 3.12 or 3.13, not %d.%d; name one: make PYTHON=python3.13" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
@@ -35,9 +39,12 @@ $(VENV)/bin/python:
 $(VENV)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e .
 	touch $@
+$(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[docs]'
+	touch $@ $(VENV)/core
 $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
-	touch $@ $(VENV)/core
+	touch $@ $(VENV)/core $(VENV)/docs
 
 debian:
 	@scripts/install_debian.sh

@@ -63,7 +63,7 @@ class RecurrenceSpec:
 
     ``conv``: i_rec[n] = sum_k w[k] * s[n + k - (K-1)/2], zero beyond the edges.
     ``dense``: i_rec[n] = sum_m R[n, m] * s[m].
-    In both, s[m](t) = y[m](t - 1 - delay_steps[m]), zero before step 0.
+    In both, ``s[m](t) = y[m](t - 1 - delay_steps[m])``, zero before step 0.
 
     Parameters
     ----------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from fxp_model.cli import real, some_path, whole
 from fxp_model.errors import InputError
 from fxp_model.files import read_json
+from fxp_model.options import real, some_path, whole
 from fxp_model.spec import MAX_NEURONS, NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 

@@ -11,7 +11,8 @@ import os
 import sys
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, add_data_options, add_json_option, write_json
+from fxp_model.cli import write_json
+from fxp_model.options import Parser, add_data_options, add_json_option
 from fxp_model.pretrained import add_artifact_argument
 
 

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import COUNT, SEED, Parser, add_data_options, add_json_option, write_json
+from fxp_model.cli import write_json
 from fxp_model.engine import Engine
+from fxp_model.options import COUNT, SEED, Parser, add_data_options, add_json_option
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.random_networks import random_pair
 from fxp_model.trace import Trace

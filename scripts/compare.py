@@ -10,8 +10,9 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-from fxp_model.cli import Parser, add_json_option, output_file, some_path, write_json
+from fxp_model.cli import write_json
 from fxp_model.files import replacing
+from fxp_model.options import Parser, add_json_option, output_file, some_path
 from hw.report.builds import read_build
 from hw.report.compare import compare_page, compare_text, differing
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some_path, whole, write_json
+from fxp_model.cli import write_json
 from fxp_model.errors import InputError
+from fxp_model.options import COUNT, Parser, add_data_options, add_json_option, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
 from hw.options import add_width_options, config_of
 from tb.harness.cosim import cosimulate

@@ -9,7 +9,8 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
 from pathlib import Path
 
-from fxp_model.cli import Parser, add_json_option, some_path, write_json
+from fxp_model.cli import write_json
+from fxp_model.options import Parser, add_json_option, some_path
 from hw.estimates.resources.measured import errors, read_rows
 
 RESULTS = Path(__file__).parent / "results" / "resources.jsonl"

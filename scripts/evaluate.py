@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, add_data_options, add_json_option, write_json
+from fxp_model.cli import write_json
 from fxp_model.data import frames_for
 from fxp_model.evaluation import Engine, evaluate
+from fxp_model.options import Parser, add_data_options, add_json_option
 from fxp_model.pretrained import add_artifact_argument
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import COUNT, Parser, add_json_option, output_file, real, some_path, write_json
+from fxp_model.cli import write_json
+from fxp_model.options import COUNT, Parser, add_json_option, output_file, real, some_path
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.results.rows import Row, read_rows
 from fxp_model.variants import with_weights

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from fxp_model.cli import Parser, some_path, write_json
+from fxp_model.cli import write_json
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, read_text, replacing, write_text
 from fxp_model.folders import owned
+from fxp_model.options import Parser, some_path
 from hw.config import HardwareConfig
 from hw.estimates.resources import parts_of, prices
 from hw.estimates.resources.measured import KINDS, Row, errors, read_rows

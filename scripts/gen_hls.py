@@ -20,18 +20,9 @@ from tqdm import tqdm
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import (
-    COUNT,
-    Parser,
-    add_json_option,
-    matching,
-    nonempty,
-    real,
-    some_path,
-    whole,
-    write_json,
-)
+from fxp_model.cli import write_json
 from fxp_model.errors import InputError
+from fxp_model.options import COUNT, Parser, add_json_option, matching, nonempty, real, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
 from hw.config import DEFAULT_PRESET, PRESETS
 from hw.hls.limits import CLOCK_PERIOD_NS, MAX_STEPS, PART, PART_FORM

@@ -11,10 +11,10 @@ import argparse
 from pathlib import Path
 
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import Parser, add_data_options, nonempty, some_path
 from fxp_model.errors import InputError
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
+from fxp_model.options import Parser, add_data_options, nonempty, some_path
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.printable import printable
 from hw.build import FOLDER, build_core, module_name

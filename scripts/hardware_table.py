@@ -10,9 +10,9 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 from pathlib import Path
 from typing import Any
 
-from fxp_model.cli import Parser, some_path
 from fxp_model.errors import InputError
 from fxp_model.files import read_json
+from fxp_model.options import Parser, some_path
 from fxp_model.pretrained import DEFAULT
 from fxp_model.spec import RecurrenceKind
 from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, one_of

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import Parser, add_data_options, add_json_option, write_json
+from fxp_model.cli import write_json
 from fxp_model.data import frames_for
 from fxp_model.engine import Engine
+from fxp_model.options import Parser, add_data_options, add_json_option
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.cli import COUNT, Parser, add_data_options, add_json_option, some_path, write_json
+from fxp_model.cli import write_json
 from fxp_model.errors import InputError
 from fxp_model.folders import owned
+from fxp_model.options import COUNT, Parser, add_data_options, add_json_option, some_path
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 from hw.options import add_width_options, config_of

@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import SEED, WORKERS, Parser, json_output, nonempty, some_path, whole, write_json
+from fxp_model.cli import write_json
 from fxp_model.errors import InputError
+from fxp_model.options import SEED, WORKERS, Parser, json_output, nonempty, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.qat.limits import LIMITS
 from fxp_model.results.rows import read_rows

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fxp_model.cli import COUNT, WORKERS, Parser, add_json_option, nonempty, some_path, whole, write_json
+from fxp_model.cli import write_json
 from fxp_model.network import Network
+from fxp_model.options import COUNT, WORKERS, Parser, add_json_option, nonempty, some_path, whole
 from fxp_model.qat.limits import LIMITS
 from hw.config import DEFAULT_PRESET, PRESETS, HardwareConfig
 from hw.estimates.latency import clip_cycles, event_counts

@@ -11,7 +11,8 @@ import sys
 from typing import Any
 
 from fxp_model.artifact import load_artifact
-from fxp_model.cli import WORKERS, Parser, add_json_option, some_path, whole, write_json
+from fxp_model.cli import write_json
+from fxp_model.options import WORKERS, Parser, add_json_option, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence

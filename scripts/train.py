@@ -16,7 +16,7 @@ import shlex
 import sys
 from collections.abc import Callable
 
-from fxp_model.cli import Parser, nonempty, real, some_path, whole
+from fxp_model.options import Parser, nonempty, real, some_path, whole
 from fxp_model.pretrained import find_artifact
 from fxp_model.qat.limits import LIMITS
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode

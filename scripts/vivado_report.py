@@ -7,7 +7,8 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
 
     run_script(__file__)
 
-from fxp_model.cli import Parser, add_json_option, some_path, write_json
+from fxp_model.cli import write_json
+from fxp_model.options import Parser, add_json_option, some_path
 from hw.flows.vivado_report import read_reports
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from unittest import mock
 
 from fxp_model import cli
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
 
 

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from fxp_model.checks import path_of
-from fxp_model.data.checks import check_text
 from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
+from fxp_model.tables import TEXT
 
 Dataset = SpeechDataset | SpikeDataset
 
@@ -36,6 +36,6 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
         return synthetic_dataset(seed)
     folder = path_of("source", source)
     for name in (str(folder), Path(os.path.realpath(folder)).name):  # both are written into artifacts
-        check_text("path of a data set", name)
+        TEXT.check("path of a data set", name)
     known = published_in(folder)
     return open_folder(folder, seed) if known is None else open_published(folder, known, seed)

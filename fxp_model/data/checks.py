@@ -17,6 +17,7 @@ from fxp_model.data.dataset import Clip, SpeechDataset
 from fxp_model.data.notice import notice
 from fxp_model.errors import InputError
 from fxp_model.files import read_bytes
+from fxp_model.tables import TEXT
 
 _SOUND = re.compile(
     r"[^.].*\.(wav|flac|3gp|aac|aif|aifc|aiff|amr|ape|au|bwf|caf|gsm|m4a|mp3|nist|oga|ogg|opus|pcm|raw|rf64|snd|"
@@ -42,16 +43,10 @@ class _Placed(NamedTuple):
         return next((other for other in others if (other.split, other.clip.label) != place), None)
 
 
-def check_text(what: str, text: str) -> None:
-    """`InputError` unless `text`, which is a name, can be written in UTF-8 and in one line."""
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
-        raise InputError(f"{what} must be a name in UTF-8 without control characters, not {text!a}")
-
-
 def check_classes(where: object, names: Sequence[str]) -> None:
     """`InputError` unless names of classes can be seen and told apart; a notice where only case does it."""
     for name in names:
-        check_text(f"{where}: class", name)
+        TEXT.check(f"{where}: class", name)
         unseen = "".join(char for char in name if unicodedata.category(char) == "Cf" or char.isspace())
         if name != name.strip(unseen):
             raise InputError(f"{where}: class must begin and end with what can be seen, not {name!a}")

@@ -10,11 +10,12 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from fxp_model.data.audio import SUFFIXES
-from fxp_model.data.checks import check_classes, check_clips, check_text, check_unread, is_file
+from fxp_model.data.checks import check_classes, check_clips, check_unread, is_file
 from fxp_model.data.dataset import Clip, FileSource, SpeechDataset, seeded
 from fxp_model.errors import InputError
 from fxp_model.files import read_text
 from fxp_model.folders import shortened
+from fxp_model.tables import TEXT
 
 SPLITS = ("train", "val", "test")
 HEADER = ["file", "class"]
@@ -76,7 +77,7 @@ def _from_tables(folder: Path, paths: dict[str, Path]) -> SpeechDataset:
             where = f"{paths[split]} line {line}"
             if name not in classes:
                 raise InputError(f"{where}: class must be one of {shortened(classes, 40)}, not {name!r}")
-            check_text(f"{where}: file", file)
+            TEXT.check(f"{where}: file", file)
             if not is_file(folder / file):
                 raise InputError(f"{where}: no such file: {file}")
             clips.append(_clip(folder, file, classes.index(name)))
@@ -144,7 +145,7 @@ def _sound_files(folder: Path) -> list[str]:
         file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
     )
     for name in names:
-        check_text(f"{folder}: file", name)
+        TEXT.check(f"{folder}: file", name)
         if not is_file(folder / name):
             raise InputError(f"{folder / name}: must be a file")
     return names

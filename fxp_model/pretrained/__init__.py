@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fxp_model.cli import nonempty
+from fxp_model.options import nonempty
 
 _FOLDER = Path(__file__).parent
 

@@ -34,13 +34,14 @@ from hw.report.compare import compare_page, compare_text
 from hw.report.costs import placed
 from hw.report.text import numbers
 from tb.harness.depth import depth
+from tests.hw.hls.test_report import XML
+from tests.hw.vivado.test_vivado import TIMING, UTILIZATION, read
 from tests.oracles.plain_networks import network_spec
+from tests.paths import ROOT
 from tests.robustness.artifacts import resign
 from tests.robustness.mutations import TEXTS, bounded, changed, check_message
-from tests.test_hls_report import XML
-from tests.test_vivado import TIMING, UTILIZATION, read
 
-RESULTS = Path(__file__).parents[2] / "scripts" / "results"
+RESULTS = ROOT / "scripts" / "results"
 NETWORK = conv_network(1)
 MOST_BYTES = 48 << 20
 BOMB_BYTES = 128 << 20

@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from fxp_model.cli import Parser
+from fxp_model.options import Parser
 from fxp_model.pretrained import DEFAULT
 from tb.harness.depth import FULL, depth
 from tests.calls import SCRIPTS, call

@@ -8,7 +8,7 @@ import pytest
 from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
 from tb.harness.stimulus import random_network
-from tests import hls_units
+from tests.hw.hls import units as hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)
@@ -28,7 +28,7 @@ def artifact(tmp_path_factory):
     network = random_network(3, 12)
     counts = np.random.default_rng(0).integers(0, 2, (STEPS, 2, network.spec.n_in), dtype=np.uint8)
     return save_artifact(
-        tmp_path_factory.mktemp("artifact") / "small",
+        tmp_path_factory.mktemp("artifact") / "tiny_net",
         network=network,
         labels=tuple(map(str, range(network.spec.n_out))),
         encoder=None,
@@ -66,10 +66,10 @@ def test_clips_of_one_length_are_spread_over_the_split():
 
 def test_clips_of_another_length_than_the_project_are_equal(artifact, tmp_path):
     def write(folder, steps):
-        generate(artifact, "small", folder, steps=steps)
+        generate(artifact, "tiny_net", folder, steps=steps)
 
     write(tmp_path, STEPS)
-    figures = check(artifact, "small", tmp_path, STEPS, frames(artifact, [4, 4, 4]), 200, write)
+    figures = check(artifact, "tiny_net", tmp_path, STEPS, frames(artifact, [4, 4, 4]), 200, write)
     assert figures["equal"] == "every current, membrane, spike and score"
     assert (figures["clips"], figures["lengths"]) == (3, "4 steps, of 1 lengths")
     assert (tmp_path / "csim" / "steps-4" / "project.json").is_file()
@@ -94,7 +94,7 @@ def test_each_clip_runs_over_its_own_length_in_a_project_of_that(artifact, tmp_p
     )
     written = []
     clips = frames(artifact, [9, 6, 5, 9, 7, 6])
-    figures = check(artifact, "small", tmp_path, STEPS, clips, 6, lambda *made: written.append(made))
+    figures = check(artifact, "tiny_net", tmp_path, STEPS, clips, 6, lambda *made: written.append(made))
     expected = [("csim/steps-5", 5), (".", 6), ("csim/steps-7", 7), ("csim/steps-9", 9)]
     assert made == expected
     assert [(folder.relative_to(tmp_path).as_posix(), steps) for folder, steps in written] == [

@@ -25,7 +25,7 @@ from fxp_model.qat.workers import run_workers
 from fxp_model.results.figures import draw
 from scripts import fit_resources, prove
 from tb.harness.runner import BenchFailure, Workspace
-from tests.task_workers import die, fail_first, never, noting
+from tests.fxp_model.qat.task_workers import die, fail_first, never, noting
 
 IN_USE = r"is in use by another process; wait for it, or name another folder$"
 

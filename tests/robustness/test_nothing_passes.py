@@ -33,11 +33,11 @@ from tb.harness.cosim import cosimulate
 from tb.harness.network_bench import NetworkBench
 from tb.harness.runner import Workspace
 from tb.harness.scoreboard import MismatchError
+from tests.hw.hls.test_report import XML
+from tests.hw.vivado.test_vivado import UTILIZATION, read
+from tests.paths import ROOT
 from tests.robustness.artifacts import resign
-from tests.test_hls_report import XML
-from tests.test_vivado import UTILIZATION, read
 
-ROOT = Path(__file__).parents[2]
 NETWORK = conv_network(1)
 N_IN = NETWORK.spec.n_in
 

@@ -16,7 +16,8 @@ import pytest
 from amaranth import tracer
 from packaging.specifiers import SpecifierSet
 
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+
 SUPPORTED = ("3.11", "3.12", "3.13")
 REFUSED = ("3.10", "3.14")
 

@@ -1,0 +1,161 @@
+"""The tables of the README and of ``reference/results.md``: ``python -m docs.tables`` writes them anew.
+
+They come from ``scripts/results``. A table stands between ``<!-- table: NAME -->`` and
+``<!-- end of table -->``, and is committed, so that a page is whole where only Markdown is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fxp_model.files import replacing
+from fxp_model.results.rows import read_rows
+from fxp_model.results.summary import markdown, summarise
+from hw.estimates.resources import measured
+from scripts import hardware_table
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "scripts" / "results"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "reference" / "results.md")
+
+COMPARED = {
+    "conv-taught-sparse": "Spikeline: K = 5, 8-bit weights, taught, spikes cost",
+    "conv-taught-sparse-4bit": "the same in 4 bits",
+    "conv": "K = 5, 8-bit weights, trained alone",
+    "dense-last-float": "DelRec as published: dense, last layer, float",
+    "dense-float": "dense in both layers, float",
+    "dense-delay-1-float": "the same without delays",
+    "none": "no recurrence, 8-bit weights",
+}
+"""Systems of the README's table."""
+
+
+def compared() -> str:
+    """A few systems, for the README."""
+    rows = {row["system"]: row for row in summarise(read_rows(RESULTS / "reproduce.jsonl"))}
+    head = ("recurrence", "its parameters", "accuracy, %", "spikes per neuron and step")
+    lines = []
+    for name, words in COMPARED.items():
+        row = rows[name]
+        layers, own = row["recurrent_layers"], row["recurrent_parameters"]
+        parameters = f"{layers} x {own:,}" if own else "0"
+        val = f"{100 * row['val_mean']:.2f} ± {100 * row['val_std']:.2f}"
+        lines.append([words, parameters, val, f"{row['spikes_per_neuron_step']:.3f}"])
+    return _table(head, lines)
+
+
+def systems() -> str:
+    """Accuracy of the systems that were compared."""
+    return markdown(summarise(read_rows(RESULTS / "reproduce.jsonl")))
+
+
+def cores() -> str:
+    """Cores as synthesised and routed."""
+    return hardware_table.table([_json(path) for path in sorted((RESULTS / "hardware").glob("*.json"))])
+
+
+PROGRAMS = {
+    "published_dense_s": "published dense (DelRec)",
+    "published_conv_s": "published conv",
+    "commuted_dense_s": "published dense, delay and product commuted",
+    "commuted_conv_s": "published conv, delay and convolution commuted",
+    "gru_s": "GRU",
+    "torch_eval_s": "Spikeline in PyTorch, eval mode",
+    "engine_s": "engine",
+}
+SCENARIOS = {
+    "batch1_1thread": "batch 1",
+    "batch64_1thread": "batch 64",
+    "batch64_all": "batch 64, all threads",
+}
+
+
+def speed() -> str:
+    """Milliseconds of each program, and how many times the engine's they are."""
+    bench = _json(RESULTS / "bench.json")
+    parts = {"inference": "whole network", "recurrent_layer": "layer"}
+    columns = [(part, scenario) for part in parts for scenario in SCENARIOS]
+    head = ["ms", *(f"{parts[part]}, {SCENARIOS[scenario]}" for part, scenario in columns)]
+    rows = []
+    for key, name in PROGRAMS.items():
+        times = [
+            (bench[part][scenario][key], bench[part][scenario]["engine_s"]) for part, scenario in columns
+        ]
+        rows.append([name, *(_milliseconds(own, engine) for own, engine in times)])
+    return _table(head, rows)
+
+
+def _milliseconds(own: float, engine: float) -> str:
+    ms = own * 1e3
+    text = f"{ms:.0f}" if ms >= 100 else f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}" if ms >= 1 else f"{ms:.3f}"
+    return text if own == engine else f"{text} ({own / engine:.0f} x)"
+
+
+def estimates() -> str:
+    """Error of the resource model against yosys, in percent."""
+    head = ("target", "cells", "cores", "median", "worst", "held out", "median", "worst")
+    rows = [
+        [
+            target,
+            f"`{kind}`",
+            *(str(own["n"]), f"{own['median_pct']:.1f}", f"{own['max_pct']:.1f}"),
+            *(str(own["held_out_n"]), f"{own['held_out_median_pct']:.1f}", f"{own['held_out_max_pct']:.1f}"),
+        ]
+        for target, kinds in measured.errors(measured.read_rows(RESULTS / "resources.jsonl")).items()
+        for kind, own in kinds.items()
+    ]
+    return _table(head, rows)
+
+
+def explored() -> str:
+    """Cores that the exploration picked: predicted, and measured by synthesis."""
+    kinds = ("lut", "ff", "bram36", "dsp")
+    head = ("pick", "lanes / update lanes / events", "cycles", *(f"`{kind}`" for kind in kinds))
+    rows = []
+    for name, own in _json(RESULTS / "explore.json")["picked"].items():
+        widths = ", ".join(
+            f"{stage['lanes']}/{stage['update_lanes']}/{stage['events_per_cycle']}"
+            for stage in own["hardware"]["stages"]
+        )
+        cells = (f"{own['cells'][kind]:,g} ({own['measured'][kind]:,g})" for kind in kinds)
+        rows.append([name, widths, f"{own['cycles']:,.0f}", *cells])
+    return _table(head, rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "compared": compared,
+    "systems": systems,
+    "cores": cores,
+    "speed": speed,
+    "estimates": estimates,
+    "explored": explored,
+}
+
+
+def renewed(page: str) -> str:
+    """`page` with each of its tables as the results have it today."""
+    return re.sub(
+        r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)",
+        lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        with replacing(page) as temporary:
+            temporary.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,170 @@
+"""Options of scripts: a parser whose errors are one line, and types with limits."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fxp_model.errors import InputError
+from fxp_model.files import check_file_target
+from fxp_model.printable import shortened
+
+VALUE = 60
+"""Longest value of an option in a message."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are `InputError`, one line; its description is plain text."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._dependent: list[tuple[argparse.Action, Sequence[argparse.Action]]] = []
+
+    def only_with(
+        self, needed: argparse.Action | Sequence[argparse.Action], *options: argparse.Action
+    ) -> None:
+        """Refuse `options` where `needed`, or each of several, is not given: they would mean nothing."""
+        some = [needed] if isinstance(needed, argparse.Action) else needed
+        self._dependent += [(option, some) for option in options]
+
+    def options(self) -> argparse.Namespace:
+        """What the command line gives; `InputError` where it gives what is not usable."""
+        for own in sys.argv[1:]:
+            if re.fullmatch("--[^=]+=--", own):  # which argparse takes for a list before Python 3.13
+                self.error(f"{own.partition('=')[0]} must have a value, not '--'")
+        unset = object()
+        marked = argparse.Namespace(**{option.dest: unset for option, _ in self._dependent})
+        values = self.parse_args(namespace=marked)
+        for option, needed in self._dependent:
+            if getattr(values, option.dest) is unset:
+                setattr(values, option.dest, option.default)
+            elif all(getattr(values, other.dest) == other.default for other in needed):
+                names = " or ".join(other.option_strings[0] for other in needed)
+                self.error(f"{option.option_strings[0]} means nothing without {names}")
+        return values
+
+    def error(self, message: str) -> NoReturn:
+        """Of ``argument --x: must be ...`` only the option and what it must be is told."""
+        raise InputError(re.sub(r"^argument (\S+): must", r"\1 must", message))
+
+
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Type of an option: an integer from `low` to `high`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be an integer, not {_shown(text)}") from None
+        if value < low:
+            raise argparse.ArgumentTypeError(f"must be at least {low}, not {shortened(str(value), VALUE)}")
+        if high is not None and value > high:
+            raise argparse.ArgumentTypeError(f"must be at most {high}, not {shortened(str(value), VALUE)}")
+        return value
+
+    return convert
+
+
+def real(low: float, high: float) -> Callable[[str], float]:
+    """Type of an option: a number from `low` to `high`, both finite."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+            given = f"{value:g}"
+        except ValueError:
+            value, given = math.nan, _shown(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be a number from {low:g} to {high:g}, not {given}")
+        return value
+
+    return convert
+
+
+def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
+    """Type of an option: a text of the `pattern`, which `form` tells in words."""
+
+    def convert(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise argparse.ArgumentTypeError(f"must be {form}, not {_shown(value)}")
+        return value
+
+    return convert
+
+
+def nonempty(value: str) -> str:
+    """Type of an option: a text that is not empty and can be the name of a file."""
+    if not value:
+        raise argparse.ArgumentTypeError("must not be empty")
+    if "\0" in value:
+        raise argparse.ArgumentTypeError(f"must hold no character NUL, not {_shown(value)}")
+    return value
+
+
+def some_path(value: str) -> Path:
+    """Type of an option: a file or a folder, which need not be there."""
+    return Path(nonempty(value))
+
+
+def output_file(value: str) -> Path:
+    """Type of an option: a file to write; refused at once if it could not be written after the work."""
+    path = some_path(value)
+    try:
+        check_file_target(path)
+    except InputError as error:  # of which argparse would tell the type only
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return path
+
+
+def json_output(value: str) -> str:
+    """Type of an option: where `write_json` writes."""
+    return value if value == "-" else str(output_file(value))
+
+
+SEED = whole(0, 2**63 - 1)
+"""Type of an option that seeds."""
+COUNT = whole(1, 10**9)
+"""Type of an option that says how many."""
+WORKERS = whole(1, 1024)
+"""Type of an option that says how many processes."""
+
+
+def add_data_options(
+    parser: Parser, without: str | None = None, group: argparse._ArgumentGroup | None = None
+) -> None:
+    """Give a script ``--data`` and ``--split``.
+
+    Parameters
+    ----------
+    without : str, optional
+        What is taken where ``--data`` is not given; it must be given when absent.
+    group : optional
+        Of `parser`, to which they belong.
+    """
+    add = (group or parser).add_argument
+    default = "" if without is None else f" (default: {without})"
+    data = add(
+        "--data",
+        type=nonempty,
+        required=without is None,
+        help=f"folder of a data set, or 'synthetic'{default}",
+    )
+    split = add("--split", type=nonempty, default="val", help="of --data; %(default)s")
+    parser.only_with(data, split)
+
+
+def add_json_option(parser: argparse._ActionsContainer, what: str) -> argparse.Action:
+    """Give a script ``--json``, which writes `what`."""
+    return parser.add_argument(
+        "--json", type=json_output, metavar="FILE", help=f"write {what} as JSON; - is standard output"
+    )
+
+
+def _shown(text: str) -> str:
+    """A value in a message."""
+    return shortened(repr(text), VALUE)

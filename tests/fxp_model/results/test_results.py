@@ -1,0 +1,93 @@
+"""Committed figures still say what the README and the manual say in words; their tables: tests/docs."""
+
+import json
+
+import pytest
+
+from fxp_model.artifact import load_artifact
+from fxp_model.pretrained import DEFAULT
+from hw.config import HardwareConfig
+from hw.estimates.resources import estimate
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+RESULTS = " ".join((ROOT / "docs" / "reference" / "results.md").read_text(encoding="utf-8").split())
+BENCH = json.loads((ROOT / "scripts" / "results" / "bench.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("part", "bar"), [("inference", 52), ("recurrent_layer", 130)], ids=["whole network", "layer alone"]
+)
+@pytest.mark.parametrize("scenario", ["batch1_1thread", "batch64_1thread", "batch64_all"])
+def test_the_engine_beats_the_published_algorithms_and_the_gru(part, bar, scenario):
+    times = BENCH[part][scenario]
+    for published in ("published_dense_s", "published_conv_s"):
+        assert times[published] >= bar * times["engine_s"]
+    assert times["gru_s"] > times["engine_s"]
+
+
+def test_training_is_ten_times_faster():
+    training = BENCH["training"]
+    assert training["published_s_per_epoch"] >= 10 * training["ours_s_per_epoch"]
+
+
+HARDWARE = {
+    path.stem: json.loads(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "scripts" / "results" / "hardware").glob("*.json"))
+}
+
+
+def test_balanced_is_smaller_than_spiker_plus():
+    """18,268 LUTs and 51 block RAMs (arXiv 2401.01141)."""
+    core = HARDWARE["balanced-xilinx7"]
+    assert core["lut"] < 18268
+    assert core["bram36"] <= 51
+
+
+def test_the_convolution_is_almost_free():
+    none, conv, dense = (
+        HARDWARE[name] for name in ("balanced-none-xilinx7", "balanced-xilinx7", "balanced-dense-xilinx7")
+    )
+    assert conv["lut"] - none["lut"] < 2 * 1500
+    assert conv["bram36"] == none["bram36"]
+    for core in (none, conv, dense):
+        assert f" | {core['lut']:,} | " in RESULTS
+    for text in (README, RESULTS):
+        assert f"{(conv['lut'] - none['lut'] + 1) // 2:,} LUTs per layer" in text
+        assert f"{(dense['lut'] - none['lut']) // 2:,} LUTs per layer" in text
+
+
+def test_the_readme_has_the_figures_of_the_results():
+    artifact = load_artifact(DEFAULT)
+    assert f"**{100 * artifact.metrics['val']['accuracy']:.1f} %**" in README
+    assert f"**{artifact.network.spec.layers[0].recurrent_parameters}**" in README
+    core = HARDWARE["balanced-lfe5u85f"]
+    assert len(core["fmax_mhz"]) == 3
+    assert f"**{core['comb']:,}** LUTs, **{core['fmax_mhz_median']:.1f} MHz** (median of 3 seeds)" in README
+    times = BENCH["inference"]["batch1_1thread"]
+    slower = times["published_conv_s"] / times["engine_s"]
+    assert f"**{times['engine_s'] * 1e3:.3f} ms**; {slower:.0f} x the published conv" in README
+
+
+def test_the_results_have_the_times_of_training():
+    training = BENCH["training"]
+    for ours, theirs in (
+        ("ours_s_per_epoch", "published_s_per_epoch"),
+        ("ours_dense_s_per_epoch", "published_dense_s_per_epoch"),
+    ):
+        assert f"{training[ours]:.1f} s where" in RESULTS
+        assert f"{training[theirs]:.0f} s ({training[theirs] / training[ours]:.0f} x)" in RESULTS
+
+
+def test_the_explored_cores_cost_what_was_predicted_within_the_stated_error():
+    explored = json.loads((ROOT / "scripts" / "results" / "explore.json").read_text(encoding="utf-8"))
+    network = load_artifact(DEFAULT).network
+    assert explored["artifact"] == DEFAULT.name
+    for picked in explored["picked"].values():
+        today = estimate(network, HardwareConfig.from_dict(picked["hardware"]), "xilinx7")
+        assert today.total == picked["cells"]
+        for kind, measured in picked["measured"].items():
+            if kind in today.error:
+                assert abs(today.total[kind] - measured) <= today.error[kind][1] / 100 * measured, kind

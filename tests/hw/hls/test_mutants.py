@@ -1,0 +1,167 @@
+"""Errors planted in the HLS headers, one each in a copy of its own: every one changes an integer."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxp_model import network as golden
+from fxp_model.fixed import Overflow, Rounding
+from fxp_model.network import Network
+from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
+from tb.harness.depth import depth
+from tb.harness.stimulus import random_network, random_samples
+from tests.hw.hls import units as hls_units
+from tests.paths import ROOT
+
+if (missing := hls_units.missing_tool()) is not None:
+    pytest.skip(missing, allow_module_level=True)
+
+from hw.hls.emulation import compile_units
+
+pytestmark = pytest.mark.slow
+
+STEPS = 14
+COMMON, CELL, READOUT = ("nnet_spikeline.h", "nnet_spikeline_cell.h", "nnet_spikeline_readout.h")
+DEFINES = "defines.h"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` becomes `new` in `file`, for a network that `fits`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    fits: str
+
+
+TAP = "lines[i - pad][delays[i - pad]]"
+MUTANTS = (
+    Mutant("halves round up", DEFINES, "AP_RND_CONV", "AP_RND", "ties"),
+    Mutant("rounding is left out", DEFINES, ",AP_RND,", ",AP_TRN,", "rounds"),
+    Mutant("overflow wraps", DEFINES, "AP_SAT", "AP_WRAP", "saturates"),
+    Mutant("delay one step short", CELL, TAP, "(lines[i - pad] << 1)[delays[i - pad]]", "conv"),
+    Mutant("delays halved", CELL, "(lines[n] << 1) |", "(lines[n] << 2) |", "conv"),
+    Mutant("spikes of the sample before", CELL, " & age[delays[i - pad]]", "", "conv"),
+    Mutant("kernel flipped", CELL, "rec += recurrent[k]", "rec += recurrent[taps - 1 - k]", "conv"),
+    Mutant("first neuron not heard", CELL, "i >= pad &&", "i > pad &&", "conv"),
+    Mutant("last neuron not heard", CELL, "i < pad + n_out)", "i + 1 < pad + n_out)", "conv"),
+    Mutant("edges are spikes", CELL, "delayed[i] = 0;", "delayed[i] = 1;", "conv"),
+    Mutant("window stands still", CELL, "? delayed[i + lanes]", "? delayed[i]", "conv"),
+    Mutant("dense rows shifted", CELL, "return acc[n]", "return acc[n ? n - 1 : 0]", "dense"),
+    Mutant("no fire at equality", COMMON, "spike = v >= v_th", "spike = v > v_th", "conv"),
+    Mutant("reset exchanged", COMMON, "CONFIG_T::reset ==", "CONFIG_T::reset !=", "conv"),
+    Mutant("bias forgotten", COMMON, "(sum_t(bias) <<", "(sum_t(0) <<", "conv"),
+    Mutant("scores not added", READOUT, "sum += v_mem", "sum = v_mem", "sum"),
+    Mutant("lowest counts", READOUT, "score > v_mem", "score < v_mem", "max"),
+)
+CHOSEN = MUTANTS[:: len(MUTANTS) // depth(5, len(MUTANTS))]
+
+
+def counts_of(network: Network, steps: int = STEPS) -> np.ndarray:
+    samples = random_samples(np.random.default_rng(1), network.spec, 6, steps)
+    return hls_units.same_length(samples, steps)
+
+
+def without(network: Network, **modes: object) -> bool:
+    """Whether other modes of the first layer change the golden model's trace."""
+    first, *rest = network.spec.layers
+    other = Network(replace(network.spec, layers=(replace(first, **modes), *rest)), network.params)
+    counts = counts_of(network)
+    return golden.run(network, counts).first_mismatch(golden.run(other, counts)) is not None
+
+
+def heard(network: Network, neuron: int) -> bool:
+    """Whether a spike of `neuron` of the first layer reaches a neuron within the steps."""
+    params = network.params[0]
+    assert params.recurrent is not None
+    assert params.delay_steps is not None
+    spikes = golden.run(network, counts_of(network)).layers[0].spikes[:, :, neuron]
+    middle = params.recurrent[len(params.recurrent) // 2]
+    return bool(middle != 0 and spikes[: max(0, STEPS - 1 - params.delay_steps[neuron])].any())
+
+
+def fits(network: Network, kind: str) -> bool:
+    """Whether an error of this kind must show in `network`, as far as the golden model can tell."""
+    first, rec = network.spec.layers[0], network.spec.layers[0].recurrence
+    match kind:
+        case "ties":
+            return first.rounding is Rounding.RND_CONV and without(network, rounding=Rounding.RND)
+        case "rounds":
+            return first.rounding is Rounding.RND and without(network, rounding=Rounding.TRN)
+        case "saturates":
+            return first.overflow is Overflow.SAT and without(network, overflow=Overflow.WRAP)
+        case "dense":
+            return rec is not None and rec.kind is RecurrenceKind.DENSE and first.n_out > 3
+        case "sum" | "max":
+            return network.spec.readout.mode is ReadoutMode(kind)
+        case _:
+            return (
+                rec is not None
+                and rec.kind is RecurrenceKind.CONV
+                and rec.kernel_size > 1
+                and first.n_out > 4
+                and first.membrane.width < 9
+                and first.reset_mode is ResetMode.SUBTRACT
+                and all(heard(network, neuron) for neuron in (0, first.n_out - 1))
+            )
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """The networks as they are, then every mutant, in one program."""
+    folder = tmp_path_factory.mktemp("mutants")
+    found = {
+        kind: next(net for net in map(random_network, range(400), [9] * 400) if fits(net, kind))
+        for kind in sorted({mutant.fits for mutant in CHOSEN})
+    }
+    units = [hls_units.unit(net, STEPS, folder, f"right_{kind}", 2) for kind, net in found.items()]
+    for index, mutant in enumerate(CHOSEN):
+        unit = hls_units.unit(found[mutant.fits], STEPS, folder, f"wrong{index}", 2)
+        plant(mutant, unit.source.parent, f"nnet{index}")
+        units.append(unit)
+    return compile_units(units, folder / "mutants", hls_units.includes(), ("-O0", "-w")), list(found)
+
+
+def plant(mutant: Mutant, firmware: Path, namespace: str) -> None:
+    """Give a network headers of its own, in a namespace of their own, and the error in them."""
+    ours = firmware / "nnet_utils"
+    ours.mkdir()
+    for header in (ROOT / "hw" / "hls" / "nnet_utils").glob("*.h"):
+        text = header.read_text(encoding="utf-8")
+        head, _, watch = text.partition("struct spikeline_watch {")
+        if watch:
+            text = head + "using nnet::spikeline_watch;\n" + watch.partition("\n};\n")[2]
+        text = text.replace("namespace nnet {", f"namespace {namespace} {{\nusing nnet::array;")
+        (ours / header.name).write_text(text.replace("NNET_SPIKELINE", namespace.upper()), encoding="utf-8")
+    for file in (firmware / "network.cpp", firmware / "parameters.h"):
+        file.write_text(
+            file.read_text(encoding="utf-8").replace("nnet::spikeline", f"{namespace}::spikeline"),
+            encoding="utf-8",
+        )
+    target = firmware / mutant.file if mutant.file == DEFINES else ours / mutant.file
+    text = target.read_text(encoding="utf-8")
+    assert mutant.old in text
+    target.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+
+
+def test_the_networks_are_right_without_an_error(program):
+    emulation, kinds = program
+    for index in range(len(kinds)):
+        network = emulation.units[index].network
+        assert (
+            golden.run(network, counts_of(network)).first_mismatch(emulation.run(counts_of(network), index))
+            is None
+        )
+
+
+@pytest.mark.parametrize("index", range(len(CHOSEN)), ids=[mutant.name for mutant in CHOSEN])
+def test_a_planted_error_shows(program, index):
+    emulation, kinds = program
+    place = len(kinds) + index
+    network = emulation.units[place].network
+    counts = counts_of(network)
+    assert golden.run(network, counts).first_mismatch(emulation.run(counts, place)) is not None

@@ -1,0 +1,46 @@
+"""pyproject.toml names every package, and constraints.txt pins every dependency."""
+
+import re
+import tomllib
+
+from tests.paths import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_package_is_listed() -> None:
+    found = {
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for top in ("fxp_model", "hw", "tb")
+        for file in (ROOT / top).rglob("__init__.py")
+        if file.parent.name != "tests"
+    }
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*found, "spikeline"}
+
+
+def test_every_script_is_a_command_but_for_those_that_write_into_a_checkout() -> None:
+    scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")} - {"fit_resources", "hardware_table"}
+    commands = {f"spikeline-{script.replace('_', '-')}": "fxp_model.cli:console" for script in scripts}
+    assert PROJECT["project"]["scripts"] == commands
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = {
+        canonical(line.split("==")[0])
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    wanted = {canonical(re.split(r"[\[<>=]", requirement)[0]) for group in groups for requirement in group}
+    assert wanted - pins == {"spikeline"}
+
+
+def test_every_dependency_has_a_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    lines = re.findall(r'^    "[a-z][\w.-]*(?:\[[\w,-]+\])?[<>=].*$', text, re.MULTILINE)
+    assert len(lines) >= 15
+    assert [line for line in lines if "#" not in line] == []

@@ -1,0 +1,176 @@
+"""The search for widths: every point by the exact formula, a front that is one, limits that hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxp_model.errors import InputError
+from fxp_model.network import run
+from fxp_model.random_networks import random_counts, random_network
+from fxp_model.spec import RecurrenceKind
+from fxp_model.variants import with_weights
+from hw.config import HardwareConfig
+from hw.estimates.explore import MAX_POINTS, Sweeps, combinations, stage_options
+from hw.estimates.front import PICKS, Limits, System, explore, unbeaten
+from hw.estimates.latency import Counts, clip_cycles, event_counts, sweep_cycles
+from hw.estimates.resources import estimate
+from hw.estimates.resources.shapes import Shape
+from hw.parts import PARTS, Part
+from tb.harness.cores import save_network
+from tests.oracles.plain_networks import SHD
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+NETWORK = Shape((7, 12, 9, 4), kernel=3, input_bits=3, weight_bits=8).network()
+STEPS, CLIPS = 12, 3
+LENGTHS = [STEPS, 5, 9]
+
+
+def events_of_clips() -> tuple[Counts, ...]:
+    counts = np.random.default_rng(0).integers(0, 8, (STEPS, CLIPS, 7))
+    within = np.arange(STEPS)[:, np.newaxis] < LENGTHS
+    padded = counts * within[:, :, np.newaxis]
+    events = event_counts(NETWORK, run(NETWORK, padded), padded)
+    return tuple(own * within for own in events)
+
+
+EVENTS = events_of_clips()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_cores_side_by_side_take_the_cycles_that_each_takes_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, max_width=9)
+    counts = random_counts(rng, network.spec, 8, 2)
+    events = event_counts(network, run(network, counts), counts)
+    options = [stage_options(stage) for stage in network.spec.stages]
+    configs = [HardwareConfig(tuple(own[int(rng.integers(len(own)))] for own in options)) for _ in range(30)]
+    together = sweep_cycles(network.spec, configs, events, [8, 3])
+    alone = [clip_cycles(network.spec, config, events, [8, 3]) for config in configs]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_points_have_the_cycles_and_cells_of_their_widths() -> None:
+    for target in ("xilinx7", "ecp5"):
+        points = Sweeps(target, EVENTS, LENGTHS).points(NETWORK)
+        for point in np.random.default_rng(1).choice(len(points.cycles), 20):
+            config = points.config(point)
+            cycles = clip_cycles(NETWORK.spec, config, EVENTS, LENGTHS).mean()
+            assert points.cycles[point] == pytest.approx(cycles)
+            total = estimate(NETWORK, config, target).total
+            assert {kind: own[point] for kind, own in points.cells.items()} == total
+
+
+def test_the_default_shape_has_more_than_ten_thousand_points() -> None:
+    _, chosen = combinations(SHD)
+    assert 10_000 < len(chosen) <= MAX_POINTS
+    assert len(np.unique(chosen, axis=0)) == len(chosen)
+
+
+@pytest.mark.parametrize("stage", SHD.stages)
+def test_options_fit_their_stage(stage) -> None:
+    options = stage_options(stage)
+    assert len(set(options)) == len(options)
+    for widths in options:
+        widths.check("stage", stage.n_in, stage.n_out)
+    assert {own.events_per_cycle for own in options} == {1, 2}
+
+
+def beats(one: dict, other: dict) -> bool:
+    costs = [(core["cycles"], core["share"], -core["accuracy"]) for core in (one, other)]
+    return costs[0] != costs[1] and all(a <= b for a, b in zip(*costs, strict=True))
+
+
+def test_the_front_is_one_and_keeps_to_the_limits() -> None:
+    part = PARTS["LFE5U-25F"]
+    systems = [System("own", NETWORK, 0.9), System("narrow", with_weights(NETWORK, 3, 1), 0.8)]
+    free = explore(systems, EVENTS, LENGTHS, Limits(part, 100))
+    limits = Limits(part, 100, max_lut=int(free.picked["balanced"]["cells"]["comb"]), max_us=3)
+    found = explore(systems, EVENTS, LENGTHS, limits)
+    assert 0 < found.feasible < found.points
+    assert {core["system"] for core in found.front} == {"own", "narrow"}
+    for core in found.front:
+        assert not any(beats(other, core) for other in found.front)
+        assert core["us"] == core["cycles"] / 100 <= 3
+        assert core["cells"]["comb"] <= limits.max_lut
+        assert core["share"] == max(core["cells"][kind] / n for kind, n in part.capacity.items()) <= 1
+    points = Sweeps("ecp5", EVENTS, LENGTHS).points(NETWORK)
+    kept = limits.kept(points)
+    share = limits.share(points.cells)
+    assert found.picked["fast"]["cycles"] == points.cycles[kept].min()
+    assert found.picked["small"]["share"] == share[kept].min()
+    assert list(found.picked) == list(PICKS)
+    assert all(core["system"] == "own" for core in found.picked.values())
+
+
+def test_limits_that_nothing_keeps_to_are_an_error() -> None:
+    small = Part("small", "ecp5", {"comb": 100, "ff": 100, "ebr": 1, "dsp": 1})
+    with pytest.raises(
+        InputError, match=r"^no core keeps to the limits \(.*\): of \d+, the smallest takes \d+"
+    ):
+        explore([System("own", NETWORK, None)], EVENTS, LENGTHS, Limits(small, 100))
+
+
+def test_unbeaten_by_hand() -> None:
+    cycles, share = np.array([5.0, 1, 3, 3, 4, 1]), np.array([1.0, 9, 4, 3, 3, 8])
+    assert unbeaten(cycles, share).tolist() == [5, 3, 0]
+
+
+@pytest.mark.parametrize(("bits", "taps"), [(8, 3), (8, 7), (4, 1), (2, 5)])
+def test_narrow_weights_keep_the_scale(bits: int, taps: int) -> None:
+    network = with_weights(NETWORK, bits, taps)
+    for before, after, codes, new in zip(
+        NETWORK.spec.stages, network.spec.stages, NETWORK.params, network.params, strict=True
+    ):
+        assert after.weight.width == bits
+        assert after.weight.int_bits == before.weight.int_bits
+        error = codes.weight * before.weight.lsb - new.weight * after.weight.lsb
+        assert error.min() >= 0
+        assert error.max() < after.weight.lsb
+    for layer, codes, new in zip(network.spec.layers, NETWORK.params, network.params, strict=False):
+        assert layer.recurrence.kind is RecurrenceKind.CONV
+        assert layer.recurrence.kernel_size == len(new.recurrent) == taps
+        middle = new.recurrent[taps // 2] << 8 - bits
+        assert 0 <= codes.recurrent[1] - middle < 1 << 8 - bits
+
+
+def script(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+    )
+
+
+def test_what_the_script_writes_is_what_gen_hw_builds(tmp_path: Path) -> None:
+    artifact = save_network(tmp_path / "plain", NETWORK)
+    config, figure, result = (tmp_path / name for name in ("config.json", "front.svg", "result.json"))
+    arguments = ("--artifact", str(artifact), "--part", "XC7A35T", "--pick", "small", "--out", str(config))
+    done = script("scripts/explore.py", *arguments, "--figure", str(figure), "--json", str(result))
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(result.read_text(encoding="utf-8"))
+    assert summary["picked"]["small"]["hardware"] == json.loads(config.read_text(encoding="utf-8"))
+    assert f"{summary['points']:,} points" in done.stdout
+    assert figure.read_text(encoding="utf-8").count("small") == 1
+    out = tmp_path / "build"
+    built = script(
+        "scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--out", str(out)
+    )
+    assert built.returncode == 0, built.stderr
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["hardware"] == json.loads(config.read_text(encoding="utf-8"))
+
+    refused = script(
+        "scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--lanes", "2"
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.strip().endswith("--config says it all; leave --lanes out")
+    config.write_text("{", encoding="utf-8")
+    broken = script("scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config))
+    assert broken.returncode == 2
+    assert f"{config} is no JSON: " in broken.stderr

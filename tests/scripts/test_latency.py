@@ -1,0 +1,86 @@
+"""`scripts/latency.py`: the golden model's events through the formula, for every preset."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fxp_model.artifact import load_artifact
+from fxp_model.data import frames_for
+from fxp_model.network import run
+from fxp_model.pretrained import DEFAULT
+from hw.config import PRESETS, HardwareConfig
+from hw.estimates.latency import clip_cycles, event_counts, lower_bound
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+soundfile = pytest.importorskip("soundfile")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of noise, of a length of its own, for each class of the bundled network."""
+    folder = tmp_path_factory.mktemp("noise")
+    rng = np.random.default_rng(0)
+    labels = load_artifact(DEFAULT).labels
+    for label in labels:
+        soundfile.write(folder / f"{label}.wav", rng.normal(0, 0.1, rng.integers(1600, 4800)), 16000)
+    rows = "".join(f"{label}.wav,{label}\n" for label in labels)
+    (folder / "val.csv").write_text(f"file,class\n{rows}", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_script_gives_the_cycles_of_the_golden_model(folder: Path, preset: str) -> None:
+    command = [sys.executable, "scripts/latency.py", "--data", str(folder), "--preset", preset]
+    done = subprocess.run(
+        [*command, "--json", "-"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    )
+    summary = json.loads(done.stdout)
+    artifact = load_artifact(DEFAULT)
+    spec = artifact.network.spec
+    config = HardwareConfig.uniform(spec, preset=preset)
+    frames = frames_for(artifact, folder, "val")
+    cycles, bounds, events = [], [], []
+    for clip, length in enumerate(frames.lengths):
+        counts = frames.counts[:length, clip : clip + 1]
+        own = event_counts(artifact.network, run(artifact.network, counts), counts)
+        cycles += clip_cycles(spec, config, own, [length]).tolist()
+        bounds += lower_bound(spec, config, own, [length]).tolist()
+        events.append([int(count.sum()) for count in own])
+    assert len(set(frames.lengths)) > 1
+    assert summary["clips"] == 20
+    assert summary["cycles_mean"] == pytest.approx(np.mean(cycles))
+    assert summary["cycles_max"] == max(cycles)
+    assert summary["lower_bound_mean"] == pytest.approx(np.mean(bounds))
+    assert summary["lower_bound_mean"] < summary["dependency_bound_mean"] < summary["cycles_mean"]
+    assert list(summary["events_mean"].values()) == pytest.approx(np.mean(events, axis=0).tolist())
+    assert HardwareConfig.from_dict(summary["hardware"]) == config
+
+
+def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -> None:
+    def summary(recurrence: str) -> dict:
+        command = [sys.executable, "scripts/latency.py", "--data", str(folder), "--recurrence", recurrence]
+        command += ["--preset", "fast", "--json", "-"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+        return json.loads(done.stdout)
+
+    conv, none, dense = (summary(recurrence) for recurrence in ("conv", "none", "dense"))
+    # noise keeps the first layer busy, so that its clips may take as long either way
+    assert conv["cycles_mean"] == none["cycles_mean"] <= dense["cycles_mean"]
+    spikes = conv["events_mean"][
+        "layer1"
+    ]  # the spikes of layer0; those of the last steps stay in their lines
+    assert 0 < dense["events_mean"]["layer0.recurrent"] <= spikes
+
+
+def test_the_script_draws_a_histogram(folder: Path) -> None:
+    command = [sys.executable, "scripts/latency.py", "--data", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+    bars = [line for line in done.stdout.splitlines() if "#" in line]
+    assert sum(int(line.split()[-1]) for line in done.stdout.splitlines()[-12:]) == 20
+    assert max(line.count("#") for line in bars) == 50

@@ -1,0 +1,215 @@
+"""scripts/train.py from a folder of sound files to an artifact, and its one-line errors."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from fxp_model.artifact import load_artifact
+from fxp_model.errors import InputError
+from fxp_model.qat import checkpoint
+from fxp_model.qat.train import CHECKPOINT, LOG, training_folder
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+KEYS = {
+    "artifact",
+    "data",
+    "split",
+    "engine",
+    "clips",
+    "accuracy",
+    "seconds",
+    "predictions_sha256",
+    "scores_sha256",
+}
+SMALL = ("--hidden", "8", "--epochs", "2", "--batch", "4")
+
+
+def train(*arguments):
+    command = [sys.executable, "scripts/train.py", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two classes of tones, four clips of training and two of validation each."""
+    folder = tmp_path_factory.mktemp("tones")
+    seconds = np.arange(16000) / 16000
+    rows = {"train": [], "val": []}
+    for label, hz in (("high", 2000), ("low", 300)):
+        for index in range(6):
+            name = f"{label}_{index}.wav"
+            tone = 0.3 * np.sin(2 * np.pi * hz * (1 + index / 50) * seconds)
+            soundfile.write(folder / name, tone, 16000)
+            rows["train" if index < 4 else "val"].append((name, label))
+    for split, lines in rows.items():
+        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("file", "class"), *lines])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "run"
+    return out, train("--data", folder, "--out", out, *SMALL)
+
+
+def test_it_writes_an_artifact_with_its_card(trained, folder):
+    out, result = trained
+    assert result.returncode == 0, result.stderr
+    artifact = load_artifact(out / "artifact")
+    assert artifact.labels == ("high", "low")
+    assert artifact.provenance["seed"] == 0
+    assert artifact.provenance["command"].startswith("python scripts/train.py --data ")
+    assert artifact.metrics["val"]["clips"] == 4
+    accuracy = artifact.metrics["val"]["accuracy"]
+    assert result.stdout == f"{out / 'artifact'}: accuracy {accuracy:.4f} on 4 validation clips\n"
+    assert "140-8-2 neurons. Classes: high, low." in (out / "artifact" / "README.md").read_text(
+        encoding="utf-8"
+    )
+    assert len((out / "log.csv").read_text(encoding="utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "train.py: {out}/checkpoint.npz exists: go on with --resume, or name another folder"),
+        (
+            ("--resume", "--seed", 7),
+            "train.py: {out}/checkpoint.npz: recipe.seed of the checkpoint is 0, not 7 as asked",
+        ),
+        (("--resume", "--kernel", 4), "train.py: kernel_size must be odd, not 4"),
+        (("--resume", "--batch", 0), "train.py: --batch must be at least 1, not 0"),
+        (("--resume", "--dropout", 1), "train.py: --dropout must be a number from 0 to 0.95, not 1"),
+        (("--resume", "--weight-bits", 1), "train.py: --weight-bits must be at least 2, not 1"),
+    ],
+)
+def test_errors_are_one_line_and_status_2(trained, folder, arguments, message):
+    out, _ = trained
+    result = train("--data", folder, "--out", out, *SMALL, *arguments)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [message.format(out=out)]
+
+
+def test_a_missing_split_is_refused_before_encoding(folder, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    (data / "val.csv").unlink()
+    result = train("--data", data, "--out", tmp_path / "run", *SMALL)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "val" in result.stderr.removeprefix(f"train.py: {data}")
+
+
+def test_a_foreign_artifact_folder_is_refused_before_encoding(folder, tmp_path):
+    out = tmp_path / "run"
+    (out / "artifact").mkdir(parents=True)
+    (out / "artifact" / "mine.txt").touch()
+    result = train("--data", folder, "--out", out, *SMALL)
+    assert result.returncode == 2
+    line = f"train.py: {out} holds files and is not an earlier training; name another folder"
+    assert result.stderr.splitlines() == [line]
+
+
+def test_other_data_are_not_resumed(trained, folder, tmp_path):
+    out, _ = trained
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    shutil.copyfile(data / "high_1.wav", data / "high_0.wav")
+    result = train("--data", data, "--out", out, *SMALL, "--resume")
+    assert result.returncode == 2
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith(f"train.py: {out / CHECKPOINT}: frames_sha256 of the checkpoint is '")
+    assert line.endswith("' as asked: it is of other data")
+    assert "Traceback" not in result.stderr
+
+
+def test_both_engines_evaluate_the_artifact_alike(trained, folder):
+    out, _ = trained
+    results = []
+    for engine in ("golden", "torch"):
+        command = [sys.executable, "scripts/evaluate.py", "--artifact", str(out / "artifact")]
+        command += ["--data", str(folder), "--engine", engine, "--json", "-"]
+        result = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
+        )
+        assert result.returncode == 0, result.stderr
+        results.append(json.loads(result.stdout))  # one object and nothing else
+        assert set(results[-1]) == KEYS
+        assert results[-1]["engine"] == engine
+        assert results[-1]["clips"] == 4
+    golden, by_torch = results
+    for key in ("accuracy", "predictions_sha256", "scores_sha256"):
+        assert golden[key] == by_torch[key]
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to a job in its background, of which these tests may be a part."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_an_interrupted_training_leaves_a_whole_checkpoint(folder, tmp_path):
+    out = tmp_path / "run"
+    many = ("--hidden", "8", "--epochs", "100000", "--batch", "4")
+    command = [sys.executable, "scripts/train.py", "--data", str(folder), "--out", str(out), *many]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heed_interrupts, **pipes) as process:
+        deadline = time.monotonic() + 120
+        while not (out / LOG).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with pytest.raises(InputError, match=r"run is in use by another process"), training_folder(out):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.decode().splitlines()[-1] == "train.py: interrupted"
+    assert "Traceback" not in errors.decode()
+    assert {path.name for path in out.iterdir()} == {CHECKPOINT, LOG}
+    _, description = checkpoint.load(out / CHECKPOINT)
+    rows = len((out / LOG).read_text(encoding="utf-8").splitlines()) - 1
+    assert len(description["rows"]) - rows in (0, 1)  # the log follows the checkpoint
+
+
+def test_a_network_learns_from_an_artifact(trained, folder, tmp_path):
+    out = tmp_path / "taught"
+    teacher = trained[0] / "artifact"
+    result = train("--data", folder, "--out", out, "--teacher", teacher, *SMALL)
+    assert result.returncode == 0, result.stderr
+    load_artifact(out / "artifact")
+    assert (out / LOG).read_text(encoding="utf-8") != (trained[0] / LOG).read_text(encoding="utf-8")
+
+
+def test_a_teacher_of_other_words_is_refused(folder, tmp_path):
+    out = tmp_path / "refused"
+    teacher = ROOT / "fxp_model" / "pretrained" / "asc20-256x256-k5"
+    result = train("--data", folder, "--out", out, "--teacher", teacher, *SMALL)
+    assert result.returncode == 2
+    assert result.stderr.startswith(
+        f"train.py: teacher {teacher}: classes must be ('high', 'low'), not ('close',"
+    )
+    assert not out.exists()
+
+
+def test_two_processes_under_torchrun_write_one_artifact(folder, tmp_path):
+    out = tmp_path / "two"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "scripts/train.py", "--data", str(folder), "--out", str(out), *SMALL]
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("accuracy") == 1
+    artifact = load_artifact(out / "artifact")
+    assert artifact.metrics["val"]["clips"] == 4
+    assert sorted(path.name for path in out.iterdir()) == ["artifact", CHECKPOINT, LOG]
