@@ -38,7 +38,8 @@ from tests.calls import call
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
-    page for page in sorted((ROOT / "docs").rglob("*.md")) if "\n```" in page.read_text(encoding="utf-8")
+    ROOT / "README.md",
+    *(page for page in sorted((ROOT / "docs").rglob("*.md")) if "\n```" in page.read_text(encoding="utf-8")),
 ]
 SCRIPT = re.compile(r"python scripts/([a-z_]+)\.py\b(.*)")
 
