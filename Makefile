@@ -1,9 +1,9 @@
 # make         venv, install, Verilog and report of the bundled trained network in build/
 # make check   lint, types and the quick tests, in less than a minute
-# make test    every kind of test in tests/ and tb/ at reduced depth, and lint
+# make test    lint, the manual, and every kind of test in tests/ and tb/ at reduced depth
 # make test-all  the same at full depth
 # make docs    the manual in build/site; a warning is an error
-# make clean   remove what make made
+# make clean   remove the environment and the site; build/ stays
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -20,7 +20,7 @@ test-all: export SPIKELINE_TESTS = full
 test-all: test
 
 test: debian $(VENV)/dev
-	$(MAKE) lint
+	$(MAKE) lint docs
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/dev
@@ -49,5 +49,5 @@ $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 debian:
 	@scripts/install_debian.sh
 
-clean:
-	rm -rf build $(VENV) *.egg-info
+clean: # what is in build/ may be a user's, too
+	rm -rf build/site $(VENV) *.egg-info

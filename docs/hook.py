@@ -127,13 +127,13 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
-FIGURES = "../../scripts/results/"
+FIGURES = "../../scripts/results/figures/"
 """Where a page of the reference finds the figures of the results; in the site they lie beside it."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Publish the figures of the results."""
-    for figure in sorted((ROOT / "scripts" / "results").glob("*.svg")):
+    for figure in sorted((ROOT / "scripts" / "results" / "figures").glob("*.svg")):
         files.append(File.generated(config, f"reference/figures/{figure.name}", abs_src_path=str(figure)))
     return files
 

@@ -30,7 +30,7 @@ def call(script: str, *arguments: str) -> Done:
     main = importlib.import_module(f"scripts.{Path(script).stem}").main
     out, err = io.StringIO(), io.StringIO()
     with ExitStack() as stack:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in cli.ENDING:
             stack.callback(signal.signal, number, signal.getsignal(number))
         stack.enter_context(mock.patch.dict(os.environ))
         stack.enter_context(mock.patch.object(sys, "argv", [script, *arguments]))

@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
-from tb.harness.runner import Figures, load_plan
+from tb.harness.plan import Figures, load_plan
 
 
 @cocotb.test()

@@ -7,27 +7,18 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from amaranth.back import rtlil
-from amaranth.lib import wiring
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from fxp_model.fixed import QFormat
 from fxp_model.spec import LayerSpec
 from hw.rtl.events import block_size, spikes_layout
-from hw.verilog import write_verilog
 from tb.harness.drivers import BlockStream, accept, drive, random_gaps
 from tb.harness.monitors import watch_stream
-from tb.harness.runner import Design, load_plan
+from tb.harness.plan import load_plan
 from tb.harness.scoreboard import MismatchError
 
 PERIOD_NS = 10
-TOP = "block"
-
-
-def block_design(component: wiring.Component) -> Design:
-    """Verilog of one component, written as the core's is."""
-    return Design(TOP, write_verilog(rtlil.convert(component, name=TOP, emit_src=False)))
 
 
 def layer_spec(**fields: Any) -> LayerSpec:
@@ -88,7 +79,8 @@ class BlockBench:
         self.compared = 0
         self._expected: list[Any] = []
         self._seen: list[Any] = []
-        Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start()
+        # the clock of the simulator, not of Python; it rises first when the first inputs are there
+        Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
     async def reset(self, **inputs: int) -> None:
         """Reset with `inputs` at these values."""

@@ -98,7 +98,8 @@ class NetworkBench:
         self._began = self.now
         self._forget()
         self._tasks: list[Task[Any]] = []
-        Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start()
+        # the clock of the simulator, not of Python; it rises first when the first inputs are there
+        Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
     async def restart(self, cycles: int = 3) -> None:
         """Reset the core and forget what was in flight; what it did before must have been right."""
@@ -274,7 +275,7 @@ class NetworkBench:
     @property
     def now(self) -> int:
         """Cycle of the simulation."""
-        return round(get_sim_time("ns") / PERIOD_NS)
+        return int(get_sim_time("ns") // PERIOD_NS)
 
     def _went_in(self, beat: Beat) -> None:
         self._active = self.now

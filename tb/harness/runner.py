@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,11 +30,10 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import VerilatorControlFile, get_runner
 
 from fxp_model.files import made_folder
+from tb.harness.plan import PLAN
 
 SIMULATORS = ("icarus", "verilator")
 TIMESCALE = ("1ns", "1ps")
-PLAN = "SPIKELINE_BENCH_PLAN"
-"""Environment variable that names the plan, a JSON file; `load_plan` reads it in the bench."""
 
 _COMMANDS = {"icarus": ("iverilog",), "verilator": ("g++", "make", "perl")}
 
@@ -80,7 +79,7 @@ class Outcome:
 
     passed : names
     failed : exception and message of each test that failed
-    figures : what the bench measured (`write_figures`)
+    figures : what the bench measured (`tb.harness.plan.Figures`)
     log : file with the simulator's output
     """
 
@@ -239,24 +238,6 @@ class Workspace:
             text = "\n".join(f"{test}: {message}" for test, message in outcome.failed.items())
             raise BenchFailure(f"{module} under {sim} ({outcome.log}):\n{text}")
         return outcome.figures
-
-
-def load_plan() -> dict[str, Any]:
-    """The plan of the running bench."""
-    plan: dict[str, Any] = json.loads(Path(os.environ[PLAN]).read_text(encoding="utf-8"))
-    return plan
-
-
-@dataclass
-class Figures:
-    """What a bench measured, handed to the pytest side when it is written."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, test: str, values: Mapping[str, Any]) -> None:
-        """Keep `values` of a test, and write all so far."""
-        self.values[test] = dict(values)
-        Path(os.environ[PLAN]).with_name("figures.json").write_text(json.dumps(self.values), encoding="utf-8")
 
 
 def _read_results(results: Path, log: Path) -> tuple[tuple[str, ...], dict[str, str]]:

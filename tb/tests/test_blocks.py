@@ -7,10 +7,11 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 import pytest
+from amaranth.back import rtlil
 
+from hw.verilog import write_verilog
 from tb.benches import blocks
-from tb.harness.block_bench import block_design
-from tb.harness.runner import Workspace
+from tb.harness.runner import Design, Workspace
 
 BENCHES = {name: import_module(f"{blocks.__name__}.{name}") for _, name, _ in iter_modules(blocks.__path__)}
 CASES = [(bench, case) for bench in BENCHES.values() for case in bench.CASES]
@@ -20,5 +21,6 @@ IDS = [f"{name}-{case}" for name, bench in BENCHES.items() for case in bench.CAS
 @pytest.mark.parametrize(("bench", "case"), CASES, ids=IDS)
 def test_block(bench: ModuleType, case: str, sim: str, workspace: Workspace) -> None:
     parameters = bench.CASES[case]
-    design = block_design(bench.component(**parameters))
+    rtl = rtlil.convert(bench.component(**parameters), name="block", emit_src=False)
+    design = Design("block", write_verilog(rtl))
     workspace.check(design, sim, bench.__name__, {"case": parameters, "seed": 1}, case)

@@ -117,7 +117,7 @@ WORK = """
 import os, time
 def work(stopped):
     with open(f"temporary-{os.getpid()}", "w") as file:
-        print(os.getpid(), "ready", flush=True)
+        os.write(1, f"{os.getpid()} ready\\n".encode())  # at once, or two workers' lines mix
         while not stopped():
             time.sleep(0.01)
     os.remove(file.name)

@@ -22,7 +22,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.network import run
 from hw.protocol import encode_result, encode_sample
 from hw.registers import DROPPED_BEATS, SAMPLES
-from tb.harness.runner import load_plan
+from tb.harness.plan import load_plan
 from tb.harness.scoreboard import MismatchError
 from tb.harness.stimulus import random_samples
 

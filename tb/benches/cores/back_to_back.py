@@ -10,7 +10,7 @@ import cocotb
 from hw.config import HardwareConfig
 from hw.protocol import encode_sample
 from tb.harness.network_bench import NetworkBench
-from tb.harness.runner import Figures, load_plan
+from tb.harness.plan import Figures, load_plan
 from tb.harness.stimulus import random_samples
 
 PLAN = load_plan()

@@ -14,7 +14,7 @@ from hw.config import HardwareConfig
 from hw.protocol import Beat, encode_sample
 from tb.harness.drivers import accept, random_gaps
 from tb.harness.network_bench import NetworkBench
-from tb.harness.runner import Figures, load_plan
+from tb.harness.plan import Figures, load_plan
 from tb.harness.stimulus import encode
 
 PLAN = load_plan()

@@ -31,7 +31,7 @@ from hw.registers import (
 from tb.harness.drivers import AxiLite, Host, accept, drive, no_gaps, random_gaps, reset
 from tb.harness.master import Master
 from tb.harness.network_bench import NetworkBench
-from tb.harness.runner import load_plan
+from tb.harness.plan import load_plan
 from tb.harness.stimulus import encode, random_samples, scattered
 
 PLAN = load_plan()

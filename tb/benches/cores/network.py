@@ -11,7 +11,7 @@ from hw.config import HardwareConfig
 from hw.protocol import encode_sample
 from tb.harness.drivers import accept, accept_late, random_gaps
 from tb.harness.network_bench import NetworkBench
-from tb.harness.runner import Figures, load_plan
+from tb.harness.plan import Figures, load_plan
 from tb.harness.stimulus import corrupt, encode, overfill, random_samples
 
 PLAN = load_plan()

@@ -27,7 +27,7 @@ from hw.reload import Image, image
 from tb.harness.drivers import AxiLite, accept, drive, no_gaps, random_gaps
 from tb.harness.master import Master
 from tb.harness.network_bench import NetworkBench
-from tb.harness.runner import Figures, load_plan
+from tb.harness.plan import Figures, load_plan
 from tb.harness.scoreboard import MismatchError
 from tb.harness.stimulus import encode, random_samples, scattered
 
