@@ -3,7 +3,6 @@
 import importlib
 import io
 import os
-import signal
 import sys
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -30,8 +29,6 @@ def call(script: str, *arguments: str) -> Done:
     main = importlib.import_module(f"scripts.{Path(script).stem}").main
     out, err = io.StringIO(), io.StringIO()
     with ExitStack() as stack:
-        for number in cli.ENDING:
-            stack.callback(signal.signal, number, signal.getsignal(number))
         stack.enter_context(mock.patch.dict(os.environ))
         stack.enter_context(mock.patch.object(sys, "argv", [script, *arguments]))
         stack.enter_context(redirect_stdout(out))

@@ -1,6 +1,7 @@
 """For every test: properties draw the same examples each time; accepted artifacts follow their schema."""
 
 import json
+import signal
 from pathlib import Path
 
 import jsonschema
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 import fxp_model.artifact
+from fxp_model import cli
 from tb.harness.depth import depth
 
 settings.register_profile(
@@ -16,6 +18,15 @@ settings.register_profile(
 settings.load_profile("spikeline")
 
 SCHEMA = Path(fxp_model.artifact.__file__).with_name("artifact.schema.json")
+
+
+@pytest.fixture(autouse=True)
+def signals():
+    """`cli.run` sets what signals do, for the rest of a process."""
+    before = {number: signal.getsignal(number) for number in cli.ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -35,8 +35,8 @@ from fxp_model import (
     save_artifact,
 )
 from tests.calls import call
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     ROOT / "README.md",
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if "\n```" in page.read_text(encoding="utf-8")),

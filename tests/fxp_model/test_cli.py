@@ -14,15 +14,6 @@ from fxp_model.files import read_text
 from tests.tool import ended, start
 
 
-@pytest.fixture(autouse=True)
-def signals():
-    """`cli.run` sets what signals do, for the rest of a process."""
-    before = {number: signal.getsignal(number) for number in cli.ENDING}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.mark.parametrize("status", [0, 1])
 def test_a_script_ends_with_the_status_of_main(status, capsys):
     with pytest.raises(SystemExit) as end:

@@ -25,8 +25,8 @@ def test_options_have_limits(capsys):
         (options.SEED, str(2**64), f"--n must be at most {2**63 - 1}, not {2**64}"),
         (options.real(0.5, 2), "0.4", "--n must be a number from 0.5 to 2, not 0.4"),
         *(
-            (options.real(0.5, 2), bad, f"--n must be a number from 0.5 to 2, not {bad}")
-            for bad in ("nan", "inf", "x")
+            (options.real(0.5, 2), bad, f"--n must be a number from 0.5 to 2, not {shown}")
+            for bad, shown in (("nan", "nan"), ("inf", "inf"), ("x", "'x'"))
         ),
     ):
         with pytest.raises(InputError, match=f"^{message}$"):

@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.paths import ROOT
 from tests.robustness.builds import built, generated
 
-ROOT = Path(__file__).parents[2]
 TEXT_METHODS = {"read_text", "write_text"}
 RUNS = {"run", "Popen", "check_output"}
 
@@ -27,7 +27,9 @@ def is_text(call: ast.Call) -> bool:
     if method in TEXT_METHODS:
         return function.split(".")[0] != "files"
     if function == "open" or method == "open":
-        if function in ("os.open", "webbrowser.open", "wave.open"):
+        if function in ("os.open", "webbrowser.open", "wave.open") or function.endswith(
+            ("zip.open", "archive.open")
+        ):
             return False
         place = 1 if function == "open" else 0
         modes = [keyword.value for keyword in call.keywords if keyword.arg == "mode"] + call.args[place:][:1]

@@ -79,7 +79,11 @@ def test_what_is_compiled_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("value", "line"), [("0", "must be at least 1, not 0"), ("two", "must be an integer, not 'two'")]
+    ("value", "line"),
+    [
+        ("0", "must be an integer of at least 1, not '0'"),
+        ("two", "must be an integer of at least 1, not 'two'"),
+    ],
 )
 def test_a_number_of_threads_that_is_none_is_refused(
     value: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

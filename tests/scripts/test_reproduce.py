@@ -397,9 +397,9 @@ def test_the_table_is_markdown():
     ("text", "message"),
     [
         ("", r"rows.jsonl holds no rows$"),
-        ("{", r"rows.jsonl line 1: not JSON: "),
-        ("[]", r"rows.jsonl line 1: a row must be an object, not \[\]$"),
-        (json.dumps({**ROWS[0], "val": 1}) + "\n{}", r"rows.jsonl line 2: about is missing$"),
+        ("{", r"rows.jsonl line 1 is no JSON: "),
+        ("[]", r"rows.jsonl line 1 must hold an object, not \[\]$"),
+        (json.dumps({**ROWS[0], "val": 1}) + "\n{}", r"rows.jsonl line 2: system is missing$"),
         (f"{json.dumps(ROWS[0])}\n" * 2, r"rows.jsonl line 2: conv of seed 0 is there twice$"),
     ],
 )
