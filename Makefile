@@ -14,7 +14,7 @@ all: $(VENV)/core
 	$(BIN)/python scripts/gen_hw.py
 
 check: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" tests/fxp_model tests/hw tests/project
 
 test-all: export SPIKELINE_TESTS = full
 test-all: test

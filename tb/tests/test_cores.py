@@ -49,7 +49,7 @@ def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -
     _check(network, config, sim, workspace, "tb.benches.cores.control", seed or 1)
 
 
-RELOADED = [(None, True), (21, False), (4, True), (None, False), (24, False), (11, True), (15, True)]
+RELOADED = [(None, True), (21, False), (None, False), (4, True), (24, False), (11, True), (15, True)]
 
 
 @pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(3, 7)])
