@@ -31,7 +31,7 @@ def check_name(thing: str, name: str, taken: Callable[[str], object] = _nothing)
     A single _ between letters and digits is what VHDL allows and C++ does not reserve. In capitals are the
     cells of FPGAs, as ``FDRE`` and ``SB_LUT4``, and the macros of C, as ``EOF``.
     """
-    if not _FORM.fullmatch(name):
+    if not isinstance(name, str) or not _FORM.fullmatch(name):
         raise InputError(
             f"name of {thing} must be letters and digits with single _ between, a letter first, not {name!r}"
         )
