@@ -1,6 +1,6 @@
 # make         venv, install, Verilog and report of the bundled trained network in build/
 # make check   lint, types and the quick tests, in less than a minute
-# make test    lint, the manual, and every kind of test in tests/ and tb/ at reduced depth
+# make test    lint, and every kind of test, the manual among them, in tests/ and tb/ at reduced depth
 # make test-all  the same at full depth
 # make docs    the manual in build/site; a warning is an error
 # make clean   remove the environment and the site; build/ stays
@@ -20,7 +20,7 @@ test-all: export SPIKELINE_TESTS = full
 test-all: test
 
 test: debian $(VENV)/dev
-	$(MAKE) lint docs
+	$(MAKE) lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/dev
