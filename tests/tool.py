@@ -1,8 +1,11 @@
 """A script like those in `scripts/`, run as a process, to see how it ends."""
 
+import signal
 import subprocess
 import sys
 import textwrap
+
+from fxp_model.cli import ENDING
 
 SCRIPT = """
     if __name__ == "__main__":
@@ -17,13 +20,23 @@ SCRIPT = """
 """
 
 
-def start(tmp_path, body="pass", top="pass", **options):
-    """Begin a script with `top` among its imports and `body` in its main function."""
+def start(tmp_path, body="pass", top="pass", prepare=lambda: None, **options):
+    """Begin a script with `top` among its imports and `body` in its main function.
+
+    Its signals do what they do in a terminal, also where the tests run in the background or under nohup;
+    then its process calls `prepare`.
+    """
+
+    def first():
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        prepare()
+
     script = tmp_path / "tool.py"
     inside = textwrap.indent(textwrap.dedent(body), "    ").strip()
     script.write_text(textwrap.dedent(SCRIPT).format(top=top, body=inside), encoding="utf-8")
     options = {"stderr": subprocess.PIPE, "encoding": "utf-8", "cwd": tmp_path} | options
-    return subprocess.Popen([sys.executable, script], **options)
+    return subprocess.Popen([sys.executable, script], preexec_fn=first, **options)
 
 
 def ended(process):

@@ -17,7 +17,7 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
 
 
-start_full = partial(start, preexec_fn=small_files)
+start_full = partial(start, prepare=small_files)
 
 
 def names(folder):
@@ -94,7 +94,7 @@ def test_a_closed_stderr_gets_nothing_into_a_file(tmp_path):
             file.write("result")
         print("done")
     """
-    process = start(tmp_path, body, stderr=None, stdout=subprocess.PIPE, preexec_fn=partial(os.close, 2))
+    process = start(tmp_path, body, stderr=None, stdout=subprocess.PIPE, prepare=partial(os.close, 2))
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "done\n")
     assert (tmp_path / "result").read_text(encoding="utf-8") == "result"

@@ -80,7 +80,7 @@ def test_a_signal_that_the_shell_set_aside_stays_so(tmp_path, number):
     """SIGHUP by nohup, SIGINT for a job in the background."""
     aside = lambda: signal.signal(number, signal.SIG_IGN)  # noqa: E731
     body = f'os.kill(os.getpid(), {int(number)}); print("went on")'
-    process = start(tmp_path, body, preexec_fn=aside, stdout=subprocess.PIPE)
+    process = start(tmp_path, body, prepare=aside, stdout=subprocess.PIPE)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "went on\n", "")
 
