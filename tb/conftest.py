@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sim", choices=(*SIMULATORS, "both", TURNS), default=sim, help=f"simulator (default: {sim})"
     )
-    networks = depth(6, NETWORKS)
+    networks = depth(4, NETWORKS)
     group.addoption(
         "--networks", type=int, default=networks, help=f"random networks as whole cores (default: {networks})"
     )

@@ -13,7 +13,7 @@ from fxp_model import cli
 from tb.harness.depth import depth
 
 settings.register_profile(
-    "spikeline", derandomize=True, deadline=None, database=None, max_examples=depth(50, 200)
+    "spikeline", derandomize=True, deadline=None, database=None, max_examples=depth(30, 200)
 )
 settings.load_profile("spikeline")
 

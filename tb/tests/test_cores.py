@@ -52,7 +52,7 @@ def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -
 RELOADED = [(None, True), (21, False), (None, False), (4, True), (24, False), (11, True), (15, True)]
 
 
-@pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(3, 7)])
+@pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(2, 7)])
 def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace: Workspace) -> None:
     """With other `delays`, too: short and long ones, of one neuron and many, conv and dense."""
     network = planted.network() if seed is None else random_network(seed)
@@ -74,7 +74,7 @@ def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace, ev
 
 
 def test_thousands_of_samples(sim: str, workspace: Workspace) -> None:
-    samples = depth(300, 3000)
+    samples = depth(200, 3000)
     hardware = HardwareConfig(
         tuple(replace(stage, events_per_cycle=2) for stage in planted.hardware().stages)
     )

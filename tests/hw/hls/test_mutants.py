@@ -58,7 +58,7 @@ MUTANTS = (
     Mutant("scores not added", READOUT, "sum += v_mem", "sum = v_mem", "sum"),
     Mutant("lowest counts", READOUT, "score > v_mem", "score < v_mem", "max"),
 )
-CHOSEN = MUTANTS[:: len(MUTANTS) // depth(5, len(MUTANTS))]
+CHOSEN = MUTANTS[:: len(MUTANTS) // depth(4, len(MUTANTS))]
 
 
 def counts_of(network: Network, steps: int = STEPS) -> np.ndarray:
