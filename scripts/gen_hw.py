@@ -11,7 +11,6 @@ import argparse
 from pathlib import Path
 
 from fxp_model.artifact import Artifact, load_artifact
-from fxp_model.errors import InputError
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
 from fxp_model.options import Parser, add_data_options, nonempty, some_path
@@ -27,11 +26,9 @@ from hw.report.subject import DEFAULT_PART, Recordings, Subject
 
 def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
     """The clips of a split of a data set, by the compiled engine."""
-    try:
-        from fxp_model.data import frames_for
-        from fxp_model.engine import Engine
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} not found: pip install 'spikeline[data,engine]'") from None
+    from fxp_model.data import frames_for
+    from fxp_model.engine import Engine
+
     frames = frames_for(artifact, source, split)
     engine = Engine(artifact.network)
     return Recordings(

@@ -19,7 +19,6 @@ from fxp_model.variants import with_recurrence
 from hw.config import preset_of
 from hw.flows import nextpnr, yosys
 from hw.flows.synth import RouteOptions, through
-from hw.flows.tool import FlowError
 from hw.options import add_timeout_option, add_width_options, config_of
 from hw.verilog import emit
 
@@ -109,11 +108,7 @@ def main() -> int:
     def progress(line: str) -> None:
         print(line, file=sys.stderr)
 
-    try:
-        result = through(core, args.target, route, args.timeout, progress, args.out)
-    except FlowError as error:
-        print(f"synth.py: {error}", file=sys.stderr)
-        return 1
+    result = through(core, args.target, route, args.timeout, progress, args.out)
     if args.json != "-":
         print(text(result))
     if args.json:

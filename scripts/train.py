@@ -147,7 +147,6 @@ def main() -> int:
     from fxp_model.qat.augment import Augmentation
     from fxp_model.qat.network import Regularization
     from fxp_model.qat.parallel import launched
-    from fxp_model.qat.publish import NotEqual
     from fxp_model.qat.session import train_artifact
     from fxp_model.qat.template import RecurrentLayers, Shape
     from fxp_model.qat.train import Recipe
@@ -179,14 +178,10 @@ def main() -> int:
         augmentation=Augmentation(**{name: getattr(args, name) for name in AUGMENTATIONS}),
     )
     command = shlex.join(["python", *sys.argv])
-    try:
-        with launched():
-            artifact = train_artifact(
-                args.data, args.out, shape, recipe, resume=args.resume, teacher=args.teacher, command=command
-            )
-    except NotEqual as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 1
+    with launched():
+        artifact = train_artifact(
+            args.data, args.out, shape, recipe, resume=args.resume, teacher=args.teacher, command=command
+        )
     if artifact is None:
         return 0
     val = artifact.metrics["val"]

@@ -20,6 +20,7 @@ from fxp_model import network as golden
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.data import CochlearEncoder, EventBinner, SpeechDataset, SpikeDataset, load_frames
 from fxp_model.data.synthetic import synthetic_dataset
+from fxp_model.errors import CheckFailed
 from fxp_model.network import Network
 from fxp_model.qat.network import SpikingNetwork
 from fxp_model.qat.train import Frames, Training, frames_sha256
@@ -27,7 +28,7 @@ from fxp_model.qat.train import Frames, Training, frames_sha256
 STIMULUS_CLIPS = 4
 
 
-class NotEqual(RuntimeError):
+class NotEqual(CheckFailed):
     """Torch and the golden model gave different integers: a bug, never an input error."""
 
 

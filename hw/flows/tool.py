@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from fxp_model.caches import tool_environment
-from fxp_model.errors import InputError
+from fxp_model.errors import CheckFailed, InputError
 from fxp_model.files import parse_json, read_bytes, replacing
 
 OUTPUT = "<output>"
@@ -21,7 +21,7 @@ MADE_BYTES = 1 << 32
 """Largest file of a tool that is read."""
 
 
-class FlowError(Exception):
+class FlowError(CheckFailed):
     """A tool failed or took too long: the design does not go through the flow."""
 
 

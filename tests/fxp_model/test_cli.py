@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from fxp_model import cli
-from fxp_model.errors import InputError
+from fxp_model.errors import CheckFailed, InputError
 from fxp_model.files import read_text
 from tests.tool import ended, start
 
@@ -28,6 +28,8 @@ ERRORS = [
     (FileNotFoundError(2, "No such file or directory", "a.wav"), 2, "a.wav: No such file or directory"),
     (OSError(28, "No space left on device"), 2, "No space left on device"),
     (OSError("odd"), 2, "odd"),
+    (CheckFailed("spikes differ"), 1, "spikes differ"),
+    (ModuleNotFoundError(name="numba"), 2, "numba not found: pip install 'spikeline[engine]'"),
     (MemoryError(), 2, "not enough memory"),
     (MemoryError("Unable to allocate 8 GiB"), 2, "not enough memory: Unable to allocate 8 GiB"),
     (KeyboardInterrupt(), 130, "interrupted"),
@@ -58,7 +60,7 @@ def test_nobody_reads_any_more(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("bug"), ValueError("bug")])
+@pytest.mark.parametrize("error", [RuntimeError("bug"), ValueError("bug"), ModuleNotFoundError(name="nope")])
 def test_an_error_of_the_program_keeps_its_traceback(error):
     def main():
         raise error

@@ -3,6 +3,7 @@
 import re
 import tomllib
 
+from fxp_model import cli
 from tests.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -44,3 +45,11 @@ def test_every_dependency_has_a_reason() -> None:
     lines = re.findall(r'^    "[a-z][\w.-]*(?:\[[\w,-]+\])?[<>=].*$', text, re.MULTILINE)
     assert len(lines) >= 15
     assert [line for line in lines if "#" not in line] == []
+
+
+def test_a_missing_package_is_told_with_an_extra_that_brings_it() -> None:
+    imported = {"cocotb_tools": "cocotb", "cocotbext": "cocotbext-axi"}
+    for package, extra in cli._EXTRAS.items():
+        wanted = imported.get(package, package)
+        brought = PROJECT["project"]["optional-dependencies"][extra]
+        assert any(re.match(rf"{wanted}\b", requirement) for requirement in brought), (package, extra)
