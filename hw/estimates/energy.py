@@ -2,7 +2,7 @@
 
 Not a measurement, and not of an FPGA: dynamic energy of the counted work alone, as in 45 nm silicon at
 0.9 V. The prices are those of M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC
-2014, per bit. Clock tree, wires, control, leakage and idle cycles are left out. Logic in the LUTs of an FPGA
+2014, per bit. Clock tree, routing, control, leakage and idle cycles are left out. Logic in LUTs of an FPGA
 takes about 14 times as much as in cells of the same process, less with block RAM and multipliers (I. Kuon and
 J. Rose, "Measuring the gap between FPGAs and ASICs", IEEE TCAD 26(2), 2007). So figures are for comparing
 networks and widths.

@@ -1,4 +1,4 @@
-"""The slowest logic of a netlist for 7-series: delays of cells without those of the wires between them.
+"""The slowest logic of a netlist for 7-series: delays of cells, without routing.
 
 Between cells lies routing, which takes about as long as the logic or longer, and there is skew of the clock:
 this is no clock. It says where logic is deep, and whether a change made it deeper. Delays are those of an

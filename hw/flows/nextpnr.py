@@ -29,7 +29,7 @@ TARGET_MHZ = 120
 ROUTER = "router1"
 """On one placement of `balanced` on an LFE5U-85F, router1 reached 108.6 MHz, router2 98.0 MHz."""
 TIMING = ("--placer-heap-timingweight", "40")
-"""Four times the usual weight of time against length: the wires that matter are few."""
+"""Four times the usual weight of time against length: the critical nets are few."""
 DEVICES = {
     "25k": Device("ecp5", "CABGA381", (6, 7, 8), TIMING),
     "85k": Device("ecp5", "CABGA756", (6, 7, 8), TIMING),

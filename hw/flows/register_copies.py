@@ -1,11 +1,11 @@
-"""Copies of flip-flops and LUTs that go to many, so that each wire is short.
+"""Duplication of flip-flops and LUTs of high fan-out, so that each net is short.
 
 Neither yosys nor nextpnr copies a register, and yosys makes one of two that a designer wrote. One that goes
 to hundreds of cells goes to a whole device:
 
-    flip-flop -> 100 readers   becomes   flip-flop -> 32,  copy -> 32,  copy -> 32,  copy -> 4
+    flip-flop -> 100 loads     becomes   flip-flop -> 32,  copy -> 32,  copy -> 32,  copy -> 4
 
-Readers that stay together are those of one row of cells, such as the bits of a RAM, which differ in the last
+Loads that stay together are those of one row of cells, such as the bits of a RAM, which differ in the last
 number of their name alone; then those whose names are neighbours. Such cells are neighbours in the design.
 Every reader sees the same value in every cycle as before, from the first on.
 """
@@ -31,7 +31,7 @@ PINS = {"CE": 0.5, "LSR": 0.5}
 def add(module: Module, most: int) -> int:
     """Copy cells of `COPIED` in a flat `module` that go to more than `most` cells, in place; count copies.
 
-    What leaves the module is of the cell itself. Copies are readers, too: what goes to many of them is copied
+    What leaves the module is of the cell itself. Copies are loads, too: what goes to many of them is copied
     in turn, in rounds, as long as each makes fewer than the one before. So it ends also where a register and
     the LUT of its next value go to `most` each, and a copy of either is a reader too many for the other.
     """
@@ -46,7 +46,7 @@ def add(module: Module, most: int) -> int:
 
 
 def _copies(module: Module, most: int) -> dict[str, Cell]:
-    """Copies of the cells that go to too many now, which share the readers from here on."""
+    """Copies of the cells whose fan-out is too high now, which share the loads from here on."""
     cells, readers = module["cells"], readers_of(module)
     free = new_nets(module)
     copies = {}
