@@ -14,7 +14,7 @@ from tb.harness.cosim import cosimulate
 from tb.harness.depth import depth
 from tb.harness.runner import Workspace
 
-EXTENT = {"icarus": (depth(8, 20), 1), "verilator": (None, depth(1, 4))}
+EXTENT = {"icarus": (depth(4, 20), 1), "verilator": (None, depth(1, 4))}
 """Steps (all: None) and clips under each simulator."""
 
 

@@ -48,7 +48,7 @@ def test_without_a_bug_the_bench_passes(bench: str, workspace: Workspace, tmp_pa
     assert outcome.passed == BENCHES[bench]
 
 
-@pytest.mark.parametrize("bug", list(BUGS)[:: len(BUGS) // depth(6, len(BUGS))])
+@pytest.mark.parametrize("bug", list(BUGS)[:: len(BUGS) // depth(4, len(BUGS))])
 def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
     bench = BUGS[bug].bench
     outcome = _run(tmp_path, workspace, bug, bench)

@@ -31,7 +31,7 @@ from hw.hls.emulation import compile_units
 pytestmark = pytest.mark.slow
 
 GROUPS, SIZE = 4, 16
-COMPILED = range(GROUPS * SIZE)[:: -(GROUPS * SIZE // depth(8, GROUPS * SIZE))]
+COMPILED = range(GROUPS * SIZE)[:: -(GROUPS * SIZE // depth(4, GROUPS * SIZE))]
 """Seeds of the networks that become C++, that at the limits among them."""
 STEPS = 14
 FAST = ("-O0", "-w")
