@@ -12,14 +12,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from filelock import lock_descriptor
 
 from fxp_model.errors import InputError
-from fxp_model.files import made_folder, read_bytes, read_json, read_text, write_text
+from fxp_model.files import read_bytes, read_json, read_text, write_text
 
 SUMS = "SHA256SUMS"
 _NEW, _READY = ".spikeline-new", ".spikeline-ready"
@@ -132,14 +132,34 @@ def owned(path: Path | str) -> Iterator[None]:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is not a folder; name another")
-    with made_folder(path):
-        descriptor = os.open(path, os.O_RDONLY)
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    descriptor = _locked(path)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in missing:  # while it is locked: what another process makes of it stays
+                folder.rmdir()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """Descriptor of the folder, made where it is missing, that holds the lock."""
+    while True:
+        path.mkdir(parents=True, exist_ok=True)
         try:
-            if not lock_descriptor(descriptor, blocking=False):
-                raise InputError(f"{path} is in use by another process; wait for it, or name another folder")
-            yield
-        finally:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # removed by the process that had made it
+        if not lock_descriptor(descriptor, blocking=False):
             os.close(descriptor)
+            raise InputError(f"{path} is in use by another process; wait for it, or name another folder")
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)
 
 
 def shortened(names: Sequence[str], shown: int = 3) -> str:
