@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.data.encoding import Encoder, check_limit
+from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 
 MAX_SECONDS = 60.0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from fxp_model.data.encoding import Encoder, check_limit
+from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 
 RATE_HZ = 16_000

@@ -25,7 +25,7 @@ from fxp_model.data.cache import Cache, default_cache_dir
 from fxp_model.data.catalog import Dataset
 from fxp_model.data.dataset import Clip
 from fxp_model.data.encoder import CochlearEncoder
-from fxp_model.data.encoding import Encoder
+from fxp_model.encoding import Encoder
 from fxp_model.data.notice import notice
 from fxp_model.data.spikes import SpikeDataset
 from fxp_model.errors import InputError

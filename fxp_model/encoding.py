@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Self
 
 from fxp_model.errors import InputError, shown
 
+_CODES = "tuple[int, ...]"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """Base of the encoders: frozen dataclasses whose fields are integers and floats.
+    """Base of the encoders: frozen dataclasses whose fields are integers, floats and tuples of integers.
 
     Of a subclass: `name` and `version` tell it apart in artifacts and caches, `takes` says in a
     word what it encodes; fields `channels` and `count_bits` say what counts it gives.
@@ -28,11 +30,14 @@ class Encoder:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            whole = field.type == "int"
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise InputError(
-                    f"{field.name} must be {'an integer' if whole else 'a number'}, not {shown(value)}"
-                )
+            if field.type == _CODES:
+                if not isinstance(value, tuple) or not all(map(_is_whole, value)):
+                    raise InputError(f"{field.name} must be a tuple of integers, not {shown(value)}")
+            elif field.type == "int":
+                if not _is_whole(value):
+                    raise InputError(f"{field.name} must be an integer, not {shown(value)}")
+            elif not _is_whole(value) and not isinstance(value, float):
+                raise InputError(f"{field.name} must be a number, not {shown(value)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Name, version and parameters; JSON keeps them exactly."""
@@ -57,7 +62,13 @@ class Encoder:
                 raise InputError(
                     f"encoder has {what} field {shown(min(names))}; fields: {', '.join(sorted(known))}"
                 )
-        return cls(**given)
+        return cls(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def check_limit(name: str, value: float, holds: bool, limit: str) -> None:
