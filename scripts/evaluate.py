@@ -8,6 +8,8 @@ if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
     run_script(__file__)
 
 import time
+from argparse import Namespace
+from dataclasses import replace
 from typing import Any
 
 from tqdm import tqdm
@@ -15,9 +17,10 @@ from tqdm import tqdm
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import write_json
-from fxp_model.data import frames_for
+from fxp_model.data import Conditions, Part, frames_for, open_noise
+from fxp_model.data.conditions import GAIN_DB, SNR_DB
 from fxp_model.evaluation import Engine, evaluate
-from fxp_model.options import Parser, add_data_options, add_json_option
+from fxp_model.options import SEED, Parser, add_data_options, add_json_option, real, some_path
 from fxp_model.pretrained import add_artifact_argument
 
 
@@ -42,15 +45,35 @@ def parser() -> Parser:
     parser.add_argument(
         "--engine", choices=("golden", "engine", "torch"), default="golden", help="%(default)s"
     )
+    hearing = parser.add_argument_group("hearing, of sound")
+    add = hearing.add_argument
+    add("--gain-db", type=real(*GAIN_DB), default=0.0, metavar="G", help="of the microphone; %(default)s")
+    snr = add("--snr-db", type=real(*SNR_DB), metavar="S", help="whole clip over noise; default: no noise")
+    noise = add(
+        "--noise", type=some_path, metavar="FOLDER", help="recordings, of which those that train.py left out"
+    )
+    seed = add("--seed", type=SEED, default=0, help="of the draw of noise; %(default)s")
+    parser.only_with(snr, noise)
+    parser.only_with(noise, snr, seed)
     add_json_option(parser, "the result")
     return parser
+
+
+def conditions_of(args: Namespace) -> Conditions | None:
+    """What the options say; None where clips are heard as they were recorded."""
+    if args.noise is None and args.gain_db == 0:
+        return None
+    gain = Conditions(gain_db=(args.gain_db, args.gain_db), seed=args.seed)
+    if args.noise is None:
+        return gain
+    return replace(gain, snr_db=(args.snr_db, args.snr_db), noise=open_noise(args.noise, Part.MEASURE))
 
 
 def main() -> int:
     """Evaluate, print."""
     args = parser().options()
     artifact = load_artifact(args.artifact)
-    frames = frames_for(artifact, args.data, args.split)
+    frames = frames_for(artifact, args.data, args.split, conditions_of(args))
     started = time.perf_counter()
     with tqdm(total=len(frames.labels), desc=args.engine, unit="clip") as bar:
         result = evaluate(
@@ -65,6 +88,10 @@ def main() -> int:
         "artifact": str(args.artifact),
         "data": str(args.data),
         "split": args.split,
+        "gain_db": args.gain_db,
+        "snr_db": args.snr_db,
+        "noise": None if args.noise is None else str(args.noise),
+        "seed": args.seed,
         "engine": args.engine,
         "clips": len(frames.labels),
         "accuracy": result.accuracy,

@@ -15,6 +15,8 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from fxp_model.options import Parser, nonempty, real, some_path, whole
 from fxp_model.pretrained import find_artifact
@@ -44,6 +46,7 @@ def within(name: str) -> Callable[[str], int | float]:
 
 def parser() -> Parser:
     """The options."""
+    from fxp_model.data.conditions import GAIN_DB, SHARE, SHIFT_MS, SNR_DB
     from fxp_model.qat.template import RecurrentLayers, Shape
     from fxp_model.qat.train import Recipe
 
@@ -133,6 +136,22 @@ def parser() -> Parser:
     fixed = argparse.BooleanOptionalAction
     add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
     add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
+    hearing = parser.add_argument_group("hearing of sound: each epoch draws one copy of each clip")
+    add = hearing.add_argument
+    copies = add(
+        "--copies",
+        type=within("copies"),
+        default=1,
+        help="of each clip: one as it was recorded, the others under conditions drawn at random",
+    )
+    span: dict[str, Any] = {"nargs": 2, "metavar": ("LOW", "HIGH")}
+    noise = add("--noise", type=some_path, metavar="FOLDER", help="recordings to mix in; a fifth is left out")
+    share = add("--noise-share", type=real(*SHARE), default=0.7, help="of the other copies that have noise")
+    snr = add("--snr-db", type=real(*SNR_DB), default=[0.0, 30.0], help="clip over noise", **span)
+    gain = add("--gain-db", type=real(*GAIN_DB), default=[-30.0, 6.0], help="of the other copies", **span)
+    shift = add("--shift-ms", type=real(*SHIFT_MS), default=0.0, help="of the other copies, either way")
+    parser.only_with(noise, share, snr)
+    parser.only_with(copies, noise, gain, shift)
     variants = parser.add_argument_group("augmentation, largest changes")
     for name, meaning in AUGMENTATIONS.items():
         value = getattr(recipe.augmentation, name)
@@ -144,6 +163,7 @@ def main() -> int:
     """Train, say where the artifact is."""
     # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from fxp_model.data import Conditions, Part, open_noise
     from fxp_model.qat.augment import Augmentation
     from fxp_model.qat.network import Regularization
     from fxp_model.qat.parallel import launched
@@ -177,10 +197,26 @@ def main() -> int:
         noise=Regularization(dropout=args.dropout),
         augmentation=Augmentation(**{name: getattr(args, name) for name in AUGMENTATIONS}),
     )
+    conditions = Conditions(
+        gain_db=tuple(args.gain_db),
+        snr_db=tuple(args.snr_db),
+        noise=None if args.noise is None else open_noise(args.noise, Part.TRAIN),
+        noise_share=args.noise_share,
+        shift_ms=args.shift_ms,
+        seed=args.seed,
+    )
+    heard = [replace(conditions, copy=copy) for copy in range(1, args.copies)]
     command = shlex.join(["python", *sys.argv])
     with launched():
         artifact = train_artifact(
-            args.data, args.out, shape, recipe, resume=args.resume, teacher=args.teacher, command=command
+            args.data,
+            args.out,
+            shape,
+            recipe,
+            resume=args.resume,
+            teacher=args.teacher,
+            heard=heard,
+            command=command,
         )
     if artifact is None:
         return 0

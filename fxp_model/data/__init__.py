@@ -4,18 +4,23 @@ from fxp_model.data.artifact_frames import frames_for
 from fxp_model.data.audio import read_audio
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import Dataset, open_dataset
+from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import Clip, SpeechDataset
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.frames import EncodedSplit, encode_file, encoder_for, load_frames
+from fxp_model.data.noise import Noise, Part, open_noise
 from fxp_model.data.spikes import SpikeDataset
 from fxp_model.data.synthetic import synthesise
 
 __all__ = [
     "Clip",
     "CochlearEncoder",
+    "Conditions",
     "Dataset",
     "EncodedSplit",
     "EventBinner",
+    "Noise",
+    "Part",
     "SpeechDataset",
     "SpikeDataset",
     "encode_file",
@@ -23,6 +28,7 @@ __all__ = [
     "frames_for",
     "load_frames",
     "open_dataset",
+    "open_noise",
     "read_audio",
     "synthesise",
 ]

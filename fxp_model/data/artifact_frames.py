@@ -9,6 +9,7 @@ from fxp_model.artifact import Artifact
 from fxp_model.checks import check_type
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import open_dataset
+from fxp_model.data.conditions import Conditions
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
 from fxp_model.errors import InputError, shown
@@ -19,8 +20,12 @@ ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
 """Encoders that an artifact may name."""
 
 
-def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSplit:
-    """Counts of a split of the data set `source`, as `artifact` was trained to take them.
+def frames_for(
+    artifact: Artifact, source: Path | str, split: str, conditions: Conditions | None = None
+) -> EncodedSplit:
+    """Counts of a split of the data set `source`, as `artifact` takes them.
+
+    Sound is heard under `conditions`, or as it was recorded.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSpl
             f"classes of {source} must be those of the artifact ({', '.join(artifact.labels)}), "
             f"not {', '.join(dataset.classes)}"
         )
-    return load_frames(dataset, split, encoder)
+    return load_frames(dataset, split, encoder, conditions=conditions)
 
 
 def _encoder(values: dict[str, Any]) -> CochlearEncoder | EventBinner:

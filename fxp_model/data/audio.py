@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from scipy import signal
 
 from fxp_model.errors import InputError
 from fxp_model.files import read_bytes
@@ -23,6 +25,8 @@ MAX_SAMPLES = 1 << 25
 """Most samples of a file: ten minutes at 48 kHz and more. The header is looked at before memory is taken."""
 MAX_BYTES = 1 << 28
 """Longest sound file."""
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
+"""Sample rates that sound may be resampled from, and to."""
 
 _PIPE = 0x7FFFF000
 """Where a writer into a pipe cannot know the size of its sound, it says this, or more."""
@@ -72,6 +76,21 @@ def decode_audio(content: bytes, name: str) -> tuple[NDArray[np.float64], int]:
         first = int(np.argmin(np.isfinite(audio)))
         raise InputError(f"{name}: every sample must be finite, sample {first} is {audio[first]}")
     return audio, rate_hz
+
+
+def check_rate(rate_hz: int) -> None:
+    """`InputError` unless sound of this sample rate can be resampled."""
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ or rate_hz != int(rate_hz):
+        raise InputError(f"rate_hz must be an integer in {MIN_RATE_HZ}..{MAX_RATE_HZ}, not {rate_hz}")
+
+
+def resampled(audio: NDArray[np.float64], from_hz: int, to_hz: int) -> NDArray[np.float64]:
+    """Sound (ceil(samples * to_hz / from_hz),) at another rate, through `scipy.signal.resample_poly`."""
+    if from_hz == to_hz:
+        return audio
+    divisor = math.gcd(to_hz, from_hz)
+    sound: NDArray[np.float64] = signal.resample_poly(audio, to_hz // divisor, from_hz // divisor)
+    return sound
 
 
 def _check_header(file: soundfile.SoundFile, name: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from fxp_model.data.audio import check_rate, resampled
 from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 
@@ -22,7 +23,6 @@ FRAME_MS = 10
 _ENVELOPE = RATE_HZ // 1000
 """Samples under one value of the 1 ms envelope."""
 _FRAME = RATE_HZ * FRAME_MS // 1000
-_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
 MAX_SECONDS = 600
 """Longest clip; bounds the memory that encoding it takes."""
 _MAX_PEAK = float(1 << 15)
@@ -136,10 +136,7 @@ class CochlearEncoder(Encoder):
         InputError
             `audio` or `rate_hz` is not as said.
         """
-        clip = _checked(audio, rate_hz)
-        if rate_hz != RATE_HZ:
-            divisor = math.gcd(RATE_HZ, rate_hz)
-            clip = signal.resample_poly(clip, RATE_HZ // divisor, rate_hz // divisor)
+        clip = resampled(checked(audio, rate_hz), rate_hz, RATE_HZ)
         clip = np.pad(clip, (0, -len(clip) % _FRAME))
         clip /= max(_level(clip), self.level_floor)
         spikes = self._fire(self._drive(clip))
@@ -186,9 +183,9 @@ def _filters(encoder: CochlearEncoder) -> tuple[tuple[NDArray[np.float64], NDArr
     return tuple(signal.gammatone(hz, "iir", fs=RATE_HZ) for hz in encoder.centre_hz)
 
 
-def _checked(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
-    if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ or rate_hz != int(rate_hz):
-        raise InputError(f"rate_hz must be an integer in {_MIN_RATE_HZ}..{_MAX_RATE_HZ}, not {rate_hz}")
+def checked(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
+    """A clip as an encoder of sound takes it; `InputError` if it is none, see `CochlearEncoder.encode`."""
+    check_rate(rate_hz)
     audio = np.asarray(audio)
     if audio.ndim != 1 or audio.size == 0:
         raise InputError(f"audio must have shape (samples,), at least one sample, not {audio.shape}")

@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from fxp_model.data.audio import read_audio
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.cache import Cache, default_cache_dir
 from fxp_model.data.catalog import Dataset
+from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import Clip
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.encoding import Encoder
@@ -37,8 +38,13 @@ MAX_PADDING = 1 << 32
 """Most bytes of zeros that fill clips of a split up to the longest."""
 
 _CACHE_FORMAT = "spikeline-frames-1"
+_HEARD_FORMAT = "spikeline-heard-1"
 
 Counts = NDArray[np.uint8]
+Chunk = Sequence[tuple[int, Clip]]
+"""Clips with their indices in the split."""
+Encoded = tuple[list[Counts], str | None]
+"""Counts of the clips of a chunk, and why they could not be kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +84,14 @@ def load_frames(
     cache_dir: Path | str | None = None,
     workers: int | None = None,
     progress: bool = True,
+    conditions: Conditions | None = None,
 ) -> EncodedSplit:
     """Counts of a split, of sound from the cache where it has them.
 
-    Chunks of clips are cached as they are done, under a hash of their content and of the encoder;
-    what was encoded before an interruption is not lost, and a damaged entry is made again. Where
-    nothing can be kept, a `notice` says so and all is encoded. Spikes are binned in less time than
-    a cache would take, so they have none.
+    Chunks of clips are cached as they are done, under a hash of their content, of the encoder and of
+    the conditions; what was encoded before an interruption is not lost, and a damaged entry is made
+    again. Where nothing can be kept, a `notice` says so and all is encoded. Spikes are binned in less
+    time than a cache would take, so they have none.
 
     Parameters
     ----------
@@ -101,33 +108,39 @@ def load_frames(
         ``if __name__ == "__main__"``.
     progress : bool
         Show a bar on stderr.
+    conditions : Conditions, optional
+        Under which sound is heard; default: as it was recorded.
 
     Raises
     ------
     InputError
-        The encoder does not take what the data set holds, there is no such split, a clip cannot be
-        used, or is so long that filling the others up to it takes more than `MAX_PADDING`; names
-        the clip.
+        The encoder does not take what the data set holds, or there are conditions for spikes; there is
+        no such split, a clip cannot be used, or is so long that filling the others up to it takes more
+        than `MAX_PADDING`; names the clip.
     """
     check_encoder(dataset, encoder)
     if isinstance(dataset, SpikeDataset):
         assert isinstance(encoder, EventBinner)
+        if conditions is not None:
+            raise InputError(f"{dataset.name} holds spikes; gain and noise are for sound")
         spikes = dataset.split(split)
         bar = tqdm(spikes.encode(encoder), split, len(spikes), unit="clip", disable=not progress)
         names = tuple(f"{spikes.file.name}/{row}" for row in spikes.rows)
         return _padded(list(bar), spikes.labels, names)
     assert isinstance(encoder, CochlearEncoder)
     clips = dataset.split(split)
-    chunks = [clips[start : start + CHUNK] for start in range(0, len(clips), CHUNK)]
+    indexed = list(enumerate(clips))
+    chunks = [indexed[start : start + CHUNK] for start in range(0, len(clips), CHUNK)]
     cache = Cache(Path(cache_dir) if cache_dir is not None else default_cache_dir())
     if workers is None:
         workers = os.cpu_count() or 1
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
+    work = partial(_encode_chunk, encoder, conditions, cache)
     encoded: list[Counts] = []
     lost = None
     with tqdm(total=len(clips), desc=split, unit="clip", disable=not progress) as bar:
-        for part, reason in _encode_chunks(chunks, encoder, cache, min(workers, len(chunks))):
+        for part, reason in _encode_chunks(chunks, work, min(workers, len(chunks))):
             encoded += part
             lost = lost or reason
             bar.update(len(part))
@@ -159,10 +172,9 @@ def encode_file(path: Path | str, encoder: CochlearEncoder) -> Counts:
 
 
 def _encode_chunks(
-    chunks: Sequence[Sequence[Clip]], encoder: CochlearEncoder, cache: Cache, workers: int
-) -> Iterator[tuple[list[Counts], str | None]]:
-    """Counts of each chunk, in order, and why they could not be kept."""
-    work = partial(_encode_chunk, encoder, cache)
+    chunks: Sequence[Chunk], work: Callable[[Chunk], Encoded], workers: int
+) -> Iterator[Encoded]:
+    """What `work` makes of each chunk, in order."""
     if workers == 1:
         yield from map(work, chunks)
         return
@@ -181,22 +193,33 @@ def _encode_chunks(
 
 
 def _encode_chunk(
-    encoder: CochlearEncoder, cache: Cache, clips: Sequence[Clip]
-) -> tuple[list[Counts], str | None]:
-    contents = [clip.source.content() for clip in clips]
+    encoder: CochlearEncoder, conditions: Conditions | None, cache: Cache, chunk: Chunk
+) -> Encoded:
+    contents = [clip.source.content() for _, clip in chunk]
     key = _key(encoder, contents)
+    if conditions is not None:
+        key = _key_heard(key, conditions, [index for index, _ in chunk])
     payload = cache.get(key)
     if payload is not None:
         return _unpack(payload), None
     encoded = [
-        _encode(*clip.source.audio(content), encoder, clip.name)
-        for clip, content in zip(clips, contents, strict=True)
+        _encode(*clip.source.audio(content), encoder, clip.name, conditions, index)
+        for (index, clip), content in zip(chunk, contents, strict=True)
     ]
     return encoded, cache.put(key, _pack(encoded))
 
 
-def _encode(audio: NDArray[np.float64], rate_hz: int, encoder: CochlearEncoder, name: str) -> Counts:
+def _encode(
+    audio: NDArray[np.float64],
+    rate_hz: int,
+    encoder: CochlearEncoder,
+    name: str,
+    conditions: Conditions | None = None,
+    index: int = 0,
+) -> Counts:
     try:
+        if conditions is not None:
+            audio = conditions.heard(audio, rate_hz, index)
         return encoder.encode(audio, rate_hz)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
@@ -208,6 +231,12 @@ def _key(encoder: CochlearEncoder, contents: Sequence[bytes]) -> str:
     for content in contents:
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
+
+
+def _key_heard(key: str, conditions: Conditions, indices: list[int]) -> str:
+    """Key of what `key` would be of if it were not heard under `conditions`."""
+    heard = json.dumps([_HEARD_FORMAT, key, conditions.to_dict(), indices], sort_keys=True)
+    return hashlib.sha256(heard.encode()).hexdigest()
 
 
 def _pack(encoded: Sequence[Counts]) -> bytes:

@@ -26,6 +26,7 @@ LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "taught": (0.0, 1.0),
     "temperature": (0.01, 1000.0),
     "start_delay": (0.0, float(MAX_DELAY_STEPS)),
+    "copies": (1, 1000),
     "dropout": (0.0, 0.95),
     "recurrent_dropout": (0.0, 0.95),
     "time_shift": (0, 100_000),

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from fxp_model.artifact import FOLDER, Artifact, load_artifact
-from fxp_model.data import EncodedSplit, encoder_for, load_frames, open_dataset
+from fxp_model.data import (
+    CochlearEncoder,
+    Conditions,
+    Dataset,
+    EncodedSplit,
+    EventBinner,
+    encoder_for,
+    load_frames,
+    open_dataset,
+)
 from fxp_model.errors import InputError
 from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network
@@ -30,6 +41,7 @@ def train_artifact(
     *,
     resume: bool = False,
     teacher: Path | None = None,
+    heard: Sequence[Conditions] = (),
     command: str,
 ) -> Artifact | None:
     """Train on split ``train`` of a data set, select on ``val``, and write the artifact.
@@ -48,6 +60,8 @@ def train_artifact(
         Go on from the checkpoint in `out`.
     teacher : Path, optional
         Artifact whose logits are learned from beside the labels.
+    heard : sequence of Conditions
+        Of further copies of the training clips, see `training_frames`.
     command : str
         For the provenance.
 
@@ -64,11 +78,18 @@ def train_artifact(
         if begun and not resume:
             raise InputError(f"{out / CHECKPOINT} exists: go on with --resume, or name another folder")
         FOLDER.check(out / ARTIFACT)
-        return _train(data, out, shape, recipe, resume, teacher, command)
+        return _train(data, out, shape, recipe, resume, teacher, heard, command)
 
 
 def _train(
-    data: str, out: Path, shape: Shape, recipe: Recipe, resume: bool, teacher: Path | None, command: str
+    data: str,
+    out: Path,
+    shape: Shape,
+    recipe: Recipe,
+    resume: bool,
+    teacher: Path | None,
+    heard: Sequence[Conditions],
+    command: str,
 ) -> Artifact | None:
     """`train_artifact` in a folder that is its own."""
     dataset = open_dataset(data)
@@ -81,8 +102,8 @@ def _train(
     if resume:
         training.resume()
     with parallel.first_alone() as first:
-        splits = [load_frames(dataset, split, encoder, progress=first) for split in ("train", "val")]
-    train, val = map(frames_of, splits)
+        train = training_frames(dataset, encoder, heard, progress=first)
+        val = frames_of(load_frames(dataset, "val", encoder, progress=first))
     training.check_data(train, val)
     started = time.perf_counter()
     quiet = {"disable": not first}
@@ -105,6 +126,25 @@ def _train(
     return publish(
         out / ARTIFACT, training, module, dataset, encoder, (train, val), command=command, seconds=seconds
     )
+
+
+def training_frames(
+    dataset: Dataset,
+    encoder: CochlearEncoder | EventBinner,
+    heard: Sequence[Conditions] = (),
+    progress: bool = True,
+) -> Frames:
+    """Split ``train`` as it was recorded and, a copy for each of them, under the conditions `heard`.
+
+    Validation clips stay as they were recorded, so that accuracies of different trainings are of equal clips.
+    """
+    recorded = load_frames(dataset, "train", encoder, progress=progress)
+    copies = [
+        load_frames(dataset, "train", encoder, progress=progress, conditions=conditions).counts
+        for conditions in heard
+    ]
+    counts = np.concatenate([recorded.counts, *copies], axis=1)
+    return Frames(counts, recorded.labels, recorded.lengths)
 
 
 def teacher_of(artifact: Path, spec: NetworkSpec, classes: tuple[str, ...]) -> SpikingNetwork:

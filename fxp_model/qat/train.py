@@ -42,7 +42,8 @@ MAX_PARAMETER = 2.0**32
 class Frames:
     """Labelled clips of equal or different length.
 
-    counts : (T, B, channels) uint8, shorter clips padded with zeros at the end
+    counts : (T, copies * B, channels) uint8, shorter clips padded with zeros at the end; copy k of clip b is
+        column k * B + b, and the first copies are what is measured
     labels, lengths : (B,) int64
     """
 
@@ -52,6 +53,11 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def copies(self) -> int:
+        """Of each clip, encoded under different conditions."""
+        return self.counts.shape[1] // len(self)
 
 
 @dataclass(frozen=True)
@@ -134,10 +140,11 @@ _ROW = {
 class Training:
     """A training that can stop after any epoch and go on as if it had not.
 
-    Every random number of an epoch comes from the seed and the number of the epoch. Equal to
-    the last bit on the same machine with the same number of threads. Under `torchrun` the
-    processes share the clips of each batch and sum gradients and statistics, which then differ
-    by the order of floating-point additions only; process 0 writes the files.
+    An epoch takes one copy of each clip, drawn at random. Every random number of an epoch comes from
+    the seed and the number of the epoch. Equal to the last bit on the same machine with the same number
+    of threads. Under `torchrun` the processes share the clips of each batch and sum gradients and
+    statistics, which then differ by the order of floating-point additions only; process 0 writes the
+    files.
 
     Parameters
     ----------
@@ -291,13 +298,14 @@ class Training:
         if recipe.learn_delays:
             sigma = sigma_at(epoch / recipe.epochs, recipe.sigma, recipe.rounds_at)
         order = rng.permutation(len(train))
+        column = np.arange(len(train)) + len(train) * rng.integers(train.copies, size=len(train))
         batches = np.split(order, range(recipe.batch, len(order), recipe.batch))
         sums = torch.zeros(3, dtype=torch.float64)
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
             own = train.labels[batch], train.lengths[batch]
-            moved = augment(train.counts[:, batch], own[0], recipe.augmentation, rng, own[1])
+            moved = augment(train.counts[:, column[batch]], own[0], recipe.augmentation, rng, own[1])
             share = slice(self.rank, None, self.processes)
             arrays = (np.ascontiguousarray(moved[:, share]), own[0][share], own[1][share])
             counts, labels, lengths = (torch.from_numpy(array) for array in arrays)
