@@ -26,9 +26,9 @@ from fxp_model.data.catalog import Dataset
 from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import Clip
 from fxp_model.data.encoder import CochlearEncoder
-from fxp_model.encoding import Encoder
 from fxp_model.data.notice import notice
 from fxp_model.data.spikes import SpikeDataset
+from fxp_model.encoding import Encoder
 from fxp_model.errors import InputError
 
 CHUNK = 64

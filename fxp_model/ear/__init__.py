@@ -1,1 +1,1 @@
-"""The ear: from the samples of a microphone to the events of a network, in integers. Its law is NUMERICS.md."""
+"""The ear: from the samples of a microphone to the events of a network, in integers."""

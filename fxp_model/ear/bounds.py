@@ -23,8 +23,9 @@ def absolute_sums(
     r"""Upper bounds of the sums of \|r(n)\| and of \|r(n) - r(n-2)\| over all n, each (channels,).
 
     r is the impulse response of 1 / (1 + a1 z**-1 + a2 z**-2). Terms are added until the rest is small.
-    With p the largest pole radius, r(n + k) = r(n) s(k) - a2 r(n - 1) s(k - 1), where \|s(k)\| <= (k + 1) p**k, so
-    that the rest after r(n) is at most (\|r(n)\| + \|r(n-1)\|) / (1 - p)**2, and twice that of differences.
+    With p the largest pole radius, r(n + k) = r(n) s(k) - a2 r(n - 1) s(k - 1), where
+    \|s(k)\| <= (k + 1) p**k, so that the rest after r(n) is at most
+    (\|r(n)\| + \|r(n-1)\|) / (1 - p)**2, and twice that of differences.
 
     Parameters
     ----------

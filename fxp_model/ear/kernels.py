@@ -93,7 +93,7 @@ def fire_ms(ear: Packed, level: int, envelope: Codes, potential: Codes, raised: 
             whole = octaves >> ear.log_frac_bits
             drive = ear.powers[octaves & mask]
             if whole >= 0:
-                drive = min(drive << min(whole, ear.drive_int_bits), ear.max_drive)
+                drive = min(drive << min(whole, ear.drive_int_bits), np.int64(ear.max_drive))
             else:
                 drive >>= min(-whole, 31)
         v = potential[c] + drive + (-potential[c] >> ear.leak_shift)

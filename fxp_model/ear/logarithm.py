@@ -36,7 +36,7 @@ def power_table(frac_bits: int, drive_frac_bits: int) -> tuple[int, ...]:
 
 
 def log2_code(values: NDArray[np.int64], frac_bits: int) -> NDArray[np.int64]:
-    """Logarithms of `values`, at least 1: the place of the leading one, then the table of the bits behind it."""
+    """Logarithms of `values`, at least 1: place of the leading one, then a table of the next bits."""
     _, exponent = np.frexp(values.astype(np.float64))  # values below 2**53
     place = exponent.astype(np.int64) - 1
     mantissa = (values << frac_bits >> place) & ((1 << frac_bits) - 1)

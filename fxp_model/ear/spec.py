@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fxp_model.encoding import Encoder, check_limit
 from fxp_model.ear import bounds
 from fxp_model.ear.design import centre_hz, resonators
+from fxp_model.encoding import Encoder, check_limit
 from fxp_model.fixed import signed_width
 
 SAMPLE_BITS = 16
@@ -44,6 +44,10 @@ _LIMITS = {
     "spike_limit": (1, 15),
     "count_bits": (1, 8),
 }
+_DEFAULTS = {"coefficient_bits": 18, "state_frac_bits": 8, "log_frac_bits": 6}
+"""Of the class, where a design depends on them."""
+_START, _FLOOR = 5.5, -0.5
+"""Level at rest, that of speech, and least level of a design, in octaves above the lsb of a sample."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +85,13 @@ class EarSpec(Encoder):
     level_shift : int
         A settled level moves by 2**-level_shift of its distance to each loud frame; 0..12.
     level_fall : int
-        What the level loses in a frame that is not loud, in 2**-(log_frac_bits + level_shift) octaves; 0..4095.
+        What the level loses in a frame that is not loud, in 2**-(log_frac_bits + level_shift) octaves;
+        0..4095.
     drive_frac_bits, drive_int_bits : int
         Unsigned format of what goes into a neuron; 4..14 and 1..8.
     threshold, adaptation : int
-        Codes of fraction `drive_frac_bits`: least potential of a spike, 1..65535; what a spike adds to that, 0..65535.
+        Codes of fraction `drive_frac_bits`: least potential of a spike, 1..65535; what a spike adds to that,
+        0..65535.
     leak_shift, recovery_shift : int
         A potential loses 2**-leak_shift of itself per ms, a raised threshold 2**-recovery_shift; 0..12.
     spike_limit : int
@@ -96,7 +102,8 @@ class EarSpec(Encoder):
     Raises
     ------
     InputError
-        A parameter is outside its limits, a filter is not stable, or a state or a sum is wider than hardware has.
+        A parameter is outside its limits, a filter is not stable, or a state or a sum is wider than
+        hardware has.
     """
 
     name: ClassVar[str] = "ear"
@@ -109,12 +116,12 @@ class EarSpec(Encoder):
     offset: tuple[int, ...]
     rate_hz: int = 16_000
     sections: int = 2
-    coefficient_bits: int = 18
-    state_frac_bits: int = 6
-    log_frac_bits: int = 6
+    coefficient_bits: int = _DEFAULTS["coefficient_bits"]
+    state_frac_bits: int = _DEFAULTS["state_frac_bits"]
+    log_frac_bits: int = _DEFAULTS["log_frac_bits"]
     compression_shift: int = 1
-    level_start: int = 26
-    level_floor: int = 20
+    level_start: int = 28
+    level_floor: int = 22
     level_range: int = 213
     level_shift: int = 8
     level_fall: int = 41
@@ -283,18 +290,21 @@ class EarSpec(Encoder):
         )
         check_limit("width", width, 0.25 <= width <= 4, "in 0.25..4")
         check_limit("headroom", headroom, 0 <= headroom <= 16, "in 0..16")
-        fields = {name: field.default for name, field in cls.__dataclass_fields__.items()} | more
-        coefficient_bits, log_frac_bits = fields["coefficient_bits"], fields["log_frac_bits"]
+        known = {name: more.get(name, default) for name, default in _DEFAULTS.items()}
         made = resonators(centre_hz(channels, low_hz, high_hz), sections, width, rate_hz)
         a1, a2 = (
-            np.rint(np.ldexp(values, coefficient_bits - 2)).astype(int) for values in (made.a1, made.a2)
+            np.rint(np.ldexp(values, known["coefficient_bits"] - 2)).astype(int)
+            for values in (made.a1, made.a2)
         )
         octaves = np.log2(FRAME_MS * channels) - headroom - sections * np.log2(made.gain)
+        # of the energy of a frame in which every channel has a mean of one sample's lsb
+        unit = math.log2(rate_hz // 100 * channels) + known["state_frac_bits"]
+        levels = {"level_start": round(unit + _START), "level_floor": round(unit + _FLOOR)}
         return cls(
             a1=tuple(a1.tolist()),
             a2=tuple(a2.tolist()),
             shift=tuple(made.shift.tolist()),
-            offset=tuple(np.rint(np.ldexp(octaves, log_frac_bits)).astype(int).tolist()),
+            offset=tuple(np.rint(np.ldexp(octaves, known["log_frac_bits"])).astype(int).tolist()),
             sections=sections,
-            **more,
+            **levels | more,
         )
