@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.data.audio import pcm
 from fxp_model.data.dataset import seeded
 from fxp_model.data.encoder import checked
 from fxp_model.data.noise import Noise
@@ -33,10 +34,10 @@ class Conditions:
         s[n] = x[n - d]                                           silence comes in, what moves out is lost
         c    = sqrt(sum(s^2) / (sum(v^2) * 10^(snr / 10)))        0 for a clip without noise
         y[n] = 10^(gain / 20) * (s[n] + c * v[n])
-        z[n] = min(max(rint(2^15 * y[n]), -2^15), 2^15 - 1) / 2^15
+        z[n] = pcm(y[n]) / 2^15
 
-    so z is what a microphone of 16 bits gives. Powers are of the whole clip, its pauses included. A silent
-    clip stays silent.
+    so z is what a microphone of 16 bits gives (`fxp_model.data.audio.pcm`). Powers are of the whole clip,
+    its pauses included. A silent clip stays silent.
 
     Every draw is of `seed`, the index of the clip in its split and `copy`, and of nothing else: whatever the
     limits, a clip is mixed with the same stretch of noise.
@@ -109,8 +110,7 @@ class Conditions:
             noise = self.noise.stretch(file, place, len(clip), rate_hz)
             ratio = np.sum(clip**2) / np.sum(noise**2)
             clip = clip + noise * math.sqrt(ratio / 10 ** (_between(self.snr_db, snr) / 10))
-        loud = clip * 10 ** (_between(self.gain_db, gain) / 20)
-        return np.clip(np.rint(loud * 2**15), -(2**15), 2**15 - 1) / 2**15
+        return pcm(clip * 10 ** (_between(self.gain_db, gain) / 20)) / 2.0**15
 
     def to_dict(self) -> dict[str, Any]:
         """All that decides what is heard; JSON keeps it exactly."""
