@@ -4,7 +4,7 @@ import errno
 import os
 import pwd
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +226,66 @@ def test_other_conditions_and_other_noise_are_heard_anew(folder, tmp_path, condi
     audio, rate_hz = read_audio(folder / "val2.wav")
     counts = ENCODER.encode(conditions.heard(audio, rate_hz, 0), rate_hz)
     np.testing.assert_array_equal(moved.counts[: moved.lengths[0], 0], counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counting(CochlearEncoder):
+    """Its level, the second count of a clip, is the number of clips before; the first count is the sound."""
+
+    def encode(self, audio, rate_hz):
+        return self.encode_after(audio, rate_hz, None)[0]
+
+    def encode_after(self, audio, rate_hz, level):
+        level = level or 0
+        return np.array([[round(100 * audio[0]), level] + [0] * 4], np.uint8), level + 1
+
+
+@pytest.fixture
+def spoken(tmp_path):
+    """Clips of three speakers, one after the other, and one of nobody; a clip's sound is its number."""
+    root = tmp_path / "spoken"
+    root.mkdir()
+    names = [f"{'abc'[n % 3]}_nohash_{n}.wav" for n in range(30)] + ["unknown.wav"]
+    for n, name in enumerate(names):
+        soundfile.write(root / name, np.full(100, n / 100), 16000, "FLOAT")
+    rows = ["file,class", *(f"{name},{'xy'[n % 2]}" for n, name in enumerate(names))]
+    (root / "train.csv").write_text("\n".join(rows), encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_speakers_clips_follow_each_other_in_a_drawn_order(spoken, tmp_path, workers):
+    def levels(**values):
+        conditions = Conditions(**values)
+        split = load(spoken, tmp_path / "cache", "train", Counting(channels=6), workers, conditions)
+        assert split.counts[0, :, 0].tolist() == list(range(31))
+        assert split.labels.tolist() == [n % 2 for n in range(31)]
+        return split.counts[0, :, 1]
+
+    orders = [levels(carried=True, seed=seed, copy=copy) for seed, copy in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    for order in orders:
+        for speaker in range(3):
+            assert sorted(order[speaker:30:3]) == list(range(10))
+        assert order[30] == 0
+        assert not np.array_equal(order[0:30:3], order[1:30:3])
+    assert len({order.tobytes() for order in orders}) == 3
+    assert np.array_equal(orders[0], orders[3])
+    assert not levels().any()
+
+
+def test_a_speakers_clips_have_one_gain():
+    conditions = Conditions(gain_db=(-30, 6), carried=True)
+    loud = [conditions.heard(np.full(10, 0.1), 16000, index, 4)[0] for index in range(4, 9)]
+    alone = [conditions.heard(np.full(10, 0.1), 16000, index)[0] for index in range(4, 9)]
+    assert set(loud) == {alone[0]}
+    assert len(set(alone)) == 5
+
+
+def test_an_encoder_without_a_level_carries_none(folder, tmp_path):
+    with pytest.raises(
+        InputError, match=r"^encoder 'cochlear' has no level that is carried from clip to clip$"
+    ):
+        load(folder, tmp_path / "cache", conditions=Conditions(carried=True))
 
 
 def test_workers_have_a_limit(folder, tmp_path):
