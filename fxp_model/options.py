@@ -40,10 +40,12 @@ class Parser(argparse.ArgumentParser):
         unset = object()
         marked = argparse.Namespace(**{option.dest: unset for option, _ in self._dependent})
         values = self.parse_args(namespace=marked)
-        for option, needed in self._dependent:
+        given = [own for own in self._dependent if getattr(values, own[0].dest) is not unset]
+        for option, _ in self._dependent:
             if getattr(values, option.dest) is unset:
                 setattr(values, option.dest, option.default)
-            elif all(getattr(values, other.dest) == other.default for other in needed):
+        for option, needed in given:
+            if all(getattr(values, other.dest) == other.default for other in needed):
                 names = " or ".join(other.option_strings[0] for other in needed)
                 self.error(f"{option.option_strings[0]} means nothing without {names}")
         return values

@@ -78,6 +78,11 @@ def decode_audio(content: bytes, name: str) -> tuple[NDArray[np.float64], int]:
     return audio, rate_hz
 
 
+def pcm(audio: NDArray[np.floating]) -> NDArray[np.int16]:
+    """Samples of 16 bits, min(max(rint(2**15 * audio), -2**15), 2**15 - 1), as a microphone gives them."""
+    return np.clip(np.rint(audio * 2.0**15), -(2**15), 2**15 - 1).astype(np.int16)
+
+
 def check_rate(rate_hz: int) -> None:
     """`InputError` unless sound of this sample rate can be resampled."""
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ or rate_hz != int(rate_hz):

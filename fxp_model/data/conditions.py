@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.data.audio import pcm
 from fxp_model.data.dataset import seeded
 from fxp_model.data.encoder import checked
 from fxp_model.data.noise import Noise
@@ -33,13 +35,14 @@ class Conditions:
         s[n] = x[n - d]                                           silence comes in, what moves out is lost
         c    = sqrt(sum(s^2) / (sum(v^2) * 10^(snr / 10)))        0 for a clip without noise
         y[n] = 10^(gain / 20) * (s[n] + c * v[n])
-        z[n] = min(max(rint(2^15 * y[n]), -2^15), 2^15 - 1) / 2^15
+        z[n] = pcm(y[n]) / 2^15
 
-    so z is what a microphone of 16 bits gives. Powers are of the whole clip, its pauses included. A silent
-    clip stays silent.
+    so z is what a microphone of 16 bits gives (`fxp_model.data.audio.pcm`). Powers are of the whole clip,
+    its pauses included. A silent clip stays silent.
 
     Every draw is of `seed`, the index of the clip in its split and `copy`, and of nothing else: whatever the
-    limits, a clip is mixed with the same stretch of noise.
+    limits, a clip is mixed with the same stretch of noise. Clips that follow each other (`carried`) have the
+    gain of the first of them in the split: microphones stay where they are.
 
     Parameters
     ----------
@@ -54,6 +57,9 @@ class Conditions:
         Largest d, either way; 0..10000.
     seed, copy : int
         At least 0.
+    carried : bool
+        Each clip is heard with the level that its speaker's other clips left, in an order that `seed` and
+        `copy` draw; False, and where the speaker is not known: from rest.
 
     Raises
     ------
@@ -68,6 +74,7 @@ class Conditions:
     shift_ms: float = 0.0
     seed: int = 0
     copy: int = 0
+    carried: bool = False
 
     def __post_init__(self) -> None:
         for name, limits in (("gain_db", GAIN_DB), ("snr_db", SNR_DB)):
@@ -82,7 +89,14 @@ class Conditions:
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must be at least 0, not {getattr(self, name)}")
 
-    def heard(self, audio: NDArray[np.floating], rate_hz: int, index: int) -> NDArray[np.float64]:
+    def order(self, indices: Sequence[int]) -> list[int]:
+        """Clips of a speaker, `indices` in the split, as they follow each other."""
+        rng = seeded(self.seed, indices[0], self.copy, 1)
+        return [indices[place] for place in rng.permutation(len(indices))]
+
+    def heard(
+        self, audio: NDArray[np.floating], rate_hz: int, index: int, first: int | None = None
+    ) -> NDArray[np.float64]:
         """What the encoder gets of a clip.
 
         Parameters
@@ -91,6 +105,8 @@ class Conditions:
             As an encoder takes them.
         index : int
             Of the clip in its split.
+        first : int, optional
+            Least index of the clips that follow each other; default: `index`.
 
         Returns
         -------
@@ -103,14 +119,19 @@ class Conditions:
             `audio` or `rate_hz` is not as an encoder takes them, or the noise cannot be used.
         """
         clip = checked(audio, rate_hz)
-        when, noisy, file, place, snr, gain = seeded(self.seed, index, self.copy).random(6)
+        when, noisy, file, place, snr, gain = self._draw(index)
+        if first is not None:
+            *_, gain = self._draw(first)
         clip = _shifted(clip, round((2 * when - 1) * self.shift_ms * rate_hz / 1000))
         if self.noise is not None and noisy < self.noise_share:
             noise = self.noise.stretch(file, place, len(clip), rate_hz)
             ratio = np.sum(clip**2) / np.sum(noise**2)
             clip = clip + noise * math.sqrt(ratio / 10 ** (_between(self.snr_db, snr) / 10))
-        loud = clip * 10 ** (_between(self.gain_db, gain) / 20)
-        return np.clip(np.rint(loud * 2**15), -(2**15), 2**15 - 1) / 2**15
+        return pcm(clip * 10 ** (_between(self.gain_db, gain) / 20)) / 2.0**15
+
+    def _draw(self, index: int) -> NDArray[np.float64]:
+        """A number in 0..1 for each thing that is drawn, used or not."""
+        return seeded(self.seed, index, self.copy).random(6)
 
     def to_dict(self) -> dict[str, Any]:
         """All that decides what is heard; JSON keeps it exactly."""

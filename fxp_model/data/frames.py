@@ -10,9 +10,11 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +47,14 @@ Chunk = Sequence[tuple[int, Clip]]
 """Clips with their indices in the split."""
 Encoded = tuple[list[Counts], str | None]
 """Counts of the clips of a chunk, and why they could not be kept."""
+
+
+@runtime_checkable
+class Carrying(Protocol):
+    """An encoder of sound whose level goes on from clip to clip."""
+
+    def encode_after(self, audio: NDArray[np.floating], rate_hz: int, level: Any) -> tuple[Counts, Any]:
+        """Counts of a clip that is heard at `level`, None: at rest; and the level that the clip leaves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,25 +139,28 @@ def load_frames(
         return _padded(list(bar), spikes.labels, names)
     assert isinstance(encoder, CochlearEncoder)
     clips = dataset.split(split)
-    indexed = list(enumerate(clips))
-    chunks = [indexed[start : start + CHUNK] for start in range(0, len(clips), CHUNK)]
+    if conditions is not None and conditions.carried and not isinstance(encoder, Carrying):
+        raise InputError(f"encoder {encoder.name!r} has no level that is carried from clip to clip")
+    chunks = _chunks(clips, conditions)
     cache = Cache(Path(cache_dir) if cache_dir is not None else default_cache_dir())
     if workers is None:
         workers = os.cpu_count() or 1
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     work = partial(_encode_chunk, encoder, conditions, cache)
-    encoded: list[Counts] = []
+    encoded: dict[int, Counts] = {}
     lost = None
     with tqdm(total=len(clips), desc=split, unit="clip", disable=not progress) as bar:
-        for part, reason in _encode_chunks(chunks, work, min(workers, len(chunks))):
-            encoded += part
+        done = _encode_chunks(chunks, work, min(workers, len(chunks)))
+        for chunk, (part, reason) in zip(chunks, done, strict=True):
+            encoded |= {index: counts for (index, _), counts in zip(chunk, part, strict=True)}
             lost = lost or reason
             bar.update(len(part))
     if lost is not None:
         notice(f"counts are not kept for the next run: {lost}")
     labels = np.array([clip.label for clip in clips], dtype=np.int64)
-    return _padded(encoded, labels, tuple(clip.name for clip in clips))
+    ordered = [encoded[index] for index in range(len(clips))]
+    return _padded(ordered, labels, tuple(clip.name for clip in clips))
 
 
 def _padded(encoded: Sequence[Counts], labels: NDArray[np.int64], names: tuple[str, ...]) -> EncodedSplit:
@@ -168,7 +181,22 @@ def _padded(encoded: Sequence[Counts], labels: NDArray[np.int64], names: tuple[s
 
 def encode_file(path: Path | str, encoder: CochlearEncoder) -> Counts:
     """Counts (T, channels) of a wav or flac file; errors name the file."""
-    return _encode(*read_audio(path), encoder, str(path))
+    audio, rate_hz = read_audio(path)
+    with _naming(str(path)):
+        return encoder.encode(audio, rate_hz)
+
+
+def _chunks(clips: Sequence[Clip], conditions: Conditions | None) -> list[Chunk]:
+    """What a worker encodes and a cache entry keeps: clips that are heard from rest, or all of a speaker."""
+    from_rest: list[int] = []
+    spoken: dict[str, list[int]] = {}
+    for index, clip in enumerate(clips):
+        follows = conditions is not None and conditions.carried and clip.speaker is not None
+        (spoken.setdefault(str(clip.speaker), []) if follows else from_rest).append(index)
+    rows = [from_rest[start : start + CHUNK] for start in range(0, len(from_rest), CHUNK)]
+    if conditions is not None:
+        rows += [conditions.order(own) for own in spoken.values()]
+    return [[(index, clips[index]) for index in row] for row in rows]
 
 
 def _encode_chunks(
@@ -202,25 +230,34 @@ def _encode_chunk(
     payload = cache.get(key)
     if payload is not None:
         return _unpack(payload), None
-    encoded = [
-        _encode(*clip.source.audio(content), encoder, clip.name, conditions, index)
-        for (index, clip), content in zip(chunk, contents, strict=True)
-    ]
+    encoded = list(_encoded(encoder, conditions, chunk, contents))
     return encoded, cache.put(key, _pack(encoded))
 
 
-def _encode(
-    audio: NDArray[np.float64],
-    rate_hz: int,
-    encoder: CochlearEncoder,
-    name: str,
-    conditions: Conditions | None = None,
-    index: int = 0,
-) -> Counts:
+def _encoded(
+    encoder: CochlearEncoder, conditions: Conditions | None, chunk: Chunk, contents: Sequence[bytes]
+) -> Iterator[Counts]:
+    level = first = None
+    if conditions is not None and conditions.carried and chunk[0][1].speaker is not None:
+        first = min(index for index, _ in chunk)
+    for (index, clip), content in zip(chunk, contents, strict=True):
+        audio, rate_hz = clip.source.audio(content)
+        with _naming(clip.name):
+            if conditions is not None:
+                audio = conditions.heard(audio, rate_hz, index, first)
+            if first is None:
+                counts = encoder.encode(audio, rate_hz)
+            else:
+                assert isinstance(encoder, Carrying)
+                counts, level = encoder.encode_after(audio, rate_hz, level)
+        yield counts
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Errors begin with the `name` of a clip."""
     try:
-        if conditions is not None:
-            audio = conditions.heard(audio, rate_hz, index)
-        return encoder.encode(audio, rate_hz)
+        yield
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
 

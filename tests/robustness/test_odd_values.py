@@ -26,6 +26,8 @@ NEEDED = {
     "train.py": ("--data", "x", "--out", "x"),
     "vivado_report.py": ("a", "b"),
 }
+PAIRS = {("train.py", "--snr-db"), ("train.py", "--gain-db")}
+BELOW_0 = PAIRS | {("evaluate.py", "--snr-db"), ("evaluate.py", "--gain-db")}
 ODD = ("nan", "inf", "-inf", "1e400", "-1", str(10**30), "9" * 5000, "", "x")
 
 
@@ -70,7 +72,12 @@ def test_an_odd_number_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for value in ODD:
-        done = call(script, *NEEDED.get(script, ()), f"{option}={value}")
+        given: tuple[str, ...] = (f"{option}={value}",)
+        if (script, option) in PAIRS:
+            given = (option, "0", value)
+        if ((script, option) in BELOW_0 and value == "-1") or (len(given) > 1 and value == "-inf"):
+            continue  # which is not odd, or in argparse's eyes another option
+        done = call(script, *NEEDED.get(script, ()), *given)
         assert done.returncode == 2, value[:40]
         assert done.stderr.startswith(f"{script}: {option} must be "), value[:40]
         assert len(done.stderr.splitlines()) == 1
@@ -123,6 +130,17 @@ def test_an_empty_text_is_one_line(script: str, tmp_path: Path, monkeypatch: pyt
         ),
         ("gen_hw.py", ("--split", "val"), "--split means nothing without --data"),
         ("train.py", ("--taught", "0.5"), "--taught means nothing without --teacher"),
+        ("train.py", ("--noise", "x"), "--noise means nothing without --copies"),
+        ("train.py", ("--copies", "2", "--snr-db", "0", "9"), "--snr-db means nothing without --noise"),
+        (
+            "train.py",
+            ("--copies", "2", "--gain-db", "6", "-30"),
+            "gain_db must be a low and a high value, not 6 and -30",
+        ),
+        ("train.py", ("--copies", "2", "--noise", "x"), "x: noise must be a folder"),
+        ("evaluate.py", ("--snr-db", "9"), "--snr-db means nothing without --noise"),
+        ("evaluate.py", ("--noise", "x"), "--noise means nothing without --snr-db"),
+        ("evaluate.py", ("--gain-db", "61"), "--gain-db must be a number from -120 to 60, not 61"),
         ("train.py", ("--hidden", *["8"] * (MAX_LAYERS + 1)), f"layers must be 1..{MAX_LAYERS}, not 248"),
         ("reproduce.py", ("--json", "-"), "--json means nothing without --summary or --figures"),
         ("reproduce.py", ("--summary", "--seeds", "1"), "--seeds means nothing without --data"),

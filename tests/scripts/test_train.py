@@ -16,6 +16,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.errors import InputError
 from fxp_model.qat import checkpoint
 from fxp_model.qat.train import CHECKPOINT, LOG, training_folder
+from tests.calls import call
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -24,6 +25,10 @@ KEYS = {
     "artifact",
     "data",
     "split",
+    "gain_db",
+    "snr_db",
+    "noise",
+    "seed",
     "engine",
     "clips",
     "accuracy",
@@ -152,6 +157,52 @@ def test_both_engines_evaluate_the_artifact_alike(trained, folder):
     golden, by_torch = results
     for key in ("accuracy", "predictions_sha256", "scores_sha256"):
         assert golden[key] == by_torch[key]
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """Six recordings, of which the fifth measures."""
+    folder = tmp_path_factory.mktemp("noise")
+    for index in range(6):
+        sound = np.random.default_rng(index).uniform(-0.5, 0.5, 20000)
+        soundfile.write(folder / f"{index}.wav", sound, 16000)
+    return folder
+
+
+def test_a_network_trains_on_copies_in_noise_and_is_measured_in_other_noise(trained, folder, noise, tmp_path):
+    out = tmp_path / "noisy"
+    copies = ("--noise", noise, "--copies", 3, "--noise-share", 1, "--snr-db", 0, 20, "--gain-db", -20, 0)
+    result = train("--data", folder, "--out", out, *SMALL, *copies)
+    assert result.returncode == 0, result.stderr
+    clean, noisy = (load_artifact(path / "artifact").provenance["data"] for path in (trained[0], out))
+    assert noisy["train_clips"] == clean["train_clips"] == 8
+    assert noisy["frames_sha256"] != clean["frames_sha256"]
+    for number in range(4):  # the measuring part is read alone
+        (noise / f"{number}.wav").write_bytes(b"no sound")
+    results = []
+    for more in (
+        (),
+        ("--gain-db", 0.0),
+        ("--gain-db", -20),
+        ("--noise", noise, "--snr-db", -10, "--seed", 3),
+    ):
+        done = call(
+            "evaluate.py", *map(str, ("--artifact", out / "artifact", "--data", folder, *more, "--json", "-"))
+        )
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads(done.stdout))
+    told = [[result[key] for key in ("gain_db", "snr_db", "noise", "seed")] for result in results]
+    assert told == [[0, None, None, 0], [0, None, None, 0], [-20, None, None, 0], [0, -10, str(noise), 3]]
+    recorded, same, *others = (result["scores_sha256"] for result in results)
+    assert recorded == same
+    assert len({recorded, *others}) == 3
+
+
+def test_copies_of_other_conditions_are_not_resumed(trained, folder):
+    out, _ = trained
+    result = train("--data", folder, "--out", out, *SMALL, "--resume", "--copies", 2)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].endswith("' as asked: it is of other data")
 
 
 def heed_interrupts() -> None:

@@ -4,13 +4,23 @@ import errno
 import os
 import pwd
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from fxp_model.data import CochlearEncoder, encode_file, load_frames, open_dataset
+from fxp_model.data import (
+    CochlearEncoder,
+    Conditions,
+    Part,
+    encode_file,
+    load_frames,
+    open_dataset,
+    open_noise,
+    read_audio,
+)
 from fxp_model.data.cache import default_cache_dir
 from fxp_model.data.frames import CHUNK
 from fxp_model.data.notice import notice
@@ -38,8 +48,8 @@ def folder(tmp_path):
     return root
 
 
-def load(folder, cache_dir, split="train", encoder=ENCODER, workers=1):
-    return load_frames(open_dataset(folder), split, encoder, cache_dir, workers, progress=False)
+def load(folder, cache_dir, split="train", encoder=ENCODER, workers=1, conditions=None):
+    return load_frames(open_dataset(folder), split, encoder, cache_dir, workers, False, conditions)
 
 
 def assert_same(one, other):
@@ -178,6 +188,104 @@ def test_a_file_that_went_away_is_named(folder, tmp_path):
     message = rf"^{re.escape(str(folder / 'val0.wav'))}: No such file or directory$"
     with pytest.raises(InputError, match=message):
         load_frames(dataset, "val", ENCODER, tmp_path / "cache", workers=1, progress=False)
+
+
+@pytest.fixture
+def conditions(tmp_path):
+    """A random gain, and noise for most clips."""
+    root = tmp_path / "noise"
+    root.mkdir()
+    for n in range(5):
+        soundfile.write(root / f"{n}.wav", np.random.default_rng(n).uniform(-0.5, 0.5, 5000), 16000)
+    return Conditions(gain_db=(-30, 6), snr_db=(-10, 10), noise=open_noise(root, Part.TRAIN), noise_share=0.7)
+
+
+def test_clips_are_heard_under_conditions_whoever_encodes_them(folder, tmp_path, conditions, no_encoding):
+    one = load(folder, tmp_path / "one", conditions=conditions)
+    for index, (file, length) in enumerate(zip(one.files, one.lengths, strict=True)):
+        audio, rate_hz = read_audio(folder / file)
+        counts = ENCODER.encode(conditions.heard(audio, rate_hz, index), rate_hz)
+        np.testing.assert_array_equal(one.counts[:length, index], counts)
+    assert_same(load(folder, tmp_path / "three", workers=3, conditions=conditions), one)
+    no_encoding()
+    assert_same(load(folder, tmp_path / "one", conditions=conditions), one)
+
+
+def test_other_conditions_and_other_noise_are_heard_anew(folder, tmp_path, conditions):
+    cache_dir = tmp_path / "cache"
+    clean = load(folder, cache_dir, "val").counts
+    first = load(folder, cache_dir, "val", conditions=conditions).counts
+    again = load(folder, cache_dir, "val", conditions=replace(conditions, copy=1)).counts
+    soundfile.write(tmp_path / "noise" / "0.wav", np.ones(5000) / 2, 16000)
+    changed = replace(conditions, noise=open_noise(tmp_path / "noise", Part.TRAIN))
+    other = load(folder, cache_dir, "val", conditions=changed).counts
+    assert len({counts.tobytes() for counts in (clean, first, again, other)}) == 4
+    # the same clips elsewhere in their split are drawn for anew
+    (folder / "val.csv").write_text("file,class\nval2.wav,a\nval1.wav,b\nval0.wav,a\n", encoding="utf-8")
+    moved = load(folder, cache_dir, "val", conditions=conditions)
+    audio, rate_hz = read_audio(folder / "val2.wav")
+    counts = ENCODER.encode(conditions.heard(audio, rate_hz, 0), rate_hz)
+    np.testing.assert_array_equal(moved.counts[: moved.lengths[0], 0], counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counting(CochlearEncoder):
+    """Its level, the second count of a clip, is the number of clips before; the first count is the sound."""
+
+    def encode(self, audio, rate_hz):
+        return self.encode_after(audio, rate_hz, None)[0]
+
+    def encode_after(self, audio, rate_hz, level):
+        level = level or 0
+        return np.array([[round(100 * audio[0]), level] + [0] * 4], np.uint8), level + 1
+
+
+@pytest.fixture
+def spoken(tmp_path):
+    """Clips of three speakers, one after the other, and one of nobody; a clip's sound is its number."""
+    root = tmp_path / "spoken"
+    root.mkdir()
+    names = [f"{'abc'[n % 3]}_nohash_{n}.wav" for n in range(30)] + ["unknown.wav"]
+    for n, name in enumerate(names):
+        soundfile.write(root / name, np.full(100, n / 100), 16000, "FLOAT")
+    rows = ["file,class", *(f"{name},{'xy'[n % 2]}" for n, name in enumerate(names))]
+    (root / "train.csv").write_text("\n".join(rows), encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_speakers_clips_follow_each_other_in_a_drawn_order(spoken, tmp_path, workers):
+    def levels(**values):
+        conditions = Conditions(**values)
+        split = load(spoken, tmp_path / "cache", "train", Counting(channels=6), workers, conditions)
+        assert split.counts[0, :, 0].tolist() == list(range(31))
+        assert split.labels.tolist() == [n % 2 for n in range(31)]
+        return split.counts[0, :, 1]
+
+    orders = [levels(carried=True, seed=seed, copy=copy) for seed, copy in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    for order in orders:
+        for speaker in range(3):
+            assert sorted(order[speaker:30:3]) == list(range(10))
+        assert order[30] == 0
+        assert not np.array_equal(order[0:30:3], order[1:30:3])
+    assert len({order.tobytes() for order in orders}) == 3
+    assert np.array_equal(orders[0], orders[3])
+    assert not levels().any()
+
+
+def test_a_speakers_clips_have_one_gain():
+    conditions = Conditions(gain_db=(-30, 6), carried=True)
+    loud = [conditions.heard(np.full(10, 0.1), 16000, index, 4)[0] for index in range(4, 9)]
+    alone = [conditions.heard(np.full(10, 0.1), 16000, index)[0] for index in range(4, 9)]
+    assert set(loud) == {alone[0]}
+    assert len(set(alone)) == 5
+
+
+def test_an_encoder_without_a_level_carries_none(folder, tmp_path):
+    with pytest.raises(
+        InputError, match=r"^encoder 'cochlear' has no level that is carried from clip to clip$"
+    ):
+        load(folder, tmp_path / "cache", conditions=Conditions(carried=True))
 
 
 def test_workers_have_a_limit(folder, tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fxp_model.artifact import load_artifact
 from fxp_model.data import (
     CochlearEncoder,
+    Conditions,
     EventBinner,
     SpikeDataset,
     encoder_for,
@@ -413,6 +414,8 @@ def test_an_encoder_of_another_kind_of_data_is_refused(folder):
         load_frames(open_dataset(folder), "val", CochlearEncoder())
     with pytest.raises(InputError, match=r"^synthetic holds sound, but encoder 'event-bins' takes spikes$"):
         load_frames(open_dataset("synthetic"), "val", EventBinner())
+    with pytest.raises(InputError, match=r"^SHD holds spikes; gain and noise are for sound$"):
+        load_frames(open_dataset(folder), "val", EventBinner(), conditions=Conditions())
     assert isinstance(encoder_for(open_dataset("synthetic"), 3), CochlearEncoder)
     assert encoder_for(open_dataset(folder), 3) == EventBinner(count_bits=3)
 

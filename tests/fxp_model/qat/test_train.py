@@ -133,6 +133,33 @@ def test_measuring_finds_a_module_that_differs(tmp_path):
         measure(module, network, frames(2, 10))
 
 
+def test_an_epoch_takes_one_copy_of_each_clip(tmp_path, monkeypatch):
+    clips, copies = STEPS, 3  # copy k of clip b holds k + 1 in step b, and nothing else
+    marked = np.zeros((STEPS, copies * clips, CHANNELS), np.uint8)
+    for column in range(copies * clips):
+        marked[column % clips, column] = column // clips + 1
+    labels = np.arange(clips) % CLASSES
+    seen = []
+
+    def kept(counts, *_):
+        assert len({clip.tobytes() for clip in counts.transpose(1, 0, 2)}) == counts.shape[1]
+        seen.append(counts)
+        return counts
+
+    monkeypatch.setattr("fxp_model.qat.train.augment", kept)
+    train = Frames(marked, labels, np.full(clips, STEPS))
+    assert (len(train), train.copies) == (clips, copies)
+    training(tmp_path).run(train, frames(2, 10))
+    epochs = np.concatenate(seen, axis=1).reshape(STEPS, RECIPE.epochs, clips, CHANNELS)
+    drawn = set()
+    for epoch in range(RECIPE.epochs):
+        clip, copy = epochs[:, epoch, :, 0].argmax(axis=0), epochs[:, epoch, :, 0].max(axis=0)
+        assert sorted(clip) == list(range(clips))
+        assert set(copy) == {1, 2, 3}
+        drawn.add(tuple(copy[clip.argsort()]))
+    assert len(drawn) == RECIPE.epochs
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
