@@ -52,6 +52,7 @@ def parser() -> Parser:
     noise = add(
         "--noise", type=some_path, metavar="FOLDER", help="recordings, of which those that train.py left out"
     )
+    add("--from-rest", action="store_true", help="each clip, instead of after the speaker's other clips")
     seed = add("--seed", type=SEED, default=0, help="of the draw of noise; %(default)s")
     parser.only_with(snr, noise)
     parser.only_with(noise, snr, seed)
@@ -61,9 +62,9 @@ def parser() -> Parser:
 
 def conditions_of(args: Namespace) -> Conditions | None:
     """What the options say; None where clips are heard as they were recorded."""
-    if args.noise is None and args.gain_db == 0:
+    if args.noise is None and args.gain_db == 0 and not args.from_rest:
         return None
-    gain = Conditions(gain_db=(args.gain_db, args.gain_db), seed=args.seed)
+    gain = Conditions(gain_db=(args.gain_db, args.gain_db), seed=args.seed, carried=not args.from_rest)
     if args.noise is None:
         return gain
     return replace(gain, snr_db=(args.snr_db, args.snr_db), noise=open_noise(args.noise, Part.MEASURE))
@@ -92,6 +93,7 @@ def main() -> int:
         "snr_db": args.snr_db,
         "noise": None if args.noise is None else str(args.noise),
         "seed": args.seed,
+        "from_rest": args.from_rest,
         "engine": args.engine,
         "clips": len(frames.labels),
         "accuracy": result.accuracy,

@@ -11,11 +11,12 @@ from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import open_dataset
 from fxp_model.data.conditions import Conditions
 from fxp_model.data.encoder import CochlearEncoder
-from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
+from fxp_model.data.frames import EncodedSplit, SoundEncoder, check_encoder, load_frames
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError, shown
 
-ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
-    kind.name: kind for kind in (CochlearEncoder, EventBinner)
+ENCODERS: dict[str, type[SoundEncoder | EventBinner]] = {
+    kind.name: kind for kind in (CochlearEncoder, EarSpec, EventBinner)
 }
 """Encoders that an artifact may name."""
 
@@ -55,7 +56,7 @@ def frames_for(
     return load_frames(dataset, split, encoder, conditions=conditions)
 
 
-def _encoder(values: dict[str, Any]) -> CochlearEncoder | EventBinner:
+def _encoder(values: dict[str, Any]) -> SoundEncoder | EventBinner:
     name = str(values.get("name"))
     if name not in ENCODERS:
         raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {shown(name)}")

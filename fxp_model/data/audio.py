@@ -27,6 +27,10 @@ MAX_BYTES = 1 << 28
 """Longest sound file."""
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
 """Sample rates that sound may be resampled from, and to."""
+MAX_SECONDS = 600
+"""Longest clip; bounds the memory that encoding it takes."""
+_MAX_PEAK = float(1 << 15)
+"""Full scale of sound that is held as 16-bit integers, in floats."""
 
 _PIPE = 0x7FFFF000
 """Where a writer into a pipe cannot know the size of its sound, it says this, or more."""
@@ -96,6 +100,24 @@ def resampled(audio: NDArray[np.float64], from_hz: int, to_hz: int) -> NDArray[n
     divisor = math.gcd(to_hz, from_hz)
     sound: NDArray[np.float64] = signal.resample_poly(audio, to_hz // divisor, from_hz // divisor)
     return sound
+
+
+def checked_clip(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
+    """A clip as an encoder of sound takes it: (samples,) finite floats; `InputError` if it is none."""
+    check_rate(rate_hz)
+    audio = np.asarray(audio)
+    if audio.ndim != 1 or audio.size == 0:
+        raise InputError(f"audio must have shape (samples,), at least one sample, not {audio.shape}")
+    if not np.issubdtype(audio.dtype, np.floating):
+        raise InputError(f"audio must be of floats, not {audio.dtype}")
+    if audio.size > MAX_SECONDS * rate_hz:
+        raise InputError(
+            f"audio must last at most {MAX_SECONDS} s, not {audio.size / rate_hz:.1f}; cut it first"
+        )
+    peak = float(np.max(np.abs(audio)))
+    if not peak <= _MAX_PEAK:
+        raise InputError(f"audio must be finite and at most {_MAX_PEAK:g} in magnitude, not {peak:g}")
+    return audio.astype(np.float64)
 
 
 def _check_header(file: soundfile.SoundFile, name: str) -> None:

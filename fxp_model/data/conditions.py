@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.data.audio import pcm
+from fxp_model.data.audio import checked_clip, pcm
 from fxp_model.data.dataset import seeded
-from fxp_model.data.encoder import checked
 from fxp_model.data.noise import Noise
 from fxp_model.errors import InputError
 
@@ -58,8 +57,8 @@ class Conditions:
     seed, copy : int
         At least 0.
     carried : bool
-        Each clip is heard with the level that its speaker's other clips left, in an order that `seed` and
-        `copy` draw; False, and where the speaker is not known: from rest.
+        An encoder that has a level (`Carrying`) hears each clip with the one that its speaker's other clips
+        left, in an order that `seed` and `copy` draw; False, and where the speaker is not known: from rest.
 
     Raises
     ------
@@ -74,7 +73,7 @@ class Conditions:
     shift_ms: float = 0.0
     seed: int = 0
     copy: int = 0
-    carried: bool = False
+    carried: bool = True
 
     def __post_init__(self) -> None:
         for name, limits in (("gain_db", GAIN_DB), ("snr_db", SNR_DB)):
@@ -118,7 +117,7 @@ class Conditions:
         InputError
             `audio` or `rate_hz` is not as an encoder takes them, or the noise cannot be used.
         """
-        clip = checked(audio, rate_hz)
+        clip = checked_clip(audio, rate_hz)
         when, noisy, file, place, snr, gain = self._draw(index)
         if first is not None:
             *_, gain = self._draw(first)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.data.audio import MAX_BYTES, decode_audio
-from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.errors import InputError
 from fxp_model.files import read_bytes
 
@@ -65,7 +64,7 @@ class SpeechDataset:
     splits : clips of each split, under its name
     """
 
-    encoder_type: ClassVar[type[CochlearEncoder]] = CochlearEncoder
+    holds: ClassVar[str] = "sound"
 
     name: str
     classes: tuple[str, ...]

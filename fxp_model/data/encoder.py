@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from fxp_model.data.audio import check_rate, resampled
+from fxp_model.data.audio import checked_clip, resampled
 from fxp_model.encoding import Encoder, check_limit
-from fxp_model.errors import InputError
 
 RATE_HZ = 16_000
 """Sample rate of the filter bank; sound of any other rate is resampled to it."""
@@ -23,10 +22,6 @@ FRAME_MS = 10
 _ENVELOPE = RATE_HZ // 1000
 """Samples under one value of the 1 ms envelope."""
 _FRAME = RATE_HZ * FRAME_MS // 1000
-MAX_SECONDS = 600
-"""Longest clip; bounds the memory that encoding it takes."""
-_MAX_PEAK = float(1 << 15)
-"""Full scale of sound that is held as 16-bit integers, in floats."""
 _TINY = 1e-60
 """Far below any sound; keeps filters that ring out into digital silence off slow denormal numbers."""
 _LOUD = 0.1
@@ -122,7 +117,7 @@ class CochlearEncoder(Encoder):
         Parameters
         ----------
         audio : (samples,) float
-            Mono, finite, at least one sample, at most `MAX_SECONDS`, any level.
+            Mono, finite, at least one sample, at most ten minutes, any level.
         rate_hz : int
             Sample rate, 1000..1000000 Hz.
 
@@ -136,7 +131,7 @@ class CochlearEncoder(Encoder):
         InputError
             `audio` or `rate_hz` is not as said.
         """
-        clip = resampled(checked(audio, rate_hz), rate_hz, RATE_HZ)
+        clip = resampled(checked_clip(audio, rate_hz), rate_hz, RATE_HZ)
         clip = np.pad(clip, (0, -len(clip) % _FRAME))
         clip /= max(_level(clip), self.level_floor)
         spikes = self._fire(self._drive(clip))
@@ -181,24 +176,6 @@ def _erb_rate_to_hz(rate: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=4)
 def _filters(encoder: CochlearEncoder) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
     return tuple(signal.gammatone(hz, "iir", fs=RATE_HZ) for hz in encoder.centre_hz)
-
-
-def checked(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
-    """A clip as an encoder of sound takes it; `InputError` if it is none, see `CochlearEncoder.encode`."""
-    check_rate(rate_hz)
-    audio = np.asarray(audio)
-    if audio.ndim != 1 or audio.size == 0:
-        raise InputError(f"audio must have shape (samples,), at least one sample, not {audio.shape}")
-    if not np.issubdtype(audio.dtype, np.floating):
-        raise InputError(f"audio must be of floats, not {audio.dtype}")
-    if audio.size > MAX_SECONDS * rate_hz:
-        raise InputError(
-            f"audio must last at most {MAX_SECONDS} s, not {audio.size / rate_hz:.1f}; cut it first"
-        )
-    peak = float(np.max(np.abs(audio)))
-    if not peak <= _MAX_PEAK:
-        raise InputError(f"audio must be finite and at most {_MAX_PEAK:g} in magnitude, not {peak:g}")
-    return audio.astype(np.float64)
 
 
 def _level(audio: NDArray[np.float64]) -> float:

@@ -8,10 +8,10 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -30,6 +30,7 @@ from fxp_model.data.dataset import Clip
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.notice import notice
 from fxp_model.data.spikes import SpikeDataset
+from fxp_model.ear.spec import EarSpec
 from fxp_model.encoding import Encoder
 from fxp_model.errors import InputError
 
@@ -43,6 +44,7 @@ _CACHE_FORMAT = "spikeline-frames-1"
 _HEARD_FORMAT = "spikeline-heard-1"
 
 Counts = NDArray[np.uint8]
+SoundEncoder = CochlearEncoder | EarSpec
 Chunk = Sequence[tuple[int, Clip]]
 """Clips with their indices in the split."""
 Encoded = tuple[list[Counts], str | None]
@@ -73,24 +75,39 @@ class EncodedSplit:
     files: tuple[str, ...]
 
 
-def encoder_for(dataset: Dataset, count_bits: int) -> CochlearEncoder | EventBinner:
-    """The encoder that makes frames of `dataset`, with counts of `count_bits`."""
-    return dataset.encoder_type(count_bits=count_bits)
+def encoder_for(
+    dataset: Dataset, count_bits: int, ear: Mapping[str, int] | None = None
+) -> SoundEncoder | EventBinner:
+    """The encoder that makes frames of `dataset`, with counts of `count_bits`.
+
+    ear : what `EarSpec.design` takes, for sound; default: a `CochlearEncoder`
+
+    Raises
+    ------
+    InputError
+        An ear for spikes, or one that is outside its limits.
+    """
+    if ear is not None:
+        encoder = EarSpec.design(**{**ear, "count_bits": count_bits})
+        check_encoder(dataset, encoder)
+        return encoder
+    if isinstance(dataset, SpikeDataset):
+        return EventBinner(count_bits=count_bits)
+    return CochlearEncoder(count_bits=count_bits)
 
 
 def check_encoder(dataset: Dataset, encoder: Encoder) -> None:
     """`InputError` if `encoder` takes spikes and `dataset` holds sound, or the other way round."""
-    if not isinstance(encoder, dataset.encoder_type):
+    if encoder.takes != dataset.holds:
         raise InputError(
-            f"{dataset.name} holds {dataset.encoder_type.takes}, "
-            f"but encoder {encoder.name!r} takes {encoder.takes}"
+            f"{dataset.name} holds {dataset.holds}, but encoder {encoder.name!r} takes {encoder.takes}"
         )
 
 
 def load_frames(
     dataset: Dataset,
     split: str,
-    encoder: CochlearEncoder | EventBinner,
+    encoder: SoundEncoder | EventBinner,
     cache_dir: Path | str | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -108,7 +125,7 @@ def load_frames(
     dataset : SpeechDataset or SpikeDataset
     split : str
         Name of the split.
-    encoder : CochlearEncoder or EventBinner
+    encoder : CochlearEncoder, EarSpec or EventBinner
         As `encoder_for` gives it.
     cache_dir : path, optional
         Default: ``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``.
@@ -119,7 +136,7 @@ def load_frames(
     progress : bool
         Show a bar on stderr.
     conditions : Conditions, optional
-        Under which sound is heard; default: as it was recorded.
+        Under which sound is heard; default: as it was recorded, with the level carried where there is one.
 
     Raises
     ------
@@ -137,10 +154,12 @@ def load_frames(
         bar = tqdm(spikes.encode(encoder), split, len(spikes), unit="clip", disable=not progress)
         names = tuple(f"{spikes.file.name}/{row}" for row in spikes.rows)
         return _padded(list(bar), spikes.labels, names)
-    assert isinstance(encoder, CochlearEncoder)
+    assert not isinstance(encoder, EventBinner)
     clips = dataset.split(split)
-    if conditions is not None and conditions.carried and not isinstance(encoder, Carrying):
-        raise InputError(f"encoder {encoder.name!r} has no level that is carried from clip to clip")
+    if isinstance(encoder, Carrying):
+        conditions = conditions or Conditions()
+    elif conditions is not None:
+        conditions = replace(conditions, carried=False)
     chunks = _chunks(clips, conditions)
     cache = Cache(Path(cache_dir) if cache_dir is not None else default_cache_dir())
     if workers is None:
@@ -179,7 +198,7 @@ def _padded(encoded: Sequence[Counts], labels: NDArray[np.int64], names: tuple[s
     return EncodedSplit(padded, labels, lengths, names)
 
 
-def encode_file(path: Path | str, encoder: CochlearEncoder) -> Counts:
+def encode_file(path: Path | str, encoder: SoundEncoder) -> Counts:
     """Counts (T, channels) of a wav or flac file; errors name the file."""
     audio, rate_hz = read_audio(path)
     with _naming(str(path)):
@@ -221,7 +240,7 @@ def _encode_chunks(
 
 
 def _encode_chunk(
-    encoder: CochlearEncoder, conditions: Conditions | None, cache: Cache, chunk: Chunk
+    encoder: SoundEncoder, conditions: Conditions | None, cache: Cache, chunk: Chunk
 ) -> Encoded:
     contents = [clip.source.content() for _, clip in chunk]
     key = _key(encoder, contents)
@@ -235,7 +254,7 @@ def _encode_chunk(
 
 
 def _encoded(
-    encoder: CochlearEncoder, conditions: Conditions | None, chunk: Chunk, contents: Sequence[bytes]
+    encoder: SoundEncoder, conditions: Conditions | None, chunk: Chunk, contents: Sequence[bytes]
 ) -> Iterator[Counts]:
     level = first = None
     if conditions is not None and conditions.carried and chunk[0][1].speaker is not None:
@@ -262,7 +281,7 @@ def _naming(name: str) -> Iterator[None]:
         raise InputError(f"{name}: {error}") from None
 
 
-def _key(encoder: CochlearEncoder, contents: Sequence[bytes]) -> str:
+def _key(encoder: SoundEncoder, contents: Sequence[bytes]) -> str:
     digest = hashlib.sha256(_CACHE_FORMAT.encode())
     digest.update(hashlib.sha256(json.dumps(encoder.to_dict(), sort_keys=True).encode()).digest())
     for content in contents:

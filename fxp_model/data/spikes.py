@@ -99,7 +99,7 @@ class SpikeDataset:
     seed : at least 0
     """
 
-    encoder_type: ClassVar[type[EventBinner]] = EventBinner
+    holds: ClassVar[str] = "spikes"
 
     name: str
     classes: tuple[str, ...]

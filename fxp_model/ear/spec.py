@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fxp_model.ear import bounds
 from fxp_model.ear.design import centre_hz, resonators
@@ -48,6 +49,13 @@ _DEFAULTS = {"coefficient_bits": 18, "state_frac_bits": 8, "log_frac_bits": 6}
 """Of the class, where a design depends on them."""
 _START, _FLOOR = 5.5, -0.5
 """Level at rest, that of speech, and least level of a design, in octaves above the lsb of a sample."""
+
+
+class Level(NamedTuple):
+    """What an ear keeps from clip to clip: the slow level, and the loud frames that it has seen."""
+
+    level: int
+    age: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +254,46 @@ class EarSpec(Encoder):
     def products_per_second(self) -> int:
         """Multiplications."""
         return 2 * self.channels * self.sections * self.rate_hz
+
+    def encode(self, audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.uint8]:
+        """Counts (T, channels) of a clip that is heard from rest, see `encode_after`."""
+        return self.encode_after(audio, rate_hz, None)[0]
+
+    def encode_after(
+        self, audio: NDArray[np.floating], rate_hz: int, level: Level | None
+    ) -> tuple[NDArray[np.uint8], Level]:
+        """Counts of a clip, and the level that it leaves.
+
+        Parameters
+        ----------
+        audio : (samples,) float
+            Mono, finite, at least one sample; brought to `rate_hz` of the ear, then to 16 bits.
+        rate_hz : int
+            Sample rate, 1000..1000000 Hz.
+        level : Level, optional
+            That an earlier clip has left; None: at rest.
+
+        Returns
+        -------
+        counts : (T, channels) uint8
+            T = ceil(samples / (rate_hz / 100)): one row per 10 ms, the last padded with silence.
+        level : Level
+
+        Raises
+        ------
+        InputError
+            `audio` or `rate_hz` is not as said.
+        """
+        # only here: numba takes seconds, and the data sets know this class
+        from fxp_model.data.audio import checked_clip, pcm, resampled
+        from fxp_model.ear.engine import EarEngine
+
+        samples = pcm(resampled(checked_clip(audio, rate_hz), rate_hz, self.rate_hz))
+        ear = EarEngine(self)
+        if level is not None:
+            ear.state.level, ear.state.age = level
+        counts = ear.step(np.pad(samples, (0, -len(samples) % self.samples_per_frame)))
+        return counts, Level(ear.state.level, ear.state.age)
 
     @classmethod
     def design(

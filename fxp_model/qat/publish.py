@@ -18,7 +18,8 @@ from tqdm import tqdm
 import fxp_model
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, save_artifact
-from fxp_model.data import CochlearEncoder, EventBinner, SpeechDataset, SpikeDataset, load_frames
+from fxp_model.data import EventBinner, SpeechDataset, SpikeDataset, load_frames
+from fxp_model.data.frames import SoundEncoder
 from fxp_model.data.synthetic import synthetic_dataset
 from fxp_model.errors import CheckFailed
 from fxp_model.network import Network
@@ -37,7 +38,7 @@ def publish(
     training: Training,
     module: SpikingNetwork,
     dataset: SpeechDataset | SpikeDataset,
-    encoder: CochlearEncoder | EventBinner,
+    encoder: SoundEncoder | EventBinner,
     splits: tuple[Frames, Frames],
     *,
     command: str,
@@ -178,7 +179,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def stimulus(encoder: CochlearEncoder | EventBinner, val: Frames) -> NDArray[np.uint8]:
+def stimulus(encoder: SoundEncoder | EventBinner, val: Frames) -> NDArray[np.uint8]:
     """Counts (T, B, channels) of a few clips of different classes: synthetic where `encoder` takes sound."""
     if isinstance(encoder, EventBinner):
         _, first = np.unique(val.labels, return_index=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from fxp_model.artifact import FOLDER, Artifact, load_artifact
 from fxp_model.data import (
-    CochlearEncoder,
     Conditions,
     Dataset,
     EncodedSplit,
@@ -21,6 +20,7 @@ from fxp_model.data import (
     load_frames,
     open_dataset,
 )
+from fxp_model.data.frames import SoundEncoder
 from fxp_model.errors import InputError
 from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network
@@ -41,6 +41,7 @@ def train_artifact(
     *,
     resume: bool = False,
     teacher: Path | None = None,
+    ear: Mapping[str, int] | None = None,
     heard: Sequence[Conditions] = (),
     command: str,
 ) -> Artifact | None:
@@ -60,6 +61,8 @@ def train_artifact(
         Go on from the checkpoint in `out`.
     teacher : Path, optional
         Artifact whose logits are learned from beside the labels.
+    ear : mapping, optional
+        What `EarSpec.design` takes; default: the float encoder.
     heard : sequence of Conditions
         Of further copies of the training clips, see `training_frames`.
     command : str
@@ -78,7 +81,7 @@ def train_artifact(
         if begun and not resume:
             raise InputError(f"{out / CHECKPOINT} exists: go on with --resume, or name another folder")
         FOLDER.check(out / ARTIFACT)
-        return _train(data, out, shape, recipe, resume, teacher, heard, command)
+        return _train(data, out, shape, recipe, resume, teacher, ear, heard, command)
 
 
 def _train(
@@ -88,6 +91,7 @@ def _train(
     recipe: Recipe,
     resume: bool,
     teacher: Path | None,
+    ear: Mapping[str, int] | None,
     heard: Sequence[Conditions],
     command: str,
 ) -> Artifact | None:
@@ -95,7 +99,7 @@ def _train(
     dataset = open_dataset(data)
     for split in ("train", "val"):
         dataset.split(split)
-    encoder = encoder_for(dataset, shape.input_bits)
+    encoder = encoder_for(dataset, shape.input_bits, ear)
     spec = network_spec(shape, encoder.channels, len(dataset.classes))
     taught_by = None if teacher is None else teacher_of(teacher, spec, dataset.classes)
     training = Training(spec, recipe, out, dataset.classes, taught_by)
@@ -130,7 +134,7 @@ def _train(
 
 def training_frames(
     dataset: Dataset,
-    encoder: CochlearEncoder | EventBinner,
+    encoder: SoundEncoder | EventBinner,
     heard: Sequence[Conditions] = (),
     progress: bool = True,
 ) -> Frames:

@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from fxp_model.artifact import FOLDER
 from fxp_model.data import (
-    CochlearEncoder,
     EventBinner,
     SpeechDataset,
     SpikeDataset,
@@ -24,6 +23,7 @@ from fxp_model.data import (
     load_frames,
     open_dataset,
 )
+from fxp_model.data.frames import SoundEncoder
 from fxp_model.errors import InputError
 from fxp_model.files import parse_json, read_text, replacing
 from fxp_model.qat import delays
@@ -67,7 +67,7 @@ def load(data: str) -> tuple[Frames, Frames, tuple[str, ...]]:
     return train, val, dataset.classes
 
 
-def _opened(data: str) -> tuple[SpeechDataset | SpikeDataset, CochlearEncoder | EventBinner]:
+def _opened(data: str) -> tuple[SpeechDataset | SpikeDataset, SoundEncoder | EventBinner]:
     dataset = open_dataset(data)
     return dataset, encoder_for(dataset, Shape().input_bits)
 

@@ -262,7 +262,7 @@ def test_a_speakers_clips_follow_each_other_in_a_drawn_order(spoken, tmp_path, w
         assert split.labels.tolist() == [n % 2 for n in range(31)]
         return split.counts[0, :, 1]
 
-    orders = [levels(carried=True, seed=seed, copy=copy) for seed, copy in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    orders = [levels(seed=seed, copy=copy) for seed, copy in ((0, 0), (0, 1), (1, 0), (0, 0))]
     for order in orders:
         for speaker in range(3):
             assert sorted(order[speaker:30:3]) == list(range(10))
@@ -270,22 +270,24 @@ def test_a_speakers_clips_follow_each_other_in_a_drawn_order(spoken, tmp_path, w
         assert not np.array_equal(order[0:30:3], order[1:30:3])
     assert len({order.tobytes() for order in orders}) == 3
     assert np.array_equal(orders[0], orders[3])
-    assert not levels().any()
+    assert not levels(carried=False).any()
 
 
 def test_a_speakers_clips_have_one_gain():
-    conditions = Conditions(gain_db=(-30, 6), carried=True)
+    conditions = Conditions(gain_db=(-30, 6))
     loud = [conditions.heard(np.full(10, 0.1), 16000, index, 4)[0] for index in range(4, 9)]
     alone = [conditions.heard(np.full(10, 0.1), 16000, index)[0] for index in range(4, 9)]
     assert set(loud) == {alone[0]}
     assert len(set(alone)) == 5
 
 
-def test_an_encoder_without_a_level_carries_none(folder, tmp_path):
-    with pytest.raises(
-        InputError, match=r"^encoder 'cochlear' has no level that is carried from clip to clip$"
-    ):
-        load(folder, tmp_path / "cache", conditions=Conditions(carried=True))
+def test_an_encoder_without_a_level_hears_each_clip_alone(folder, tmp_path):
+    gains = Conditions(gain_db=(-30, 6))
+    carried, alone = (
+        load(folder, tmp_path / "cache", conditions=conditions)
+        for conditions in (gains, replace(gains, carried=False))
+    )
+    assert np.array_equal(carried.counts, alone.counts)
 
 
 def test_workers_have_a_limit(folder, tmp_path):
@@ -365,7 +367,7 @@ def test_one_long_clip_among_short_ones_takes_no_memory_for_all(folder, tmp_path
 
 
 def test_a_clip_lasts_as_long_as_memory_is_for_and_no_longer(monkeypatch):
-    monkeypatch.setattr("fxp_model.data.encoder.MAX_SECONDS", 2)
+    monkeypatch.setattr("fxp_model.data.audio.MAX_SECONDS", 2)
     encoder = CochlearEncoder(channels=1)
     assert len(encoder.encode(np.zeros(2000), 1000)) == 200
     with pytest.raises(InputError, match=r"^audio must last at most 2 s, not 2\.1; cut it first$"):

@@ -10,7 +10,7 @@ import pytest
 from fxp_model.ear.design import centre_hz
 from fxp_model.ear.engine import EarEngine
 from fxp_model.ear.logarithm import log_table
-from fxp_model.ear.model import Ear, EarState
+from fxp_model.ear.model import Ear
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 
