@@ -47,7 +47,7 @@ _LIMITS = {
 }
 _DEFAULTS = {"coefficient_bits": 18, "state_frac_bits": 8, "log_frac_bits": 6}
 """Of the class, where a design depends on them."""
-_START, _FLOOR = 5.5, -0.5
+_START, _FLOOR = 6.5, 0.5
 """Level at rest, that of speech, and least level of a design, in octaves above the lsb of a sample."""
 
 
@@ -128,9 +128,9 @@ class EarSpec(Encoder):
     state_frac_bits: int = _DEFAULTS["state_frac_bits"]
     log_frac_bits: int = _DEFAULTS["log_frac_bits"]
     compression_shift: int = 1
-    level_start: int = 28
-    level_floor: int = 22
-    level_range: int = 213
+    level_start: int = 29
+    level_floor: int = 23
+    level_range: int = 96
     level_shift: int = 8
     level_fall: int = 41
     drive_frac_bits: int = 10
@@ -304,7 +304,7 @@ class EarSpec(Encoder):
         low_hz: float = 80.0,
         high_hz: float = 7000.0,
         width: float = 1.0,
-        headroom: float = 6.5,
+        headroom: float = 5.5,
         **more: int,
     ) -> Self:
         """An ear of gammatone-like filters, evenly spaced on the ERB-rate scale.

@@ -1,0 +1,143 @@
+"""Encoders of sound compared: networks trained on what they hear, measured in noise and at other gains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fxp_model.artifact import Artifact
+from fxp_model.data import Conditions, Part, frames_for, open_noise
+from fxp_model.ear.spec import EarSpec
+from fxp_model.engine import score
+from fxp_model.evaluation import evaluate
+from fxp_model.files import json_text, read_json, replacing, write_text
+from fxp_model.qat.augment import Augmentation
+from fxp_model.qat.session import train_artifact
+from fxp_model.qat.template import Shape
+from fxp_model.qat.train import CHECKPOINT, Recipe
+
+ROW = "row.json"
+COPIES = 4
+"""Of each training clip: as recorded, and at random gain, most of them in noise."""
+GAIN_DB, SNR_DB, NOISE_SHARE = (-30.0, 6.0), (0.0, 30.0), 0.7
+"""Of the copies."""
+_CHANNELS = 140
+"""For which the augmentation's defaults are."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """An encoder and how many copies of each clip its network learns from.
+
+    ear : channels and sections; None: the float encoder
+    """
+
+    ear: tuple[int, int] | None
+    copies: int = COPIES
+
+
+LISTENERS = {
+    "float": Listener(None),
+    "float-clean": Listener(None, copies=1),
+    **{
+        f"ear-{channels}x{sections}": Listener((channels, sections))
+        for channels in (140, 64, 32)
+        for sections in (2, 4, 1)
+    },
+}
+
+
+def measured(noise: Path) -> dict[str, Conditions]:
+    """Under which a network is measured; the noise is of recordings that no training heard."""
+    clean = Conditions()
+    unheard = replace(clean, noise=open_noise(noise, Part.MEASURE))
+    return {
+        "clean": clean,
+        "from_rest": replace(clean, carried=False),
+        **{f"snr_{snr}_db": replace(unheard, snr_db=(snr, snr)) for snr in (30, 20, 10, 0)},
+        **{f"gain_{gain}_db": replace(clean, gain_db=(gain, gain)) for gain in (-30, -20, -10, 12)},
+    }
+
+
+def listen(
+    data: str, noise: Path, out: Path, names: Iterable[str], seeds: Iterable[int], epochs: int, command: str
+) -> Iterator[dict[str, Any]]:
+    """Train each listener of `names` with each seed, and measure it: a row for each, as it is done.
+
+    Each has its folder in `out`, from which it goes on; several processes may share `out`.
+
+    Raises
+    ------
+    InputError
+        As `train_artifact` and `open_noise` do, or another process has the folder.
+    """
+    for seed in seeds:
+        for name in names:
+            folder = out / f"{name}-{seed}"
+            if not (folder / ROW).exists():
+                artifact = _trained(data, noise, folder, LISTENERS[name], seed, epochs, command)
+                row = {"listener": name, "seed": seed, "epochs": epochs} | _row(artifact, data, noise)
+                with replacing(folder / ROW) as path:
+                    write_text(path, json_text(row))
+            yield read_json(folder / ROW, dict)
+
+
+def _trained(
+    data: str, noise: Path, folder: Path, listener: Listener, seed: int, epochs: int, command: str
+) -> Artifact:
+    heard = Conditions(
+        gain_db=GAIN_DB, snr_db=SNR_DB, noise=open_noise(noise, Part.TRAIN), noise_share=NOISE_SHARE
+    )
+    ear, recipe = None, Recipe(epochs=epochs, seed=seed)
+    if listener.ear is not None:
+        channels, sections = listener.ear
+        ear = {"channels": channels, "sections": sections}
+        recipe = replace(recipe, augmentation=scaled(recipe.augmentation, channels))
+    artifact = train_artifact(
+        data,
+        folder,
+        Shape(),
+        recipe,
+        resume=(folder / CHECKPOINT).exists(),
+        ear=ear,
+        # every other one from rest, as the first clip of a session is heard
+        heard=[replace(heard, copy=copy, carried=copy % 2 == 1) for copy in range(1, listener.copies)],
+        command=command,
+    )
+    assert artifact is not None  # one process trains
+    return artifact
+
+
+def scaled(settings: Augmentation, channels: int) -> Augmentation:
+    """`settings` for other `channels`: the same shift and mask on the scale of the ear."""
+    factor = channels / _CHANNELS
+    return replace(
+        settings,
+        channel_shift=max(1, round(settings.channel_shift * factor)),
+        channel_mask=max(1, round(settings.channel_mask * factor)),
+    )
+
+
+def _row(artifact: Artifact, data: str, noise: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, conditions in measured(noise).items():
+        split = frames_for(artifact, data, "val", conditions)
+        row[name] = evaluate(score, artifact.network, split.counts, split.labels, split.lengths).accuracy
+        if name == "clean":
+            row["events_per_clip"] = float((split.counts > 0).sum() / len(split.labels))
+    assert artifact.encoder is not None
+    if artifact.encoder["name"] == EarSpec.name:
+        spec = EarSpec.from_dict(artifact.encoder)
+        row["products_per_second"] = spec.products_per_second
+        row["state_ram_bits"] = 2 * spec.state_bits * spec.channels * spec.sections
+    return row
+
+
+def table(rows: Iterable[dict[str, Any]]) -> str:
+    """The rows as lines of JSON, in the order of `LISTENERS` and of seeds."""
+    names = list(LISTENERS)
+    ordered = sorted(rows, key=lambda row: (names.index(row["listener"]), row["seed"]))
+    return "".join(json.dumps(row) + "\n" for row in ordered)
