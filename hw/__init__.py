@@ -6,18 +6,18 @@ From a network of `fxp_model` to a core:
     emit, EmittedCore                                  one Verilog file, with its ports and probes
     build_core                                         a folder: Verilog, manifest, vectors, report, scripts
 
-What it takes, before anything is synthesised:
+What it costs, before anything is synthesised:
 
     event_counts, clip_cycles, clip_intervals          cycles of clips: exact, equal to the RTL's
     estimate, Estimate, PARTS                          LUTs, registers, block RAM, DSP blocks, and the error
 
-What a host says to it:
+How a host talks to it:
 
     encode_sample, encode_result                       beats of the AXI4-Streams
     register_map                                       registers on AXI4-Lite
 
 The HLS project is in `hw.hls`; synthesis, placement and routing by open tools in `hw.flows`. A name is loaded
-when it is used: to import this package imports nothing else.
+on first use: importing this package imports nothing else.
 """
 
 import lazy_loader

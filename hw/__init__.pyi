@@ -1,4 +1,4 @@
-# The public names and their homes; `__init__.py` loads them when they are used.
+# The public names and their modules; `__init__.py` loads them on first use.
 from .build import build_core
 from .config import PRESETS, HardwareConfig, StageConfig
 from .estimates.latency import clip_cycles, clip_intervals, event_counts

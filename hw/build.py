@@ -38,18 +38,18 @@ def module_name(artifact: Artifact) -> str:
 def build_core(
     artifact: Artifact, config: HardwareConfig, name: str, out: Path, subject: Subject | None = None
 ) -> dict[str, Any]:
-    """Generate the core `name` of `artifact` into the folder `out` and return its manifest.
+    """Generate the core `name` of `artifact` in the folder `out` and return its manifest.
 
     Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
     given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``; ``SHA256SUMS`` lists them.
-    They appear whole or not at all, and replace those of an earlier build; what else is in the folder, as the
-    results of a synthesis there, stays (`fxp_model.folders.FolderKind.writing`).
+    They appear all together or not at all, and replace those of an earlier build; other files in the folder,
+    such as the results of a synthesis there, are kept (`fxp_model.folders.FolderKind.writing`).
 
     Raises
     ------
     InputError
-        If the configuration or the name does not fit, or `out` holds something else, or a file of the earlier
-        build that was changed.
+        If the configuration or the name does not fit, or if `out` holds something else or a changed file of
+        the earlier build.
     """
     check_type("artifact", artifact, Artifact)
     check_type("config", config, HardwareConfig)

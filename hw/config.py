@@ -14,7 +14,7 @@ from fxp_model.spec import NetworkSpec
 
 EVENTS_PER_CYCLE = (1, 2)
 LEAST_SWEEP = 5
-"""Cycles from the start of a sweep to that of the next, at least; with a recurrence there are more."""
+"""Least number of cycles between the starts of two sweeps; with a recurrence there are more."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class StageConfig:
         Where an event needs more than one word, `update_lanes` divides `lanes`, so that a
         group of neurons lies in one word.
     events_per_cycle : int
-        Events added in the same cycle, 1 or 2: two read ports of the weight memory, and an adder more per
-        lane. Two need two inputs at least.
+        Events added in the same cycle, 1 or 2. Two need two read ports of the weight memory, one more adder
+        per lane, and at least two inputs.
     use_dsp : bool
-        Products of weight and count by multipliers, or else by adders, two per lane and event where counts
-        have four bits. Means nothing where inputs are spikes.
+        Use multipliers for the products of weight and count. Otherwise adders are used, two per lane and
+        event where counts have four bits. Has no effect where inputs are spikes.
     """
 
     lanes: int
@@ -57,7 +57,7 @@ class StageConfig:
         return -(-n_out // self.lanes)
 
     def event_words(self, n_out: int, events: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Weight words that the `events` of each step take, W for one or for a pair; of their shape."""
+        """Weight words that the `events` of each step take, W per event or pair; same shape as `events`."""
         return -(-events // self.events_per_cycle) * self.words(n_out)
 
     def groups(self, n_out: int) -> int:
@@ -87,9 +87,9 @@ PRESETS = {
 """Widths of every stage, clipped to its neurons and inputs.
 
 ``balanced`` takes two words per event at 256 neurons, and its weights fill 512-deep block RAMs. ``fast``
-takes one word for two events; its sweep of 256 neurons, eight groups, is as short as a kernel of five taps
-has to wait for the sweep before, so that more lanes would gain nothing. It would need more multipliers than
-most devices have.
+takes one word for two events; its sweep of 256 neurons, eight groups, is as short as the least distance of
+two sweeps with a kernel of five taps, so more update lanes would gain nothing. With multipliers it would
+need more of them than most devices have.
 """
 DEFAULT_PRESET = "balanced"
 
@@ -105,8 +105,8 @@ class HardwareConfig:
     reload : bool
         A host may load other weights, biases, kernels and thresholds. Doubles their memories.
     programmable_delays : bool
-        With `reload`, and other delays up to the `max_delay` of each layer. Makes every delay line as long as
-        that.
+        With `reload`: a host may also load other delays, up to the `max_delay` of each layer. Makes every
+        delay line that long.
     """
 
     stages: tuple[StageConfig, ...]
@@ -136,7 +136,7 @@ class HardwareConfig:
         reload: bool = False,
         programmable_delays: bool = False,
     ) -> HardwareConfig:
-        """The same widths for every stage, clipped to its size: those of `preset` where none are given.
+        """The same widths for every stage, clipped to its size; a width not given is that of `preset`.
 
         Without `update_lanes`, each stage takes the largest width up to the preset's that its lanes allow
         and that shortens its sweep.
@@ -144,8 +144,8 @@ class HardwareConfig:
         Raises
         ------
         InputError
-            If there is no such preset, a width is not positive, or a given `update_lanes` does not
-            fit a stage; or delays are to be programmable without `reload`.
+            If there is no such preset, a width is not positive, a given `update_lanes` does not fit a stage,
+            or delays are programmable without `reload`.
         """
         check_type("spec", spec, NetworkSpec)
         if preset not in PRESETS:
@@ -174,7 +174,7 @@ class HardwareConfig:
     def check(self, spec: NetworkSpec) -> None:
         """Raise `InputError` unless a core of these widths can be generated for `spec`."""
         if len(self.stages) != len(spec.stages):
-            raise InputError(f"hardware must be of {len(spec.stages)} stages, not {len(self.stages)}")
+            raise InputError(f"hardware must have {len(spec.stages)} stages, not {len(self.stages)}")
         for name, stage, config in zip(spec.stage_names, spec.stages, self.stages, strict=True):
             config.check(name, stage.n_in, stage.n_out)
 
@@ -184,9 +184,9 @@ class HardwareConfig:
 
     @classmethod
     def from_dict(cls, value: Any) -> HardwareConfig:
-        """Inverse of `to_dict`; refuses missing, unknown and ill-typed fields by name.
+        """Inverse of `to_dict`; refuses missing, unknown and wrongly typed fields by name.
 
-        Without `programmable_delays`, which older files do not have, it is false.
+        `programmable_delays`, which older files lack, defaults to false.
         """
         if isinstance(value, dict):
             value = {"programmable_delays": False, **value}
@@ -205,12 +205,12 @@ _WIDTHS = {field.name for field in fields(StageConfig)}
 
 
 def preset_of(spec: NetworkSpec, config: HardwareConfig) -> str | None:
-    """The preset that gives `config` for `spec`, if one does."""
+    """Name of the preset that gives `config` for `spec`, or None."""
     return next((name for name in PRESETS if HardwareConfig.uniform(spec, preset=name) == config), None)
 
 
 def _stage(name: str, value: Any) -> StageConfig:
-    """Widths from the table `value`, which errors call `name`."""
+    """Widths from the table `value`; errors call it `name`."""
     table = _table(name, value, _WIDTHS)
     try:
         return StageConfig(**table)

@@ -1,7 +1,7 @@
-"""Names of cores and of HLS projects: free in every language that they are used in.
+"""Names of cores and of HLS projects: not reserved in any language in which they are used.
 
 A core is a Verilog module, which SystemVerilog and VHDL can instantiate; an HLS project is a C++ function,
-of which its tool makes Verilog and VHDL.
+which its tool compiles to Verilog and VHDL.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from fxp_model.errors import InputError
 
 MAX_LENGTH = 64
-"""Of a name; names of files and of blocks begin with it, and tools limit those."""
+"""Of a name: names of files and blocks begin with it, and tools limit their length."""
 _NETS = re.compile(
     r"aclk|aresetn|between|closed|dropped|held|host_rst|irq|pending|restarts|rst|soft_reset"
     r"|[ms]_axi[ls]?(_\w+)?"
 )
-"""Ports and nets in the top level of a core, which is a class to Verilator, and they its members."""
+"""Ports and nets in the top level of a core; Verilator makes it a class with these members."""
 _FORM = re.compile("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
 
@@ -28,8 +28,8 @@ def _nothing(name: str) -> bool:
 def check_name(thing: str, name: str, taken: Callable[[str], object] = _nothing) -> None:
     """Raise `InputError` unless `name` can be that of `thing`, and is not `taken` in it.
 
-    A single _ between letters and digits is what VHDL allows and C++ does not reserve. In capitals are the
-    cells of FPGAs, as ``FDRE`` and ``SB_LUT4``, and the macros of C, as ``EOF``.
+    VHDL allows a single _ between letters and digits, and C++ does not reserve it. Names in upper case are
+    cells of FPGAs, such as ``FDRE`` and ``SB_LUT4``, and macros of C, such as ``EOF``.
     """
     if not isinstance(name, str) or not _FORM.fullmatch(name):
         raise InputError(
@@ -39,7 +39,7 @@ def check_name(thing: str, name: str, taken: Callable[[str], object] = _nothing)
         raise InputError(f"name of {thing} must have at most {MAX_LENGTH} characters, not {len(name)}")
     if name == name.upper():
         raise InputError(
-            f"name of {thing} must have a small letter, as cells and macros have none, not {name!r}"
+            f"name of {thing} must have a lower-case letter, as cells and macros have none, not {name!r}"
         )
     if name.lower() in WORDS:
         raise InputError(
@@ -104,6 +104,6 @@ static static_assert static_cast struct switch template this thread_local throw 
 typename union unsigned using virtual void volatile wchar_t while xor xor_eq abort assert daylight environ
 errno exit linux main offsetof setjmp stderr stdin stdout timezone unix
 """
-"""Of C++20, and what its standard library has as macros or objects outside of ``std``."""
+"""Of C++20, and the macros and objects of its standard library outside of ``std``."""
 WORDS = frozenset(f"{_VERILOG} {_VHDL} {_CPP}".split())
-"""Reserved in one of the languages; VHDL makes no difference between small letters and capitals."""
+"""Reserved in one of the languages; VHDL is not case-sensitive."""

@@ -1,4 +1,4 @@
-"""Options of the scripts that say how wide a core is."""
+"""Options of the scripts that set the widths of a core."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fxp_model.spec import MAX_NEURONS, NetworkSpec
 from hw.config import DEFAULT_PRESET, EVENTS_PER_CYCLE, PRESETS, HardwareConfig
 
 CLOCK_MHZ = 100.0
-"""A round figure where none is given; what a core reaches, place and route tells."""
+"""A round default; place and route reports what a core actually reaches."""
 CLOCKS_MHZ = (0.001, 10_000.0)
-"""Slowest and fastest clock that can be asked for."""
+"""Lowest and highest clock frequency of the option."""
 LANES = whole(1, MAX_NEURONS)
 """Type of an option of a width."""
 
@@ -50,35 +50,35 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--programmable-delays",
         action="store_true",
-        help="with --reload: let it replace the delays, too; makes every delay line as long as may be",
+        help="with --reload: let the host replace the delays, too; every delay line gets the maximum length",
     )
     add(
         "--config",
         type=some_path,
         metavar="FILE",
-        help="all of these of every stage as JSON, such as explore.py writes it; in place of the others",
+        help="JSON file with all of these for every stage, such as explore.py writes; excludes the others",
     )
 
 
 def add_clock_option(parser: argparse.ArgumentParser) -> None:
-    """Give a script ``--clock-mhz``, at which cycles are time."""
+    """Give a script ``--clock-mhz``, which converts cycles to time."""
     parser.add_argument(
         "--clock-mhz",
         type=real(*CLOCKS_MHZ),
         default=CLOCK_MHZ,
         metavar="F",
-        help="cycles to time; %(default)s",
+        help="clock that converts cycles to time (default: %(default)s)",
     )
 
 
 def add_timeout_option(parser: argparse.ArgumentParser) -> argparse.Action:
-    """Give a script ``--timeout``, of each tool that it runs."""
+    """Give a script ``--timeout``, the time limit of each tool that it runs."""
     return parser.add_argument(
         "--timeout",
         type=real(0.001, 1e6),
         default=3600,
         metavar="S",
-        help="seconds allowed to a tool; %(default)s",
+        help="time limit of each tool in seconds (default: %(default)s)",
     )
 
 
@@ -88,8 +88,8 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     Raises
     ------
     InputError
-        If the widths do not fit `spec`, delays are to be programmable without a reload, or the file is
-        none or is not alone.
+        If the widths do not fit `spec`, delays are programmable without reload, or the file cannot be used
+        or comes with other options.
     """
     if args.config is not None:
         return _read(args, spec)
@@ -106,12 +106,12 @@ def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
 
 
 def _read(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
-    """The configuration of a file."""
+    """The configuration in a file."""
     others = ("preset", "lanes", "update_lanes", "events_per_cycle", "use_dsp")
     given = [name for name in others if getattr(args, name) is not None]
     given += [name for name in ("reload", "programmable_delays") if getattr(args, name)]
     if given:
-        raise InputError(f"--config says it all; leave --{given[0].replace('_', '-')} out")
+        raise InputError(f"--config sets all widths; leave --{given[0].replace('_', '-')} out")
     table = read_json(args.config, dict)
     try:
         config = HardwareConfig.from_dict(table)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Part:
-    """An FPGA: cells by the kinds of `hw.flows.yosys.area` for `target`."""
+    """An FPGA: its cells, by the kinds of `hw.flows.yosys.area` for `target`."""
 
     name: str
     target: str
@@ -25,11 +25,11 @@ def _ecp5(name: str, comb: int, ebr: int, dsp: int) -> Part:
 PARTS = {
     part.name: part
     for part in (
-        # Lattice FPGA-DS-02012, and what nextpnr counts: logic cells, block RAMs, 18 x 18 multipliers
+        # Lattice FPGA-DS-02012, and nextpnr's counts: logic cells, block RAMs, 18 x 18 multipliers
         _ecp5("LFE5U-25F", 24_288, 56, 28),
         _ecp5("LFE5U-45F", 43_848, 108, 72),
         _ecp5("LFE5U-85F", 83_640, 208, 156),
-        # AMD DS180; of the Zynq, DS190
+        # AMD DS180; for the Zynq, DS190
         _xilinx7("XC7S50", 32_600, 75, 120),
         _xilinx7("XC7A35T", 20_800, 50, 90),
         _xilinx7("XC7A100T", 63_400, 135, 240),

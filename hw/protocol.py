@@ -1,7 +1,7 @@
-"""What travels on the core's AXI4-Streams (ARCHITECTURE.md, "Interfaces").
+"""The beats of the core's AXI4-Streams (ARCHITECTURE.md, "Interfaces").
 
 Input word: TDATA[15:0] address, [23:16] count, [31] end of step; TLAST ends the sample
-and implies the end of its last step. A beat is one such word, or two of them, as TKEEP says.
+and implies the end of its last step. A beat is one such word, or up to two of them, selected by TKEEP.
 Output: one beat per class score, then the class index with TLAST.
 """
 
@@ -37,7 +37,7 @@ def event(address: int, count: int = 1) -> Beat:
 
 
 def encode_sample(counts: NDArray[np.integer]) -> list[Beat]:
-    """Beats of one sample, `counts` (T, n_in): events by rising address, a marker after each step."""
+    """Beats of one sample, `counts` (T, n_in): events by ascending address, a marker after each step."""
     counts = integers("counts", counts)
     if counts.ndim != 2 or len(counts) < 1 or counts.shape[1] > MAX_ADDRESS + 1:
         raise InputError(f"counts must have shape (T >= 1, n_in <= {MAX_ADDRESS + 1}), not {counts.shape}")
@@ -53,7 +53,7 @@ def encode_sample(counts: NDArray[np.integer]) -> list[Beat]:
 
 
 def packed(words: Sequence[Beat], slots: int) -> list[Beat]:
-    """Beats of `slots` words each, every step in beats of its own; the fewest that there can be."""
+    """Pack `words` into the fewest beats of up to `slots` words, with every step in its own beats."""
     if slots == 1:
         return list(words)
     beats: list[Beat] = []
@@ -85,7 +85,7 @@ def unpacked(beat: Beat) -> list[Beat]:
 
 
 def encode_result(scores: NDArray[np.integer]) -> list[Beat]:
-    """Beats that answer one sample with `scores` (classes,), two's complement, then the class."""
+    """Beats of the answer to one sample: `scores` (classes,) in two's complement, then the class."""
     scores = integers("scores", scores)
     if scores.ndim != 1 or len(scores) < 1:
         raise InputError(f"scores must have shape (classes >= 1,), not {scores.shape}")

@@ -14,11 +14,11 @@ ADDRESS_BITS = 12
 IDENTITY_WORD = int.from_bytes(b"SPKL", "big")
 HASH_WORDS = 8
 NO_HASH = "0" * 64
-"""SHA-256 of a core that comes from no artifact."""
+"""SHA-256 of a core that was not made from an artifact."""
 
 
 class Access(StrEnum):
-    """What a host may do to a register; any other access is answered with SLVERR and changes nothing."""
+    """Access that a host has to a register; any other is answered with SLVERR and changes nothing."""
 
     RO = "ro"
     """Read."""
@@ -41,13 +41,13 @@ class Field:
 
     @property
     def mask(self) -> int:
-        """Its bits, in place."""
+        """Mask of its bits in the register."""
         return (1 << self.width) - 1 << self.low
 
 
 @dataclass(frozen=True)
 class Register:
-    """32 bits at byte `offset`; bits outside of `fields`, where it has some, read as 0."""
+    """32 bits at byte `offset`; if it has `fields`, bits outside of them read as 0."""
 
     name: str
     offset: int
@@ -67,17 +67,17 @@ VERSION = Register(
     Access.RO,
     "version of Spikeline",
     (
-        Field("MAJOR", 24, 8, "first number of Spikeline's version"),
-        Field("MINOR", 16, 8, "second"),
-        Field("PATCH", 0, 16, "third"),
+        Field("MAJOR", 24, 8, "major version of Spikeline"),
+        Field("MINOR", 16, 8, "minor version"),
+        Field("PATCH", 0, 16, "patch version"),
     ),
 )
 STATUS = Register(
     "STATUS",
     0x08,
     Access.RO,
-    "what is now",
-    (Field("BUSY", 0, 1, "a sample has begun and not ended"), Field("IRQ", 1, 1, "level of `irq`")),
+    "current state",
+    (Field("BUSY", 0, 1, "a sample is in flight"), Field("IRQ", 1, 1, "level of `irq`")),
 )
 CONTROL = Register(
     "CONTROL",
@@ -85,23 +85,23 @@ CONTROL = Register(
     Access.WO,
     "actions",
     (
-        Field("SOFT_RESET", 0, 1, "resets the core for a cycle, not these registers"),
-        Field("CLEAR", 1, 1, "sets the registers from `SAMPLES` on to 0"),
+        Field("SOFT_RESET", 0, 1, "resets the core for one cycle, but not these registers"),
+        Field("CLEAR", 1, 1, "sets the counters, from `SAMPLES` to the last stage, to 0"),
     ),
 )
 IRQ_ENABLE = Register(
     "IRQ_ENABLE",
     0x10,
     Access.RW,
-    "causes of `irq`",
+    "enabled causes of `irq`",
     (Field("SAMPLE", 0, 1, "IRQ_STATUS SAMPLE raises `irq`"),),
 )
 IRQ_STATUS = Register(
     "IRQ_STATUS",
     0x14,
     Access.W1C,
-    "causes since they were cleared",
-    (Field("SAMPLE", 0, 1, "a sample has ended"),),
+    "pending causes of `irq`",
+    (Field("SAMPLE", 0, 1, "a sample has ended since this bit was cleared"),),
 )
 ARTIFACT_HASH = tuple(
     Register(
@@ -112,9 +112,9 @@ ARTIFACT_HASH = tuple(
     )
     for word in range(HASH_WORDS)
 )
-SAMPLES = Register("SAMPLES", 0x40, Access.RO, "samples that ended: their TLAST beat left `m_axis`")
+SAMPLES = Register("SAMPLES", 0x40, Access.RO, "completed samples: their TLAST beat left `m_axis`")
 LAST_SAMPLE_CYCLES = Register(
-    "LAST_SAMPLE_CYCLES", 0x44, Access.RO, "cycles of the last one that ended, modulo 2**32"
+    "LAST_SAMPLE_CYCLES", 0x44, Access.RO, "cycles of the last completed sample, modulo 2**32"
 )
 DROPPED_BEATS = Register("DROPPED_BEATS", 0x48, Access.RO, "words whose event was dropped")
 STALLS_IN = Register("STALLS_IN", 0x4C, Access.RO, "cycles in which a beat waited at `s_axis`")
@@ -126,20 +126,20 @@ RELOAD_STATUS = Register(
     Access.RO,
     "state of a reload",
     (
-        Field("PENDING", 0, 1, "committed, waits for the samples in flight"),
+        Field("PENDING", 0, 1, "committed, waiting for the samples in flight"),
         Field("WRONG_LENGTH", 1, 1, "the last commit was refused: words missing, or too many"),
-        Field("WRONG_CRC", 2, 1, "the last commit was refused: another CRC-32"),
-        Field("BANK", 3, 1, "of the memories, in use"),
+        Field("WRONG_CRC", 2, 1, "the last commit was refused: the CRC-32 differs"),
+        Field("BANK", 3, 1, "bank of the memories in use"),
     ),
 )
 RELOAD_WORDS = Register("RELOAD_WORDS", 0x58, Access.RO, "words of a whole network")
 RELOAD_POSITION = Register("RELOAD_POSITION", 0x5C, Access.RO, "words written so far")
 RELOAD_BEGIN = Register(
-    "RELOAD_BEGIN", 0x60, Access.WO, "start anew", (Field("BEGIN", 0, 1, "forgets the words written so far"),)
+    "RELOAD_BEGIN", 0x60, Access.WO, "restart", (Field("BEGIN", 0, 1, "discards the words written so far"),)
 )
 RELOAD_DATA = Register("RELOAD_DATA", 0x64, Access.WO, "the next word of the network")
 RELOAD_COMMIT = Register(
-    "RELOAD_COMMIT", 0x68, Access.WO, "CRC-32 of the words: puts them to use, if all is right"
+    "RELOAD_COMMIT", 0x68, Access.WO, "CRC-32 of the words: commits them, if length and CRC are right"
 )
 
 RELOADING = (RELOAD_STATUS, RELOAD_WORDS, RELOAD_POSITION, RELOAD_BEGIN, RELOAD_DATA, RELOAD_COMMIT)
@@ -163,11 +163,11 @@ COMMON = (
 
 STAGE_BASE, STAGE_STRIDE = 0x80, 0x10
 PER_STAGE = (
-    ("EVENTS", "events that its synapses took; of the first stage, words"),
+    ("EVENTS", "events accepted by its synapses; for the first stage, words"),
     ("SPIKES", "spikes of its neurons; 0 where they do not fire"),
     ("SATURATIONS", "membranes clamped by Q; 0 where overflow is `WRAP`"),
 )
-"""Counters of each stage, from `STAGE_BASE` on; a block of `STAGE_STRIDE` bytes for each."""
+"""Counters of each stage; blocks of `STAGE_STRIDE` bytes, starting at `STAGE_BASE`."""
 
 
 def stage_registers(stage: str, index: int) -> tuple[Register, ...]:
@@ -180,12 +180,12 @@ def stage_registers(stage: str, index: int) -> tuple[Register, ...]:
 
 
 def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ...]:
-    """All registers of a core of these stages, by rising offset; those of a reload only where it has it.
+    """All registers of a core of these stages, by ascending offset; those of a reload only with `reload`.
 
     Raises
     ------
     ValueError
-        If there are more stages than the addresses reach.
+        If there are more stages than fit the address space.
     """
     most = ((1 << ADDRESS_BITS) - STAGE_BASE) // STAGE_STRIDE
     if len(stage_names) > most:
@@ -196,7 +196,7 @@ def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ..
 
 
 def version_word(version: str) -> int:
-    """VERSION of a package version such as ``1.2.3`` or ``1.2.3.dev4``, of which three numbers count.
+    """VERSION of a package version such as ``1.2.3`` or ``1.2.3.dev4``; only three numbers are used.
 
     >>> hex(version_word("1.2.3"))
     '0x1020003'

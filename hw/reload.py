@@ -1,4 +1,4 @@
-"""Another network for a core that runs: the words that a host writes, and their checksum."""
+"""Another network for a running core: the words that a host writes, and their checksum."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hw.rtl.synapse_array import SynapseArray
 
 @dataclass(frozen=True)
 class Block:
-    """What one memory holds: `rows` of `width` bits."""
+    """Content of one memory: `rows` of `width` bits."""
 
     stage: int
     part: int
@@ -39,14 +39,14 @@ class Block:
         return Region(self.stage, self.part, len(self.rows), self.width)
 
     def words(self) -> Iterator[int]:
-        """Row by row in words of 32 bits, the lowest first."""
+        """Words of 32 bits, row by row, the lowest first."""
         for row in self.rows:
             for piece in range(pieces(self.width)):
                 yield row >> WORD * piece & 0xFFFFFFFF
 
 
 def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> tuple[Block, ...]:
-    """All that can be reloaded of a core, in the order in which it is loaded."""
+    """Everything in a core that can be reloaded, in the order of loading."""
     found = []
     stages = zip(network.spec.stages, network.params, config.stages, strict=True)
     for index, (spec, params, widths) in enumerate(stages):
@@ -85,7 +85,7 @@ def _stage_blocks(
 
 @dataclass(frozen=True)
 class Image:
-    """What a host writes to RELOAD_DATA, word by word, and then to RELOAD_COMMIT."""
+    """Words that a host writes to RELOAD_DATA, and then the CRC for RELOAD_COMMIT."""
 
     words: tuple[int, ...]
 
@@ -96,12 +96,12 @@ class Image:
 
 
 def image(core: Network, config: HardwareConfig, network: Network, sha256: str = NO_HASH) -> Image:
-    """The words that make a core of the network `core` run `network`, of the artifact `sha256`.
+    """The words that make a core generated for the network `core` run `network`, of the artifact `sha256`.
 
     Raises
     ------
     InputError
-        If the core cannot be reloaded, or `network` differs in more than weights, biases, kernels
+        If the core cannot be reloaded, or `network` differs in anything but weights, biases, kernels
         and thresholds, and delays where they are programmable.
     """
     if not config.reload:
@@ -121,7 +121,7 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
 
 
 def _difference(name: str, mine: Any, other: Any) -> str | None:
-    """The first field, `v_th` aside, in which two specs in JSON form differ."""
+    """The first field, except `v_th`, in which two specs in JSON form differ."""
     if isinstance(mine, dict) and isinstance(other, dict) and mine.keys() == other.keys():
         pairs = [(f"{name}.{key}", mine[key], other[key]) for key in mine if key != "v_th"]
     elif isinstance(mine, list | tuple) and isinstance(other, list | tuple) and len(mine) == len(other):

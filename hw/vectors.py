@@ -1,4 +1,4 @@
-"""Golden vectors and a self-checking testbench in plain Verilog: proof with no Python at hand."""
+"""Golden vectors and a self-checking testbench in plain Verilog: verification without Python."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_vectors(
     Parameters
     ----------
     folder : Path
-        Made here.
+        Created here.
     name : str
         Verilog module of the core.
     samples : sequence of (T, n_in) counts
@@ -42,10 +42,10 @@ def write_vectors(
     Raises
     ------
     InputError
-        If there is no sample: a testbench would pass without one.
+        If there is no sample: a testbench without one would always pass.
     """
     if not samples:
-        raise InputError("golden vectors must be of 1 sample at least, not of 0")
+        raise InputError("golden vectors must have at least 1 sample, not 0")
     folder.mkdir()
     stimulus = packed([word for sample in samples for word in encode_sample(sample)], slots)
     expected = [beat for row in scores for beat in encode_result(row)]
@@ -70,7 +70,7 @@ def write_vectors(
 
 
 def _hex(beats: Iterable[Beat], slots: int) -> str:
-    """A line per beat: TDATA, TLAST above it, and above that, where a beat has several words, TKEEP."""
+    """A line per beat: from the low bits, TDATA, TLAST and, where a beat has several words, TKEEP."""
     bits = WORD_BITS * slots
     digits = -(-(bits + 1 + (bits // 8 if slots > 1 else 0)) // 4)
     lines = []
@@ -83,23 +83,23 @@ def _hex(beats: Iterable[Beat], slots: int) -> str:
 README = """\
 # Golden vectors of `{name}`
 
-{samples} samples with the golden model's answer to each. In this folder, with nothing but Icarus Verilog:
+{samples} samples with the golden model's answer to each. In this folder, Icarus Verilog alone is enough:
 
     iverilog -g2005 -o {name}.vvp ../{name}.v tb_{name}.v && vvp -N {name}.vvp
 
-prints `PASS` and exits 0 only when every output beat is equal, first at full rate, where the cycles of each
-sample must be the predicted ones, then with random idle input and a hesitant output. `vvp -N` makes a failure
-exit 1. Any other Verilog simulator will do: the testbench is Verilog-2005.
+It prints `PASS` and exits 0 only if every output beat is equal, first at full rate, where each sample must
+take exactly the predicted cycles, then with a randomly idle input and random backpressure. With `vvp -N` a
+failure exits 1. Any other Verilog simulator works as well: the testbench is Verilog-2005.
 
-| file | holds, a line each |
+| file | each line holds |
 |---|---|
-| `stimulus.hex` | input beats: TDATA in the low bits, TLAST above it, then TKEEP where there is one |
-| `expected.hex` | output beats likewise, of 32 bits: the scores of a sample, then its class with TLAST |
-| `latency_cycles.hex` | predicted cycles of each sample |
+| `stimulus.hex` | an input beat: TDATA in the low bits, TLAST above it, then TKEEP if the core has it |
+| `expected.hex` | an output beat likewise, of 32 bits: the scores of a sample, then its class with TLAST |
+| `latency_cycles.hex` | the predicted cycles of a sample |
 """
 
 TESTBENCH = """\
-// Self-checking testbench of {name}. Run it in this folder: README.md says how.
+// Self-checking testbench of {name}. Run it in this folder (see README.md).
 `timescale 1ns / 1ps
 module tb_{name};
     localparam BEATS = {beats}, RESULTS = {results}, SAMPLES = {samples}, DATA = {data_bits};
@@ -116,7 +116,7 @@ module tb_{name};
     wire        s_axis_tready, m_axis_tvalid, m_axis_tlast;
     wire [31:0] m_axis_tdata;
 
-    // the host's side: nothing is written, one register is read
+    // host interface: nothing is written, one register is read
     localparam DROPPED_BEATS = {dropped_beats};
     reg         s_axil_arvalid = 0;
     wire        s_axil_arready, s_axil_rvalid;
@@ -138,8 +138,8 @@ module tb_{name};
 
     integer seed = 1;
     integer beat, result, sample, errors = 0, cycle = 0, first_cycle = 0, silence = 0;
-    reg     stalls = 0;   // second pass: idle input, hesitant output
-    reg     waiting = 0;  // full rate: one sample in flight, so that its cycles can be counted
+    reg     stalls = 0;   // second pass: random idle input and backpressure
+    reg     waiting = 0;  // full rate: only one sample in flight, so that its cycles can be counted
 
     always @(posedge aclk) begin
         cycle <= cycle + 1;

@@ -1,4 +1,4 @@
-"""From a network and a configuration to one Verilog file: pure, same inputs, same bytes."""
+"""From a network and a configuration to one Verilog file: a pure function, same inputs, same bytes."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Port:
 
 @dataclass(frozen=True)
 class Probe:
-    """Where a bench sees the results of one stage, group by group.
+    """Nets on which a bench observes the results of one stage, group by group.
 
     In the module instance `path` (hierarchical below the top level, as ``layer0.update``) are the nets
 
     ``probe_valid``  1 bit: this cycle carries the final results of one group
-    ``probe_group``  index of the group, 0..`groups` - 1, in order; the sweeps follow each other step by step
+    ``probe_group``  index of the group, 0..`groups` - 1, in order; one sweep per step
     ``probe_v_mem``  `update_lanes` x `membrane_bits`, membranes after Q and before the reset, two's
                      complement, lane 0 in the low bits
     ``probe_spikes`` `update_lanes` bits, lane 0 lowest; only where `spiking`
@@ -93,19 +93,19 @@ class EmittedCore:
 def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_HASH) -> EmittedCore:
     """Generate the core of `network` at the widths of `config` as the Verilog module `name`.
 
-    `sha256` of the network's artifact, in hexadecimal, is what the core gives its host to read.
+    The host can read `sha256`, of the network's artifact in hexadecimal, from the core.
 
     Raises
     ------
     InputError
-        If the configuration does not fit the network, or `name` is none for a core (`hw.names`).
+        If the configuration does not fit the network, or `name` cannot be that of a core (`hw.names`).
     """
     check_type("network", network, Network)
     check_type("config", config, HardwareConfig)
     check_name("a core", name)
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(f"sha256 must be 64 digits of 0..9, a..f, not {sha256!r}")
-    config.check(network.spec)  # before a Component exists: Amaranth warns of one that is never elaborated
+    config.check(network.spec)  # before a Component exists: Amaranth warns about one that is never elaborated
     core = Core(network, config, sha256)
     ports = {
         "_".join(map(str, path)): (
@@ -115,7 +115,7 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
         for path, member, value in core.signature.flatten(core)
     }
     rtlil_text = rtlil.convert(core, name=name, ports=ports, emit_src=False)
-    header = f"module {name}({', '.join(ports)});"  # yosys would put the clock last
+    header = f"module {name}({', '.join(ports)});"  # yosys would list the clock last
     verilog, headers = re.subn(
         rf"^module {name}\([^)]*\);$", header, write_verilog(rtlil_text), flags=re.MULTILINE
     )
@@ -131,14 +131,13 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
 
 
 def write_verilog(rtlil_text: str) -> str:
-    """Verilog-2005 of RTLIL, by the yosys that comes with Amaranth and no other.
+    """Convert RTLIL to Verilog-2005 with the yosys that comes with Amaranth, and no other.
 
-    Processes become multiplexers and clocked blocks: ``always @*`` blocks, which Amaranth's own
-    writer leaves, are not evaluated at time 0 by Icarus and clock X into registers without reset.
-    Of the attributes, only what a memory is to be made of is kept. No opt_clean: it would merge the wires of
-    the lanes into slices of wide words, each slice with a driver of its own, and Icarus pays for that with
-    the square of the lanes. The cells of `hw.rtl.tap` get the name by which yosys knows them, which Amaranth
-    cannot write.
+    Processes become multiplexers and clocked blocks: Icarus does not evaluate ``always @*`` blocks, which
+    Amaranth's own writer leaves, at time 0, so X would be clocked into registers without reset. Of the
+    attributes, only the RAM style of memories is kept. opt_clean is not run: it would merge the nets of the
+    lanes into slices of wide words, each with its own driver, and the run time of Icarus would grow with the
+    square of the lanes. The cells of `hw.rtl.tap` get yosys' name for them, which Amaranth cannot write.
     """
     rtlil_text = rtlil_text.replace(f"cell \\{INDEXED_BIT} ", f"cell ${INDEXED_BIT} ")
     script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
@@ -174,7 +173,7 @@ def _probes(network: Network, config: HardwareConfig) -> Iterator[Probe]:
 
 
 def _memories(rtlil_text: str, name: str) -> Iterator[MemoryShape]:
-    """Every memory, found where it was written down: RTLIL names module, width, size and memory."""
+    """Every memory, read from the RTLIL, which gives module, width, size and name."""
     pattern = re.compile(r"^module \\(?P<module>\S+)|^  memory width (\d+) size (\d+) \\(\S+)", re.MULTILINE)
     module = ""
     for match in pattern.finditer(rtlil_text):

@@ -1,1 +1,1 @@
-"""Benches: the RTL, under two simulators, against the golden model with ``==``."""
+"""Benches: the RTL, under two simulators, compared with the golden model with ``==``."""

@@ -13,7 +13,7 @@ from tb.harness.runner import SIMULATORS, Workspace, missing_tool
 from tb.harness.stimulus import NETWORKS
 
 TURNS = "turns"
-"""Of ``--sim``: the cases of a test run under one simulator each, by turns; a test of one case under both."""
+"""Of ``--sim``: the cases of a test alternate between the simulators; a test of one case runs under both."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--networks", type=int, default=networks, help=f"random networks as whole cores (default: {networks})"
     )
-    group.addoption("--waves", action="store_true", help="record waves; their folder is printed")
+    group.addoption("--waves", action="store_true", help="record waveforms; their folder is printed")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,7 +38,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """By turns, each case of a test of many runs under one simulator only."""
+    """With ``turns``, each case of a test with many cases runs under one simulator only."""
     if config.getoption("sim") != TURNS:
         return
     cases: dict[str, list[pytest.Item]] = defaultdict(list)
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def sim(request: pytest.FixtureRequest) -> str:
-    """The simulator, skipped by name when it is not installed."""
+    """The simulator; the test is skipped, and names it, if it is not installed."""
     name: str = request.param
     missing = missing_tool(name)
     if missing is not None:

@@ -1,1 +1,1 @@
-"""What a core costs, computed before it is built."""
+"""Cycles, cells and energy of a core, computed before it is built."""

@@ -1,4 +1,4 @@
-"""What each stage of a core is busy with, and which of them sets the pace."""
+"""How many cycles each stage of a core is busy for, and which stage limits the throughput."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 
 @dataclass(frozen=True)
 class Load:
-    """Cycles of one stage for each clip (B,), as if its neighbours never kept it waiting.
+    """Busy cycles of one stage for each clip (B,), as if it never waited for its neighbours.
 
-    synapses : a word of every item, W * items, and a marker for each step
+    synapses : the words of all items, W * items, and a marker for each step
     update : from the start of the first sweep to that of the last; with a dense recurrence, its loops
     """
 
@@ -44,7 +44,7 @@ def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, 
 
 
 def _loop(layer: LayerSpec, widths: StageConfig, delayed: Cycles) -> Cycles:
-    """Cycles from a sweep to the next one, which waits for the sums of its `delayed` spikes."""
+    """Cycles from one sweep to the next, which waits for the sums of its `delayed` spikes."""
     own = recurrent_config(layer, widths)
     sweep = widths.groups(layer.n_out) - 1 + NeuronUpdate.LATENCY
     sums = own.event_words(layer.n_out, delayed) + 1 + RecurrentSynapses.latency(layer, widths) + 1

@@ -18,12 +18,12 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Clips:
-    """Some clips in one core, all that its cycles and its work depend on.
+    """Some clips in one core: everything that its cycles and its work depend on.
 
     events : (T, B) for each synapse array, as of `event_counts`; 0 after the end of a clip
     lengths : (B,) steps of each clip
-    toggles : (B,) for each layer, bits that change in its delay lines: the edges of a neuron's spike train
-        pass all d + 1 registers of its line, if not in this clip, in the next
+    toggles : (B,) for each layer, bits that change in its delay lines: each edge of a neuron's spike train
+        passes all d + 1 registers of its line, in this clip or in the next
     """
 
     events: tuple[NDArray[np.int64], ...]
@@ -37,7 +37,7 @@ def follow(
     lengths: Sequence[int] | NDArray[np.integer],
     run: Callable[[NDArray[np.integer]], Trace],
 ) -> list[Clips]:
-    """What the spikes of one network do in each of `cores`, alike in all but their recurrence.
+    """Effect of the spikes of one network in each of `cores`, which differ only in their recurrence.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Cores that are followed step by step: when each stage takes, sweeps and sends what.
+"""Cores followed step by step: the cycles in which each stage takes events, sweeps and sends.
 
 Every constant comes from the component that causes it (ARCHITECTURE.md, "Cycles").
 """
@@ -26,12 +26,12 @@ from hw.rtl.synapse_array import SynapseArray
 Cycles = NDArray[np.int64]
 
 NEVER = -(1 << 40)
-"""Cycle of what has not happened yet."""
+"""Cycle of an event that has not happened yet."""
 
 
 @dataclass(frozen=True)
 class RunTiming:
-    """Cycles in which a run does what, counted from its first transfer at ``s_axis`` (cycle 0).
+    """Cycles of the transfers of a run, counted from its first transfer at ``s_axis`` (cycle 0).
 
     first_in, last_in : (B,) transfers of the first and the TLAST beat of each sample at ``s_axis``
     first_out, last_out : (B,) transfers of its first score and its TLAST beat at ``m_axis``
@@ -49,7 +49,7 @@ class RunTiming:
 
 
 class Cores:
-    """Cores of one kind, each with a sample of its own; all arrays are of shape (cores,)."""
+    """Cores of one kind, each with its own sample; all arrays have shape (cores,)."""
 
     def __init__(self, spec: NetworkSpec, configs: Sequence[HardwareConfig]) -> None:
         """`configs` are the widths of each core."""
@@ -69,7 +69,7 @@ class Cores:
         self._latencies = [_each(widths, partial(SynapseArray.latency, stage)) for stage, widths in stages]
         self._groups = [_each(widths, methodcaller("groups", stage.n_out)) for stage, widths in stages]
         self._released = [_each(widths, partial(SynapseArray.released, stage)) for stage, widths in stages]
-        # the starts of the latest sweeps, a ring: as many as steps have a place in the queue matter
+        # the starts of the latest sweeps, a ring of as many as steps have a place in the queue
         self._places = [_each(widths, partial(SynapseArray.steps, stage)) for stage, widths in stages]
         self._starts = [np.full((int(places.max()), len(configs)), NEVER) for places in self._places]
         self._steps = 0
@@ -127,9 +127,9 @@ class Cores:
         return RunTiming(first.first_in, first.marker_in, first_out, last_out)
 
     def _recurrence(self, stage: int, count: Cycles, latest: Cycles) -> Cycles:
-        """Cycle from which on the dense recurrence of a layer offers its step, of `count` delayed spikes.
+        """First cycle in which the dense recurrence of a layer offers its step of `count` delayed spikes.
 
-        `latest` is the start of its sweep before.
+        `latest` is the start of its previous sweep.
         """
         link, offered, latency = self._recurrent[stage]
         written = latest + self._groups[stage] - 1 + NeuronUpdate.LATENCY
@@ -159,10 +159,10 @@ class _Link:
     def transfer(self, events: Cycles, ready_from: Cycles, released: Cycles) -> None:
         """Pass on a step of `events` (cores,), then its marker.
 
-        The source has the first item from cycle `ready_from` on, and one more each cycle; an item enters
-        the buffer when the item two before it has left, and leaves it one cycle later at the
-        earliest. The array takes an item of events with its last word, and the marker from the
-        cycle `released` on. So items leave W cycles apart from the first one on, and each enters in
+        The source has the first item in cycle `ready_from`, and one more each cycle; an item enters
+        the buffer when the item two before it has left, and leaves it at least one cycle
+        later. The array takes an item of events with its last word, and the marker not before
+        cycle `released`. So all items leave W cycles apart, and each enters in
         the cycle after the item two before it leaves. Where items are beats of two words, the marker
         shares the beat of an event without a partner.
         """

@@ -1,10 +1,10 @@
-"""Energy of a clip, as a model: counted work times what an operation is published to take.
+"""Energy of a clip, as a model: counted work times the published energy of an operation.
 
-Not a measurement, and not of an FPGA: dynamic energy of the counted work alone, as in 45 nm silicon at
-0.9 V. The prices are those of M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC
-2014, per bit. Clock tree, routing, control, leakage and idle cycles are left out. Logic in LUTs of an FPGA
+Not a measurement, and not of an FPGA: only the dynamic energy of the counted work, in 45 nm silicon at
+0.9 V. The energies per bit are from M. Horowitz, "Computing's energy problem (and what we can do about it)",
+ISSCC 2014. Clock tree, routing, control, leakage and idle cycles are left out. Logic in LUTs of an FPGA
 takes about 14 times as much as in cells of the same process, less with block RAM and multipliers (I. Kuon and
-J. Rose, "Measuring the gap between FPGAs and ASICs", IEEE TCAD 26(2), 2007). So figures are for comparing
+J. Rose, "Measuring the gap between FPGAs and ASICs", IEEE TCAD 26(2), 2007). So the figures serve to compare
 networks and widths.
 """
 
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from hw.estimates.work import Work
 
 ADDER_BIT_PJ = 0.1 / 32
-"""An addition of 32 bits takes 0.1 pJ, a product of 8 by 8 bits 0.2 pJ: by full adders, the same."""
+"""A 32-bit addition takes 0.1 pJ, an 8 by 8 bit product 0.2 pJ: the same per full adder."""
 MEMORY_BIT_PJ = 10 / 64
-"""A word of 64 bits of a memory of 8 KB takes 10 pJ: of weights."""
+"""For weights: a 64-bit word of an 8 KB memory takes 10 pJ."""
 REGISTER_BIT_PJ = 6 / 96
-"""A processor's register file takes 6 pJ for an instruction, here three words of 32 bits: of the small
-memories that hold the state, and of the registers of delay lines, which take less."""
+"""For the small memories that hold the state, and for the registers of delay lines, which take less: a
+processor's register file takes 6 pJ per instruction, here counted as three 32-bit words."""
 
 Nanojoules = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class Energy:
-    """Of one stage, in nJ per sample (B,): additions and products, weights, state, delay lines."""
+    """Energy of one stage, in nJ per sample (B,): additions and products, weights, state, delay lines."""
 
     adders_nj: Nanojoules
     weights_nj: Nanojoules

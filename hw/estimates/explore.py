@@ -1,4 +1,4 @@
-"""Tens of thousands of widths of a core, each with its exact cycles and its estimated cells."""
+"""Tens of thousands of width combinations of a core, with exact cycles and estimated cells of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hw.estimates.latency import Counts, sweep_cycles
 from hw.estimates.resources import cells_of, frame_parts, stage_parts
 
 MAX_POINTS = 20_000
-"""Combinations of widths of a network; of more, so many are drawn at random, always the same."""
+"""Most combinations per network; of more, this many are drawn at random, always the same ones."""
 WORDS = (1, 2, 4, 8, 16)
 """Words per event that are tried."""
 GROUPS = (LEAST_SWEEP, 8, 16, 32, 64)
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Points:
-    """Cores of one network, all arrays along its points.
+    """Cores of one network; each point is a core.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def combinations(spec: NetworkSpec) -> tuple[tuple[tuple[StageConfig, ...], ...]
 
 
 class Sweeps:
-    """Cores of networks of one shape, on some clips; cycles are computed once for all that take the same.
+    """Cores of networks of one shape, on some clips; equal cycles are computed only once.
 
     Parameters
     ----------
     target : str
-        As of `hw.estimates.resources.estimate`.
+        As in `hw.estimates.resources.estimate`.
     events, lengths
-        Of the clips over which cycles are averaged, as `hw.estimates.latency.clip_cycles` takes them.
+        Of the clips over which cycles are averaged, as for `hw.estimates.latency.clip_cycles`.
     """
 
     def __init__(self, target: str, events: Sequence[Counts], lengths: Sequence[int]) -> None:
@@ -98,7 +98,7 @@ class Sweeps:
 
 
 def _timing_of(spec: IntegratorSpec) -> tuple[int, ...]:
-    """What of a stage, beside its widths, cycles depend on."""
+    """What cycles depend on in a stage, beside its widths."""
     recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
     taps = -1 if recurrence is None else recurrence.kernel_size
     return spec.n_in, spec.n_out, spec.input_bits, taps
@@ -122,7 +122,7 @@ def _cycles(
 def _cells(
     network: Network, target: str, options: Sequence[Sequence[StageConfig]], chosen: NDArray[np.int64]
 ) -> dict[str, Floats]:
-    """Cells of each point: of its stages, which depend on the events of the next one too, and of the rest."""
+    """Cells of each point: of its stages, which also depend on the next stage's events, and of the rest."""
     last = len(options) - 1
     total: dict[str, Floats] = {}
 

@@ -1,4 +1,4 @@
-"""Which cores no other one beats in latency, area and accuracy, and which of them to build."""
+"""The Pareto front of cores in latency, area and accuracy, and which of them to build."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hw.estimates.resources.prices import prices_of
 from hw.parts import Part
 
 PICKS = ("small", "balanced", "fast")
-"""Least area; nearest to least area and least latency, on logarithmic scales from the least to the largest of
-those that no other core beats; least latency."""
+"""Least area; nearest to least area and least latency, on logarithmic scales over the range of the Pareto
+front; least latency."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class System:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a core must keep to, also where it is as much larger than estimated as the worst core was.
+    """Limits of a core, which must hold even if the area estimate is too low by the worst error.
 
-    part : it must fit, and its area is the largest share that it takes of any kind of cell
-    clock_mhz : at which cycles are time
+    part : the core must fit it; its area is the largest share that it takes of any kind of cell
+    clock_mhz : clock that converts cycles to time
     max_lut : LUT sites
     max_us : mean latency of a clip
     """
@@ -60,7 +60,7 @@ class Limits:
         return cells["lut" if "lut" in cells else "comb"]
 
     def kept(self, points: Points) -> NDArray[np.bool_]:
-        """Which cores keep to the limits."""
+        """Which cores meet the limits."""
         errors = prices_of(self.part.target).error
         cells = {kind: amount * (1 + errors[kind][1] / 100) for kind, amount in points.cells.items()}
         kept = self.share(cells) <= 1
@@ -73,9 +73,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Found:
-    """Result of `explore`: how many cores there were and how many keep to the limits, the front, the picks.
+    """Result of `explore`: how many cores there were and how many meet the limits, the front, the picks.
 
-    A core is a table: `system`, `accuracy`, `cycles`, `us`, `share`, `cells`, `hardware` as of
+    A core is a table: `system`, `accuracy`, `cycles`, `us`, `share`, `cells`, `hardware` as from
     `HardwareConfig.to_dict`.
     """
 
@@ -90,12 +90,12 @@ def explore(
 ) -> Found:
     """Try the widths of every system; pick among those of the first.
 
-    `events` and `lengths` are those of some clips, as of `hw.estimates.latency.clip_cycles`, for all alike.
+    `events` and `lengths` of some clips, as for `hw.estimates.latency.clip_cycles`, apply to all systems.
 
     Raises
     ------
     InputError
-        If no core of the first system keeps to the limits.
+        If no core of the first system meets the limits.
     """
     total = feasible = 0
     candidates: list[dict[str, Any]] = []
@@ -123,7 +123,7 @@ def explore(
             if not len(kept):
                 luts = limits.luts(points.cells).min()
                 raise InputError(
-                    f"no core keeps to the limits ({limits}): of {len(share)}, the smallest takes "
+                    f"no core meets the limits ({limits}): of {len(share)}, the smallest takes "
                     f"{share.min():.0%} and {luts:,.0f} LUTs of {limits.part.name}, the fastest "
                     f"{points.cycles.min() / limits.clock_mhz:.1f} us"
                 )
@@ -136,7 +136,7 @@ def explore(
 
 
 def unbeaten(first: Floats, second: Floats) -> NDArray[np.int64]:
-    """Indices of the points that no other one beats in two costs, by the first cost."""
+    """Indices of the Pareto-optimal points in two costs, sorted by the first cost."""
     order = np.lexsort((second, first))
     lowest = np.minimum.accumulate(second[order])
     better = np.append(True, lowest[1:] < lowest[:-1])
@@ -151,7 +151,7 @@ def _scaled(cost: Floats) -> Floats:
 
 
 def _front(cores: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that no other one beats in cycles, share and accuracy, the fastest first."""
+    """The Pareto front in cycles, share and accuracy, the fastest first."""
     costs = np.array([(core["cycles"], core["share"], -(core["accuracy"] or 0)) for core in cores])
     no_worse = (costs[:, None] <= costs[None]).all(axis=2)
     better = no_worse & (costs[:, None] < costs[None]).any(axis=2)

@@ -3,11 +3,11 @@
 The cycles of a sample are the clock cycles from the one that transfers its first beat at
 ``s_axis`` to the one that transfers its TLAST beat at ``m_axis``, both included. They are
 predicted for a core that comes out of reset, an input that is never idle between the first beat of the
-run and the last, has one word per event, no faulty words and every step in beats of its own, and an
-output that is always ready. The timing depends on how many events each stage gets in each step, and on
-nothing else: not on which, nor on any weight.
+run and the last, has one word per event, no malformed words and every step in its own beats, and an
+output that is always ready. The timing depends only on how many events each stage gets in each step:
+not on their addresses, nor on any weight.
 
-The recurrence follows each step through the core (ARCHITECTURE.md, "Cycles"); every
+The formula follows each step through the core (ARCHITECTURE.md, "Cycles"); every
 constant comes from the component that causes it. It equals simulation, or a bench fails.
 """
 
@@ -65,9 +65,9 @@ def _delayed_counts(spikes: NDArray[np.uint8], delay_steps: NDArray[np.integer])
 def lower_bound(
     spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int] | Cycles
 ) -> Cycles:
-    """Cycles (B,) that no core of these widths can go below: words and markers through its busiest stage.
+    """Least cycles (B,) of any core of these widths: words and markers through its busiest stage.
 
-    `events` (T, B) and `lengths` (B,) as of `clip_cycles`.
+    `events` (T, B) and `lengths` (B,) as in `clip_cycles`.
     """
     words = _words(spec, config, _checked(spec, [config], events, 2))
     busiest: Cycles = words.sum(axis=1).max(axis=0)
@@ -77,10 +77,10 @@ def lower_bound(
 def dependency_bound(
     spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int] | Cycles
 ) -> Cycles:
-    """Cycles (B,) that no core of these widths can go below on a sample that is alone, pipelined or not.
+    """Least cycles (B,) of any core of these widths for a single sample, however it is pipelined.
 
-    As `lower_bound`, and no stage has the events of a step before the stage in front has added up its own,
-    no recurrence before its layer has; the scores follow the last step. Everything else takes no time.
+    As `lower_bound`, but no stage has the events of a step before the previous stage has summed its own,
+    nor a recurrence before its layer has; the scores follow the last step. Everything else takes no time.
     """
     counts = _checked(spec, [config], events, 2)
     busy, stages, own = _words(spec, config, counts) + 1, len(spec.stages), np.asarray(lengths)
@@ -137,7 +137,7 @@ def clip_cycles(
 
 
 CHUNK = 512
-"""Configurations that are followed side by side, so that their arrays stay in a cache."""
+"""Configurations that are followed in parallel, so that their arrays stay in a cache."""
 
 
 def sweep_cycles(
@@ -146,7 +146,7 @@ def sweep_cycles(
     events: Sequence[Counts],
     lengths: Sequence[int] | Cycles,
 ) -> Cycles:
-    """`clip_cycles` of the same samples for each of `configs`, (C, B), followed side by side."""
+    """`clip_cycles` of the same samples for each of `configs`, (C, B), followed in parallel."""
     parts = [
         _answers(spec, configs[low : low + CHUNK], events, lengths, 1)[0] + 1
         for low in range(0, len(configs), CHUNK)
@@ -157,10 +157,10 @@ def sweep_cycles(
 def clip_intervals(
     spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int] | Cycles
 ) -> Cycles:
-    """Cycles between the answers to each of several samples (B,), when it follows itself without a pause.
+    """Initiation interval of each of several samples (B,), when it follows itself without a pause.
 
-    The initiation interval: of three in a row, from the answer to the second one to that of the third.
-    Arguments and errors as of `clip_cycles`.
+    Of three copies in a row, the cycles from the answer to the second to that of the third.
+    Arguments and errors as in `clip_cycles`.
     """
     answers = _answers(spec, [config], events, lengths, 3)
     return answers[2] - answers[1]
@@ -173,15 +173,15 @@ def _answers(
     lengths: Sequence[int] | Cycles,
     times: int,
 ) -> list[Cycles]:
-    """When each sample, sent `times` times to a core of its own, is answered, from its first beat on.
+    """Cycle of each answer to each sample, sent `times` times to its own core, from its first beat.
 
-    Of (C * B,) cores: those of the first of `configs`, then those of the next.
+    For (C * B,) cores: those of the first of `configs`, then those of the next.
     """
     counts = _checked(spec, configs, events, 2)
     steps, samples = counts.shape[1:]
     own = np.asarray(lengths, dtype=np.int64)
     if own.shape != (samples,) or np.any((own < 1) | (own > steps)):
-        raise InputError(f"lengths of samples must be {samples} of 1..{steps}, not {list(lengths)}")
+        raise InputError(f"lengths of samples must be {samples} numbers of 1..{steps}, not {list(lengths)}")
     cores = Cores(spec, [config for config in configs for _ in range(samples)])
     every, own = np.tile(np.arange(samples), len(configs)), np.tile(own, len(configs))
     answers = [np.zeros(len(own), np.int64) for _ in range(times)]
@@ -204,7 +204,7 @@ def run_timing(
     spec : NetworkSpec
     config : HardwareConfig
     events : (T,) integers for each synapse array
-        As of `clip_cycles`, over all samples.
+        As in `clip_cycles`, over all samples.
     lengths : sequence of int
         Steps of each sample, 1 or more; their sum is T.
 
@@ -239,7 +239,7 @@ def _checked(
         config.check(spec)
     names = (*spec.stage_names, *(f"the recurrence of {spec.stage_names[i]}" for i in dense_layers(spec)))
     if len(events) != len(names):
-        raise InputError(f"events must be of {', '.join(names)}, not {len(events)} arrays")
+        raise InputError(f"events must be one array for each of {', '.join(names)}, not {len(events)} arrays")
     shape = np.shape(events[0])
     wanted = "(T,)" if dimensions == 1 else "(T, B)"
     for name, counts in zip(names, events, strict=True):

@@ -1,4 +1,4 @@
-"""What a core does for a sample: the counts that its energy goes with."""
+"""The work of a core for a sample: the counts from which its energy is computed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Work:
 
     events : inputs that were active
     additions : of weights to currents, of the terms of the update, and of scores
-    adder_bits : full adders that these take, and those that are the products: one for each pair of bits
-    weight_bits : read of weights; lanes beyond the last neuron included, a second port without an event not
+    adder_bits : full adders of these, and of the products, one for each pair of bits
+    weight_bits : weight bits read; includes lanes beyond the last neuron, not a second port without an event
     state_bits_read, state_bits_written : of sums, biases, membranes, scores and queued spikes
     toggles : registers of delay lines that change
     """
@@ -45,10 +45,10 @@ def work(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, W
     """Work of each stage.
 
     An event adds a weight to each neuron's current, in `words` words of `lanes` weights, and so does a
-    delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current and what is
-    left of the membrane, and i_rec; the K taps of a kernel, though a table, count as K - 1 additions more.
-    Sums lie in a memory where an event has several words, and in registers, which are not counted, where it
-    has one. What an addition or a bit costs, says who knows the chip.
+    delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current, leaked
+    membrane and i_rec; the K taps of a kernel, although a table, count as K - 1 more additions.
+    Sums are in a memory where an event has several words, and in registers, which are not counted, where it
+    has one. The energy of an addition or a bit depends on the chip (`hw.estimates.energy`).
     """
     totals = [count.sum(axis=0) for count in clips.events]
     recurrent = dict(zip(dense_layers(spec), totals[len(spec.stages) :], strict=True))

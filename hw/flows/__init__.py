@@ -1,1 +1,1 @@
-"""Open flows behind the Verilog: synthesis by yosys, place and route by nextpnr. Optional: extra ``flow``."""
+"""Open-source flows for the Verilog: yosys for synthesis, nextpnr for place and route. Extra ``flow``."""

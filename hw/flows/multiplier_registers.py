@@ -1,12 +1,12 @@
-"""Flip-flops before the multipliers of an ECP5, moved into the registers that the multipliers have.
+"""Move flip-flops before the multipliers of an ECP5 into the registers of the multipliers.
 
-yosys uses no register of a MULT18X18D. Multipliers stand in a few rows of the device, so a product between
-flip-flops pays for two long ways beside its own time; between registers of the multiplier, for neither:
+yosys uses no register of a MULT18X18D. Multipliers are placed in a few rows of the device, so a product
+between flip-flops adds two long nets to its own delay; between registers of the multiplier, it adds neither:
 
     flip-flops | flip-flops | MULT18X18D   becomes   MULT18X18D with registers at its inputs and its output
 
-Every net behind the product has the same value in every cycle as before, from the first on: flip-flops and
-registers start as 0.
+Every net behind the product keeps its value in every cycle, including the first: flip-flops and
+registers start at 0.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ INPUTS = [f"{operand}{place}" for operand in "AB" for place in range(18)]
 
 
 def absorb(module: Module) -> int:
-    """Give each MULT18X18D of a flat `module` its registers where it can have all, and count flip-flops gone.
+    """Use the registers of each MULT18X18D of a flat `module` that can use all; count the removed flip-flops.
 
-    It can where each input is 0 or comes through two flip-flops without enable and reset, and all of them
-    have one clock, rising. A flip-flop that others read as well stays for them.
+    It can where each input is 0 or comes through two flip-flops without enable and reset, all on the rising
+    edge of one clock. A flip-flop with other loads is kept for them.
     """
     cells = module["cells"]
     flops = {cell["connections"]["Q"][0]: name for name, cell in cells.items() if is_plain_flop(cell)}
@@ -42,14 +42,14 @@ def absorb(module: Module) -> int:
 
 
 def _flops_before(cells: dict[str, Cell], flops: dict[Net, str], net: Net) -> tuple[str, ...]:
-    """The two flip-flops that the value of `net` has passed last, the first one first; none without."""
+    """The last two flip-flops that drive `net`, in order of the data; none without two."""
     second = flops.get(net)
     first = flops.get(cells[second]["connections"]["DI"][0]) if second else None
     return (first, second) if first and second else ()
 
 
 def _register(cell: Cell, clock: Net) -> None:
-    """Put the registers of a multiplier to use, at the rising edge of `clock`, enabled and never reset."""
+    """Enable the registers of a multiplier, at the rising edge of `clock`, without reset."""
     for place in ("INPUTA", "INPUTB", "OUTPUT"):
         cell["parameters"] |= {
             f"REG_{place}_CLK": "CLK0",
@@ -61,7 +61,7 @@ def _register(cell: Cell, clock: Net) -> None:
 
 
 def _remove_unread(module: Module, flops: set[str]) -> int:
-    """Remove those of `flops` that nobody reads any more, the ones before them included; count them."""
+    """Remove those of `flops` that have no load any more, and then the ones before them; count them."""
     removed = 0
     while True:
         readers = readers_of(module)

@@ -15,7 +15,7 @@ from hw.flows.yosys import Area, block_of
 class Device:
     """A device of `target`, in the `package` with the most pins, and its speed grades, the slowest first.
 
-    `options` are nextpnr's.
+    `options` are those of nextpnr.
     """
 
     target: str
@@ -25,17 +25,17 @@ class Device:
 
 
 TARGET_MHZ = 120
-"""What nextpnr strives for; a core that is slower is no failure."""
+"""Target frequency of nextpnr; a slower core is not a failure."""
 ROUTER = "router1"
-"""On one placement of `balanced` on an LFE5U-85F, router1 reached 108.6 MHz, router2 98.0 MHz."""
+"""From the same placement of `balanced` on an LFE5U-85F, router1 reached 108.6 MHz, router2 98.0 MHz."""
 TIMING = ("--placer-heap-timingweight", "40")
-"""Four times the usual weight of time against length: the critical nets are few."""
+"""Four times the default weight of timing against wire length: the critical nets are few."""
 DEVICES = {
     "25k": Device("ecp5", "CABGA381", (6, 7, 8), TIMING),
     "85k": Device("ecp5", "CABGA756", (6, 7, 8), TIMING),
     "hx8k": Device("ice40", "ct256"),
 }
-"""LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins, of which a core alone needs 179."""
+"""LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins; a core by itself needs 179."""
 DEFAULT_DEVICES = {"ecp5": "85k", "ice40": "hx8k"}
 CLOCK = "aclk"
 
@@ -44,11 +44,11 @@ CLOCK = "aclk"
 class Routed:
     """A placed and routed core.
 
-    fmax_mhz : highest clock of `CLOCK`
-    area : by nextpnr's own count; of ECP5 `comb`, `ff`, `ebr`, `dsp` and `ramw` (write ports of LUT RAM),
-        of iCE40 `lc` (cells of a LUT, a carry and a flip-flop) and `ebr`
-    available : what the device has of each
-    critical_path : `from`, `to` (cells), `blocks` on the way, `logic_ns`, `routing_ns`
+    fmax_mhz : highest frequency of `CLOCK`
+    area : by nextpnr's own count; on ECP5 `comb`, `ff`, `ebr`, `dsp` and `ramw` (write ports of LUT RAM),
+        on iCE40 `lc` (cells of a LUT, a carry and a flip-flop) and `ebr`
+    available : capacity of the device for each
+    critical_path : `from`, `to` (cells), `blocks` along the path, `logic_ns`, `routing_ns`
     """
 
     fmax_mhz: float
@@ -71,7 +71,7 @@ def place_and_route(
     timeout_s: float,
     kept: Path | None = None,
 ) -> Routed:
-    """Place and route the JSON `netlist` of `hw.flows.yosys.synthesise`; `kept` as of `made_by`.
+    """Place and route the JSON `netlist` of `hw.flows.yosys.synthesise`; `kept` as in `made_by`.
 
     Raises
     ------
@@ -103,7 +103,7 @@ _KINDS = {
 
 
 def read_report(report: dict[str, Any], target: str, blocks: Container[str]) -> Routed:
-    """What nextpnr's report says of the one clock of a core."""
+    """The figures of a core, with its one clock, from nextpnr's report."""
     used, available = (
         {kind: report["utilization"][bel][side] for kind, bel in _KINDS[target].items()}
         for side in ("used", "available")

@@ -1,15 +1,15 @@
-"""Flip-flops behind the block RAMs of an ECP5, moved into the output registers that the RAMs have.
+"""Move flip-flops behind the block RAMs of an ECP5 into the output registers of the RAMs.
 
-yosys uses no output register of a DP16KD (YosysHQ/yosys issue 5814): the register that follows a memory is of
+yosys uses no output register of a DP16KD (YosysHQ/yosys issue 5814): the register after a memory is made of
 flip-flops, behind the multiplexer that joins the RAMs where a memory is deeper than one. Where two registers
-follow, the first moves back over that multiplexer into the RAMs, and what selects is delayed in its place:
+follow, the first is retimed backward over that multiplexer into the RAMs, and the select is delayed instead:
 
     RAMs | multiplexer | flip-flops | flip-flops   becomes   RAMs, output registers | multiplexer | flip-flops
          select                                                    select | flip-flop
 
-So does a single register where there is no multiplexer. Where there is one, it would come before whatever
-follows the register, and stays. Every net behind the register has the same value in every cycle as before,
-from the first on.
+A single register moves, too, where there is no multiplexer. Where there is one, it would then precede the
+logic that follows the register, so the register stays. Every net behind the register keeps its value in every
+cycle, including the first.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from collections.abc import Iterator
 from hw.flows.netlist import Cell, Module, Net, is_plain_flop, new_nets, readers_of
 
 LOGIC = ("LUT4", "PFUMX", "L6MUX21")
-"""Cells that a register moves over: they have one output, Z."""
+"""Cells that a register can move over: they have one output, Z."""
 
 
 def absorb(module: Module) -> int:
-    """Move registers into the DP16KDs of a flat `module`, in place, and count the flip-flops that are gone.
+    """Move registers into the DP16KDs of a flat `module`, in place; count the removed flip-flops.
 
-    A port has one register for all its outputs, so it takes the register of all of them or none. Every way
-    from an output leads over `LOGIC` that goes nowhere else to flip-flops, which have the clock and edge of
-    the port, no enable and no reset, and start as 0, as do the registers of the RAM. If there is logic, it
-    gives 0 for zeros, and the flip-flop leads to flip-flops only. The port has no reset. Its register loads
-    in every cycle, as the flip-flop did: OCE is 1, and CE holds the output of the array, not that of the
-    register (so in Lattice's model of the DP16KC of an ECP3, the sister of the DP16KD).
+    A port has one register for all its outputs, so it absorbs the registers of all of them or none. Every
+    path from an output must lead, over `LOGIC` of fan-out 1 only, to flip-flops with the clock and edge of
+    the port, without enable and reset, that start at 0, as do the registers of the RAM. If there is logic,
+    it must give 0 for zeros, and the flip-flop must drive flip-flops only. The port must have no reset. Its
+    register loads in every cycle, as the flip-flop did: OCE is 1, and CE holds the output of the array, not
+    that of the register (as in Lattice's model of the DP16KC of an ECP3, the sister of the DP16KD).
     """
     return _Absorption(module).run()
 
@@ -46,14 +46,14 @@ class _Absorption:
             if cell["port_directions"][pin] == "output"
             for bit in bits
         }
-        self.registered: set[Net] = set()  # outputs of RAMs that come from a register now
+        self.registered: set[Net] = set()  # outputs of RAMs that are now registered
         self.delayed: dict[tuple[Net, Net, str], Net] = {}  # by net, clock and edge
         self.free = new_nets(module)
 
     def run(self) -> int:
         moved: set[str] = set()
         for ram in [cell for cell in self.cells.values() if cell["type"] == "DP16KD"]:
-            # of a port that is 36 bits wide the lower half leaves through the pins of port A
+            # the lower half of a 36-bit port is on the pins of port A
             wide = int(ram["parameters"]["DATA_WIDTH_B"], 2) == 36
             for port, halves in (("B", "AB"),) if wide else (("A", "A"), ("B", "B")):
                 outputs = self._outputs(ram, halves)
@@ -69,12 +69,12 @@ class _Absorption:
         return len(moved)
 
     def _outputs(self, ram: Cell, halves: str) -> list[Net]:
-        """Nets of the outputs of a port that go somewhere."""
+        """Nets of the outputs of a port that have a load."""
         pins = [f"DO{half}{index}" for half in halves for index in range(18)]
         return [bit for pin in pins for bit in ram["connections"].get(pin, ()) if bit in self.readers]
 
     def _flops_behind(self, net: Net) -> Iterator[str]:
-        """Flip-flops that a net goes to over logic that goes nowhere else; ``""`` for any other end."""
+        """Flip-flops that a net reaches over logic of fan-out 1; ``""`` for any other end point."""
         for name, pin in self.readers[net]:
             kind = self.cells[name]["type"] if name else ""
             if kind == "TRELLIS_FF" and pin == "DI":
@@ -98,18 +98,18 @@ class _Absorption:
         )
 
     def _is_first_of_two(self, flop: Cell) -> bool:
-        """Whether nothing but registers follows a flip-flop, and the logic before it may start from zeros."""
+        """Whether a flip-flop drives only registers, and the logic before it may start from zeros."""
         following = self.readers.get(flop["connections"]["Q"][0], ())
         kinds = {(self.cells[name]["type"] if name else "", pin) for name, pin in following}
         return kinds == {("TRELLIS_FF", "DI")} and self._of_zeros(flop["connections"]["DI"][0]) == 0
 
     def _logic(self, net: Net) -> Cell | None:
-        """The logic that gives `net`, if that goes to one place only."""
+        """The logic that drives `net`, if the net has one load only."""
         cell = self.cells.get(self.drivers.get(net, ""))
         return cell if cell and cell["type"] in LOGIC and len(self.readers[net]) == 1 else None
 
     def _of_zeros(self, net: Net) -> int:
-        """What the logic before a flip-flop gives while all its inputs are 0."""
+        """Output of the logic before a flip-flop while all its inputs are 0."""
         cell = self._logic(net)
         if cell is None:
             return int(net == "1")
@@ -121,14 +121,14 @@ class _Absorption:
         return self._of_zeros(pins[high if self._of_zeros(pins[select][0]) else low][0])
 
     def _move(self, name: str) -> tuple[Net, Net]:
-        """Take a flip-flop from the end of its logic, and give its output and the net that stands for it."""
+        """Remove a flip-flop from the end of its logic; return its output and the net that replaces it."""
         flop = self.cells.pop(name)
         data, output = flop["connections"]["DI"][0], flop["connections"]["Q"][0]
         self._delay_inputs(data, flop)
         return output, data
 
     def _delay_inputs(self, net: Net, flop: Cell) -> None:
-        """Delay the inputs of the logic that gives `net` by flip-flops like `flop`, but for those of RAMs."""
+        """Delay the inputs of the logic that drives `net` by flip-flops like `flop`, except RAM outputs."""
         cell = self._logic(net)
         if cell is None:
             return
@@ -165,7 +165,7 @@ def _output(cell: Cell) -> Net:
 
 
 def _is_free(ram: Cell, port: str, halves: str) -> bool:
-    """Whether the register of a port is not in use, and would load in every cycle."""
+    """Whether the register of a port is unused, and would load in every cycle."""
     pins = ram["connections"]
     modes = {ram["parameters"][f"REGMODE_{half}"] for half in halves}
     return modes == {"NOREG"} and pins[f"OCE{port}"] == ["1"] and pins[f"RST{port}"] == ["0"]

@@ -1,4 +1,4 @@
-"""What other tools do to the registers of an ECP5 for the sake of the clock, and yosys and nextpnr do not."""
+"""Physical optimisation of ECP5 registers for timing, which other tools do but yosys and nextpnr do not."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from hw.flows import multiplier_registers, output_registers, register_copies
 
 MOST_READERS = 32
-"""Cells that a register or a LUT may go to before it is copied."""
+"""Highest fan-out, in cells, of a register or a LUT that is not duplicated."""
 
 
 def optimise(netlist: Path, top: str, most_readers: int = MOST_READERS) -> None:
-    """Move flip-flops into block RAMs and multipliers, and copy what goes to more than `most_readers` cells.
+    """Move flip-flops into block RAMs and multipliers; duplicate cells with more than `most_readers` loads.
 
-    Of the module `top` of a netlist, in place.
+    Changes the module `top` of a netlist in place.
     """
     design = json.loads(netlist.read_text(encoding="utf-8"))
     module = design["modules"][top]

@@ -1,13 +1,13 @@
 """Duplication of flip-flops and LUTs of high fan-out, so that each net is short.
 
-Neither yosys nor nextpnr copies a register, and yosys makes one of two that a designer wrote. One that goes
-to hundreds of cells goes to a whole device:
+Neither yosys nor nextpnr duplicates a register, and yosys merges duplicates in the RTL. The net of a register
+with hundreds of loads spans the whole device:
 
     flip-flop -> 100 loads     becomes   flip-flop -> 32,  copy -> 32,  copy -> 32,  copy -> 4
 
-Loads that stay together are those of one row of cells, such as the bits of a RAM, which differ in the last
-number of their name alone; then those whose names are neighbours. Such cells are neighbours in the design.
-Every reader sees the same value in every cycle as before, from the first on.
+Loads of one row of cells stay together, such as the bits of a RAM, which differ only in the last
+number of their name; then loads with neighbouring names. Such cells are neighbours in the design.
+Every load sees the same value in every cycle, including the first.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from hw.flows.netlist import Cell, Module, Reader, new_nets, readers_of
 COPIED = {"TRELLIS_FF": "Q", "LUT4": "Z"}
 """Types of cells, and the pin of their output."""
 CELLS = {"DP16KD": 4, "MULT18X18D": 4, "TRELLIS_DPR16X4": 2}
-"""For how many of them a larger cell counts: few RAMs or multipliers stand close together."""
+"""How many loads a larger cell counts for: few RAMs or multipliers are placed close together."""
 PINS = {"CE": 0.5, "LSR": 0.5}
-"""For how many of them a pin counts that flip-flops of a slice share; more enables make fewer of them fit."""
+"""How many loads a pin shared by a slice's flip-flops counts for; with more enables fewer of them fit."""
 
 
 def add(module: Module, most: int) -> int:
-    """Copy cells of `COPIED` in a flat `module` that go to more than `most` cells, in place; count copies.
+    """Duplicate cells of `COPIED` in a flat `module` with a fan-out above `most`, in place; count copies.
 
-    What leaves the module is of the cell itself. Copies are loads, too: what goes to many of them is copied
-    in turn, in rounds, as long as each makes fewer than the one before. So it ends also where a register and
-    the LUT of its next value go to `most` each, and a copy of either is a reader too many for the other.
+    The original cell drives the outputs of the module. Copies are loads, too: a cell that drives many of them
+    is duplicated in turn, in rounds, as long as each makes fewer copies than the one before. So it also ends
+    where a register and the LUT of its next value have `most` loads each, and a copy of either is one load
+    too many for the other.
     """
     added, before = 0, math.inf
     while copies := _copies(module, most):
@@ -46,7 +47,7 @@ def add(module: Module, most: int) -> int:
 
 
 def _copies(module: Module, most: int) -> dict[str, Cell]:
-    """Copies of the cells whose fan-out is too high now, which share the loads from here on."""
+    """Copies of the cells whose fan-out is now too high; the loads are divided among them."""
     cells, readers = module["cells"], readers_of(module)
     free = new_nets(module)
     copies = {}
@@ -66,7 +67,7 @@ def _copies(module: Module, most: int) -> dict[str, Cell]:
 
 
 def size(module: Module, readers: Iterable[Reader]) -> float:
-    """`readers` of a net, in cells of the fabric."""
+    """Weight of the `readers` of a net, in cells of the fabric."""
     kinds = ((module["cells"][name]["type"] if name else "", pin) for name, pin in readers)
     return sum(CELLS.get(kind, 1) * PINS.get(pin, 1) for kind, pin in kinds)
 
@@ -88,7 +89,7 @@ def _chunks(module: Module, readers: list[Reader], most: int) -> list[list[Reade
 
 
 def _row(reader: Reader) -> str:
-    """Name without the numbers at its end: ``ram.3.0`` is of ``ram``, and ``sum_1_Q_7`` of ``sum_1_Q``."""
+    """Name without the numbers at its end: ``ram`` for ``ram.3.0``, ``sum_1_Q`` for ``sum_1_Q_7``."""
     return re.sub(r"(_\d+|(\.\d+)+)$", "", reader[0])
 
 

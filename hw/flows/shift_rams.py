@@ -1,13 +1,13 @@
-"""Long shift registers of an ECP5, which has none, in LUT RAM: what an SRL is on Xilinx.
+"""Map long shift registers to LUT RAM on ECP5, which has no shift-register LUTs such as Xilinx's SRLs.
 
-Sixteen flip-flops in a row, of one enable, are a bit of a RAM of sixteen words whose address goes round: what
-comes in is written in the place of what goes out, to be read again after sixteen shifts. Rows of one enable
-share the address, and four bits a RAM:
+Sixteen flip-flops in a row with one enable become one bit of a RAM of sixteen words whose address wraps
+around: the input is written in the place of the output, to be read again after sixteen shifts. Rows with the
+same enable share the address, and four bits share a RAM:
 
     16 flip-flops | 16 flip-flops | rest   becomes   bit of a RAM | bit of a RAM | rest
 
-What is left at the end of a row, one flip-flop or more, stays, so that its output is that of a register. All
-nets that are left have the same value in every cycle as before, from the first on.
+The rest of a row, one flip-flop or more, stays, so that its output is a register. All remaining
+nets keep their values in every cycle, including the first.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from hw.estimates.resources.shift_rams import ADDRESS_BITS, DEPTH, segments
 from hw.flows.netlist import Cell, Module, Net, has_no_reset, new_nets, readers_of
 
 BITS = 4
-"""Of a word of a TRELLIS_DPR16X4."""
+"""Bits of a word of a TRELLIS_DPR16X4."""
 
 
 def replace(module: Module) -> int:
-    """Put the shift registers of a flat `module` into RAMs, in place; count the flip-flops that are gone."""
+    """Map the shift registers of a flat `module` to RAMs, in place; count the removed flip-flops."""
     cells = module["cells"]
     free = new_nets(module)
-    rows = defaultdict(list)  # by what shifts them
+    rows = defaultdict(list)  # by the nets that control the shift
     for row in _rows(module):
         if segments(len(row)):
             rows[_control(cells[row[0]])].append(row)
@@ -49,7 +49,7 @@ def replace(module: Module) -> int:
 
 
 def _rows(module: Module) -> Iterator[list[str]]:
-    """Names of flip-flops with an enable, each of which goes to the next one alone."""
+    """Names of flip-flops with an enable, each of which drives only the next one."""
     cells, readers = module["cells"], readers_of(module)
     following = {}
     for name, cell in cells.items():
@@ -68,7 +68,7 @@ def _rows(module: Module) -> Iterator[list[str]]:
 
 
 def _shifts(cell: Cell) -> bool:
-    """Whether a cell is a flip-flop of a rising edge with an enable and no reset, that starts as 0."""
+    """Whether a cell is a rising-edge flip-flop with an enable and no reset that starts at 0."""
     kind = cell["parameters"]
     return has_no_reset(cell) and kind["CEMUX"] == "CE" and kind["CLKMUX"] == "CLK"
 
@@ -83,7 +83,7 @@ def _pin(cell: Cell, pin: str) -> Net:
 
 
 def _counter(prefix: str, flop: Cell, address: list[int], free: Iterator[int]) -> dict[str, Cell]:
-    """Flip-flops like `flop` that hold the `address`, one more with each shift, and their LUTs."""
+    """Flip-flops like `flop` that hold the `address`, incremented with each shift, and their LUTs."""
     cells = {}
     for bit, net in enumerate(address):
         after = next(free)

@@ -1,4 +1,4 @@
-"""A core through a flow: area in all and by block; on ECP5 and iCE40 also the clock."""
+"""Run a core through a flow: total area and area by block; on ECP5 and iCE40 also the clock."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ class RouteOptions:
     def of(
         cls, target: str, device: str | None, speed: int | None, seeds: int, workers: int = 1
     ) -> RouteOptions:
-        """The options as a user gives them: by default the target's usual device, at its slowest grade.
+        """The options as given by a user; the default is the target's usual device at its slowest grade.
 
         Raises
         ------
         InputError
-            If there is no place and route for `target`, or its tool does not know the device.
+            If there is no place and route for `target`, or no such device.
         """
         if target not in nextpnr.DEFAULT_DEVICES:
             names = ", ".join(nextpnr.DEFAULT_DEVICES)
-            raise InputError(f"place and route is for {names}, not for {target}: logic only")
+            raise InputError(f"place and route must be for one of {names}, not {target}")
         device = device or nextpnr.DEFAULT_DEVICES[target]
         kind = nextpnr.DEVICES[device]
         if kind.target != target:
-            raise InputError(f"--device {device} is of {kind.target}, not of {target}")
+            raise InputError(f"--device {device} is a device of {kind.target}, not of {target}")
         return cls(device, next(iter(kind.speeds), None) if speed is None else speed, seeds, workers)
 
 
@@ -74,18 +74,18 @@ def through(
 ) -> dict[str, Any]:
     """Synthesise `core` for `target`; place and route it where `route` is given.
 
-    What the tools make stays in the folder `kept`, and is not made again (`tool.made_by`): so a run that was
-    interrupted goes on. It may be the same for all cores and for runs at the same time, and hold other files.
-    Without it all is temporary.
+    Results of the tools are kept in the folder `kept` and reused (`tool.made_by`), so an interrupted run can
+    be resumed. All cores and concurrent runs may share the folder, and it may hold other files.
+    Without it all results are temporary.
 
     Returns
     -------
     dict
         The kinds of `yosys.area`; `blocks`, the same by block; `seconds` of this run; `versions`. For
-        ``xilinx7``, what `logic_delay.slowest_logic` gives.
+        ``xilinx7``, also the figures of `logic_delay.slowest_logic`.
         With `route` also `device`, `speed`, `fmax_mhz` and `critical_paths` per seed, `fmax_mhz_median`
-        and `available`; the area is then nextpnr's where it counts, and on ECP5
-        registers are those of `physical.optimise`.
+        and `available`; the area is then nextpnr's where it reports one, and on ECP5
+        registers are counted after `physical.optimise`.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def through(
                 runs = [pool.submit(of_seed, seed) for seed in range(1, route.seeds + 1)]
                 try:
                     routed = [run.result() for run in runs]
-                except BaseException:  # a signal, or a seed that failed: the others are not waited for
+                except BaseException:  # a signal, or a seed that failed: do not wait for the others
                     for run in runs:
                         run.cancel()
                     while wait(runs, POLL_S).not_done:

@@ -1,4 +1,4 @@
-"""A tool of a flow as a process of its own, in a folder, with a time limit; what it wrote can be kept."""
+"""Run a tool of a flow in its own process, in a folder, with a time limit; its output can be kept."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from fxp_model.errors import CheckFailed, InputError
 from fxp_model.files import parse_json, read_bytes, replacing
 
 OUTPUT = "<output>"
-"""In the arguments of `made_by`, the file that the tool is to write."""
+"""Stands for the tool's output file in the arguments of `made_by`."""
 MADE_BYTES = 1 << 32
-"""Largest file of a tool that is read."""
+"""Size limit of a tool's output file, in bytes."""
 
 
 class FlowError(CheckFailed):
-    """A tool failed or took too long: the design does not go through the flow."""
+    """A tool failed or took too long."""
 
 
 def version_of(package: str) -> str:
-    """Version of a tool's package; if it is missing, `InputError` with the command that installs it."""
+    """Version of a tool's package; if it is missing, `InputError` with the command to install it."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -38,15 +38,15 @@ def version_of(package: str) -> str:
 def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float) -> None:
     """Run the tool of the YoWASP `package` in `folder`.
 
-    The tools are WebAssembly and see neither the system's folder for temporary files nor paths into
-    it: `arguments` name files relative to `folder`, which holds what they leave behind.
+    The tools are WebAssembly and cannot access the system's folder for temporary files: `arguments`
+    name files relative to `folder`, which also holds all files that they leave.
 
     Raises
     ------
     InputError
         If the tool is not installed.
     FlowError
-        With the tool's own message if it fails; or after `timeout_s` seconds.
+        With the tool's own message if it fails, or after `timeout_s` seconds.
     """
     version_of(package)
     module = package.replace("-", "_")
@@ -65,7 +65,7 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
                 timeout=timeout_s,
             )
     except subprocess.TimeoutExpired:
-        raise FlowError(f"{package} took more than {timeout_s:g} s; allow it more with --timeout") from None
+        raise FlowError(f"{package} took more than {timeout_s:g} s; raise the limit with --timeout") from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise FlowError(f"{package}: {next((line for line in lines if 'ERROR' in line), lines[-1])}")
@@ -74,18 +74,18 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
 def made_by(
     package: str, arguments: Sequence[str], inputs: Sequence[Path], timeout_s: float, kept: Path | None = None
 ) -> dict[str, Any]:
-    """The JSON object that the tool writes to `OUTPUT`: that of an earlier run, where `kept` has it.
+    """The JSON object that the tool writes to `OUTPUT`, or that of an earlier run if `kept` has it.
 
     Parameters
     ----------
     package, arguments, timeout_s
-        As of `run_tool`.
+        As in `run_tool`.
     inputs : sequence of Path
         Files that the tool reads, in the folder that it runs in.
     kept : Path, optional
-        Folder for what tools have made. The name of a file there has two digests: of the tool's version,
-        `arguments` and the content of `inputs`, so that only what was made of the same is taken; and of its
-        own content, so that only what is whole is. Files of other names are left alone.
+        Folder that keeps results. The name of a file there has two digests: of the tool's version,
+        `arguments` and the content of `inputs`, so that a result is reused only for the same inputs; and of
+        its own content, so that only complete files are reused. Files of other names are left alone.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def made_by(
         content = read_bytes(made, MADE_BYTES)
         result = parse_json(content, made.name, dict)
     except InputError as error:
-        raise FlowError(f"{package} wrote no result that can be read: {error}") from None
+        raise FlowError(f"{package} wrote a result that cannot be read: {error}") from None
     if kept is not None:
         with replacing(kept / _name(start, content)) as part:
             part.write_bytes(content)

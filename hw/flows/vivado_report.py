@@ -1,4 +1,4 @@
-"""What Vivado found, read back from its reports: area in the kinds of `yosys.area`, and the clock.
+"""Read Vivado's reports: area in the kinds of `yosys.area`, and the clock.
 
 The reports are those that ``vivado/synth.tcl`` of a build writes, or any of ``report_utilization`` and
 ``report_timing_summary`` for a 7-series part.
@@ -16,7 +16,7 @@ from hw.flows.nextpnr import CLOCK
 from hw.flows.yosys import Area
 
 REPORT_BYTES = 64 << 20
-"""Largest report that is read."""
+"""Size limit of a report, in bytes."""
 _TABLES = {
     "Slice LUTs": "Slice Logic",
     "LUT as Logic": "Slice Logic",
@@ -35,7 +35,7 @@ def read_reports(utilization: Path, timing: Path) -> dict[str, Any]:
     -------
     dict
         The kinds of area; `wns_ns`, `period_ns`, `fmax_mhz`; `device`, `state` (``Routed``, or
-        ``Synthesized``, when the delays of nets are estimates) and `versions`.
+        ``Synthesized``, where net delays are estimates) and `versions`.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_reports(utilization: Path, timing: Path) -> dict[str, Any]:
 
 
 def read_utilization(text: str, file: Path) -> Area:
-    """`lut`, `lut_logic`, `lutram`, `srl`, `ff`, `bram36` and `dsp` of a text of ``report_utilization``."""
+    """`lut`, `lut_logic`, `lutram`, `srl`, `ff`, `bram36` and `dsp` from text of ``report_utilization``."""
     rows: dict[str, float] = {}
     for name, used in re.findall(r"^\|\s*([^|]+?)\*?\s*\|\s*([\d.]+)\s*\|", text, re.MULTILINE):
         rows.setdefault(name, _number(used, f"{file}: row {name!r} of report_utilization"))
@@ -69,7 +69,7 @@ def read_utilization(text: str, file: Path) -> Area:
             raise InputError(
                 f"{file}: table {table!r} of report_utilization has no row {name!r}, or is missing"
             )
-    # without LUTs as memory, these rows are left out
+    # these rows are missing where no LUT is used as memory
     lutram, srl = (rows.get(f"LUT as {use}", 0) for use in ("Distributed RAM", "Shift Register"))
     if lutram + srl != rows["LUT as Memory"]:
         raise InputError(
@@ -77,7 +77,7 @@ def read_utilization(text: str, file: Path) -> Area:
             f"Distributed RAM and Shift Register, not {lutram:g} and {srl:g}"
         )
     if rows["Slice LUTs"] + rows["Register as Flip Flop"] == 0:
-        raise InputError(f"{file}: the design must have cells, not 0: nothing of it is left")
+        raise InputError(f"{file}: the design must have cells, not 0: all of it was removed")
     return {
         "lut": int(rows["Slice LUTs"]),
         "lut_logic": int(rows["LUT as Logic"]),
@@ -90,7 +90,7 @@ def read_utilization(text: str, file: Path) -> Area:
 
 
 def read_timing(text: str, file: Path) -> dict[str, float]:
-    """`wns_ns` and `period_ns` of ``report_timing_summary``; `fmax_mhz` = 1000 / (period - WNS)."""
+    """`wns_ns` and `period_ns` from ``report_timing_summary``; `fmax_mhz` = 1000 / (period - WNS)."""
     worst = re.search(r"^\s*WNS\(ns\).*\n[\s-]+\n\s*(\S+)", text, re.MULTILINE)
     if worst is None:
         raise InputError(f"{file}: table 'Design Timing Summary' of report_timing_summary is missing")

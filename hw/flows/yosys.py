@@ -1,4 +1,4 @@
-"""Synthesis by yosys, and the area of its netlists, in all and block by block."""
+"""Synthesis by yosys, and the area of its netlists, in total and block by block."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYNTHESIS = {
     "ecp5": "synth_ecp5",
     "ice40": "synth_ice40 -device hx",
 }
-"""Targets, and the command of each; a core is part of a design, so without pads."""
+"""Targets, and the command of each; without pads, as a core is part of a design."""
 
 _SITES: dict[str, dict[str, dict[str, int | float]]] = {
     "xilinx7": {
@@ -56,17 +56,17 @@ _SITES: dict[str, dict[str, dict[str, int | float]]] = {
         "ebr": {"SB_RAM40_4K": 1},
     },
 }
-"""Sites of the fabric that a cell takes, target by target and kind by kind.
+"""Sites of the fabric that a cell takes, by target and kind.
 
-A RAM32M is four LUTs, an SRL is one. On ECP5 a carry cell is two LUTs, and a LUT RAM of 16 x 4 bits four
-and the two more whose slice drives its write port.
+A RAM32M is four LUTs, an SRL is one. On ECP5 a carry cell is two LUTs, and a LUT RAM of 16 x 4 bits is four
+LUTs plus the two whose slice drives its write port.
 """
 _NO_SITES = {
     "xilinx7": {"MUXF7", "MUXF8", "$scopeinfo"},
     "ecp5": {"PFUMX", "L6MUX21", "$scopeinfo"},
     "ice40": {"$scopeinfo"},
 }
-"""Cells that come with the LUTs beside them, or are notes of yosys."""
+"""Cells that are part of adjacent LUTs, or annotations of yosys."""
 
 Cells = Iterable[tuple[str, str]]
 """Name and type of every cell."""
@@ -78,9 +78,9 @@ def synthesise(
 ) -> Path:
     """Synthesise `core` for `target` in `folder` and give the netlist, flat, as JSON.
 
-    Cells are named after the wires that they drive, so that a name tells the block. What yosys does for
-    Xilinx is done for ECP5 behind it: long shift registers go to LUT RAM (`shift_rams`). The netlist is
-    ``netlist.json``; what yosys itself has made goes to `kept`, and is taken from there (`made_by`).
+    Cells are named after the nets that they drive, so that a name shows the block. For ECP5, a pass after
+    yosys maps long shift registers to LUT RAM (`shift_rams`); for Xilinx, yosys itself makes SRLs. The
+    netlist is ``netlist.json``; the result of yosys itself is kept in `kept` and reused (`made_by`).
 
     Raises
     ------
@@ -92,7 +92,7 @@ def synthesise(
     passes = [
         f"read_verilog {source.name}",
         "proc",
-        "opt_clean -purge",  # or yosys trips over names with a dot
+        "opt_clean -purge",  # otherwise yosys fails on names with a dot
         f"{SYNTHESIS[target]} -top {core.name}",
         "autoname",
         f"write_json {OUTPUT}",
@@ -105,12 +105,12 @@ def synthesise(
 
 
 def _without_lut_ram(verilog: str) -> str:
-    """Memories that were to be LUT RAM, which the target has not, are what yosys makes of them."""
+    """Leave memories meant for LUT RAM, which the target lacks, to yosys."""
     return re.sub(rf'^ *\(\* {RAM_STYLE} = "distributed" \*\)\n', "", verilog, flags=re.MULTILINE)
 
 
 def read_module(netlist: Path, top: str) -> dict[str, Any]:
-    """The module `top` of a JSON netlist, as yosys' write_json has it."""
+    """The module `top` of a JSON netlist, as written by yosys' write_json."""
     module: dict[str, Any] = json.loads(netlist.read_text(encoding="utf-8"))["modules"][top]
     return module
 
@@ -121,7 +121,7 @@ def cells_of(module: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def area(cells: Cells, target: str) -> Area:
-    """What the cells take of the fabric of `target`, by kind.
+    """Sites of the fabric of `target` that the cells take, by kind.
 
     ``xilinx7``: `lut` is all LUT sites, and `lut_logic`, `lutram` and `srl` are its parts; `ff`, `bram36`
     (a RAMB18 is half of one), `dsp`, `carry4`. ``ecp5``: `comb` is all LUT sites, `lutram` the part that
@@ -130,13 +130,13 @@ def area(cells: Cells, target: str) -> Area:
     Raises
     ------
     RuntimeError
-        If a type is unknown: nothing goes uncounted.
+        If a type is unknown, so that no cell goes uncounted.
     """
     kinds, types = _SITES[target], Counter(kind for _, kind in cells)
     known = set().union(*kinds.values(), _NO_SITES[target])
     unknown = sorted(types.keys() - known)
     if unknown:
-        raise RuntimeError(f"no area is known of the cells {', '.join(unknown)} of {target}")
+        raise RuntimeError(f"no area is known for the cells {', '.join(unknown)} of {target}")
     total: Area = {
         kind: sum(types[cell] * cost for cell, cost in sites.items()) for kind, sites in kinds.items()
     }
@@ -146,7 +146,7 @@ def area(cells: Cells, target: str) -> Area:
 
 
 def area_by_block(cells: Cells, target: str, blocks: Iterable[str]) -> dict[str, Area]:
-    """`area` of each of the `blocks` that has cells of its own, in their order; ``""`` is the rest."""
+    """`area` of each of the `blocks` that has its own cells, in their order; ``""`` is the rest."""
     parts: dict[str, list[tuple[str, str]]] = {block: [] for block in (*blocks, "")}
     for name, kind in cells:
         parts[block_of(name, parts)].append((name, kind))
@@ -169,5 +169,5 @@ def blocks_of(core: EmittedCore) -> Iterator[str]:
 
 
 def _plain(path: str) -> str:
-    """`path` without the numbers that Amaranth gives to instances whose name is taken."""
+    """`path` without the numbers that Amaranth appends to instance names already in use."""
     return re.sub(r"\$\d+(?=\.|$)", "", path)

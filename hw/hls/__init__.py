@@ -1,1 +1,1 @@
-"""The second road to hardware: the same artifact as an hls4ml project, equal bit for bit (README.md)."""
+"""The second path to hardware: the same artifact as an hls4ml project, bit-exact (README.md)."""

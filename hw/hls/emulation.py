@@ -1,4 +1,4 @@
-"""Networks in C++, compiled with g++ and run on counts: whole traces, to compare with the golden model."""
+"""Compile networks in C++ with g++ and run them on counts: whole traces, to compare with the golden model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from fxp_model.network import Network, check_counts
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
 STANDARD = "-std=c++0x"
-"""What hls4ml's project Tcl compiles with: C++11."""
+"""The standard of hls4ml's project Tcl: C++11."""
 
 
 @dataclass(frozen=True)
 class Unit:
     """A network in C++.
 
-    network : what it must equal
+    network : the network that it must equal
     steps : T of its sequences
     source : file that defines its top function
     top : name of that function, with its namespace
@@ -56,7 +56,7 @@ class Emulation:
         Raises
         ------
         InputError
-            If the counts do not fit the network, or their length is not that of the unit.
+            If the counts do not fit the network, or their length is not the unit's.
         """
         network, steps = self.units[unit].network, self.units[unit].steps
         checked = check_counts(network.spec, counts)
@@ -73,7 +73,7 @@ class Emulation:
 
 
 def missing_tool() -> str | None:
-    """What this machine lacks to compile a project, or None."""
+    """The tool that this machine lacks to compile a project, or None."""
     return None if shutil.which("g++") else "g++ not found: apt-get install g++"
 
 
@@ -85,9 +85,9 @@ def compile_units(
     Parameters
     ----------
     program : Path
-        File to make; the source stays beside it.
+        File to create; the source is kept beside it.
     includes : sequence of Path
-        Folders of ``ap_int.h`` and, where the sources do not lie beside them, of ``nnet_utils``.
+        Folders of ``ap_int.h`` and, unless they are beside the sources, of ``nnet_utils``.
     """
     program = program.resolve()
     program.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def compile_units(
 
 
 def write_firmware(graph: ModelGraph) -> Path:
-    """Write only what differs from network to network, and return the file of the top function."""
+    """Write only the files that depend on the network, and return the file of the top function."""
     graph.apply_flow(graph.config.backend.get_default_flow())
     writer = graph.config.backend.writer
     for part in ("project_dir", "project_cpp", "project_header", "weights", "defines", "parameters"):
@@ -127,7 +127,7 @@ def _program(units: Sequence[Unit]) -> str:
 
 
 def _trace(network: Network, steps: int, codes: NDArray[np.int64]) -> Trace:
-    """The trace of what the program wrote for each sample: stage by stage, then the scores."""
+    """The trace from the program's output for each sample: stage by stage, then the scores."""
     spec = network.spec
     sizes = [steps * layer.n_out * 4 for layer in spec.layers] + [steps * spec.n_out * 2]
     if codes.shape[1] != sum(sizes) + spec.n_out:

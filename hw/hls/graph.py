@@ -1,4 +1,4 @@
-"""A network as an hls4ml model: the description of its layers, and the graph made of it. No torch."""
+"""A network as an hls4ml model: the description of its layers, and the resulting graph. Needs no torch."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def model_graph(
     Parameters
     ----------
     folder : Path
-        Where its ``write`` and ``compile`` will put the project.
+        Output folder of its ``write`` and ``compile``.
     name : str
         Of the project and of its top function.
     backend, io_type : str
-        One of `hw.hls.register.BACKENDS` and of `IO_TYPES`; io_parallel is to simulate only.
+        One of `hw.hls.register.BACKENDS` and of `IO_TYPES`; io_parallel is for simulation only.
     lanes : int, optional
-        Neurons per cycle of every stage, clipped to its size; all of them when absent. They become
+        Neurons per cycle of every stage, clipped to its size; by default all of them. They set
         hls4ml's ReuseFactor, ceil(n_out / lanes).
     options
-        Of hls4ml's backend: ``part``, ``clock_period``, ``namespace``, ..
+        Options of hls4ml's backend: ``part``, ``clock_period``, ``namespace``, ..
 
     Raises
     ------
     InputError
-        If there is no such backend or interface, `lanes` or `steps` is not positive, `part` is no name or
-        `clock_period` no time, or a value does not fit its format.
+        If there is no such backend or interface, `lanes` or `steps` is not positive, `part` or `clock_period`
+        is not legal, or a value does not fit its format.
     """
     register(backend)
     if io_type not in IO_TYPES:
@@ -77,13 +77,13 @@ def hls_config(network: Network, lanes: int | None = None) -> dict[str, Any]:
     }
     for name, stage in zip(spec.stage_names, spec.stages, strict=True):
         names[name] = {"ReuseFactor": -(-stage.n_out // min(lanes or stage.n_out, stage.n_out))}
-    # every type is given by the layers; nothing takes the default
+    # the layers give every type; none has the default
     model = {"Precision": "ap_fixed<32,32>", "ReuseFactor": 1, "Strategy": "Latency"}
     return {"Model": model, "LayerName": names}
 
 
 def layer_list(network: Network, steps: int) -> list[dict[str, Any]]:
-    """Descriptions of the input and of every stage, in the order of the data flow."""
+    """Descriptions of the input and of every stage, in data-flow order."""
     check_steps(steps)
     spec = network.spec
     layers: list[dict[str, Any]] = [
@@ -98,7 +98,7 @@ def layer_list(network: Network, steps: int) -> list[dict[str, Any]]:
 
 
 def describe(index: int, steps: int, spec: IntegratorSpec, params: StageParams) -> dict[str, Any]:
-    """Attributes of the hls4ml layer of one stage: plain integers, texts and arrays of codes."""
+    """Attributes of the hls4ml layer of one stage: plain integers, strings and arrays of codes."""
     attributes = {
         "stage": index,
         "n_steps": steps,

@@ -1,7 +1,7 @@
 """The two layers that Spikeline adds to hls4ml: a spiking cell and a readout.
 
-They hold plain integers, codes and widths, so that no conversion can round. Descriptions of
-them are made by `hw.hls.graph`; the C++ is in ``nnet_utils/nnet_spikeline_*.h``.
+They hold plain integers, codes and widths, so no conversion can round. `hw.hls.graph` makes their
+descriptions; the C++ is in ``nnet_utils/nnet_spikeline_*.h``.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ CELL_CONSTANTS = ("kernel_size", "max_delay", "recurrent_bits", "recurrent_shift
 
 
 class _Stage(Layer):
-    """What cell and readout share.
+    """Base of cell and readout.
 
     weight_data : (N_out, n_in) codes; bias_data : (N_out,) codes
     weight_bits, bias_bits : widths of the codes
-    membrane : precision with modes, ``ap_fixed<16,6,AP_RND,AP_SAT>``
+    membrane : precision with modes, as ``ap_fixed<16,6,AP_RND,AP_SAT>``
     reset : ``zero`` or ``subtract``
     """
 
@@ -84,7 +84,7 @@ class _Stage(Layer):
             raise InputError(f"{self.name}: input must be ap_uint<{bits}>, not {precision}")
 
     def _words(self, codes: NDArray[np.int64], n_in: int) -> NDArray[np.int64]:
-        """Weights (N_out, n_in) as they lie in memory: input by input, words of `lanes`, zeros at the end."""
+        """Weights (N_out, n_in) in memory order: input by input, in words of `lanes`, padded with zeros."""
         n_out, width = self.get_attr("n_out"), self.get_attr("words") * self.get_attr("lanes")
         laid = np.zeros((n_in, width), dtype=np.int64)
         laid[:, :n_out] = codes.T
@@ -104,7 +104,7 @@ class _Stage(Layer):
         )
 
     def constants(self) -> dict[str, Any]:
-        """What the configuration in C++ says of this stage."""
+        """Constants of this stage in its C++ configuration."""
         values = {name: self.get_attr(name) for name in (*CONSTANTS, "words", "lanes")}
         return values | {"reset": f"nnet::spikeline_{self.get_attr('reset')}"}
 
@@ -126,7 +126,7 @@ class SpikelineCell(_Stage):
     )
 
     def initialize(self) -> None:
-        """Also lay out the recurrence."""
+        """Lay out the recurrence as well."""
         super().initialize()
         recurrent = self.get_attr("recurrent_data")
         if self.get_attr("recurrence") == "dense":
@@ -138,7 +138,7 @@ class SpikelineCell(_Stage):
         self.add_output_variable(shape, precision=IntegerPrecisionType(width=1, signed=False))
 
     def constants(self) -> dict[str, Any]:
-        """Those of a stage, and of the recurrence."""
+        """Constants of a stage and of the recurrence."""
         values = super().constants() | {name: self.get_attr(name) for name in CELL_CONSTANTS}
         return values | {
             "recurrence": f"nnet::spikeline_{self.get_attr('recurrence')}",
@@ -153,11 +153,11 @@ class SpikelineReadout(_Stage):
     _expected_attributes = (Attribute("score", value_type=str),)
 
     def initialize(self) -> None:
-        """Also declare the scores."""
+        """Declare the scores as well."""
         super().initialize()
         scores = IntegerPrecisionType(width=SCORE.width, signed=True)
         self.add_output_variable([self.get_attr("n_out")], precision=scores)
 
     def constants(self) -> dict[str, Any]:
-        """Those of a stage, and the mode."""
+        """Constants of a stage, and the mode."""
         return super().constants() | {"score": f"nnet::spikeline_{self.get_attr('score')}"}

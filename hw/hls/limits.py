@@ -1,4 +1,4 @@
-"""What can be asked of an HLS project. No hls4ml."""
+"""Limits of the options of an HLS project. Needs no hls4ml."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ MAX_STEPS = 1 << 16
 CLOCK_PERIOD_NS = (0.1, 1000.0)
 """Shortest and longest clock period."""
 PART = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""Name of a vendor's part; it becomes a text in Tcl."""
-PART_FORM = "letters, digits, '.', '_' and '-', 64 at most"
+"""Name of a vendor's part; it becomes a string in Tcl."""
+PART_FORM = "letters, digits, '.', '_' and '-', at most 64"
 
 
 def check_steps(steps: int) -> None:
@@ -27,7 +27,7 @@ def check_part(part: str) -> None:
 
 
 def check_clock_period(period_ns: float) -> None:
-    """`InputError` unless a project can ask for a clock period of `period_ns`."""
+    """`InputError` unless a project can have a clock period of `period_ns`."""
     low, high = CLOCK_PERIOD_NS
     if not low <= period_ns <= high:
         raise InputError(f"clock_period must be {low:g}..{high:g} ns, not {period_ns}")

@@ -1,4 +1,4 @@
-"""An artifact as a project for Vitis or Vivado HLS: a folder. Same input, same bytes."""
+"""An artifact as a project folder for Vitis or Vivado HLS. Same input, same bytes."""
 
 from __future__ import annotations
 
@@ -51,22 +51,24 @@ def generate(
     steps: int | None = None,
     **options: Any,
 ) -> None:
-    """Write the project `name` of `artifact` into the folder `out`, whole or not at all.
+    """Write the project `name` of `artifact` into the folder `out`, completely or not at all.
 
-    The artifact's stimulus becomes golden vectors. An earlier project is replaced; what else is in the
-    folder, as the results of a synthesis there, stays.
+    The artifact's stimulus becomes golden vectors. An earlier project is replaced; other files in the
+    folder, such as the results of a synthesis there, are kept.
 
     Parameters
     ----------
     steps : int, optional
-        Of a sequence; those of the stimulus when absent, else that is cut, or filled with silence.
+        Steps of a sequence; by default those of the stimulus. Otherwise the stimulus is cut, or padded with
+        silence.
     backend, lanes, options
-        Of `hw.hls.graph.model_graph`.
+        As in `hw.hls.graph.model_graph`.
 
     Raises
     ------
     InputError
-        If an option does not fit, the name is none for a project (`hw.names`), or `out` holds something else.
+        If an option does not fit, the name cannot be that of a project (`hw.names`), or `out` holds something
+        else.
     """
     check_name("a project", name, _is_taken)
     FOLDER.check(out)
@@ -83,7 +85,7 @@ def generate(
         texts = {
             "name": name,
             "guard": name.upper(),
-            # Vivado HLS wants side channels of a bit at least
+            # Vivado HLS requires side channels of at least one bit
             "side": 0 if backend == "Vitis" else 1,
             "backend": backend,
             "command": _COMMANDS[backend],
@@ -119,7 +121,7 @@ def generate(
 
 
 def emulation(project: Path, name: str, artifact: Artifact, steps: int, program: Path) -> Emulation:
-    """The network of the project `name` in the folder `project`, compiled to give whole traces."""
+    """The network of the project `name` in the folder `project`, compiled so that it gives whole traces."""
     firmware = project.resolve() / "firmware"
     unit = Unit(artifact.network, steps, firmware / f"{name}_network.cpp", f"{name}_network")
     weights = f'-DWEIGHTS_DIR="{firmware / "weights"}"'
@@ -131,13 +133,13 @@ _NUMBERED = re.compile(r"([bdrw]|bias|config|delay|layer|recurrent|weight)\d+(_\
 
 
 def _is_taken(name: str) -> bool:
-    """Whether a project has `name` in its C++, as a variable, a type or a file."""
+    """Whether a project uses `name` in its C++, for a variable, a type or a file."""
     return name in _names() or _NUMBERED.fullmatch(name) is not None
 
 
 @cache
 def _names() -> frozenset[str]:
-    """Every name in the headers that each project takes along, and in the texts of `shell`."""
+    """Every name in the headers copied into each project, and in the texts of `shell`."""
     folders = [Path(hls4ml.__file__).parent / "templates" / backend.lower() for backend in BACKENDS]
     headers = [file for folder in (*folders, _EMULATED) for file in folder.rglob("*.h")]
     texts = [read_text(file) for file in (*headers, *HEADERS)]
@@ -146,18 +148,18 @@ def _names() -> frozenset[str]:
 
 
 def _code(text: str) -> str:
-    """`text` as code in Markdown, whatever it holds."""
+    """`text` as code in Markdown, with any content."""
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if len(fence) > 1 else f"`{text}`"
 
 
 def _settle(folder: Path, name: str, stamp: str) -> None:
-    """Name the shell as the top, and take out what differs from one run to the next."""
+    """Make the shell the top, and remove whatever differs from run to run."""
     _substitute(folder / "project.tcl", rf'"{name}_network"', f'"{name}"')
     _substitute(folder / "build_lib.sh", r"^LIB_STAMP=.*$", f"LIB_STAMP={stamp}")
     _substitute(folder / "hls4ml_config.yml", r"^Stamp: .*$", f"Stamp: '{stamp}'")
     _substitute(folder / "hls4ml_config.yml", r"^OutputDir: .*$", "OutputDir: .")
-    # only the top function has an interface; here that is the shell
+    # only the top function has an interface, here the shell
     _substitute(folder / "firmware" / f"{name}_network.cpp", r"^ *#pragma HLS INTERFACE .*\n", "")
     (folder / f"{name}_network_test.cpp").unlink()
 
@@ -165,12 +167,12 @@ def _settle(folder: Path, name: str, stamp: str) -> None:
 def _substitute(file: Path, pattern: str, text: str) -> None:
     changed, times = re.subn(pattern, text, file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     if times != 1:
-        raise RuntimeError(f"{file.name}: {pattern} must be there once, not {times} times: not hls4ml 1.3?")
+        raise RuntimeError(f"{file.name}: {pattern} must occur once, not {times} times: not hls4ml 1.3?")
     file.write_text(changed, encoding="utf-8")
 
 
 def _codes(trace: Trace) -> Iterator[int]:
-    """What a testbench watches of the first sample, in its order."""
+    """Codes of the first sample that a testbench checks, in its order."""
     stages: list[list[NDArray[np.integer]]] = [
         [layer.i_syn, layer.i_rec, layer.v_mem, layer.spikes] for layer in trace.layers
     ]

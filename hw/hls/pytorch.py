@@ -1,7 +1,7 @@
-"""The way through hls4ml's own PyTorch front end: a module that it can read, and the handler that reads it.
+"""Conversion by hls4ml's own PyTorch front end: a module that it can read, and the handler that reads it.
 
 ``convert_from_pytorch_model(converter(trained.export()), ...)`` gives the graph of `hw.hls.graph`. That
-graph needs no torch; this is for a flow that starts from a module.
+module needs no torch; this one is for flows that start from a torch module.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SpikelineModule(HLS4MLModule):
 
 
 def converter(network: Network) -> SpikelineModule:
-    """A module of `network` that ``convert_from_pytorch_model`` takes; registers the handler.
+    """A module of `network` for ``convert_from_pytorch_model``; registers the handler.
 
     hls4ml's configuration is ``{**config_from_pytorch_model(.., channels_last_conversion="off"),
     **hw.hls.graph.hls_config(network)}``; `hw.hls.register.register` the backend first.

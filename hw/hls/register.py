@@ -1,4 +1,4 @@
-"""Makes Spikeline's layers known to hls4ml, once however often it is asked."""
+"""Registers Spikeline's layers with hls4ml, once, however often it is called."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hw.hls.layers import SpikelineCell, SpikelineReadout
 from hw.hls.templates import CellCall, CellConfig, ReadoutCall, ReadoutConfig
 
 BACKENDS = ("Vitis", "Vivado")
-"""Those whose tools take the headers: C++ with ``ap_int`` and ``hls::stream``."""
+"""Backends whose tools accept the headers: C++ with ``ap_int`` and ``hls::stream``."""
 HEADERS = tuple(sorted((Path(__file__).resolve().parent / "nnet_utils").glob("*.h")))
 
 
@@ -23,7 +23,7 @@ def register(backend: str) -> None:
     Raises
     ------
     InputError
-        If `backend` is none of `BACKENDS`, or another package holds a name of ours.
+        If `backend` is not one of `BACKENDS`, or another package has registered one of the names.
     """
     if backend not in BACKENDS:
         raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")

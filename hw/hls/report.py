@@ -1,4 +1,4 @@
-"""What Vitis or Vivado HLS reports of a project."""
+"""Reads the synthesis report of a project by Vitis or Vivado HLS."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fxp_model.errors import InputError, shown
 from fxp_model.files import read_bytes, read_text
 
 PROJECT_FILE = "project.tcl"
-"""What makes a folder a project; it says its name."""
+"""File that identifies a project folder and holds the project's name."""
 REPORT_BYTES = 64 << 20
-"""Largest report that is read."""
+"""Size limit of a report, in bytes."""
 RESOURCES = ("LUT", "FF", "BRAM_18K", "DSP", "URAM")
 _FIGURES = {
     "clock_target_ns": "UserAssignments/TargetClockPeriod",
@@ -31,27 +31,27 @@ def read_report(project: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``top``, the figures of time, ``used`` and ``available`` of `RESOURCES`. None is what the tool
-        does not know, as the latency of a loop without bounds.
+        ``top``, the figures of time, ``used`` and ``available`` of `RESOURCES`. A figure is None if the tool
+        does not know it, such as the latency of a loop without bounds.
 
     Raises
     ------
     InputError
-        If `project` is no project, or was not synthesised, or its report is not readable.
+        If `project` is not a project, or was not synthesised, or its report is not readable.
     """
     file = project / PROJECT_FILE
     if not file.is_file():
-        raise InputError(f"{file} must name the project: {project} is no HLS project")
+        raise InputError(f"{file} must name the project: {project} is not an HLS project")
     found = re.search(r'^set project_name "(\w+)"$', read_text(file), re.MULTILINE | re.ASCII)
     if found is None:
-        raise InputError(f"{file} must name the project: {project} is no HLS project")
+        raise InputError(f"{file} must name the project: {project} is not an HLS project")
     top = found[1]
     reports = sorted(project.glob(f"{top}_prj/*/syn/report/{top}_csynth.xml"))
     if not reports:
         raise InputError(f"{project} has no {top}_csynth.xml: run its synthesis first (README.md there)")
     content = read_bytes(reports[0], REPORT_BYTES)
     try:
-        root = ElementTree.fromstring(content)  # expat ends entities that grow
+        root = ElementTree.fromstring(content)  # expat limits the expansion of entities
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(f"{reports[0]}: not XML: {error}") from None
     report: dict[str, Any] = {"top": top}
@@ -74,7 +74,7 @@ def read_report(project: Path) -> dict[str, Any]:
 
 
 def render(report: dict[str, Any]) -> str:
-    """The figures as a page of text; `hw.report.compare` sets them beside those of a core."""
+    """The figures as plain text; `hw.report.compare` compares them with those of a core."""
     rows = [(key.replace("_", " "), _cell(report[key])) for key in _FIGURES]
     rows += [(key, f"{_cell(report['used'][key])} of {_cell(report['available'][key])}") for key in RESOURCES]
     return "".join(f"{key:22}{value}\n" for key, value in rows)
@@ -88,7 +88,7 @@ def _text(root: ElementTree.Element, path: str, file: Path) -> str:
 
 
 def _number(text: str, file: Path, name: str) -> float | int | None:
-    """A figure; None for a word or nothing."""
+    """A figure; None for a word or an empty text."""
     text = text.strip()
     if not re.search(r"\d", text):
         return None

@@ -9,14 +9,14 @@ HEADER = """\
 
 typedef ap_axiu<32, {side}, {side}, {side}> beat_t;
 
-// One sample per call; words in and scores out as those of Spikeline's Verilog core.
+// One sample per call; input words and output scores as in Spikeline's Verilog core.
 void {name}(hls::stream<beat_t> &s_axis, hls::stream<beat_t> &m_axis);
 
 #endif
 """
 
 SOURCE = """\
-// The network between two AXI4-Streams. One file, as the project's Tcl adds one.
+// The network between two AXI4-Streams. A single file, as the project's Tcl adds only one.
 #include "{name}_network.cpp"
 
 #include "{name}.h"
@@ -37,8 +37,8 @@ void {name}(hls::stream<beat_t> &s_axis, hls::stream<beat_t> &m_axis) {{
 """
 
 TESTBENCH = """\
-// Self-checking: returns 0 only when every integer is the golden model's. Beats of {samples} samples are
-// compared and, in C simulation, every current, membrane and spike of the first.
+// Self-checking: returns 0 only if every integer equals the golden model's. Compares the beats of {samples}
+// samples and, in C simulation, every current, membrane and spike of the first.
 #include "firmware/{name}.h"
 #include "firmware/nnet_utils/nnet_spikeline.h"
 #include <fstream>
@@ -123,7 +123,7 @@ CODE = (HEADER, SOURCE, TESTBENCH)
 
 CHECK = """\
 #!/bin/sh
-# The testbench with g++ alone: the standard of build_prj.tcl, and its csim's view of the files.
+# The testbench with g++ alone: the C++ standard of build_prj.tcl, and the same file layout as its csim.
 set -e
 cd "$(dirname "$0")"
 mkdir -p csim
@@ -139,10 +139,10 @@ README = """\
 # `{name}`: an HLS project for {backend}
 
 From the artifact {artifact} (sha256 {sha256}).
-A spiking network over sequences of {steps} steps, {n_in} inputs, {classes} classes; every integer is that of
-Spikeline's golden model.
+A spiking network over sequences of {steps} steps, with {n_in} inputs and {classes} classes; every integer
+equals that of Spikeline's golden model.
 
-    sh check.sh                                    # g++ alone: the self-checking testbench, prints PASS
+    sh check.sh                                    # g++ alone: runs the self-checking testbench, prints PASS
     {command}
 
 | file | |
@@ -151,19 +151,19 @@ Spikeline's golden model.
 | `firmware/{name}_network.cpp` | the network, as hls4ml writes it |
 | `firmware/nnet_utils/nnet_spikeline*.h` | Spikeline's layers |
 | `{name}_test.cpp`, `tb_data/` | testbench; {samples} samples with the golden model's answers |
-| `check.sh` | compiles and runs it as C simulation does |
+| `check.sh` | compiles and runs the testbench as C simulation does |
 
 `s_axis`: words of 32 bits, [15:0] address, [23:16] count, [31] end of step, TLAST at the end of a sample.
-`m_axis`: {classes} scores of 32 bits, then the class with TLAST. One call, `ap_start` to `ap_done`, takes
-one sample; hold `ap_start` for a core that runs freely. A sample of fewer than {steps} steps is filled with
-silence, of a longer one the rest is dropped; the next begins clean.
+`m_axis`: {classes} scores of 32 bits, then the class with TLAST. One call, `ap_start` to `ap_done`, processes
+one sample; hold `ap_start` high for a free-running core. A sample of fewer than {steps} steps is padded with
+silence, a longer one is cut; the next sample starts clean.
 
 ## What to expect
 
-Nothing here was synthesised. By the loops, a step takes about `(inputs + 1) * words` cycles in each stage,
-with a dense recurrence `(inputs + neurons + 1) * words`; the stages work at once. Silent inputs cost cycles
-but add nothing. Each lane has an adder for its weights and a multiplier by the constant `beta`; a delay line
-is a LUT per 32 steps and neuron; a weight word takes a block RAM per 72 bits, 512 words deep.
+Nothing here was synthesised. By the loop bounds, a step takes about `(inputs + 1) * words` cycles in each
+stage, with a dense recurrence `(inputs + neurons + 1) * words`; the stages work in parallel. Silent inputs
+cost cycles but add nothing. Each lane has an adder for its weights and a multiplier by the constant `beta`; a
+delay line is a LUT per 32 steps and neuron; a weight word takes a block RAM per 72 bits, 512 words deep.
 
 | stage | inputs | neurons | lanes | words | weight bits | weight word | cycles per step |
 |---|---|---|---|---|---|---|---|

@@ -1,4 +1,4 @@
-"""The C++ that hls4ml writes for Spikeline's layers: a configuration and a call for each."""
+"""C++ templates for Spikeline's layers in hls4ml: a configuration and a call for each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Config(LayerConfigTemplate):
     weights: tuple[str, ...] = ()
 
     def format(self, node: Any) -> str:
-        """The struct of constants and types that the C++ takes as CONFIG_T."""
+        """The struct of constants and types, the CONFIG_T of the C++."""
         lines = [f"struct config{node.index} : nnet::{self.base} {{"]
         lines += [
             f"    static const {_type(key)} {key} = {value};" for key, value in node.constants().items()
@@ -42,7 +42,7 @@ class _Call(FunctionCallTemplate):
     weights: tuple[str, ...] = ()
 
     def format(self, node: Any) -> str:
-        """The call, with streams or arrays by the types of its variables."""
+        """The call, with streams or arrays, depending on the types of its variables."""
         given, made = node.get_input_variable(), node.get_output_variable()
         types = f"{given.type.name}, {made.type.name}, config{node.index}"
         names = [given.name, made.name, *(node.get_weights(name).name for name in self.weights)]

@@ -1,1 +1,1 @@
-"""What a build is: figures for programs (`summary`), a page of text (`text`), and one to look at (`page`)."""
+"""Report of a build: figures for programs (`summary`), plain text (`text`), and an HTML page (`page`)."""

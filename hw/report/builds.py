@@ -1,4 +1,4 @@
-"""Builds by their figures, of RTL or of HLS: those of the same name mean the same."""
+"""Figures of builds, RTL or HLS: a figure of the same name means the same in both."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WIDTHS = (
 
 @dataclass(frozen=True)
 class Build:
-    """A build by its figures; a figure that is None is one that its tool does not know.
+    """A build and its figures; a figure is None if its tool does not report it.
 
     name : of its folder
     kind : ``RTL`` or ``HLS``
@@ -96,7 +96,7 @@ def of_core(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_hls(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures of an HLS project, from its `hw.hls.report.read_report`; of a clip of the steps it is for."""
+    """Figures of an HLS project, from its `hw.hls.report.read_report`; for a clip of the project's steps."""
     period, latency, used = report["clock_estimate_ns"], report["latency_max_cycles"], report["used"]
     halves = used["BRAM_18K"]
     return {

@@ -16,12 +16,12 @@ def differing(a: Build, b: Build) -> list[tuple[str, Any, Any]]:
     Raises
     ------
     InputError
-        If there is no figure that is known of both.
+        If no figure is known for both.
     """
     names = list(dict.fromkeys((*a.figures, *b.figures)))
     both = [(name, a.figures.get(name), b.figures.get(name)) for name in names]
     if not any(x is not None and y is not None for _, x, y in both):
-        raise InputError(f"{a.name} and {b.name} must have a figure in common to compare, not 0")
+        raise InputError(f"{a.name} and {b.name} must have at least 1 figure in common, not 0")
     return [(name, x, y) for name, x, y in both if x != y]
 
 

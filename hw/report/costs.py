@@ -1,4 +1,4 @@
-"""What a core costs for some clips, as tables: cycles, energy, cells, and each kind of recurrence."""
+"""Costs of a core for some clips, as tables: cycles, energy, cells, and each kind of recurrence."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from hw.parts import PARTS, Part
 from hw.report.subject import Recordings
 
 BINS = 24
-"""Of the histogram of cycles, at most."""
+"""Most bins of the histogram of cycles."""
 
 
 def timing(
     network: Network, config: HardwareConfig, clips: Clips, source: str, clock_mhz: float
 ) -> dict[str, Any]:
-    """Cycles of the clips, in all and stage by stage, and their time at `clock_mhz`."""
+    """Cycles of the clips, in total and stage by stage, and their time at `clock_mhz`."""
     spec = network.spec
     cycles = clip_cycles(spec, config, clips.events, clips.lengths)
     intervals = clip_intervals(spec, config, clips.events, clips.lengths)
@@ -66,7 +66,7 @@ def timing(
 
 
 def energy_of(network: Network, config: HardwareConfig, clips: Clips) -> dict[str, Any]:
-    """Mean energy of a clip by the model of `hw.estimates.energy`, and the work it comes from."""
+    """Mean energy of a clip by the model of `hw.estimates.energy`, and the work behind it."""
     done = work(network.spec, config, clips)
     stages = [
         {
@@ -87,7 +87,7 @@ def energy_of(network: Network, config: HardwareConfig, clips: Clips) -> dict[st
 
 
 def resources(network: Network, config: HardwareConfig, part: Part) -> dict[str, Any]:
-    """Estimated cells in all and block by block, their error, and what of `part` they take."""
+    """Estimated cells in total and block by block, their error, and the capacity of `part`."""
     cells = estimate(network, config, part.target)
     return {
         "part": part.name,
@@ -102,7 +102,7 @@ def resources(network: Network, config: HardwareConfig, part: Part) -> dict[str,
 def recurrences(
     network: Network, config: HardwareConfig, recordings: Recordings, part: Part
 ) -> list[dict[str, Any]]:
-    """The same spikes in cores of the same widths with other recurrences, as far as there are such cores."""
+    """The same spikes in cores of the same widths with other recurrences, where such cores exist."""
     kinds: tuple[RecurrenceKind | None, ...] = (None, RecurrenceKind.CONV, RecurrenceKind.DENSE)
     own = {layer.recurrence.kind for layer in network.spec.layers if layer.recurrence is not None}
     if not own:
@@ -111,7 +111,7 @@ def recurrences(
     for kind in kinds:
         try:
             cores[kind] = with_recurrence(network, kind)
-        except InputError:  # no kernel to put in place of dense weights, or sums too wide
+        except InputError:  # no kernel to replace dense weights, or sums too wide
             continue
     clips = follow(list(cores.values()), recordings.counts, recordings.lengths, recordings.run)
     return [
@@ -139,20 +139,20 @@ _POINT = {
     "us": number(1e-9, 1e12),
     "share": number(1e-9, 1e12),
 }
-"""What is read of an exploration, and of each core of its front."""
+"""Fields that are read of an exploration, and of each core of its front."""
 
 
 def placed(
     exploration: dict[str, Any], artifact: Artifact, config: HardwareConfig, cycles: float
 ) -> dict[str, Any]:
-    """What an exploration found, and where the core of `config` lies, whose clips take so many `cycles`.
+    """Result of an exploration, and the place in it of the core of `config`, whose clips take `cycles`.
 
     Raises
     ------
     InputError
-        If it is not of `explore.py`, or of another artifact.
+        If it is not from `explore.py`, or is of another artifact.
     """
-    name = "the exploration must be what explore.py --json writes"
+    name = "the exploration must be a file of explore.py --json"
     check_fields(name, exploration, _EXPLORATION)
     for index, point in enumerate(exploration["front"]):
         check_fields(f"{name}: front[{index}]", point, _POINT)

@@ -10,10 +10,10 @@ from fxp_model.results.style import COLORS, INK, PALE, PAPER, Axes, figure, patc
 from hw.rtl.spike_queue import SpikeQueue
 
 WIDTH = 302.0
-"""Points; everything here is measured in them, from the top left."""
+"""In points, as all lengths here, from the top left."""
 BOX, TALL, GAP, EDGE = 63.0, 48.0, 10.0, 10.0
 NAME, TEXT = 8.0, 7.5
-"""Sizes of type."""
+"""Font sizes."""
 LINE = 8.5
 BETWEEN = 16.0
 """Between the frames of two stages."""
@@ -33,7 +33,7 @@ def diagram(path: Path, summary: Mapping[str, Any]) -> Path:
         axes.set_axis_off()
         _top(axes, summary)
         y = 54.0
-        source = (_x(0), 40.0)  # the decoder, from whose bottom events go to the first synapses
+        source = (_x(0), 40.0)  # bottom of the decoder, where events leave for the first synapses
         for layer, height in zip(layers, heights, strict=True):
             _stage(axes, layer, y, height)
             _link(axes, source, y)
@@ -90,7 +90,7 @@ def _link(axes: Axes, source: tuple[float, float], y: float) -> None:
 
 
 def _blocks(layer: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """Blocks along the data flow of a stage, and what is said of each."""
+    """Blocks along the data flow of a stage, and the labels of each."""
     events = layer["events_per_cycle"]
     formats = layer["formats"]
     first = [
@@ -119,7 +119,7 @@ def _blocks(layer: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _recurrence(layer: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Name of the block and what is said of it."""
+    """Name of the block and its labels."""
     taps = (
         f"K = {layer['kernel_size']}"
         if layer["recurrence"] == "conv"

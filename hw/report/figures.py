@@ -15,13 +15,13 @@ from fxp_model.results.style import COLORS, INK, PALE, Axes, colors, figure, pla
 from hw.report.diagram import diagram
 
 WIDTH = 4.2
-"""Inches: at a font of 8 points, text is readable on 360 pixels."""
+"""In inches: with an 8-point font, text is readable on 360 pixels."""
 FONT = 8
 DASHES = ("-", "-", "-", "--", "-.", ":")
 
 
 def draw(folder: Path, summary: Mapping[str, Any], artifact: Artifact) -> list[Path]:
-    """Write the figures of a build into `folder`, which is made here, and return their paths."""
+    """Write the figures of a build into `folder`, which is created here, and return their paths."""
     folder.mkdir()
     paths = [
         diagram(folder / "diagram.svg", summary),
@@ -37,7 +37,7 @@ def draw(folder: Path, summary: Mapping[str, Any], artifact: Artifact) -> list[P
 
 
 def cycles(path: Path, timing: Mapping[str, Any]) -> Path:
-    """Cycles that each stage is busy for, beside those that a clip takes."""
+    """Busy cycles of each stage, beside the cycles of a clip."""
     stages = timing["stages"]
     places = np.arange(len(stages))
     with figure(path, WIDTH, 0.9 + 0.42 * len(stages), FONT) as drawing:
@@ -55,7 +55,7 @@ def cycles(path: Path, timing: Mapping[str, Any]) -> Path:
 
 
 def latency(path: Path, timing: Mapping[str, Any]) -> Path:
-    """How many clips take how many cycles."""
+    """Histogram of the cycles of the clips."""
     with figure(path, WIDTH, 2.1, FONT) as drawing:
         axes = drawing.add_subplot()
         axes.stairs(timing["histogram"]["clips"], timing["histogram"]["cycles"], fill=True, color=COLORS[0])
@@ -77,7 +77,7 @@ def latency(path: Path, timing: Mapping[str, Any]) -> Path:
 
 
 def delays(path: Path, layers: Sequence[Mapping[str, Any]]) -> Path:
-    """How many neurons of each layer have which learned delay."""
+    """Histogram of the learned delays of each layer."""
     own = [layer for layer in layers if layer["delay_steps"]]
     with figure(path, WIDTH, 0.5 + 1.15 * len(own), FONT) as drawing:
         panels = drawing.subplots(len(own), 1, sharex=True, squeeze=False)[:, 0]
@@ -99,7 +99,7 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
     with figure(path, WIDTH, 0.5 + 1.1 * len(panels), FONT) as drawing:
         rows = drawing.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (name, events) in zip(rows, panels, strict=True):
-            # a pixel per step and line: as points, a clip would take megabytes
+            # an image with a pixel per step and line: as vector points, a clip would take megabytes
             axes.imshow(_pixels(events.T), aspect="auto", interpolation="none", origin="lower")
             axes.set_ylabel(name)
             axes.grid(visible=False)
@@ -113,7 +113,7 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
 
 
 def _pixels(events: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Ink where there are events, the thicker the more, and nothing elsewhere: the paper shows through."""
+    """Ink where there are events, denser for higher counts; transparent elsewhere."""
     image = np.zeros((*events.shape, 4), np.uint8)
     image[..., :3] = np.round(255 * np.array(colors.to_rgb(COLORS[0])))
     image[..., 3] = np.where(events > 0, 130 + 125 * events / max(1, events.max()), 0)
@@ -121,7 +121,7 @@ def _pixels(events: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 
 def front(path: Path, found: Mapping[str, Any]) -> Path:
-    """Area against latency of the cores that an exploration found unbeaten, and this one among them."""
+    """Area against latency of the Pareto front of an exploration, and this core."""
     core = found["core"]
     with figure(path, WIDTH, 3.2, FONT) as drawing:
         axes = drawing.add_subplot()

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: style and figures are in it."""
+"""The report as one self-contained HTML page, with style and figures inside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _THEME = {
     COLORS[1]: "second",
     COLORS[2]: "third",
 }
-"""Colours of the figures, and what the page calls them: so they follow its dark mode."""
+"""Colours of the figures, and the page's names for them, so that they follow its dark mode."""
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -56,18 +56,18 @@ def report_page(summary: Mapping[str, Any], figures: Sequence[Path]) -> str:
 
 
 def inline(path: Path) -> Markup:
-    """A figure of `fxp_model.results.style.figure` for a page: ids of its own, and colours by name."""
+    """A figure of `fxp_model.results.style.figure` for a page: unique ids, and colours by name."""
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(?<=id=")|(?<=url\(#)|(?<=href="#)', f"{path.stem}-", text)
     for color, name in _THEME.items():
         text = text.replace(color, f"var(--{name})")
-    # its size is that of its place
+    # the page sets its size
     return Markup(re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", text, count=1))
 
 
 def hls_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Name and values of every figure of the HLS project, and of the same of the core."""
+    """Name of every figure of the HLS project, with its value there and in the core."""
     if summary["hls"] is None:
         return []
     ours = of_core(summary)
@@ -75,7 +75,7 @@ def hls_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def alike(memories: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Memories, with those that differ only in the number at the end of their names as one row."""
+    """Memories; those that differ only in the number at the end of their names share a row."""
 
     def kind(memory: Mapping[str, Any]) -> tuple[str, int, int]:
         return re.sub(r"\d+$", "", memory["path"]), memory["depth"], memory["width"]
@@ -101,12 +101,12 @@ def stage_blocks(
 
 
 def count(value: float | None, digits: int = 0) -> str:
-    """A number with thousands set apart; ? for one that is not known."""
+    """A number with thousands separators; ? if it is not known."""
     if value is None:
         return "?"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
 
 
 def breakable(path: str) -> Markup:
-    """A hierarchical name that may break at its dots."""
+    """A hierarchical name with possible line breaks at its dots."""
     return Markup(".<wbr>").join(escape(part) for part in path.split("."))

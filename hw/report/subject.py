@@ -1,4 +1,4 @@
-"""What a report takes besides the core: the clips it runs, the clock, the part, and what other tools said."""
+"""Inputs of a report besides the core: clips, clock, part, and results of other tools."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Recordings:
     source : where they come from, in words
     counts : (T, B, n_in), the shorter ones padded
     lengths : (B,) steps
-    run : the network on `counts`, as `hw.estimates.clips.follow` takes it
+    run : runs the network on `counts`, as for `hw.estimates.clips.follow`
     """
 
     source: str
@@ -36,7 +36,7 @@ class Recordings:
 
 
 def stimulus_of(artifact: Artifact) -> Recordings:
-    """The clips that an artifact brings along, by the golden model."""
+    """The clips of the artifact's stimulus, run by the golden model."""
     steps, samples, _ = artifact.stimulus.shape
     lengths = np.full(samples, steps, np.int64)
     return Recordings("the artifact's stimulus", artifact.stimulus, lengths, partial(run, artifact.network))
@@ -44,12 +44,12 @@ def stimulus_of(artifact: Artifact) -> Recordings:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a report is about.
+    """Clips, clock and part of a report, and results to compare with.
 
-    recordings : clips to time and to weigh, None for the artifact's stimulus
-    clock_mhz : at which cycles are time
-    part : whose capacity the cells are compared with
-    hls : what `hw.hls.report.read_report` read of the same network, if anything
+    recordings : clips for cycles and energy, None for the artifact's stimulus
+    clock_mhz : clock that converts cycles to time
+    part : device with whose capacity the cells are compared
+    hls : result of `hw.hls.report.read_report` for the same network, if any
     exploration : what ``scripts/explore.py --json`` wrote of it, if anything
     """
 

@@ -1,4 +1,4 @@
-"""The figures of a build: all that its report says, as one table for programs."""
+"""The figures of a build: the content of its report, as one table for programs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from hw.verilog import EmittedCore
 def summary(
     artifact: Artifact, config: HardwareConfig, core: EmittedCore, subject: Subject
 ) -> dict[str, Any]:
-    """Everything the report says, as JSON.
+    """The content of the report, as JSON.
 
     Returns
     -------
     dict
         ``name``, ``artifact``, ``sha256``, ``metrics``; ``layers`` with formats and delays; ``memories`` of
         the emitted core and ``memory_bits``; ``clips``, ``cycles_mean``, ``cycles_max`` of the artifact's
-        stimulus. Of the clips of `subject` ``timing``, ``energy`` and ``recurrences``; ``resources`` on its
-        part; ``hls`` and ``exploration`` as far as it has them.
+        stimulus. For the clips of `subject` ``timing``, ``energy`` and ``recurrences``; ``resources`` on its
+        part; ``hls`` and ``exploration`` if it has them.
     """
     network = artifact.network
     stages = zip(network.spec.stage_names, network.spec.stages, network.params, config.stages, strict=True)
@@ -63,7 +63,7 @@ def summary(
 
 
 def _stimulus(artifact: Artifact, config: HardwareConfig) -> dict[str, Any]:
-    """Cycles of every clip of the artifact's stimulus, which the golden vectors check."""
+    """Cycles of every clip of the artifact's stimulus, checked by the golden vectors."""
     own, spec = stimulus_of(artifact), artifact.network.spec
     (clips,) = follow([artifact.network], own.counts, own.lengths, own.run)
     cycles = clip_cycles(spec, config, clips.events, clips.lengths)
@@ -130,7 +130,7 @@ def _behaviour(stage: IntegratorSpec) -> dict[str, Any]:
 
 
 def _delays(values: list[int]) -> dict[str, Any]:
-    """Extremes and mean, and how many neurons have each delay from 0 up."""
+    """Minimum, maximum and mean, and the number of neurons with each delay from 0 up."""
     return {
         "min": min(values),
         "mean": round(sum(values) / len(values), 3),

@@ -24,7 +24,7 @@ def render(summary: Mapping[str, Any]) -> str:
             [(m["path"], m["depth"], m["width"], f"{m['bits']:,}") for m in summary["memories"]],
         ),
         "",
-        "Cycles of the artifact's stimulus, by the formula that equals the RTL's (ARCHITECTURE.md)",
+        "Cycles of the artifact's stimulus, by the formula that equals the RTL (ARCHITECTURE.md)",
         *table(
             ("clip", "steps", "events into the stages", "cycles", "lower bound"),
             [
@@ -32,7 +32,7 @@ def render(summary: Mapping[str, Any]) -> str:
                 for i, c in enumerate(summary["clips"])
             ],
         ),
-        f"mean {summary['cycles_mean']:,.1f} cycles, at most {summary['cycles_max']:,}",
+        f"mean {summary['cycles_mean']:,.1f} cycles, maximum {summary['cycles_max']:,}",
         "",
         *_timing(summary["timing"]),
         *_resources(summary["resources"]),
@@ -126,7 +126,7 @@ def _recurrences(kinds: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     head = ("recurrence", "parameters", "cycles", "nJ", *names)
     return [
-        "The same spikes in cores of other recurrences",
+        "The same spikes in cores with other recurrences",
         *table(head, rows, right=range(1, len(head))),
         "",
     ]
@@ -142,7 +142,7 @@ def _energy(energy: Mapping[str, Any]) -> list[str]:
 
 
 def numbers(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Every single number in `metrics`, under its dotted path."""
+    """Every number in `metrics`, by its dotted path."""
     for key, value in metrics.items():
         if isinstance(value, dict):
             yield from numbers(value, f"{prefix}{key}.")
@@ -151,7 +151,7 @@ def numbers(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[int] = ()) -> list[str]:
-    """Columns as wide as their widest cell; integers, and the columns `right`, to the right."""
+    """Columns as wide as their widest cell; integers, and the columns `right`, are right-aligned."""
     cells = [tuple(map(str, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     numeric = [

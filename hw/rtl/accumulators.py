@@ -1,4 +1,4 @@
-"""Sums of a time step, in registers or LUT RAM, and a queue of those that wait to be drained."""
+"""Sums of a time step, in registers or LUT RAM, and a queue of closed sums that wait to be drained."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hw.rtl.pipeline import delayed
 
 
 def word_layout(words: int) -> data.StructLayout:
-    """What the accumulators are to do in a cycle.
+    """Operation of the accumulators in a cycle.
 
     ``add``    add the terms to the sums of `word`
     ``word``   index of the word of `lanes` neurons
@@ -29,19 +29,19 @@ def word_layout(words: int) -> data.StructLayout:
 
 
 QUEUE_WORDS = 16
-"""Words of the LUT RAM that the queue is, or more where two steps have more; a LUT RAM is 16 or 32 deep."""
+"""Words of the queue's LUT RAM, or more if two steps need more; a LUT RAM is 16 or 32 deep."""
 
 NEAR = 4
-"""Columns among which one is chosen in a cycle. All of them lie across a whole device."""
+"""Columns among which one is selected in a cycle. The columns are spread over the whole device."""
 
 
 def banks(words: int) -> int:
-    """Sums of how many steps have a place in the queue, of `words` words each: a power of two."""
+    """Number of steps, of `words` words each, whose sums fit the queue: a power of two."""
     return max(2, QUEUE_WORDS >> (words - 1).bit_length())
 
 
 def closed_steps(words: int) -> int:
-    """How many closed steps may wait: one bank is that of the current step, or is still being read."""
+    """Number of closed steps that may wait: one bank is that of the current step, or is still being read."""
     return banks(words) - 1
 
 
@@ -52,8 +52,8 @@ class _Queue:
     back, next_back : bank that the current step closes into, and that of the next cycle: both registers
     front : bank that is drained
     group : within the drained step
-    transfer, final : a group is asked for; it is the last one of its step
-    zero : the step of the group whose sums are given had no event
+    transfer, final : a group is requested; it is the last one of its step
+    zero : the step of the group whose sums are output had no event
     """
 
     back: Signal
@@ -68,27 +68,27 @@ class _Queue:
 class Accumulators(wiring.Component):
     """Base of the two forms: ports and the queue.
 
-    A bank is free again in the cycle after its last group is transferred; `close` must not come to a full
-    queue, but may come with that transfer. The first event of a step is stored and not added,
-    so nothing is ever cleared. Addresses of what is drained are registers: the handshake of a sweep's start,
-    which many wait for, is no part of the way through the RAM.
+    A bank is free again in the cycle after its last group is transferred; `close` must not come while the
+    queue is full, but may come with that transfer. The first event of a step is stored and not added,
+    so nothing is ever cleared. Drain addresses are registers, which keeps the handshake of a sweep's start,
+    a net of high fan-out, off the path through the RAM.
 
-    Latency: groups are offered two cycles after `close` comes, if none wait before them; sums follow
+    Latency: groups are offered two cycles after `close`, if none wait before them; sums follow
     a transfer by `SUMS_AFTER` cycles.
     Throughput: one word per cycle.
 
     Members
     -------
     control : In(word_layout)
-        What to do in two cycles.
+        Operation two cycles later.
     terms : In(signed(term_bits)).array(lanes)
-        Terms of the word of this cycle, lowest neuron first.
+        Terms of this cycle's word, lowest neuron first.
     o : Out stream of `group_layout`
         All groups of the closed steps, without a gap.
     sums : Out(update_lanes * sum_bits)
         Two's complement sums of a group, its lowest neuron in the low bits.
     drained : Out(1)
-        A `close` that is `lead` cycles away, counted from the next one, finds a bank more free.
+        One more bank will be free for a `close` that is `lead` cycles away, counted from the next cycle.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Accumulators(wiring.Component):
     term_bits, sum_bits : int
         Width of a term, and of a sum, which wraps.
     lead : int
-        Cycles, 0 or more. A drain runs through once it has begun, so that its end is known before.
+        Cycles, 0 or more. A drain never stalls once it has begun, so its end is known in advance.
     """
 
     def __init__(self, n: int, config: StageConfig, term_bits: int, sum_bits: int, lead: int) -> None:
@@ -114,7 +114,7 @@ class Accumulators(wiring.Component):
         )
 
     def _work(self, m: Module) -> tuple[data.View[data.StructLayout], ...]:
-        """What to do in this cycle, and in the next one."""
+        """Operations of this cycle and of the next one."""
         now, soon = (Signal(self.control.shape(), name=name) for name in ("now", "soon"))
         m.d.sync += [soon.eq(self.control), now.eq(soon)]
         return now, soon
@@ -126,7 +126,7 @@ class Accumulators(wiring.Component):
         soon: data.View[data.StructLayout],
         empty: Value,
     ) -> _Queue:
-        """The ring, and the drain of the closed steps; `empty` tells that the current step has no event."""
+        """The ring, and the drain of the closed steps; `empty`: the current step has no event yet."""
         depth, groups = banks(self._config.words(self._n)), self._config.groups(self._n)
         ring = range(depth)
         back, next_back, front = (Signal(ring, name=name) for name in ("back", "next_back", "front"))
@@ -154,7 +154,7 @@ class Accumulators(wiring.Component):
                 valid.eq(now.close | (waiting != 1)),
             ]
 
-        # What is known of each step: whether it is all zeros, and whether it ends a sample.
+        # Flags of each step: whether it is all zeros, and whether it ends a sample.
         attrs = {RAM_STYLE: "distributed"}
         m.submodules.flags = flags = memory.Memory(shape=unsigned(2), depth=depth, init=[], attrs=attrs)
         write = flags.write_port()
@@ -171,7 +171,7 @@ class Accumulators(wiring.Component):
         return _Queue(back, next_back, front, group, transfer, final, zero)
 
     def _choose(self, m: Module, columns: Sequence[Value], column: Value, zero: Value) -> None:
-        """`sums` of the `column` asked for: address | all columns | one of each `NEAR` | one of those."""
+        """`sums` of the requested `column`: address | all columns | one of each `NEAR` | one of those."""
         choice = delayed(m, column, SUMS_AFTER - 1)
         near_bits = (NEAR - 1).bit_length()
         near = [
@@ -192,7 +192,7 @@ class RegisterAccumulators(Accumulators):
         config, bits = self._config, self._bits
         now, soon = self._work(m)
 
-        # `empty` says that the step has no event yet: what the sums hold is of an earlier step.
+        # `empty`: the step has no event yet, so the sums are those of an earlier step.
         empty = Signal(init=1)
         with m.If(now.close):
             m.d.sync += empty.eq(1)
@@ -228,8 +228,8 @@ class RegisterAccumulators(Accumulators):
 class RamAccumulators(Accumulators):
     """One adder per lane over banks of LUT RAM, for events of several words.
 
-    A word is read in one cycle, added and written back in the next. As an event has two words or more, none
-    is read before it is written. `close` goes on to the next bank. The lanes that are drained together
+    A word is read in one cycle, added and written back in the next. As an event has two words or more, no
+    word is read before it is written. `close` advances to the next bank. The lanes that are drained together
     share a RAM, a column.
     """
 
@@ -241,8 +241,8 @@ class RamAccumulators(Accumulators):
         words = config.words(self._n)
         index = index_shape(words)
 
-        # Every event touches every word, so one bit tells whether the content of a bank is of this
-        # step (an event was added) or of an earlier one (then it stands for zeros).
+        # Every event writes every word, so one bit tells whether the content of a bank is of this
+        # step (an event was added) or of an earlier one (then it counts as zeros).
         empty, next_empty = Signal(init=1), Signal(name="next_empty", init=1)
         m.d.sync += [
             empty.eq(next_empty),
@@ -250,7 +250,7 @@ class RamAccumulators(Accumulators):
         ]
         queue = self._queue(m, now, soon, empty)
 
-        # Drained is column by column, then word by word.
+        # The drain goes column by column, then word by word.
         word = Signal(index)
         column = Signal(index_shape(columns))
         row_done = column == columns - 1
@@ -270,7 +270,7 @@ class RamAccumulators(Accumulators):
             old = ram.read_port(domain="comb")
             drain = ram.read_port()
             write = ram.write_port()
-            # the zero of the first event is the reset of a register
+            # the reset of a register gives the zero for the first event
             held = Signal(config.update_lanes * bits, reset_less=True, name=f"held_{number}")
             m.d.sync += held.eq(Mux(next_empty, 0, old.data))
             sums = [(total + term)[:bits] for total, term in zip(lanes_of(held, bits), terms, strict=True)]

@@ -12,7 +12,7 @@ from fxp_model.fixed import Overflow, QFormat, Rounding
 
 
 def lanes_of(word: Value, width: int) -> list[Value]:
-    """The signed lanes of `width` bits that make up `word`, lowest first."""
+    """The signed lanes of `width` bits in `word`, lowest first."""
     return [word[low : low + width].as_signed() for low in range(0, len(word), width)]
 
 
@@ -59,8 +59,8 @@ def scaled(value: Value, shift: int) -> Value:
 def times(value: Value, factor: int) -> Value:
     """`value` * `factor` for a constant `factor` of 0 or more, as sums and differences of shifts.
 
-    The signed digits of the factor are those of the non-adjacent form, 0 for two places of three, so that
-    no multiplier is spent on a number that never changes.
+    The signed digits of the factor are those of the non-adjacent form, in which two of three digits are 0
+    on average. So a constant factor takes no multiplier.
     """
     terms = []
     for place in range(factor.bit_length() + 1):
@@ -72,10 +72,10 @@ def times(value: Value, factor: int) -> Value:
 
 
 def times_count(value: Value, count: Value) -> Value:
-    """`value` * `count` for an unsigned `count` of any width, by adders alone.
+    """`value` * `count` for an unsigned `count` of any width, with adders only.
 
-    Two bits of the count choose among 0, 1, 2 and 3 times the value, so that 3 * value is added once and
-    then one term for every two bits.
+    Each two bits of the count select 0, 1, 2 or 3 times the value: one addition forms 3 * value, and one term
+    is added for every two bits.
     """
     multiples = [Const(0, signed(1)), value, scaled(value, 1), value + scaled(value, 1)]
     terms = []
@@ -91,7 +91,7 @@ def sign_extended(value: Value, width: int) -> Value:
 
 
 def rounded(raw: Value, frac_bits: int, target: QFormat, rounding: Rounding) -> Value:
-    """`raw` in lsb of `target`: the first half of `fxp_model.fixed.requantize`, an increment at most."""
+    """`raw` in lsb of `target`: the first half of `fxp_model.fixed.requantize`, at most an increment."""
     shift = frac_bits - target.frac_bits
     if shift <= 0:
         return scaled(raw, -shift)
@@ -112,7 +112,7 @@ def beyond(value: Value, target: QFormat) -> Value:
 
 
 def fitted(value: Value, target: QFormat, overflow: Overflow) -> Value:
-    """The code of `target` that stands for the integer `value`: clamped, or its low bits."""
+    """The code of `target` for the integer `value`: clamped, or its low bits."""
     low = sign_extended(value, target.width)[: target.width].as_signed()
     if overflow is Overflow.WRAP or len(value) <= target.width:
         return low

@@ -1,4 +1,4 @@
-"""The AXI4-Lite side of the registers."""
+"""The AXI4-Lite interface of the registers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 OKAY, SLVERR = 0, 2
 READ_CYCLES = 3
-"""From the word that is asked for to its content, which is chosen from a whole device."""
+"""Cycles from a read word's address to its content; registers all over the device drive the multiplexer."""
 
 
 def axi_lite_signature(address_bits: int) -> wiring.Signature:
@@ -37,10 +37,10 @@ def axi_lite_signature(address_bits: int) -> wiring.Signature:
 
 
 class AxiLite(wiring.Component):
-    """Turns AXI4-Lite transfers into accesses of single cycles.
+    """Turns AXI4-Lite transfers into single-cycle accesses.
 
-    One address, one word of data and one answer are held in each direction, and every output of the
-    bus is a register: small and free of combinational paths, at a transfer every few cycles.
+    Each direction holds one address, one data word and one response, and every output of the
+    bus is a register: small and free of combinational paths, with a transfer every few cycles.
     Address and data of a write may come in any order. Writes and reads do not wait for each other.
 
     Latency: a write acts in the cycle after the later of its two transfers and is answered in the next one; a
@@ -50,7 +50,7 @@ class AxiLite(wiring.Component):
     Parameters
     ----------
     address_bits : int
-        The two lowest mean nothing: a register is a word.
+        The two lowest are ignored: a register is a word.
 
     Members
     -------
@@ -60,12 +60,12 @@ class AxiLite(wiring.Component):
     write_word : Out(address_bits - 2)
     write_data, write_mask : Out(32)
     write_ok : In(1)
-        There is such a word and it may be written; answered in the same cycle.
+        The word exists and may be written; valid in the same cycle.
     read_word : Out(address_bits - 2)
     read_data : In(32)
-        Its content, `READ_CYCLES` later.
+        Content of the word, `READ_CYCLES` later.
     read_ok : In(1)
-        There is such a word; as late.
+        The word exists; equally late.
     """
 
     def __init__(self, address_bits: int) -> None:
@@ -87,8 +87,8 @@ class AxiLite(wiring.Component):
         m = Module()
         bus = self.bus
 
-        # Each channel is a register and a flag that it is full. `ready` is a register of its own, the
-        # flag's opposite but for the reset, in which nothing is taken.
+        # Each channel is a register and a full flag. `ready` is another register, the inverse of the
+        # flag except during reset, when nothing is accepted.
         strobe = Signal(4, reset_less=True)
         addressed, filled = Signal(), Signal(name="filled")
         m.d.comb += [
@@ -117,7 +117,7 @@ class AxiLite(wiring.Component):
             m.d.sync += [asked.eq(0), bus.rvalid.eq(1)]
         with m.Elif(~asked & (bus.rready | ~bus.rvalid)):
             m.d.sync += [bus.rvalid.eq(0), bus.arready.eq(1)]
-        with m.If(looked):  # apart from the handshakes, so that no input enables these registers
+        with m.If(looked):  # separate from the handshakes, so that no input enables these registers
             m.d.sync += [
                 bus.rdata.eq(Mux(self.read_ok, self.read_data, 0)),
                 bus.rresp.eq(Mux(self.read_ok, OKAY, SLVERR)),

@@ -1,4 +1,4 @@
-"""How parameters are replaced at run time: memories with two banks, and what travels to them."""
+"""Replacement of parameters at run time: memories with two banks, and the words written to them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from amaranth.lib.wiring import Out
 from hw.rtl.events import index_shape
 
 RAM_STYLE = "ram_style"
-"""Attribute by which yosys and Vivado are told what to make of a memory."""
+"""Attribute that selects the kind of RAM for a memory in yosys and Vivado."""
 WORD = 32
 """Bits of a word from the host."""
 
 
 class Part(IntEnum):
-    """What of a stage a word belongs to. Tables of a kernel are numbered from `TABLE` on."""
+    """Part of a stage that a word belongs to. Tables of a kernel are numbered from `TABLE`."""
 
     WEIGHT = 0
     BIAS = 1
     V_TH = 2
     RECURRENT = 3
     HASH = 4
-    """Of the artifact; in no stage."""
+    """Of the artifact; belongs to no stage."""
     TABLE = 5
     DELAY = 63
-    """The last, as `TABLE` has no end of its own."""
+    """Must be last: the number of tables is not fixed."""
 
 
 LOAD = data.StructLayout({"valid": 1, "stage": 8, "part": 6, "row": 24, "piece": 12, "data": WORD})
-"""A word for a memory of `part` of `stage`: 32 bits, the `piece`-th lowest of them, of the word `row`.
+"""A word for the memory of `part` of `stage`: the `piece`-th lowest 32 bits of the memory word `row`.
 
-Every memory reads as many low bits of `row` and `piece` as it needs.
+Every memory uses as many low bits of `row` and `piece` as it needs.
 """
 
 RELOAD = wiring.Signature({"load": Out(LOAD), "bank": Out(1)})
-"""Words to be written to the bank that is not in use, and the bank that is."""
+"""Words to be written to the bank that is not in use, and the number of the bank in use."""
 
 
 def pieces(width: int) -> int:
@@ -49,7 +49,7 @@ def pieces(width: int) -> int:
 def parameter_memory(
     width: int, rows: Sequence[int], reload: bool, style: str | None = None
 ) -> memory.Memory:
-    """Memory that holds `rows` of `width` bits; to be reloaded, in the lower of two banks.
+    """Memory that holds `rows` of `width` bits; if it can be reloaded, in the lower of two banks.
 
     `style` is its `RAM_STYLE`, such as ``block``.
 

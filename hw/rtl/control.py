@@ -34,29 +34,29 @@ from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.stage_counters import StageCounters
 
 NEAR_BITS = 2
-"""Of the address of a register: those that choose among words that lie side by side."""
+"""Address bits of a register that select among adjacent words."""
 
 HANDSHAKE = data.StructLayout({"valid": 1, "ready": 1, "last": 1})
-"""What an AXI4-Stream does in a cycle."""
+"""Handshake of an AXI4-Stream in a cycle."""
 
 
 def samples_in_flight(layers: int) -> int:
-    """How many samples, of a step each, find place between `s_axis` and `m_axis`.
+    """Greatest number of one-step samples between `s_axis` and `m_axis`.
 
-    In every stage two wait in the buffer before it, one is accumulated and at most `QUEUE_WORDS` are closed;
-    in a layer at most `SpikeQueue.STEPS` are on their way from the sums to the next buffer; at the end one is
-    scored and two are sent; and one comes in.
+    In every stage two wait in its input buffer, one is accumulated and at most `QUEUE_WORDS` are closed;
+    in a layer at most `SpikeQueue.STEPS` are between the sums and the next buffer; at the end one is
+    scored and two are sent; and one enters.
     """
     return (3 + QUEUE_WORDS) * (layers + 1) + SpikeQueue.STEPS * layers + 4
 
 
 class Control(wiring.Component):
-    """Register file behind AXI4-Lite, and the counters in it.
+    """Register file behind AXI4-Lite, with its counters.
 
-    Lives in a domain that the soft reset leaves alone. Looks at the core through registers, so a
-    figure is a few cycles old and nothing here is in a path of the core.
+    It is in a clock domain that the soft reset does not reset. It observes the core through registers, so
+    counts lag by a few cycles and nothing here lies on a timing path of the core.
 
-    Latency: `soft_reset` follows a write by a cycle, the clearing of the counters by two; `irq`
+    Latency: `soft_reset` follows a write by one cycle, the clearing of the counters by two; `irq`
     follows the end of a sample by 3 cycles.
 
     Parameters
@@ -68,30 +68,30 @@ class Control(wiring.Component):
     sha256 : str
         Of the artifact, in hexadecimal.
     regions : sequence of Region
-        What can be reloaded; none where nothing can.
+        Memories that can be reloaded; empty if there are none.
 
     Members
     -------
     bus : In(axi_lite_signature)
     s_axis, m_axis : In(HANDSHAKE)
     dropped : In(slots)
-        Words with a faulty event that are taken.
+        Words with a malformed event that are accepted.
     <stage> : In(taps_signature)
-        For each stage, under its name.
+        One for each stage, by its name.
     soft_reset : Out(1)
         Reset everything else.
     restarts : In(1)
-        Everything else is reset in this cycle, whoever wants it.
+        Everything else is reset in this cycle, from whatever source.
     irq : Out(1)
-        A status that is enabled; stays until the host clears it.
+        An enabled status bit is set; stays high until the host clears it.
 
     With `regions`:
 
     reload : Out(RELOAD)
     pending : Out(1)
-        Hold the input from the next end of a sample on.
+        Hold the input at the next end of a sample.
     held : In(1)
-        It is held, and the last beat before ended its sample.
+        The input is held, and the last beat before that ended its sample.
     """
 
     def __init__(
@@ -120,13 +120,13 @@ class Control(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
-        # What the core does is registered, then counted; what the host asks for is registered, then done.
+        # Events of the core are registered, then counted; requests of the host are registered, then executed.
         m.submodules.axi_lite = axi_lite = AxiLite(registers.ADDRESS_BITS)
         wiring.connect(m, wiring.flipped(self.bus), axi_lite.bus)
         ones = axi_lite.write_data & axi_lite.write_mask
 
-        # Counters lie all over a device, so what clears them is a register behind a register.
-        clear = Signal(init=1)  # what it clears is cleared by a reset, too
+        # Counters are spread over the device, so two registers in a row drive their clear.
+        clear = Signal(init=1)  # a reset clears the same registers
         clearing = Signal()
         m.d.sync += [
             clear.eq(clearing),
@@ -199,7 +199,7 @@ class Control(wiring.Component):
         return m
 
     def _loaded(self, m: Module, axi_lite: AxiLite, busy: Value) -> dict[str, Value]:
-        """The loader, and the hash that it loads too; gives the contents of their registers."""
+        """The loader, and the hash that it also loads; returns the contents of their registers."""
         m.submodules.loader = loader = Loader(self._regions)
         ones = axi_lite.write_data & axi_lite.write_mask
         open_ = ~loader.pending
@@ -228,7 +228,7 @@ class Control(wiring.Component):
         }
 
     def _answer(self, m: Module, axi_lite: AxiLite, contents: Mapping[str, Value]) -> None:
-        """Give the host the contents of the registers, by name, and say which accesses are right."""
+        """Answer the host with the contents of the registers, by name, and check its accesses."""
         register_map = registers.register_map(tuple(self._taps), bool(self._regions))
         words: list[Value] = [Const(0, 32)] * (register_map[-1].offset // 4 + 1)
         for register in register_map:
@@ -237,7 +237,7 @@ class Control(wiring.Component):
         write_ok = _among(writable, axi_lite.write_word)
         if self._regions:
             write_ok &= ~(self.pending & _among(RELOADING, axi_lite.write_word))
-        # Decode | choose among words that lie side by side, but all over a device | choose among those.
+        # Decode | select among adjacent words, whose registers are all over the device | select among those.
         place, near_words = axi_lite.read_word, 1 << NEAR_BITS
         words += [Const(0, 32)] * (-len(words) % near_words)
         chosen = delayed(m, Cat(place[:NEAR_BITS] == index for index in range(near_words)), 1)
@@ -253,10 +253,10 @@ class Control(wiring.Component):
 
 
 def _written(axi_lite: AxiLite, register: Register) -> Value:
-    """Whether the host writes bytes of `register` in this cycle; without a strobe it writes nothing."""
+    """Whether the host writes bytes of `register` in this cycle; a write without a strobe does not count."""
     return axi_lite.write & axi_lite.write_mask.any() & (axi_lite.write_word == register.offset // 4)
 
 
 def _among(some: Iterable[Register], word: Value) -> Value:
-    """Whether `word` is the place of one of these registers: a bit of a constant."""
+    """Whether `word` is the address of one of these registers: a bit of a constant."""
     return (Const(sum(1 << register.offset // 4 for register in some)) >> word)[0]

@@ -21,13 +21,13 @@ class ConvEngine(wiring.Component):
     """i_rec of `lanes` neurons per cycle, in step with the update sweep.
 
     Spikes are bits, so the sum of K taps is a table with 2**K entries: a LUT per result bit and no
-    multiplier. A kernel of more than 6 taps is cut into tables whose results are added.
-    The window holds the group in front, the (K-1)/2 neurons before it and `reach` groups behind it; with
-    each fetch it slides by a group, and one more group comes in, which was chosen a cycle before. So every
-    tap is read once, `ahead` cycles before the sweep is there, at a time when neither the sweep before
-    writes it any more nor this one.
+    multiplier. A kernel of more than 6 taps is split into tables whose results are added.
+    The window holds the current group, the (K-1)/2 neurons before it and `reach` groups after it; with
+    each fetch it slides by a group, and one more group enters, which was selected one cycle earlier. So every
+    tap is read once, `ahead` cycles before the sweep reaches it, when the previous sweep no longer
+    writes it and this one does not yet.
 
-    Latency: `current` is that of the group that is `fetched` two cycles earlier.
+    Latency: `current` belongs to the group `fetched` two cycles earlier.
     Throughput: one group per cycle.
 
     Parameters
@@ -39,15 +39,15 @@ class ConvEngine(wiring.Component):
     lanes : int
         Neurons per group.
     taps : QFormat, optional
-        Format of kernels that can be reloaded. Then a table is in LUT RAM, and every lane has its own.
+        Format of the kernels if they can be reloaded. Tables are then in LUT RAM, and every lane has its own.
 
     Members
     -------
     delayed : In(n)
-        Delayed spikes; read are those of groups 0 .. `reach` with the first group of a sweep, and those
+        Delayed spikes. Those of groups 0 .. `reach` are read with the first group of a sweep, and those
         of group g + `reach` in the cycle before that of group g.
     nearing, fetched : In(tag_layout)
-        Which group of a sweep is fetched in the next cycle, and in this one, if any; all of them, in order.
+        Group of a sweep that is fetched in the next cycle, and in this one, if any; all groups, in order.
     current : Out(lanes * current_bits)
         Two's complement sums, lowest neuron in the low bits.
     reload : In(RELOAD), only with `taps`
@@ -70,14 +70,14 @@ class ConvEngine(wiring.Component):
 
     @staticmethod
     def current_bits(kernel: Sequence[int], taps: QFormat | None = None) -> int:
-        """Width of the sum over any set of taps; over those of any kernel where they are `taps`."""
+        """Width of the sum over any set of taps; with `taps`, of any kernel in that format."""
         if taps is not None:
             return signed_width(len(kernel) * taps.min_raw, len(kernel) * taps.max_raw)
         return signed_width(sum(min(int(w), 0) for w in kernel), sum(max(int(w), 0) for w in kernel))
 
     @staticmethod
     def tables(kernel: Sequence[int]) -> list[list[int]]:
-        """Sums of the taps that are chosen by the bits of the index, table by table."""
+        """Sums of the taps selected by the bits of the index, table by table."""
         cut = [kernel[low : low + TABLE_TAPS] for low in range(0, len(kernel), TABLE_TAPS)]
         return [
             [sum(tap for k, tap in enumerate(part) if chosen >> k & 1) for chosen in range(1 << len(part))]
@@ -86,7 +86,7 @@ class ConvEngine(wiring.Component):
 
     @staticmethod
     def reach(taps: int, n: int, lanes: int) -> int:
-        """Groups behind a group that its taps reach into."""
+        """Number of groups after a group that its taps reach into."""
         return min(-(-(taps // 2) // lanes), -(-n // lanes) - 1)
 
     @classmethod
@@ -98,13 +98,13 @@ class ConvEngine(wiring.Component):
         m = Module()
         taps, lanes = len(self._kernel), self._lanes
 
-        # Neuron n of the group in front sits at bit n + (K-1)/2 of the window, so that lane i sees its
+        # Neuron n of the current group is at bit n + (K-1)/2 of the window, so lane i has its
         # taps at bits i .. i+K-1; bits beyond both edges are the zero padding.
         edge, reach = (taps - 1) // 2, self.reach(taps, self._n, lanes)
         groups = [self.delayed[low : low + lanes] for low in range(0, self._n, lanes)]
         held = Signal(edge + (reach + 1) * lanes, reset_less=True)
         coming = Signal(lanes, reset_less=True)
-        later = groups[reach:] + [Const(0, lanes)] * reach  # what comes in with group 0, 1, ..
+        later = groups[reach:] + [Const(0, lanes)] * reach  # groups that enter with group 0, 1, ..
         m.d.sync += coming.eq(selected(later, self.nearing.group))
         with m.If(self.fetched.valid):
             opening = Cat(Const(0, edge), *groups[: reach + 1])
@@ -123,7 +123,7 @@ class ConvEngine(wiring.Component):
         return m
 
     def _looked_up(self, m: Module, name: str, index: int, sums: list[int], window: Value) -> Value:
-        """The entry of the table `index` that the low bits of `window` choose."""
+        """The entry of the table `index` selected by the low bits of `window`."""
         bits = self.current_bits(self._kernel, self._taps)
         chosen = window[: (len(sums) - 1).bit_length()]
         if self._taps is not None:

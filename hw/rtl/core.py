@@ -1,4 +1,4 @@
-"""The top level: AXI4-Stream in and out, AXI4-Lite beside them."""
+"""The top level: AXI4-Stream in and out, and AXI4-Lite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hw.rtl.input_decoder import InputDecoder
 from hw.rtl.readout import Readout
 
 RESET_LATENCY = 2
-"""Registers on the way of a reset."""
+"""Registers in the path of the reset."""
 
 
 class Core(wiring.Component):
@@ -29,18 +29,18 @@ class Core(wiring.Component):
     network : Network
     config : HardwareConfig
     sha256 : str
-        Of the artifact, for the host to read.
+        Of the artifact; readable by the host.
 
     Members
     -------
     aclk : In(1)
     aresetn : In(1)
-        Synchronous, active low; it acts `RESET_LATENCY` cycles later. Nothing is transferred while it is low,
-        nor until it has acted: every `ready` and every `valid` of the core is low.
+        Synchronous, active low; it acts `RESET_LATENCY` cycles later. From the moment it is low until it has
+        acted nothing is transferred: every `ready` and every `valid` of the core is low.
     s_axis_tdata : In(32), or In(64) where the first stage takes two events per cycle
         [15:0] address, [23:16] count, [31] end of step; [30:24] are ignored. Of 64 bits, two such words.
     s_axis_tkeep : In(8), only with 64 bits
-        [0] and [4] say whether the lower and the upper word are there; the others are ignored.
+        [0] and [4] say whether the lower and the upper word are present; the others are ignored.
     s_axis_tvalid, s_axis_tlast : In(1)
         `s_axis_tlast` ends the sample, and with it the step, with its last word.
     s_axis_tready : Out(1)
@@ -49,7 +49,7 @@ class Core(wiring.Component):
     m_axis_tvalid, m_axis_tlast : Out(1)
     m_axis_tready : In(1)
     s_axil : In(axi_lite_signature)
-        Registers (`hw.registers`); with all inputs at 0 the core works as well.
+        Registers (`hw.registers`); all inputs may be tied to 0.
     irq : Out(1)
         Level, high until the host clears its cause.
     """
@@ -80,8 +80,8 @@ class Core(wiring.Component):
         m = Module()
         spec, params, reload = self._network.spec, self._network.params, self._config.reload
 
-        # One clock; the registers are in a domain of their own, which the soft reset leaves alone. A reset
-        # comes late, as registers carry it, and nothing is transferred meanwhile.
+        # One clock; the registers are in another domain, which the soft reset does not reset. The reset
+        # is delayed by its registers, and nothing is transferred meanwhile.
         sync, host, always = ClockDomain("sync"), ClockDomain("host"), ClockDomain("always", reset_less=True)
         sync.clk = host.clk = always.clk = self.aclk
         m.domains += [sync, host, always]
@@ -99,7 +99,7 @@ class Core(wiring.Component):
             closed.eq(resets | hold),
         ]
 
-        # The chain in the order of the data flow; every link is an event stream.
+        # The chain in data-flow order; every link is an event stream.
         m.submodules.decoder = decoder = InputDecoder(spec.layers[0], self._slots)
         m.d.comb += [
             decoder.i.payload.data.eq(self.s_axis_tdata),
@@ -129,7 +129,7 @@ class Core(wiring.Component):
         ]
         built["readout"] = readout
 
-        # The host's side looks on.
+        # The host's side only observes.
         taps = {name: stage.taps.signature for name, stage in built.items()}
         regions = [block.region for block in blocks(self._network, self._config)] if reload else []
         m.submodules.control = control = DomainRenamer("host")(
@@ -155,7 +155,7 @@ class Core(wiring.Component):
         for name, stage in built.items():
             wiring.connect(m, stage.taps, getattr(control, name))
 
-        # A committed network waits at the end of a sample, with the input held, until the core is empty.
+        # A committed network waits, with the input held at the end of a sample, until the core is empty.
         if reload:
             between = Signal(init=1)
             with m.If(self.s_axis_tvalid & self.s_axis_tready):

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 
 class Counter(wiring.Component):
-    """Adds up increments in 32 bits, and stays at 2**32 - 1 when it gets there.
+    """Adds up increments in 32 bits and saturates at 2**32 - 1.
 
-    So a figure is right, or it is the highest one. The carry is a bit of the register, which keeps the
-    comparison out of the adder's path.
+    So a count is either exact or the maximum. The carry is a bit of the register, which keeps the
+    comparison off the adder's path.
 
     Latency 1 cycle.
 
@@ -23,7 +23,7 @@ class Counter(wiring.Component):
     -------
     increment : In(increment_bits)
     clear : In(1)
-        Start from 0, whatever the increment. No other reset reaches the register.
+        Set to 0, whatever the increment. The register has no other reset.
     total : Out(32)
     """
 

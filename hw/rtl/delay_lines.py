@@ -12,14 +12,14 @@ from hw.rtl.events import tag_layout
 
 
 class DelayLines(wiring.Component):
-    """The spikes of every neuron, each `delay_steps` + 1 steps ago; 0 before the sample.
+    """The spike of every neuron `delay_steps` + 1 steps ago; 0 before the sample.
 
-    When the sweep of step t writes a group, s(t+1) = y(t - d) goes to a register per neuron: y(t) itself
-    where d is 0, and else the end of a line of d places, which has not shifted yet. A line has one tap and
-    no reset, and the lines of a group shift under one enable: the form that maps to SRL16E and SRLC32E. As
-    none can be cleared, what is left of earlier samples is kept out of the registers by the age of the
-    sample, a thermometer code shared by all: y(t - d) is of this sample where d <= t. The last step of a
-    sample leaves zeros to the first of the next one. The delays cannot be changed at run time.
+    When the sweep of step t writes a group, s(t+1) = y(t - d) is written to a register per neuron: y(t)
+    itself where d is 0, otherwise the end of a line of d places, which has not shifted yet. A line has one
+    tap and no reset, and the lines of a group share one enable: the form that maps to SRL16E and SRLC32E. As
+    lines cannot be cleared, spikes of earlier samples are masked by the age of the sample, a thermometer
+    code shared by all: y(t - d) is of this sample where d <= t. The last step of a sample writes zeros for
+    the first step of the next. The delays cannot be changed at run time.
 
     Latency: `delayed` follows `spikes` in the next cycle.
 
@@ -33,7 +33,7 @@ class DelayLines(wiring.Component):
     Members
     -------
     finishing : In(tag_layout)
-        Which group has new `spikes` in the next cycle, if any.
+        Group that has new `spikes` in the next cycle, if any.
     spikes : In(lanes)
     delayed : Out(N)
         s[m](t) of NUMERICS.md section 5, from a register.
@@ -50,15 +50,14 @@ class DelayLines(wiring.Component):
         m = Module()
         longest, finishing = max(self._delay_steps), self.finishing
 
-        # Bit d - 1 of `age` says that the sample has d steps before this one, bit d of `known` that y(t - d)
-        # counts.
+        # Bit d - 1 of `age`: the sample has d steps before this one; bit d of `known`: y(t - d) is valid.
         age = Signal(longest)
         known = Signal(longest + 1, reset_less=True)
         counts = Mux(finishing.last, 0, Cat(1, age))
         m.d.sync += known.eq(counts)
         with m.If(finishing.valid & finishing.final):
             m.d.sync += age.eq(counts)
-        # Shifts a group: registers, as each of them goes to many lines.
+        # Shift enable of each group: registers, because of their fan-out.
         shifts = Signal(-(-len(self._delay_steps) // self._lanes))
         for group, shift in enumerate(shifts):
             m.d.sync += shift.eq(finishing.valid & (finishing.group == group))

@@ -1,4 +1,4 @@
-"""From the spikes of a time step to a stream of events."""
+"""Converts the spikes of a time step to a stream of events."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class EventEncoder(wiring.Component):
     """Sends an event for every set bit, then the marker of the step.
 
     For two events per cycle, one scanner takes the first, third, .. spike and another one the second,
-    fourth, ..: a transfer holds the next two of all, or the last one alone.
+    fourth, ..: a transfer holds the next two spikes, or the last one alone.
 
     Latency: first event (or marker) at `o` four cycles after the transfer at `i`.
-    Throughput: one transfer per cycle, without a gap also between steps.
+    Throughput: one transfer per cycle, without a gap between steps.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ class EventEncoder(wiring.Component):
     Members
     -------
     i : In stream of `spikes_layout`
-        Taken while the last events of the step before are sent, or any time later.
+        Taken while the last events of the previous step are sent, or any time later.
     o : Out stream of `event_layout`
     sent : Out(1)
-        A marker enters the output buffer, so that all of its step is sent.
+        A marker enters the output buffer: its whole step has been sent.
     """
 
     LATENCY = SpikeScanner.LATENCY
@@ -63,7 +63,7 @@ class EventEncoder(wiring.Component):
         return m
 
     def _pair(self, m: Module, out: stream.Interface) -> None:
-        """Scan the two lists side by side; the second one, which may be shorter, waits at the marker."""
+        """Scan the two lists in parallel; the second one, which may be shorter, waits at the marker."""
         m.submodules.first = first = SpikeScanner(self._n)
         m.submodules.second = second = SpikeScanner(self._n)
         for index, (scanner, other) in enumerate(((first, second), (second, first))):

@@ -1,4 +1,4 @@
-"""What travels between stages: events and step markers."""
+"""Payloads of the streams between and inside stages: events, step markers, groups."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def index_shape(n: int) -> Shape:
 def event_layout(n_in: int, input_bits: int, events: int = 1) -> data.StructLayout:
     """Payload of a stream of up to `events` (1 or 2) events per transfer, into a stage of `n_in` inputs.
 
-    ``marker``  0: an event, or a pair; 1: the time step is complete, and all fields but `last` mean nothing
+    ``marker``  0: an event, or a pair; 1: the time step is complete, and all fields but `last` are ignored
     ``last``    of a marker: the sample is complete
-    ``address`` input that was active
-    ``count``   how often, 1 .. 2**input_bits - 1; only where `input_bits` > 1
+    ``address`` index of the active input
+    ``count``   its spikes, 1 .. 2**input_bits - 1; only where `input_bits` > 1
     ``pair``    there is a second event, ``second_address`` and ``second_count``; only where `events` is 2
     """
     event = {"address": index_shape(n_in)} | ({"count": unsigned(input_bits)} if input_bits > 1 else {})
@@ -30,20 +30,20 @@ def event_layout(n_in: int, input_bits: int, events: int = 1) -> data.StructLayo
 
 
 def events_of(link: stream.Interface) -> Value:
-    """A bit for each event that passes `link`, a stream of `event_layout`, in this cycle."""
+    """A bit for each event transferred on `link`, a stream of `event_layout`, in this cycle."""
     event = link.valid & link.ready & ~link.payload.marker
     pairs = "pair" in dict(link.payload.shape())
     return Cat(event, event & link.payload.pair) if pairs else event
 
 
 SUMS_AFTER = 3
-"""Cycles from the transfer of a group of neurons until its sums arrive, on wires beside the stream."""
+"""Cycles from the transfer of a group of neurons to its sums, which arrive on nets beside the stream."""
 DELAYED_AFTER = 2
-"""Cycles from the results of a group until its delay lines have shifted, which lie all over a device."""
+"""Cycles from the results of a group until its delay lines, spread over the device, have shifted."""
 
 
 def group_layout() -> data.StructLayout:
-    """Payload of a stream of the groups of neurons of a step, lowest first, whose sums are asked for.
+    """Payload of a stream of the groups of neurons of a step, lowest first; a transfer requests the sums.
 
     ``last``  the step ends its sample; the same in every group of a step
     """
@@ -51,20 +51,20 @@ def group_layout() -> data.StructLayout:
 
 
 def block_size(n: int) -> int:
-    """Of `n` neurons, how many are a block that is looked for as a whole."""
+    """Neurons per block, the unit that is scanned as a whole, for `n` neurons."""
     bits = index_shape(n).width
     return 1 << (bits - bits // 2)
 
 
 def block_count(n: int) -> int:
-    """How many blocks `n` neurons are."""
+    """Number of blocks of `n` neurons."""
     return -(-n // block_size(n))
 
 
 def alternating(spikes: Value, odd: Value) -> tuple[list[Value], Value]:
-    """Two words of some `spikes`: the first, third, .. and the second, fourth, ..; and `odd` after them.
+    """Split `spikes` into two words: the first, third, .. and the second, fourth, ..; and `odd` after them.
 
-    `odd` is whether an odd number came before.
+    `odd` says whether the number of spikes before is odd.
     """
     *before, after = parities(spikes)
     second = Cat(before) ^ odd.replicate(len(spikes))
@@ -78,10 +78,10 @@ def filled_blocks(spikes: Value) -> Value:
 
 
 def blocks_layout(n: int) -> data.StructLayout:
-    """Where the spikes of `n` neurons are.
+    """Blocks of `n` neurons that have spikes.
 
     ``first``  a bit for each block: it is the first with a spike
-    ``later``  it has a spike, too
+    ``later``  a bit for each block: it has a spike and is not the first
     ``found``  there is a spike
     """
     count = block_count(n)
@@ -89,7 +89,7 @@ def blocks_layout(n: int) -> data.StructLayout:
 
 
 def first_blocks(filled: list[Value]) -> Value:
-    """Bits of the `blocks_layout` of each of some `filled_blocks`."""
+    """Bits of the `blocks_layout` for each element of `filled`, as from `filled_blocks`."""
     return Cat(Cat(*lowest_of(part), part.any()) for part in filled)
 
 
@@ -109,7 +109,7 @@ def spikes_layout(n: int, events: int = 1) -> data.StructLayout:
 
 
 def tag_layout(groups: int) -> data.StructLayout:
-    """What a group of neurons is, beside its numbers.
+    """Tag of a group of neurons.
 
     ``valid``   there is a group in this cycle
     ``group``   its index; a sweep goes from 0 to `groups` - 1
@@ -123,7 +123,7 @@ def tag_layout(groups: int) -> data.StructLayout:
 def results_layout(lanes: int, membrane_bits: int, groups: int, spiking: bool) -> data.StructLayout:
     """Results of one group of neurons.
 
-    ``tag``     which group, if any
+    ``tag``     the group, if any
     ``v_mem``   `lanes` membranes, after the requantisation and before the reset
     ``spikes``  a bit per lane; only where `spiking`
     """

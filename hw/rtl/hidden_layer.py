@@ -24,9 +24,9 @@ from hw.rtl.synapse_array import SynapseArray
 
 
 class HiddenLayer(wiring.Component):
-    """Synapses, neuron update, delayed recurrence and event encoder, all working at once.
+    """Synapses, neuron update, delayed recurrence and event encoder, all working in parallel.
 
-    One step is accumulated, one updated, some wait, and one is sent at a time. Each part waits for
+    At any time, one step is accumulated, one is updated, some wait, and one is sent. Each block waits for
     the next one only between steps.
 
     Parameters
@@ -39,7 +39,7 @@ class HiddenLayer(wiring.Component):
     reload : bool
         Its parameters can be reloaded, except for the delays.
     programmable_delays : bool
-        These, too.
+        The delays can be reloaded, too.
 
     Members
     -------
@@ -78,7 +78,7 @@ class HiddenLayer(wiring.Component):
         spec, params, config = self._spec, self._params, self._config
         n, lanes = spec.n_out, config.update_lanes
 
-        # Streams all along; beside them the recurrence, written and read by the sweeps.
+        # The chain of streams; beside it the recurrence, written and read by the sweeps.
         reloaded = Part.WEIGHT if self._reload else None
         m.submodules.synapses = synapses = SynapseArray(spec, params, config, reloaded)
         m.submodules.update = update = NeuronUpdate(spec, params, config, self._reload)

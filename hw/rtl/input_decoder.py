@@ -1,4 +1,4 @@
-"""From AXI4-Stream beats to the events of the first layer."""
+"""Converts AXI4-Stream beats to events for the first layer."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from hw.rtl.skid_buffer import SkidBuffer
 
 
 def beat_layout(slots: int = 1) -> data.StructLayout:
-    """An AXI4-Stream beat of `slots` words of 32 bits, of which `keep` says which are there."""
+    """An AXI4-Stream beat of `slots` words of 32 bits; `keep` says which are present."""
     keep = {"keep": slots} if slots > 1 else {}
     return data.StructLayout({"data": WORD_BITS * slots, **keep, "last": 1})
 
 
 class InputDecoder(wiring.Component):
-    """Buffers beats, drops what is no event, and tells what it drops.
+    """Buffers beats, decodes their words, and drops and reports malformed events.
 
-    A word with bit 31, or the last one of a sample, is a marker and always passes. Another one passes
-    when its address is below `n_in` and its count within 1 .. 2**input_bits - 1. Checking every
-    word here keeps every later stage free of checks: nothing a host sends can
-    reach a weight or an accumulator that is not there.
+    A word with bit 31, or the last one of a sample, is a marker and always passes. Any other word passes
+    if its address is below `n_in` and its count within 1 .. 2**input_bits - 1. As every
+    word is checked here, no later stage needs checks: nothing that a host sends can
+    address a weight or an accumulator that does not exist.
 
-    Of two words in a beat, two events leave together. A marker leaves alone, so that such a beat takes
-    two transfers where the other word is an event or a marker, too.
+    Two events of a beat leave together. A marker leaves alone, so a beat with a marker takes
+    two transfers if its other word is an event or a marker.
 
     Latency 1 cycle, throughput 1 transfer per cycle.
 
@@ -44,10 +44,10 @@ class InputDecoder(wiring.Component):
     -------
     i : In stream of `beat_layout`
         `data` [15:0] address, [23:16] count, [31] end of step, and so on for a second word; `last` end of
-        sample, which is that of the last word kept.
+        sample, applies to the last word present.
     o : Out stream of `event_layout`
     dropped : Out(slots)
-        Words with a faulty event that are taken from the buffer, a bit for each.
+        Words with a malformed event that are taken from the buffer, a bit for each.
     """
 
     def __init__(self, spec: IntegratorSpec, slots: int = 1) -> None:
@@ -63,8 +63,8 @@ class InputDecoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
-        # The buffer is the one register of this path: decoding happens on its output, and a
-        # word to be dropped is taken without being offered on.
+        # The buffer is the only register of this path: its output is decoded, and a
+        # word to be dropped is taken without being offered at the output.
         m.submodules.buffer = buffer = SkidBuffer(beat_layout(self._slots))
         wiring.connect(m, wiring.flipped(self.i), buffer.i)
         beat = buffer.o.payload
@@ -77,8 +77,8 @@ class InputDecoder(wiring.Component):
                 self._word(m, "second", second, beat.keep[1], beat.last & beat.keep[1]),
             ]
 
-        # `now` leaves first: the first word that is not dropped. The second word goes with it where both
-        # are events, and else after it, when `rest` has noted that the first one is gone.
+        # `now` leaves first: the first word that is not dropped. The second word leaves with it if both
+        # are events, otherwise after it, once `rest` records that the first one is gone.
         now, pair, split = words[0], Const(0), Const(0)
         if self._slots == 2:
             one, two = words
@@ -122,7 +122,7 @@ class InputDecoder(wiring.Component):
 
 
 class _Word(NamedTuple):
-    """A word of a beat, decoded; it is dropped unless it `passes`, as a marker or an event."""
+    """A decoded word of a beat; it is dropped unless it `passes`, as a marker or an event."""
 
     passes: Value
     marker: Value

@@ -1,4 +1,4 @@
-"""Takes a network from the host, word by word, and puts it in place of the one that runs."""
+"""Takes a network from the host, word by word, and replaces the running one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hw.rtl.events import index_shape
 
 
 class Region(NamedTuple):
-    """A memory that is loaded: whose it is, and its shape."""
+    """A memory that is loaded: the stage and part it belongs to, and its shape."""
 
     stage: int
     part: int
@@ -32,12 +32,12 @@ class Region(NamedTuple):
 class Loader(wiring.Component):
     """Writes words to the bank that is not in use, and swaps the banks between two samples.
 
-    Words come in one order, memory by memory, so that they need no addresses and that all are there
-    when the last one is. A commit brings the CRC-32 of them. If a word is missing or too many, or the
-    CRC differs, nothing has happened; otherwise the banks are swapped once the input is held and
-    no sample is in flight. Until then no more words are to be written.
+    Words come in a fixed order, memory by memory, so they need no addresses, and all have arrived
+    when the last one has. A commit brings their CRC-32. If words are missing or too many, or the
+    CRC differs, nothing changes; otherwise the banks are swapped once the input is held and
+    no sample is in flight. Until then no more words may be written.
 
-    No reset touches the bank: the memories outlive a reset, and so must the choice between them.
+    No reset changes the bank: the memories keep their content through a reset, and so must the bank.
 
     Latency: a word is in its memory 2 cycles after `write`.
     Throughput: one word per cycle.
@@ -45,30 +45,30 @@ class Loader(wiring.Component):
     Parameters
     ----------
     regions : sequence of Region
-        In the order in which they are loaded.
+        In the order of loading.
 
     Members
     -------
     begin, write, commit : In(1)
-        Forget what was written; write `word`; commit, with the CRC-32 in `word`. At most one of them.
+        Discard the words written; write `word`; commit, with the CRC-32 in `word`. At most one of them.
     word : In(32)
     held : In(1)
-        No beat is taken, and the last one that was ended its sample.
+        No beat is taken, and the last one taken ended its sample.
     busy : In(1)
         A sample is in flight, as of a few cycles ago.
     load : Out(LOAD)
     bank : Out(1)
-        In use.
+        Bank in use.
     pending : Out(1)
         Committed, and not yet in use.
     wrong_length, wrong_crc : Out(1)
         Why the last commit was refused.
     position : Out(32)
-        Words that were written.
+        Number of words written.
     """
 
     SETTLED = 4
-    """Cycles after which `busy` knows of every beat before `held`."""
+    """Cycles after which `busy` includes every beat before `held`."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
         self._regions = list(regions)
@@ -93,7 +93,7 @@ class Loader(wiring.Component):
         m = Module()
         regions, load = self._regions, self.load
 
-        # Three counters say where the next word belongs.
+        # Three counters give the place of the next word.
         region = Signal(range(len(regions) + 1))
         row = Signal(index_shape(max(r.rows for r in regions)))
         piece = Signal(index_shape(max(pieces(r.width) for r in regions)))

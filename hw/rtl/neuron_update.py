@@ -31,22 +31,21 @@ def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
 
 
 SMALL_MEMORY = 64
-"""Words up to which LUT RAM is better than block RAM, which answers later and would be all but empty."""
+"""Words up to which LUT RAM is better than block RAM, which is slower and would be almost empty."""
 
 
 def half_lsb(spec: IntegratorSpec) -> int:
-    """What rounding to nearest adds to the exact sum; 0 for the other modes."""
+    """Half an lsb, which rounding to nearest adds to the exact sum; 0 for the other modes."""
     return 1 << spec.rounded_bits >> 1 if spec.rounding is Rounding.RND else 0
 
 
 class NeuronUpdate(wiring.Component):
     """Sweeps the neurons of a stage: v = Q(beta * v + i_syn + i_rec), spikes, reset.
 
-    `update_lanes` neurons per cycle share the arithmetic of the whole stage. A sweep starts when
-    the groups of a step are offered and `hold` is low; then it runs without a stop, so that no
-    stall reaches the pipeline. A group is fetched when its sums arrive. A sweep may follow the one before at
-    once, whose last groups are then still in the pipeline: what it reads of a neuron is written `distance`
-    cycles after the start before.
+    The stage has arithmetic for `update_lanes` neurons per cycle. A sweep starts when the groups of a step
+    are offered and `hold` is low; then it runs without a stall, so the pipeline needs no enable. A group is
+    fetched when its sums arrive. A sweep may start while the last groups of the previous sweep are still in
+    the pipeline: everything it reads of a neuron has been written `distance` cycles after the previous start.
 
     Latency: a group is fetched `SUMS_AFTER` cycles after its transfer; its results follow the transfer by
     `LATENCY` cycles.
@@ -66,19 +65,19 @@ class NeuronUpdate(wiring.Component):
     i : In stream of `group_layout`
         All groups of a step without a gap, as `SynapseArray` offers them.
     sums : In(update_lanes * sum_bits)
-        Currents of the group that was taken `SUMS_AFTER` cycles ago.
+        Currents of the group taken `SUMS_AFTER` cycles ago.
     hold : In(1)
         While high, no sweep starts.
     taken : Out(tag_layout)
-        Which group is taken, if any; `first` is that of the next sweep when none runs.
+        Group that is taken, if any; `first` is that of the next sweep when none runs.
     nearing, fetched : Out(tag_layout)
-        Which group is fetched in the next cycle, and in this one, if any.
+        Group that is fetched in the next cycle, and in this one, if any.
     recurrent : In(update_lanes * current_bits), only with a recurrence
         i_rec of the group fetched two cycles earlier.
     results : Out(results_layout)
         Results of one group.
     fired : Out(update_lanes), no bits where neurons do not fire
-        Neurons that fire in this cycle: `results.spikes` without what is no result and no neuron.
+        Neurons that fire in this cycle: `results.spikes` of valid results and existing neurons only.
     saturated : Out(update_lanes), no bits where Q wraps
         Neurons whose membrane Q clamps in this cycle.
     reload : In(RELOAD), only if `reload`
@@ -91,10 +90,10 @@ class NeuronUpdate(wiring.Component):
 
     @classmethod
     def distance(cls, spec: IntegratorSpec, config: StageConfig) -> int:
-        """Least number of cycles between the starts of two sweeps, G or more.
+        """Least number of cycles between the starts of two sweeps, at least G.
 
-        A membrane is read in the cycle after it is written, at the earliest; and a convolution reads spikes
-        `ConvEngine.ahead` cycles before membranes. What a dense recurrence adds depends on its events.
+        A membrane can be read one cycle after it is written, and a convolution reads spikes
+        `ConvEngine.ahead` cycles before membranes. The wait of a dense recurrence depends on its events.
         """
         groups, written = config.groups(spec.n_out), cls.LATENCY - SUMS_AFTER
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
@@ -137,7 +136,7 @@ class NeuronUpdate(wiring.Component):
 
     @staticmethod
     def bias_rows(spec: IntegratorSpec, params: StageParams, config: StageConfig) -> tuple[int, list[int]]:
-        """Bits of a bias with its part of the rounding, and the words of the bias memory, group by group."""
+        """Bits of a bias including its rounding term, and the words of the bias memory, group by group."""
         lanes = config.update_lanes
         added = half_lsb(spec) >> spec.sum_frac_bits - spec.bias.frac_bits
         bits = signed_width(spec.bias.min_raw + added, spec.bias.max_raw + added)
@@ -163,9 +162,9 @@ class NeuronUpdate(wiring.Component):
         return m
 
     def _take(self, m: Module) -> list[View[StructLayout]]:
-        """Take the groups of a step one after another; gives the tag of this cycle and of `LATENCY` before.
+        """Take the groups of a step one after another; return the tags of this and the last `LATENCY` cycles.
 
-        The membranes of the step before a sample are not cleared but ignored: `first` makes them zeros.
+        The membranes of the previous sample are not cleared but ignored: `first` makes them zeros.
         """
         groups = self._groups
         group = Signal(index_shape(groups))
@@ -177,7 +176,7 @@ class NeuronUpdate(wiring.Component):
             self.i.ready.eq(~start | ~(wait | self.hold)),
             take.eq(self.i.valid & self.i.ready),
         ]
-        # Where a sweep is shorter than its distance to the next, starts are remembered for so long.
+        # If a sweep is shorter than its distance to the next, a start is remembered for that distance.
         distance = self.distance(self._spec, self._config)
         if distance > groups:
             recent = Signal(distance - 1)
@@ -209,7 +208,7 @@ class NeuronUpdate(wiring.Component):
     def _fetch(
         self, m: Module, fetched: View[StructLayout]
     ) -> tuple[memory.WritePort, list[tuple[Value, Value, Value]]]:
-        """Membrane, current and bias of each lane, a cycle later; and the port that writes membranes."""
+        """Membrane, current and bias of each lane, one cycle later; and the write port of the membranes."""
         spec, lanes, v_bits = self._spec, self._lanes, self._spec.membrane.width
         attrs = {RAM_STYLE: "distributed"} if self._groups <= SMALL_MEMORY else {}
         m.submodules.v_mem = v_mem = memory.Memory(
@@ -217,8 +216,8 @@ class NeuronUpdate(wiring.Component):
         )
         read = v_mem.read_port()
         write = v_mem.write_port()
-        # Rounding to nearest adds half an lsb to the exact sum. It comes with the bias: in its codes, or as
-        # the constant bits below them.
+        # Rounding to nearest adds half an lsb to the exact sum. It is part of the bias: in its codes, or as
+        # constant bits below them.
         places = spec.sum_frac_bits - spec.bias.frac_bits
         below = half_lsb(spec) % (1 << places)
         b_bits, rows = self.bias_rows(spec, self._params, self._config)
@@ -247,7 +246,7 @@ class NeuronUpdate(wiring.Component):
         """Leak and scale | sum | requantise, for a lane: its membrane three cycles later; whether clamped."""
         spec = self._spec
         frac_bits = spec.sum_frac_bits
-        # A zero behind the product is the reset of a register; before it, a gate per bit.
+        # Zeroing behind the product uses the reset of a register; before it, a gate per bit.
         kept = Signal(signed(len(v) + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
         fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + offset
         fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
@@ -272,7 +271,7 @@ class NeuronUpdate(wiring.Component):
         return v_new, clamped
 
     def _fire(self, m: Module, v_new: Sequence[Value]) -> tuple[Signal, list[Value]]:
-        """Compare, reset: which lanes fire, and what is kept of their membranes."""
+        """Compare, reset: which lanes fire, and their membranes after the reset."""
         spec = self._spec
         assert fires(spec)
         spikes = Signal(self._lanes)
@@ -288,7 +287,7 @@ class NeuronUpdate(wiring.Component):
         return spikes, v_kept
 
     def _threshold(self, m: Module, v_th: int) -> Value | int:
-        """The threshold in use: a constant, or that of the bank."""
+        """The threshold in use: a constant, or the one of the bank."""
         if not self._reload:
             return v_th
         width = self._spec.membrane.width
@@ -321,7 +320,7 @@ class NeuronUpdate(wiring.Component):
     def _count(
         self, m: Module, done: View[StructLayout], spikes: Signal | None, clamped: Sequence[Signal]
     ) -> None:
-        """Neurons that fire, and that are clamped; a lane of the last group that is no neuron counts none."""
+        """Neurons that fire, and that are clamped; lanes beyond the last neuron do not count."""
         lanes = self._lanes
         real = Signal(lanes)
         used = self._spec.n_out - (self._groups - 1) * lanes

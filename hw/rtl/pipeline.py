@@ -1,4 +1,4 @@
-"""Values of earlier cycles."""
+"""Pipeline registers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal, Value
 
 
 def delayed(m: Module, value: Value, cycles: int) -> Signal:
-    """`value` of so many cycles ago, 1 or more, by registers that no reset reaches."""
+    """`value` delayed by `cycles`, 1 or more, in registers without reset."""
     for _ in range(cycles):
         later = Signal(len(value), reset_less=True)
         m.d.sync += later.eq(value)

@@ -1,4 +1,4 @@
-"""Axonal delays that can be reloaded: shift registers of one length, tapped where a memory says."""
+"""Axonal delays that can be reloaded: shift registers of equal length, with taps selected by a memory."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hw.rtl.tap import tapped
 
 
 class ProgrammableDelayLines(wiring.Component):
-    """The spikes of every neuron, each `delay_steps` + 1 steps ago; 0 before the sample.
+    """The spike of every neuron `delay_steps` + 1 steps ago; 0 before the sample.
 
-    When the sweep of step t writes a group, s(t+1) = y(t - d) is chosen, and held in a register per neuron:
-    y(t) itself where d is 0, and else place d - 1 of the line, which has not shifted yet. So `max_delay`
-    places are enough, and a line is looked at only while its group is written: the delays of one group at a
-    time come from a memory of two banks and are the addresses of the lines of all groups.
+    When the sweep of step t writes a group, s(t+1) = y(t - d) is selected, and held in a register per neuron:
+    y(t) itself where d is 0, otherwise place d - 1 of the line, which has not shifted yet. So `max_delay`
+    places are enough, and a line is read only while its group is written: the delays of one group at a
+    time are read from a memory of two banks and address the lines of all groups.
 
-    No line can be cleared, as the form that maps to SRL16E and SRLC32E has no reset. What is left of earlier
-    samples is kept out by a counter, up to `max_delay`, of the steps before this one: y(t - d) is of this
-    sample where d <= t. The last step of a sample leaves zeros to the first of the next one, so that nothing
+    No line can be cleared, as the form that maps to SRL16E and SRLC32E has no reset. Spikes of earlier
+    samples are masked by a counter, up to `max_delay`, of the steps before this one: y(t - d) is of this
+    sample where d <= t. The last step of a sample writes zeros for the first step of the next, so no spike
     is held while the banks are swapped. A delay beyond `max_delay`, which a host can write where
-    `max_delay` + 1 is no power of two, never gives a spike.
+    `max_delay` + 1 is not a power of two, never gives a spike.
 
     Latency: `delayed` follows `spikes` in the next cycle.
 
@@ -35,14 +35,14 @@ class ProgrammableDelayLines(wiring.Component):
     delay_steps : sequence of int
         Axonal delay of each neuron, 0..`max_delay`, until others are loaded.
     max_delay : int
-        Of all delays that can be loaded.
+        Largest delay that can be loaded.
     lanes : int
         Neurons per group.
 
     Members
     -------
     finishing : In(tag_layout)
-        Which group has new `spikes` in the next cycle, if any.
+        Group that has new `spikes` in the next cycle, if any.
     spikes : In(lanes)
     delayed : Out(N)
         s[m](t) of NUMERICS.md section 5, from a register.
@@ -69,7 +69,7 @@ class ProgrammableDelayLines(wiring.Component):
 
     @classmethod
     def rows(cls, delay_steps: Sequence[int], max_delay: int, lanes: int) -> list[int]:
-        """Words of the memory of delays, group by group."""
+        """Words of the delay memory, group by group."""
         groups = range(0, len(delay_steps), lanes)
         return [pack(delay_steps[low : low + lanes], cls.delay_bits(max_delay)) for low in groups]
 
@@ -78,8 +78,8 @@ class ProgrammableDelayLines(wiring.Component):
         lanes, longest, finishing = self._lanes, self._max_delay, self.finishing
         bits = self.delay_bits(longest)
 
-        # Announced | chosen and shifted: the delays are looked up a cycle before the spikes come, so that
-        # addresses and masks are registers.
+        # Announced | selected and shifted: the delays are read one cycle before the spikes arrive, so
+        # addresses and masks come from registers.
         rows = self.rows(self._delay_steps, longest, lanes)
         m.submodules.steps = steps = parameter_memory(lanes * bits, rows, reload=True)
         read = steps.read_port(domain="comb")
@@ -89,7 +89,7 @@ class ProgrammableDelayLines(wiring.Component):
         age = Signal(bits)
         with m.If(finishing.valid & finishing.final):
             m.d.sync += age.eq(Mux(finishing.last, 0, Mux(age == longest, age, age + 1)))
-        # registers, as each of them goes to many lines
+        # registers, because of their fan-out
         shifts = Signal(len(rows))
         m.d.sync += shifts.eq(Cat(finishing.valid & (finishing.group == group) for group in range(len(rows))))
 

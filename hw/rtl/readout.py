@@ -56,7 +56,7 @@ class Readout(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
-        # A sample's last step waits until the scores of the sample before are sent; others never do.
+        # Only a sample's last step waits until the scores of the previous sample are sent.
         spec, params, config = self._spec, self._params, self._config
         reloaded = Part.WEIGHT if self._reload else None
         m.submodules.synapses = synapses = SynapseArray(spec, params, config, reloaded)

@@ -32,19 +32,19 @@ def inner_params(params: StageParams) -> StageParams:
 
 
 def recurrent_config(spec: LayerSpec, config: StageConfig) -> StageConfig:
-    """Widths of the recurrence of `spec`: those of the layer, where it has two neurons to read at once."""
+    """Widths of the recurrence of `spec`: those of the layer; two events per cycle need two neurons."""
     return replace(config, events_per_cycle=min(config.events_per_cycle, spec.n_out))
 
 
 class RecurrentSynapses(wiring.Component):
     """i_rec of `update_lanes` neurons per cycle, in step with the update sweep.
 
-    What a plain recurrent network needs: N**2 weights, and per step a cycle (and `words` of them)
-    for every spike, between the sweep of the step before and the sweep of this one. The first step of a
+    This is the cost of a plain recurrent network: N**2 weights, and per step `words` cycles
+    for every spike, between the sweep of the previous step and the sweep of this one. The first step of a
     sample has no delayed spikes and waits for nothing.
 
-    Latency: that of `EventEncoder`, its buffer and `SynapseArray` from `complete` to `ready`; `current` is
-    that of the group that is `fetched` two cycles earlier.
+    Latency: from `complete` to `ready`, that of `EventEncoder`, its buffer and `SynapseArray`; `current`
+    belongs to the group `fetched` two cycles earlier.
     Throughput: one group per cycle within a sweep.
 
     Parameters
@@ -61,10 +61,10 @@ class RecurrentSynapses(wiring.Component):
     delayed : In(n_out)
         Delayed spikes, stable from the cycle after `complete` until the next sweep writes.
     complete : In(1)
-        The last group of a step is written, and its sample goes on.
+        The last group of a step is written, and its sample continues.
     taken, fetched : In(tag_layout)
-        Which group of a sweep is taken, and fetched `SUMS_AFTER` cycles later, if any; `first` of `taken`
-        tells of the next sweep, too.
+        Group of a sweep that is taken, and fetched `SUMS_AFTER` cycles later, if any; `first` of `taken`
+        applies to the next sweep when none runs.
     ready : Out(1)
         A sweep may start.
     current : Out(update_lanes * current_bits)
@@ -97,7 +97,7 @@ class RecurrentSynapses(wiring.Component):
 
     @staticmethod
     def latency(spec: LayerSpec, config: StageConfig) -> int:
-        """That of the synapse array."""
+        """Latency of the synapse array."""
         return SynapseArray.latency(inner_spec(spec), recurrent_config(spec, config))
 
     @staticmethod
@@ -114,7 +114,7 @@ class RecurrentSynapses(wiring.Component):
         if self._reload:
             wiring.connect(m, wiring.flipped(self.reload), synapses.reload)
 
-        # The encoder is free: the sweep that has just ended waited for all that it sent.
+        # The encoder is free: the sweep that has just ended waited for all of its events.
         offered, lists = self.complete, [self.delayed]
         if self._config.events_per_cycle == 2:
             lists = [delayed(m, part, 1) for part in alternating(self.delayed, Const(0, 1))[0]]

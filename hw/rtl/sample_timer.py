@@ -1,4 +1,4 @@
-"""The cycles of a sample, from its first beat in to its last beat out."""
+"""Measures the cycles of a sample, from its first beat in to its last beat out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 
 class SampleTimer(wiring.Component):
-    """Keeps the time at which each sample in flight began, and subtracts when it ends.
+    """Stores the start time of each sample in flight, and subtracts it when the sample ends.
 
-    Samples end in the order in which they began, so their times lie in a queue. It must be as deep as
-    samples can be in flight. A time is written a cycle late and read through two registers, so that a
-    block RAM is no part of the subtraction; no sample ends so soon.
+    Samples end in the order in which they began, so the times are in a FIFO, which must hold as many as
+    samples can be in flight. A time is written one cycle late and read through two registers, which keeps the
+    block RAM off the path of the subtraction; no sample is that short.
 
     Latency: `cycles` follows the end by 3 cycles.
 
@@ -24,13 +24,13 @@ class SampleTimer(wiring.Component):
     Members
     -------
     taken, taken_last : In(1)
-        A beat came in; it is the last one of its sample.
+        A beat entered; it is the last one of its sample.
     ends : In(1)
-        The last beat of a sample went out.
+        The last beat of a sample left.
     restart : In(1)
-        Forget the samples in flight, and a beat that comes in.
+        Discard the samples in flight, and a beat that enters.
     clear : In(1)
-        Set `cycles` to 0, also for a sample that has just ended. No other reset reaches it.
+        Set `cycles` to 0, also for a sample that has just ended. It has no other reset.
     cycles : Out(32)
         Of the last sample that ended, modulo 2**32.
     busy : Out(1)
@@ -76,8 +76,8 @@ class SampleTimer(wiring.Component):
         with m.If(self.restart):
             m.d.sync += [first.eq(1), newest.eq(0), read.addr.eq(0)]
 
-        # What was written is `now` a cycle after the first beat, and `now` moves on for two cycles more until
-        # the subtraction, so that the last cycle is counted too.
+        # The stored time is `now` one cycle after the first beat, and `now` advances for two more cycles
+        # until the subtraction, so the last cycle is counted too.
         began = Signal(32, reset_less=True)
         ended = Signal(2)
         m.d.sync += [began.eq(read.data), ended.eq(Cat(self.ends, ended[0]))]

@@ -1,4 +1,4 @@
-"""Class scores of a sample, and the class that wins."""
+"""Class scores of a sample, and the winning class."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from hw.rtl.skid_buffer import SkidBuffer
 
 
 class ScoreUnit(wiring.Component):
-    """Scores as NUMERICS.md section 7 has them: sums, or maxima, of what the readout gives in a step.
+    """Scores of NUMERICS.md section 7: sums, or maxima, of the readout's result per step.
 
-    They are added up during the sample, then sent, lowest class first, and the winner behind them.
+    They are accumulated during the sample, then sent, lowest class first, followed by the winner.
 
-    Scores of the last step go into a memory of their own, so the next sample is
+    Scores of the last step are written to a separate memory, so the next sample is
     accumulated while they are sent; only its last step may have to wait (`occupied`). The
-    winner is found while the scores pass, one comparison per cycle, so it costs no time of
-    its own.
+    winner is found while the scores are sent, one comparison per cycle, so it takes no extra
+    time.
 
     Latency: the first score is offered `LATENCY` cycles after the results of the first group of
     a sample's last step, the class `n_out` cycles later.
@@ -40,10 +40,10 @@ class ScoreUnit(wiring.Component):
     Members
     -------
     taken : In(tag_layout)
-        Which group of a sweep is taken, if any: its results will come.
+        Group of a sweep that is taken, if any: its results will follow.
     results : In(results_layout)
     occupied : Out(1)
-        Scores come or wait to be sent: no last step of a sample may be taken.
+        Scores are due or wait to be sent: no last step of a sample may be taken.
     o : Out stream of `beat_layout`
         Scores, 32 bits of two's complement; then, with `last`, the index of the winner.
     """
@@ -70,14 +70,14 @@ class ScoreUnit(wiring.Component):
         return m
 
     def _accumulate(self, m: Module) -> tuple[memory.ReadPort, Signal]:
-        """Scores step by step; gives a port on the final ones and the write of their first group."""
+        """Accumulate step by step; return a read port of the final scores and their first group's write."""
         spec, results = self._spec, self.results
         lanes, groups = self._config.update_lanes, self._config.groups(spec.n_out)
         depth = max(2, groups)
         width = lanes * SCORE.width
 
-        # Read | add | saturate | write. The first step of a sample ignores what the memory holds; mode
-        # `last` ignores it always, and has none.
+        # Read | add | saturate | write. The first step of a sample ignores the memory; mode
+        # `last` always does, and has none.
         tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(3)]
         for before, after in pairwise([results.tag, *tags]):
             m.d.sync += after.eq(before)
@@ -126,7 +126,7 @@ class ScoreUnit(wiring.Component):
         return final_scores.read_port(domain="comb"), begin
 
     def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
-        """Send the scores from `begin` on: groups are written faster than their scores are sent."""
+        """Send the scores, starting at `begin`: groups are written faster than their scores are sent."""
         n = self._spec.n_out
         lanes, groups = self._config.update_lanes, self._config.groups(n)
 
@@ -134,7 +134,7 @@ class ScoreUnit(wiring.Component):
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
         out = buffer.i
 
-        # Read and choose the lane | send and compare | win. `index` n_out stands for the winner.
+        # Read and select the lane | send and compare | win. `index` n_out means the winner.
         choosing = Signal()
         sending = Signal()
         sends_class = Signal()
@@ -172,8 +172,8 @@ class ScoreUnit(wiring.Component):
                 score.eq(selected(lanes_of(read.data, SCORE.width), lane)),
             ]
 
-        # Whether a score is the best so far is known a cycle later: it was compared with the best of those
-        # before the one before it, and with that one in case it wins.
+        # Whether a score is the best so far is known one cycle later: it is compared with the best of those
+        # before its predecessor, and with the predecessor in case that one wins.
         moves, compared, wins = Signal(), Signal(), Signal(name="wins")
         m.d.comb += moves.eq(sending & out.ready)
         m.d.sync += compared.eq(moves & ~sends_class)

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 
 class SkidBuffer(wiring.Component):
-    """Cuts every combinational path through a stream.
+    """Breaks every combinational path through a stream.
 
     Costs two payload registers and one cycle; a single register would either halve
     the throughput or pass `ready` through. Latency 1 cycle, throughput 1 transfer per cycle.
@@ -31,7 +31,7 @@ class SkidBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
-        # A transfer goes to the output register when that is free, else to the spare one.
+        # A transfer goes to the output register if that is free, otherwise to the spare one.
         # `ready` says that the spare register is free, so it never depends on the output side.
         valid = Signal()
         payload = Signal(self.o.payload.shape(), reset_less=True)

@@ -1,4 +1,4 @@
-"""Collects the spikes of a sweep into one word, and keeps the words of several steps in order."""
+"""Collects the spikes of a sweep in one word, and queues the words of several steps."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hw.rtl.pipeline import delayed
 
 
 class SpikeQueue(wiring.Component):
-    """Shifts the spikes of a step together, group by group; whole steps wait in LUT RAM.
+    """Assembles the spikes of a step, group by group, in a shift register; whole steps wait in LUT RAM.
 
-    The queue is what lets a layer run ahead while the next one works on a busy step. It holds
-    steps and not events, as a step is one word however many of its neurons spiked. `full` says when
-    the next sweep may not start: `STEPS` steps are under way, wait or are being sent.
+    The queue lets a layer run ahead while the next one works on a busy step. It holds
+    steps and not events, as a step is one word however many of its neurons spiked. While `full`,
+    the next sweep may not start: `STEPS` steps are in progress, waiting or being sent.
 
-    For two events per cycle, a step is held as two lists, of every other spike (`alternating`), so that both
-    are equally long, one more in the first at most.
+    For two events per cycle, a step is held as two lists, each of every other spike (`alternating`), so the
+    lists are equally long, or the first has one more.
 
     Latency: a step is offered `latency` cycles after its final group.
     Throughput: one group per cycle, without a gap between steps.
@@ -37,7 +37,7 @@ class SpikeQueue(wiring.Component):
     starts : In(1)
         A sweep starts.
     sent : In(1)
-        The reader is done with a step. One that has none takes what is offered at once.
+        The reader is done with a step. A reader without a step takes an offered one at once.
     results : In(results_layout)
     full : Out(1)
         No sweep may start.
@@ -45,9 +45,9 @@ class SpikeQueue(wiring.Component):
     """
 
     DEPTH = 16
-    """Steps that wait; a LUT RAM is 16 or 32 deep, and 32 steps save a clip hardly a cycle more."""
+    """Steps that wait; a LUT RAM is 16 or 32 deep, and 32 steps hardly save a cycle per clip."""
     STEPS = DEPTH + 1
-    """Those and one that is being sent."""
+    """Waiting steps and one that is being sent."""
 
     @staticmethod
     def latency(events: int) -> int:
@@ -71,7 +71,7 @@ class SpikeQueue(wiring.Component):
 
         valid, final, ends, lists = self._lists(m)
 
-        # Groups enter at the top; after the last one the first has arrived at the bottom.
+        # Groups enter at the top; after the last one, the first has reached the bottom.
         names = ("spikes",) if self._events == 1 else ("first", "second")
         words = [Signal(self._lanes * self._groups, name=name, reset_less=True) for name in names]
         last = Signal(reset_less=True)
@@ -82,8 +82,8 @@ class SpikeQueue(wiring.Component):
             m.d.sync += last.eq(ends)
         m.d.sync += [complete.eq(valid & final), written.eq(complete)]
 
-        # Where a step has its spikes is found before it is offered, not behind a RAM: a cycle after
-        # the spikes themselves it is known, and written to a RAM of its own.
+        # The blocks with spikes are found before a step is offered, not behind a RAM: they are known one
+        # cycle after the spikes themselves, and written to a separate RAM.
         own = [word[: self._n] for word in words]
         blocks = first_blocks([delayed(m, filled_blocks(part), 1) for part in own])
         taken = Signal()
@@ -100,7 +100,7 @@ class SpikeQueue(wiring.Component):
             offered.append(read.data)
         m.d.comb += self.o.payload.as_value().eq(Cat(offered))
 
-        # Steps that wait, and steps that were started and not sent. What others wait for is a register.
+        # Steps that wait, and steps that were started and not sent. Outputs that gate others are registers.
         waiting, started = Signal(range(self.DEPTH + 1)), Signal(range(self.STEPS + 1), name="started")
         with m.If(written != taken):
             m.d.sync += [
@@ -115,7 +115,7 @@ class SpikeQueue(wiring.Component):
         return m
 
     def _lists(self, m: Module) -> tuple[Value, Value, Value, list[Value]]:
-        """Whether there is a group, if it is the final one, of the last step; its spikes, list by list."""
+        """Whether there is a group, it is final, its step is last; its spikes, list by list."""
         tag, spikes = self.results.tag, self.results.spikes
         if self._events == 1:
             return tag.valid, tag.final, tag.last, [spikes]

@@ -13,13 +13,13 @@ from hw.rtl.events import block_count, block_size, event_layout, spikes_layout
 class SpikeScanner(wiring.Component):
     """Gives an event for every set bit, lowest neuron first, then the marker of the step.
 
-    The word is cut into blocks. The first stage finds the next block that is not empty, the second holds it
-    ready, and the third sends its bits, of which it always knows the next; as such a block holds
-    at least one bit, the next block is ready in time. A silent neuron or block costs nothing, and
-    the time depends on the number of spikes alone, never on where they are.
+    The word is divided into blocks. The first stage finds the next block that is not empty, the second holds
+    it ready, and the third sends its bits, the next of which is always known; as such a block holds
+    at least one bit, the next block is ready in time. A silent neuron or block costs no cycle, and
+    the time depends only on the number of spikes, never on their positions.
 
     Latency: first event (or marker) at `o` three cycles after the transfer at `i`.
-    Throughput: one event or marker per cycle, without a gap also between steps.
+    Throughput: one event or marker per cycle, without a gap between steps.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class SpikeScanner(wiring.Component):
     Members
     -------
     i : In stream of `spikes_layout`
-        Taken while the last block of the step before is sent, or any time later.
+        Taken while the last block of the previous step is sent, or any time later.
     o : Out stream of `event_layout`
     """
 
@@ -48,13 +48,13 @@ class SpikeScanner(wiring.Component):
         m = Module()
         size, count = block_size(self._n), block_count(self._n)
 
-        # First stage: the word; which of its blocks comes next, if `found`, and which come later.
+        # First stage: the word; its next block, if `found`, and its later ones.
         valid = Signal()
         last = Signal(reset_less=True)
         blocks = [Signal(size, name=f"block_{index}", reset_less=True) for index in range(count)]
         chosen, later = (Signal(count, name=name, reset_less=True) for name in ("chosen", "later"))
         found = Signal(reset_less=True)
-        # Second stage: the next block, or the marker behind the last one.
+        # Second stage: the next block, or the marker after the last one.
         waiting = Signal()
         following = Signal(size, reset_less=True)
         following_base = Signal(range(max(2, count)), reset_less=True)
@@ -62,7 +62,7 @@ class SpikeScanner(wiring.Component):
             Signal(reset_less=True),
             Signal(name="following_last", reset_less=True),
         )
-        # Third stage: an event or the marker, and what is left of the block, if anything.
+        # Third stage: an event or the marker, and the rest of the block, if any.
         sending = Signal()
         payload = Signal(self.o.payload.shape(), reset_less=True)
         rest = Signal(size, reset_less=True)

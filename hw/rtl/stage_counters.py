@@ -1,4 +1,4 @@
-"""What a stage did: events, spikes, saturations."""
+"""Activity counters of a stage: events, spikes, saturations."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hw.rtl.counter import Counter
 from hw.rtl.neuron_update import fires
 
 CHUNK = 6
-"""Bits that a LUT6 adds at once."""
+"""Bits that LUT6s add in one level."""
 
 
 def taps_signature(spec: IntegratorSpec, config: StageConfig) -> wiring.Signature:
-    """What a stage shows of its work: a bit for everything that happens in a cycle, of any of its neurons.
+    """Activity of a stage in a cycle: a bit for each event, spike and saturation.
 
-    ``events``     events that its synapses take
-    ``spikes``     neurons that fire; no bits where neurons do not
+    ``events``     events accepted by its synapses
+    ``spikes``     neurons that fire; no bits if its neurons do not fire
     ``saturated``  membranes that Q clamps; no bits where it wraps
     """
     return wiring.Signature(
@@ -35,8 +35,8 @@ def taps_signature(spec: IntegratorSpec, config: StageConfig) -> wiring.Signatur
 class StageCounters(wiring.Component):
     """Counts the bits of the taps of one stage.
 
-    The taps are registered, and so is every level of the trees that add their bits: nothing of this
-    is in a path of the stage.
+    The taps are registered, and so is every level of the trees that add their bits, so
+    no logic here lies on a timing path of the stage.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class StageCounters(wiring.Component):
     -------
     taps : In(taps)
     clear : In(1)
-        Set the totals to 0; what is still in the trees is added afterwards.
+        Set the totals to 0; bits that are still in the trees are added afterwards.
     events, spikes, saturations : Out(32)
     """
 
@@ -74,7 +74,7 @@ class StageCounters(wiring.Component):
 
 
 def _ones(m: Module, name: str, bits: Value) -> Value:
-    """How many of `bits` are set, later by a cycle for the tap and for every level of the tree."""
+    """Number of `bits` that are set; latency one cycle for the tap and for every level of the tree."""
     tap = Signal(len(bits), name=name)
     m.d.sync += tap.eq(bits)
     sums = [sum(tap[low : low + CHUNK], Const(0, 0)) for low in range(0, len(tap), CHUNK)]

@@ -24,15 +24,15 @@ class SynapseArray(wiring.Component):
     """Adds the weights of every event to the currents of the step, `lanes` neurons per cycle.
 
     A word of the weight memory holds the weights of `lanes` neurons for one input, so an event, or a pair of
-    them through two read ports, costs ``config.words(n_out)`` cycles and a marker one: more lanes buy
-    cycles with adders and memory width. A marker hands the sums over to a queue of `steps`, where they wait
-    to be drained, and the events of the next step are added meanwhile. Only a marker ever waits, where
-    the queue will still be full when it takes effect; data in flight never stops, so no stall has to
-    reach the adders or the memory.
+    events through two read ports, costs ``config.words(n_out)`` cycles and a marker one: more lanes trade
+    adders and memory width for cycles. A marker hands the sums over to a queue of `steps`, where they wait
+    to be drained while the events of the next step are added. Only a marker ever waits, if
+    the queue would still be full when it takes effect; data in flight never stalls, so
+    adders and memory need no stall signal.
 
     Latency: a transfer of the last word or of a marker is added, or takes effect, `latency`
     cycles later; the groups are offered in the cycle after that.
-    Throughput: one word or marker per cycle, no cycle lost between events or steps.
+    Throughput: one word or marker per cycle, without a lost cycle between events or steps.
 
     Parameters
     ----------
@@ -40,17 +40,17 @@ class SynapseArray(wiring.Component):
     params : StageParams
     config : StageConfig
     reloaded : Part, optional
-        As what the weights can be reloaded.
+        Part as which the weights can be reloaded; None if they are fixed.
 
     Members
     -------
     i : In stream of `event_layout`
         An event, or a pair, is taken with its last word.
     o : Out stream of `group_layout`
-        ``config.groups(n_out)`` transfers per step, offered without a gap; from the first one on,
-        they are taken without a gap.
+        ``config.groups(n_out)`` transfers per step, offered without a gap; once the first one is taken,
+        the others must be taken without a gap.
     sums : Out(update_lanes * accumulator_bits)
-        Currents of the group that was taken `SUMS_AFTER` cycles ago, lowest neuron in the low bits.
+        Currents of the group taken `SUMS_AFTER` cycles ago, lowest neuron in the low bits.
     reload : In(RELOAD), only where `reloaded`
     """
 
@@ -72,7 +72,7 @@ class SynapseArray(wiring.Component):
 
     @staticmethod
     def accumulator_bits(spec: IntegratorSpec, params: StageParams, reload: bool) -> int:
-        """Width of every sum that some input gives with these weights; with any weights, if they change."""
+        """Width of any sum with these weights; with any weights, if they can be reloaded."""
         if reload:
             return spec.accumulator_bits
         lowest = np.minimum(params.weight, 0).sum(axis=1).min() * spec.max_input
@@ -81,7 +81,7 @@ class SynapseArray(wiring.Component):
 
     @staticmethod
     def rows(weight: NDArray[np.int64], bits: int, config: StageConfig) -> list[int]:
-        """Words of the weight memory: by word of lanes, then by input."""
+        """Words of the weight memory, ordered by word of lanes, then by input."""
         lanes = config.lanes
         return [
             pack(column[low : low + lanes], bits)
@@ -97,12 +97,12 @@ class SynapseArray(wiring.Component):
 
     @staticmethod
     def steps(spec: IntegratorSpec, config: StageConfig) -> int:
-        """How many steps wait in the queue, or are on the way to it or out of it."""
+        """Number of steps that are in the queue, or enter or leave it."""
         return closed_steps(config.words(spec.n_out))
 
     @classmethod
     def released(cls, spec: IntegratorSpec, config: StageConfig) -> int:
-        """Cycles from the first transfer of a step at `o` until its place may be given to another marker."""
+        """Cycles from the first transfer of a step at `o` until its place can be given to another marker."""
         return max(1, config.groups(spec.n_out) - 1 - cls.latency(spec, config))
 
     def elaborate(self, platform: object) -> Module:
@@ -110,8 +110,8 @@ class SynapseArray(wiring.Component):
         spec, config = self._spec, self._config
         words = config.words(spec.n_out)
 
-        # One pipeline from the stream to the adders. Words lie in the memory by word, then by
-        # input, so that an address is a sum, and no multiple of `words` has to be formed.
+        # One pipeline from the stream to the adders. The memory is ordered by word, then by
+        # input, so an address is a sum, without a product with `words`.
         weight_bits, lanes = spec.weight.width, config.lanes
         rows = self.rows(self._params.weight, weight_bits, config)
         weights = parameter_memory(lanes * weight_bits, rows, self._reloaded is not None, "block")
@@ -158,7 +158,7 @@ class SynapseArray(wiring.Component):
         enable = stages[2].add
         terms = self._terms(m, "first", ports[0], enable, item.address + offset, self._count(item))
         if config.events_per_cycle == 2:
-            # without a second event, the weights of input 0 are read and count nothing
+            # without a second event, the weights of input 0 are read and masked
             count, address = (
                 Mux(item.pair, x, 0) for x in (self._count(item, "second_"), item.second_address)
             )
@@ -185,7 +185,7 @@ class SynapseArray(wiring.Component):
         return m
 
     def _count(self, item: View[StructLayout], slot: str = "") -> Value:
-        """How often the input of a slot was active: of spikes, once."""
+        """Count of the input of a slot; 1 for spikes."""
         return item[f"{slot}count"] if self._spec.input_bits > 1 else Const(1)
 
     def _terms(
@@ -193,8 +193,8 @@ class SynapseArray(wiring.Component):
     ) -> list[Value]:
         """Weight times count of one slot, a term per lane, over the registers that `latency` counts.
 
-        The address passes two registers, as it goes to RAMs across a device. The first one behind the memory
-        is one that block RAMs have, the second takes in what joins them.
+        The address passes two registers, as it drives RAMs across the device. The first register behind the
+        memory is the output register of block RAMs, the second follows the multiplexer that joins them.
 
         `address` and `count` are those of a transfer, `enable` comes two cycles after it.
         """
@@ -211,7 +211,7 @@ class SynapseArray(wiring.Component):
         if spec.input_bits == 1:
             return [Mux(count, term, 0) for term in terms] if slot == "second" else terms
         if config.use_dsp:
-            # A multiplier has registers at both its ends, and is far from what it adds to.
+            # A multiplier has registers on both sides, as it is placed far from the adders.
             terms, count = lanes_of(delayed(m, word, 1), spec.weight.width), delayed(m, count, 1)
         products = []
         for index, term in enumerate(terms):

@@ -1,4 +1,4 @@
-"""Tcl for Vivado that a build takes along: an IP of the core, and its synthesis out of context."""
+"""Tcl scripts for Vivado in every build: an IP of the core, and its out-of-context synthesis."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from hw.registers import ADDRESS_BITS
 from hw.verilog import EmittedCore
 
 SCRIPTS = ("create_ip.tcl", "synth.tcl", "ooc.xdc")
-"""The same for every core; what differs is in ``core.tcl``."""
+"""The same for every core; the differences are in ``core.tcl``."""
 
 
 def vlnv(core: EmittedCore) -> str:
-    """Vendor, library, name and version by which Vivado tells IPs apart.
+    """Vendor, library, name and version, which identify an IP in Vivado.
 
-    Digits of the Verilog's SHA-256 in the name tell cores apart that differ in their artifact, whose hash is
-    in the Verilog, or in their configuration. Of Spikeline's version, the two numbers that Vivado takes.
+    Digits of the Verilog's SHA-256 in the name distinguish cores of different artifacts, whose hash is
+    in the Verilog, or configurations. Vivado takes two numbers of Spikeline's version.
     """
     digits = hashlib.sha256(core.verilog.encode()).hexdigest()[:8]
     return f"spikeline:core:{core.name}_{digits}:{'.'.join(__version__.split('.')[:2])}"
 
 
 def write_scripts(folder: Path, core: EmittedCore) -> None:
-    """Write `SCRIPTS` and ``core.tcl`` into the new `folder`; the Verilog of `core` lies above it."""
+    """Write `SCRIPTS` and ``core.tcl`` into the new `folder`; the Verilog of `core` is in its parent."""
     folder.mkdir()
     for script in SCRIPTS:
         (folder / script).write_text(
@@ -41,5 +41,5 @@ def write_scripts(folder: Path, core: EmittedCore) -> None:
     }
     lines = [f"set {key} {{{value}}}" for key, value in settings.items()]
     (folder / "core.tcl").write_text(
-        "# What this core is, for the scripts beside.\n" + "\n".join(lines) + "\n", encoding="utf-8"
+        "# Settings of this core for the scripts.\n" + "\n".join(lines) + "\n", encoding="utf-8"
     )

@@ -1,2 +1,2 @@
-# Out of context: the clock is driven by nothing here. What is reported is the slack against this period.
+# Out of context: no driver of the clock is known here. Slack is reported against this period.
 create_clock -name aclk -period 5.000 [get_ports aclk]

@@ -1,4 +1,4 @@
-# The core alone, out of context: synthesised, placed and routed, with reports in reports/.
+# Synthesises, places and routes the core alone, out of context, with reports in reports/.
 #
 #     vivado -mode batch -source synth.tcl [-tclargs PART]
 #     python scripts/vivado_report.py vivado/reports/utilization.rpt vivado/reports/timing.rpt

@@ -1,1 +1,1 @@
-"""What runs inside a simulator: cocotb tests, started by `tb/tests/`."""
+"""cocotb tests that run inside a simulator, started by `tb/tests/`."""

@@ -1,4 +1,4 @@
-"""Tests of a known result, to test the runner with."""
+"""Tests with known results, to test the runner."""
 
 from __future__ import annotations
 

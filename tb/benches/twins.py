@@ -1,4 +1,4 @@
-"""A design that drives and compares two others by itself: let it run, and read what it found."""
+"""A design that drives and compares two others by itself: let it run, and read the result."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-// Block RAMs of a 7-series, of which yosys has ports and timing only, as yosys uses them: no output registers, no
-// cascade, no pin inverted. After UG473: a word of 9 bits and more is bytes with a parity bit each; a port that reads
+// Models of 7-series block RAMs, for which yosys has only ports and timing, as yosys uses them: no output registers, no
+// cascade, no inverted pin. After UG473: a word of 9 bits or more is bytes with a parity bit each; a port that reads
 // or writes twice 18 or 36 bits (RAM_MODE "SDP") has the upper half on the pins of port B.
 
-// `BYTES` are those of a port's pins. Parity bits are apart, as at the pins, but for the inside.
+// `BYTES` are those of a port's pins. Parity bits are separate at the pins, but not inside.
 module BLOCK_RAM #(
   parameter BYTES = 2, READ_A = 0, READ_B = 0, WRITE_A = 0, WRITE_B = 0, MODE_A = "WRITE_FIRST", MODE_B = "WRITE_FIRST",
   parameter [9*BYTES-1:0] INIT_A = 0, INIT_B = 0, SRVAL_A = 0, SRVAL_B = 0,

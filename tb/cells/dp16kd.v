@@ -1,7 +1,7 @@
-// A block RAM of an ECP5, of which yosys has no model, as its memories and hw/flows/output_registers.py use it: no
-// chip select, synchronous reset. Pins of a word count from 0 at every width, as yosys has them. After Lattice's
-// model of the DP16KC: the output register loads under OCE and not CE, and of a port of 36 bits the lower half leaves
-// through DOA, from a register of its own that port B clocks.
+// Model of an ECP5 block RAM, for which yosys has none, as used by its memories and hw/flows/output_registers.py: no
+// chip select, synchronous reset. Pins of a word count from 0 at every width, as in yosys. After Lattice's
+// model of the DP16KC: the output register loads under OCE and not CE, and the lower half of a 36-bit port is on
+// DOA, from a separate register that port B clocks.
 module DP16KD (
   input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0,
   input ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0,
@@ -55,7 +55,7 @@ module DP16KD (
     mask = (36'd1 << width) - 1;
   endfunction
 
-  // address of the first row, and place in it
+  // address of the first row, and place in that row
   function [10:0] first(input [13:0] address, input integer width);
     first = width == 36 ? {address[13:5], 2'b0} : width == 18 ? {address[13:4], 1'b0} : address[13:3];
   endfunction

@@ -1,5 +1,5 @@
-// Registers that go to many: plain, with an enable and set by a reset, and one that counts; and a LUT, whose
-// copies are many.
+// Registers of high fan-out: plain, with an enable and set by a reset, and a counter; and a LUT with many
+// copies.
 module broadcast(input aclk, input enable, input restart, input [7:0] x, output reg [199:0] y,
     output reg [63:0] z);
   reg plain = 1'b0, held = 1'b1;

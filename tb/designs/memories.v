@@ -1,5 +1,5 @@
-// Registers behind memories of every kind: those that the output register of a DP16KD can be, and those that it can
-// not (tb/tests/test_gate_level.py).
+// Registers behind memories of every kind: those that can move into the output register of a DP16KD, and those that
+// cannot (tb/tests/test_gate_level.py).
 module memories (
     input aclk, other, rst, en, input [5:0] ra, rb,
     output reg [17:0] single, first, second, output reg [35:0] wide, output reg [17:0] fanned, masked,
@@ -16,7 +16,7 @@ module memories (
     ma[i] = i * 17069; mb[i] = i * 17073; md[i] = i * 17089; mc[65 * i] = i * 17081;
   end
 
-  // an output register can be these; where logic follows the memory, a second register does
+  // these can move into an output register; where logic follows the memory, so does a second register
   reg [17:0] q0, q1a, q1b, q8, r8;
   reg [35:0] q2;
   reg [8:0] qc, rc;
@@ -33,8 +33,8 @@ module memories (
     rc <= qc; joined <= rc;
   end
 
-  // not these: an enable, a reset, another first value, edge or clock, a value of 1 for zeros, a bit without one,
-  // an array that is reset, logic that would come before other logic
+  // these cannot: an enable, a reset, another initial value, edge or clock, a value of 1 for zeros, a bit without
+  // register, an array with reset, logic that would precede other logic
   reg [17:0] q3, q4, q5, q6, q7, qa, rx, q9, qb, qd;
   always @(posedge aclk) begin
     q3 <= m3[ra];

@@ -1,4 +1,4 @@
-// Products behind registers: those that the registers of a MULT18X18D can be, and those that they cannot
+// Products behind registers: those whose registers can move into a MULT18X18D, and those whose registers cannot
 // (tb/tests/test_gate_level.py).
 module products (
     input aclk, en, rst, input [7:0] a, b, input [3:0] count,
@@ -12,10 +12,10 @@ module products (
     d0 <= a0; d1 <= a1; d6 <= a6;
     b0 <= b; e0 <= b0;
     c0 <= count; c1 <= c0;
-    // these, whether or not a register is behind them; what others read as well stays for them
+    // these can, whether or not a register follows; registers with other loads stay for them
     signs <= d0 * e0;
     scaled <= d1 * c1;
-    // not these: one register, an enable, a reset, another edge, an operand without
+    // these cannot: one register, an enable, a reset, another edge, an operand without registers
     once <= a2 * c1;
     if (en) d3 <= a3;
     enabled <= d3 * c1;

@@ -1,4 +1,4 @@
-// Shift registers: of one enable, of another clock, with a tap amid; and some that must stay as they are.
+// Shift registers: with one enable, with another clock, with a tap inside; and some that must stay unchanged.
 module shifts(input aclk, input other, input [1:0] enable, input restart, input [7:0] x, output reg [11:0] y);
   wire often = |enable;
   reg [15:0] too_short = 16'd0;

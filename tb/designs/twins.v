@@ -1,5 +1,5 @@
-// Two designs with the same ports and the same random inputs, compared after every edge of two clocks. The first and
-// the second are wrapped (tb/tests/test_gate_level.py): inputs and outputs of a design are a vector each.
+// Two designs with the same ports and the same random inputs, compared after every edge of two clocks. Both are
+// wrapped (tb/tests/test_gate_level.py), so that all inputs of a design are one vector, and all outputs another.
 module twins;
   reg aclk = 0, other = 0;
   reg [31:0] in;

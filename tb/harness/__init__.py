@@ -1,1 +1,1 @@
-"""What the benches are made of: drivers, monitors, scoreboard, networks, the runner of the simulators."""
+"""Parts of the benches: drivers, monitors, scoreboard, networks, the runner of the simulators."""

@@ -1,4 +1,4 @@
-"""What the benches of single components share."""
+"""Common parts of the benches of single components."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PERIOD_NS = 10
 
 
 def layer_spec(**fields: Any) -> LayerSpec:
-    """A layer with everything that a case does not name."""
+    """A layer with defaults for all fields that a case does not give."""
     common: dict[str, Any] = {
         "n_in": 1,
         "n_out": 1,
@@ -36,7 +36,7 @@ def layer_spec(**fields: Any) -> LayerSpec:
 
 
 def codes(rng: np.random.Generator, fmt: QFormat, *shape: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Random codes of `fmt`, its ends among them."""
+    """Random codes of `fmt`, including its extremes."""
     drawn = rng.integers(fmt.min_raw, fmt.max_raw + 1, shape)
     ends = np.where(rng.random(shape) < 0.5, fmt.min_raw, fmt.max_raw)
     return np.where(rng.random(shape) < 0.1, ends, drawn)
@@ -49,7 +49,7 @@ def signed_lanes(word: int, width: int, lanes: int) -> list[int]:
 
 
 def step_word(spikes: Sequence[int], last: int, n: int, events: int) -> int:
-    """Bits of `hw.rtl.events.spikes_layout`, of the neurons that spike, in order, of `n`."""
+    """Bits of `hw.rtl.events.spikes_layout` for `n` neurons, of which `spikes` spike, in order."""
     lists = [spikes[part::events] for part in range(events)]
     words = [sum(1 << address for address in own) for own in lists]
     blocks = []
@@ -66,9 +66,9 @@ def pack_lanes(values: Any, width: int) -> int:
 
 
 class BlockBench:
-    """Clock, reset and a seeded generator around one component, and a list to compare.
+    """Clock, reset and a seeded generator for one component, and lists to compare.
 
-    What comes out is checked against `expected` when both are there, in order.
+    Outputs are compared in order with the expected items, as soon as both exist.
     """
 
     def __init__(self, dut: Any) -> None:
@@ -79,7 +79,7 @@ class BlockBench:
         self.compared = 0
         self._expected: list[Any] = []
         self._seen: list[Any] = []
-        # the clock of the simulator, not of Python; it rises first when the first inputs are there
+        # a clock in the simulator, not in Python; it first rises when the first inputs are set
         Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
     async def reset(self, **inputs: int) -> None:
@@ -92,12 +92,12 @@ class BlockBench:
         self.dut.rst.value = 0
 
     def expect(self, item: Any) -> None:
-        """Add `item` to what must come out next."""
+        """Append `item` to the expected outputs."""
         self._expected.append(item)
         self._compare()
 
     def see(self, item: Any) -> None:
-        """Compare `item`, which came out."""
+        """Compare the output `item`."""
         self._seen.append(item)
         self._compare()
 
@@ -107,9 +107,9 @@ class BlockBench:
         predict: Callable[[int], object],
         interpret: Callable[[int], Any],
     ) -> None:
-        """Send raw `items` through a component with streams `i` and `o`, both hesitant.
+        """Send raw `items` through a component with streams `i` and `o`, both with random pauses.
 
-        `predict` is told what went in, `interpret` gives meaning to what came out.
+        `predict` gets every accepted input, `interpret` decodes every output.
         """
         source, sink = BlockStream(self.dut, "i"), BlockStream(self.dut, "o")
         self.start(watch_stream(source, predict))
@@ -118,11 +118,11 @@ class BlockBench:
         await drive(source, items, random_gaps(self.rng), self.rng)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run `coroutine` beside the test."""
+        """Run `coroutine` concurrently with the test."""
         cocotb.start_soon(coroutine)
 
     async def finish(self) -> None:
-        """Wait for the rest; nothing may be missing, and nothing more may come."""
+        """Wait for the rest; fail if items are missing or unexpected."""
         for _ in range(2000):
             if not self._expected:
                 break

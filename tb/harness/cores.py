@@ -19,7 +19,7 @@ PROBE_NETS = ("probe_valid", "probe_group", "probe_v_mem", "probe_spikes")
 
 
 def core_design(core: EmittedCore) -> Design:
-    """The Verilog that is shipped, with the probes in sight."""
+    """The shipped Verilog, with the probes visible."""
     return Design(
         core.name,
         core.verilog,

@@ -26,7 +26,7 @@ def cosimulate(
     sim: str,
     workspace: Workspace,
 ) -> dict[str, Any]:
-    """Run clips through the core that `artifact` generates, and fail unless all is equal.
+    """Run clips through the core generated from `artifact`, and fail unless everything is equal.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def cosimulate(
         Folder.
     config : HardwareConfig
     counts : (T, B, n_in)
-        Encoded clips, padded at their end.
+        Encoded clips, padded at the end.
     lengths : (B,)
         Steps of each clip.
     level_clips : int
-        The first of them are compared membrane by membrane, and run with random stalls; all are compared
-        by their scores, classes and cycles, at full rate.
+        Number of clips that are compared membrane by membrane, with random stalls; all clips are compared
+        in scores, classes and cycles, at full rate.
     sim : str
         ``icarus`` or ``verilator``.
     workspace : Workspace
@@ -52,12 +52,12 @@ def cosimulate(
     Raises
     ------
     InputError
-        If there is no clip.
+        If there are no clips.
     BenchFailure
         Naming the first difference.
     """
     if len(lengths) == 0:
-        raise InputError("clips to simulate must be 1 at least, not 0")
+        raise InputError("clips to simulate must be at least 1, not 0")
     started = time.perf_counter()
     core = emit(load_artifact(artifact).network, config, "core")
     emitted = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the counters of a core must read, from the golden model and from what the monitors saw."""
+"""Expected counters of a core, from the golden model and from the monitors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ StageTrace = LayerTrace | ReadoutTrace
 
 
 def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) -> dict[str, int]:
-    """Per-stage registers by name, of `samples` and the `events_in` that they were sent as."""
+    """Per-stage registers by name, for `samples` sent as `events_in` events."""
     spec = network.spec
     counts: Counter[str] = Counter()
     for sample in samples:
@@ -35,7 +35,7 @@ def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) ->
 
 
 def saturations(spec: IntegratorSpec, seen: StageTrace) -> int:
-    """Membranes of one stage that Q clamped: those whose rounded sum is not what was kept of it."""
+    """Membranes of one stage that Q clamped: those that differ from their rounded sum."""
     if spec.overflow is Overflow.WRAP:
         return 0
     kept = np.zeros_like(seen.v_mem)
@@ -43,7 +43,7 @@ def saturations(spec: IntegratorSpec, seen: StageTrace) -> int:
     current = seen.i_syn + seen.i_rec if isinstance(seen, LayerTrace) else seen.i_syn
     lift = spec.sum_frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits
     exact = (spec.beta * kept << lift) + current
-    # rounding looks at the bits that go and at the parity of what stays, so a small format shows it all
+    # rounding depends on the dropped bits and on the parity of the kept ones, so a small format shows it
     even = exact >> spec.rounded_bits & ~1
     small = QFormat(True, 4 - spec.membrane.frac_bits, spec.membrane.frac_bits)
     rest = exact - (even << spec.rounded_bits)

@@ -1,4 +1,4 @@
-"""How deep a test looks: `make test` in minutes, `make test-all` at full depth."""
+"""Depth of the tests: `make test` takes minutes, `make test-all` runs at full depth."""
 
 import os
 
@@ -7,6 +7,6 @@ FULL = os.environ.get("SPIKELINE_TESTS") == "full"
 
 
 def depth(reduced: int, full: int) -> int:
-    """A number of examples: `full` in `make test-all`, else `reduced`, which is at least 1."""
+    """A number of examples: `full` in `make test-all`, otherwise `reduced`, which is at least 1."""
     assert 1 <= reduced <= full
     return full if FULL else reduced

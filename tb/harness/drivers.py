@@ -1,4 +1,4 @@
-"""What the benches drive: reset, the input stream, the output's ready, and the registers."""
+"""Drivers of the benches: reset, the input stream, the output's ready, and the registers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def no_gaps() -> int:
 
 
 def random_gaps(rng: np.random.Generator) -> Gaps:
-    """Bursts at full rate, short gaps, and now and then a long one."""
+    """Bursts at full rate, short gaps, and occasionally a long one."""
     gaps = cycle(rng.choice([0, 1, 2, 3, 60], p=[0.7, 0.13, 0.1, 0.06, 0.01], size=1009).tolist())
     return lambda: next(gaps)
 
@@ -39,10 +39,10 @@ class Stream(Protocol[T]):
         """Put `item` on the payload."""
 
     def read(self) -> T:
-        """The payload as it is."""
+        """The current payload."""
 
     def write_garbage(self, rng: np.random.Generator) -> None:
-        """Put anything on the payload, as an idle source may."""
+        """Put a random value on the payload, as an idle source may."""
 
 
 class Axis:
@@ -101,7 +101,7 @@ AXI_LITE_INPUTS = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "a
 
 
 class Host(Protocol):
-    """Who reads and writes the registers of a core."""
+    """Reads and writes the registers of a core."""
 
     async def read(self, register: Register) -> int:
         """Its content."""
@@ -111,7 +111,7 @@ class Host(Protocol):
 
 
 class AxiLite:
-    """`Host` at ``s_axil`` that makes one access at a time, and none in a reset."""
+    """`Host` at ``s_axil`` that makes one access at a time, and none during reset."""
 
     def __init__(self, dut: Any) -> None:
         self._dut = dut
@@ -128,11 +128,11 @@ class AxiLite:
         await self.put(word, strobe)
 
     async def address(self, register: Register) -> None:
-        """Say where the next `put` goes."""
+        """Send the address of the next `put`."""
         await self._transfer("aw", awaddr=register.offset)
 
     async def put(self, word: int, strobe: int = 0xF) -> None:
-        """Write `word` where `address` says; where the core is ready, it is transferred in this cycle."""
+        """Write `word` to the address sent; if the core is ready, it is transferred in this cycle."""
         await self._transfer("w", wdata=word, wstrb=strobe)
         await self._answer("b", "bresp")
 
@@ -171,7 +171,7 @@ async def reset(dut: Any, cycles: int = 3) -> None:
 
 
 async def drive(stream: Stream[T], items: Iterable[T], gaps: Gaps, rng: np.random.Generator) -> None:
-    """Offer `items` one after the other, each until it is taken; garbage lies on an idle stream."""
+    """Offer `items` one after the other, each until it is taken, with garbage on the idle stream."""
     edge = RisingEdge(stream.clock)
     for item in items:
         idle = gaps()
@@ -189,7 +189,7 @@ async def drive(stream: Stream[T], items: Iterable[T], gaps: Gaps, rng: np.rando
 
 
 async def accept(stream: Stream[T], gaps: Gaps) -> None:
-    """Be ready for one cycle after `gaps()` cycles of refusal, for ever."""
+    """Repeat: stall for `gaps()` cycles, then be ready for one cycle."""
     edge = RisingEdge(stream.clock)
     stream.ready.value = 1
     while True:
@@ -203,7 +203,7 @@ async def accept(stream: Stream[T], gaps: Gaps) -> None:
 
 
 async def accept_runs(stream: Stream[T], length: int, gaps: Gaps) -> None:
-    """Refuse for `gaps()` cycles, then take `length` items without a pause, for ever."""
+    """Repeat: stall for `gaps()` cycles, then take `length` items without a pause."""
     edge = RisingEdge(stream.clock)
     while True:
         stream.ready.value = 0
@@ -217,7 +217,7 @@ async def accept_runs(stream: Stream[T], length: int, gaps: Gaps) -> None:
 
 
 async def accept_late(stream: Stream[T], gaps: Gaps) -> None:
-    """Be ready only for an item that is already there: valid must not wait for ready."""
+    """Be ready only when an item is already valid: valid must not wait for ready."""
     edge = RisingEdge(stream.clock)
     stream.ready.value = 0
     while True:

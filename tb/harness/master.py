@@ -1,4 +1,4 @@
-"""A host that others wrote: cocotbext-axi."""
+"""A third-party host: cocotbext-axi."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hw.registers import Register
 
 
 class Master:
-    """`tb.harness.drivers.Host` at ``s_axil``, which also checks how it is answered."""
+    """`tb.harness.drivers.Host` at ``s_axil``, which also checks the responses."""
 
     def __init__(self, dut: Any) -> None:
         self._master = AxiLiteMaster(

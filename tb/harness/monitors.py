@@ -1,4 +1,4 @@
-"""What the benches watch: streams, with their protocol, and the probes of the stages."""
+"""Monitors of the benches: streams, with their protocol, and the probes of the stages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tb.harness.drivers import Stream, T
 
 
 class ProtocolError(AssertionError):
-    """A stream broke its rules."""
+    """A stream violated its protocol."""
 
 
 async def watch_stream(
     stream: Stream[T], transferred: Callable[[T], object], waited: Callable[[], object] = int
 ) -> None:
-    """Report every transfer and every cycle in which an item waits; fail when one changes or is withdrawn.
+    """Report every transfer and every cycle in which an item waits; fail if an item changes or is withdrawn.
 
     Sleeps while the stream is idle.
     """
@@ -57,17 +57,17 @@ async def watch_probe(
             await wake
             continue
         spikes = int(instance.probe_spikes.value) if probe.spiking else 0
-        # one group alone needs no index
+        # a single group needs no index
         group = int(instance.probe_group.value) if probe.groups > 1 else 0
         seen(group, int(instance.probe_v_mem.value), spikes)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample as it went in.
+    """A sample as the core received it.
 
-    counts : (T, n_in), steps that are complete
-    specified : no count adds up beyond the input's width (NUMERICS.md section 8)
+    counts : (T, n_in), complete steps
+    specified : no sum of counts exceeds the input's width (NUMERICS.md section 8)
     """
 
     counts: NDArray[np.int64]
@@ -76,12 +76,12 @@ class Sample:
 
 @dataclass
 class SampleDecoder:
-    """The protocol's reference: beats in, samples and the numbers of events and of dropped beats out.
+    """Reference model of the protocol: from beats to samples and the numbers of events and dropped beats.
 
     Parameters
     ----------
     n_in, max_input : int
-        Inputs of the first layer, and the largest count of one.
+        Inputs of the first layer, and the largest count of an input.
     """
 
     n_in: int

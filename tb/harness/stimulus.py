@@ -31,10 +31,10 @@ Rng = np.random.Generator
 Stage = TypeVar("Stage", LayerSpec, ReadoutSpec)
 
 NETWORKS = 24
-"""Random networks that the benches run as whole cores, unless told otherwise."""
+"""Default number of random networks that the benches run as whole cores."""
 
 MIN_RATE, MAX_RATE = 0.02, 0.8
-"""Share of neurons that fire in a step, between which a network proves something."""
+"""Least and greatest share of neurons that fire in a step, for a network to be a useful test."""
 
 
 def random_network(seed: int, max_neurons: int = 40) -> Network:
@@ -42,7 +42,7 @@ def random_network(seed: int, max_neurons: int = 40) -> Network:
 
     Depth 1 to 3; formats from 2 bits and with fractions on either side of the point; every
     rounding, overflow, reset and readout; kernels wider than the layer; delays from 0 to beyond
-    the end of a sample. What the spec refuses, or stays silent, is drawn again.
+    the end of a sample. Networks that the spec refuses, or that stay silent, are drawn again.
     """
     for attempt in range(100):
         with suppress(InputError):
@@ -58,9 +58,9 @@ def spike_rates(network: Network) -> list[float]:
 
 
 def random_hardware(network: Network, seed: int) -> HardwareConfig:
-    """Lanes of every stage from 1 to all, also such that do not divide the neurons; 1 or 2 events a cycle.
+    """Lanes of every stage from 1 to all, including non-divisors of the neurons; 1 or 2 events per cycle.
 
-    One core in three can be reloaded with other delays, too.
+    One core in three can be reloaded, including its delays.
     """
     rng = np.random.default_rng([seed, 1])
     stages = []
@@ -74,9 +74,9 @@ def random_hardware(network: Network, seed: int) -> HardwareConfig:
 
 
 def retrained(network: Network, seed: int, delays: bool = False) -> Network:
-    """Another network for the same core: all that can be reloaded is new, though not much less active.
+    """Another network for the same core: everything that can be reloaded is new, with similar activity.
 
-    Also the `delays`, for a core where they are programmable.
+    With `delays`, these are new as well, for a core where they are programmable.
     """
     rng = np.random.default_rng([seed, 2])
     layers: list[LayerSpec] = []
@@ -128,7 +128,7 @@ def random_samples(rng: Rng, spec: NetworkSpec, count: int, max_steps: int = 24)
 
 
 def encode(rng: Rng, sample: Counts) -> list[Beat]:
-    """Beats of `sample` in random address order, some counts split over several beats.
+    """Beats of `sample` in random address order, with some counts split over several beats.
 
     The ignored bits [30:24] are random, markers carry a random address, and the end of the
     sample comes with or without bit 31.
@@ -151,7 +151,7 @@ def encode(rng: Rng, sample: Counts) -> list[Beat]:
 
 
 def corrupt(rng: Rng, beats: Sequence[Beat], n_in: int, max_input: int, rate: float = 0.4) -> list[Beat]:
-    """`beats` with malformed ones between them, which the core drops and counts.
+    """`beats` with malformed ones inserted, which the core drops and counts.
 
     Addresses out of range, counts of 0, counts beyond the input's width, several of these in
     one beat, and counts in markers.
@@ -172,7 +172,7 @@ def corrupt(rng: Rng, beats: Sequence[Beat], n_in: int, max_input: int, rate: fl
 
 
 def scattered(rng: Rng, words: Sequence[Beat], slots: int) -> list[Beat]:
-    """Beats of `words`, as many in a beat as chance will have it; what TKEEP leaves out is garbage.
+    """Beats of `words`, with a random number of words in each; words that TKEEP masks are garbage.
 
     A step may end anywhere in a beat, and a sample with a beat without a word.
     """
@@ -191,7 +191,7 @@ def scattered(rng: Rng, words: Sequence[Beat], slots: int) -> list[Beat]:
             beat = beat._replace(tkeep=0)
         if rng.random() < 0.1:
             beats.append(pair(_garbage(rng), _garbage(rng))._replace(tkeep=0))
-        # only the lowest bit of a word's four tells whether it is there
+        # only the lowest of a word's four TKEEP bits tells whether it is present
         beats.append(beat._replace(tkeep=beat.tkeep & 0x11 | int(rng.integers(256)) & 0xEE))
     return beats
 
@@ -237,7 +237,7 @@ def _draw_network(rng: Rng, max_neurons: int) -> Network:
     for index in range(int(rng.integers(1, 4))):
         input_bits = int(rng.choice([1, 1, 2, 3, 4, 8])) if index == 0 else 1
         x = trial_counts(n_in, (1 << input_bits) - 1) if x is None else x
-        # small layers are worth as much as large ones: the edges are in them
+        # small layers are as useful as large ones, as they test the edges
         n_out = int(max_neurons ** rng.random())
         layer, own, x = _draw_active_layer(rng, n_in, n_out, input_bits, x)
         layers.append(layer)
@@ -284,7 +284,7 @@ def _draw_layer(rng: Rng, n_in: int, n_out: int, input_bits: int) -> LayerSpec:
             kernel_size=int(rng.choice([1, 3, 5, 7])) if conv else 0,
         )
     if rng.random() < 0.15:
-        # nothing to round: the membrane is as fine as every term, and beta is 0 or 1
+        # no rounding: the membrane is as fine as every term, and beta is 0 or 1
         finest = max(
             f.frac_bits for f in (common["weight"], common["bias"], recurrence and recurrence.weight) if f
         )
@@ -315,7 +315,7 @@ def _draw_readout(rng: Rng, n_in: int) -> ReadoutSpec:
 
 def _draw_integrator(rng: Rng, n_in: int, n_out: int, input_bits: int) -> dict[str, Any]:
     weight = _signed(int(rng.choice([2, 3, 4, 6, 8, 12])), int(rng.integers(-3, 12)))
-    # a membrane near the size of the currents, so that it neither sleeps nor always saturates
+    # a membrane near the size of the currents, so that it is neither silent nor always saturated
     swing = weight.max_raw * np.sqrt(n_in * 0.2) * (1 << input_bits) * weight.lsb
     int_bits = int(np.ceil(np.log2(swing))) + int(rng.integers(0, 4))
     width = int(rng.integers(4, 21) if rng.random() < 0.8 else rng.integers(21, 33))

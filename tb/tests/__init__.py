@@ -1,1 +1,1 @@
-"""What pytest collects: each test builds a design and runs a bench on it."""
+"""The tests that pytest collects: each builds a design and runs a bench on it."""

@@ -1,4 +1,4 @@
-"""Every component that has something to prove on its own."""
+"""Benches of single components."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ RELOADED = [(None, True), (21, False), (None, False), (4, True), (24, False), (1
 
 @pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(2, 7)])
 def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace: Workspace) -> None:
-    """With other `delays`, too: short and long ones, of one neuron and many, conv and dense."""
+    """Including `delays`: short and long ones, of one neuron and many, conv and dense."""
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)
     config = replace(config, reload=True, programmable_delays=delays)
@@ -67,7 +67,7 @@ def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace
 
 @pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)
 def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace, events_per_cycle: int) -> None:
-    """Frames are packed into beats without regard to steps, as a width converter does."""
+    """Frames are packed into beats regardless of steps, as by a width converter."""
     stages = (replace(stage, events_per_cycle=events_per_cycle) for stage in planted.hardware().stages)
     config = HardwareConfig(tuple(stages))
     _check(planted.network(), config, sim, workspace, "tb.benches.cores.axi", seed=1, samples=20)

@@ -1,4 +1,4 @@
-"""The default artifact's core at full size, on the clips that come with it.
+"""The default artifact's core at full size, on the artifact's own clips.
 
 More clips, and recordings: ``python scripts/cosim.py --data PATH``.
 """

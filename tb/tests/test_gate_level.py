@@ -1,4 +1,4 @@
-"""Netlists of the flows, cell by cell: the benches of a core, and the registers of hard blocks."""
+"""Gate-level netlists of the flows: the benches of a core, and the registers of hard blocks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CORES = [("ecp5", False), ("xilinx7", True), ("ecp5", True), ("xilinx7", False)]
 
 @pytest.mark.parametrize(("target", "reload"), CORES[: depth(1, 4)])
 def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Workspace) -> None:
-    """Scores, classes, counters and cycles; what is inside has no names any more."""
+    """Scores, classes, counters and cycles; internal nets have lost their names."""
     network, config = planted.network(), planted.hardware(reload)
     if not reload:
         network = with_long_delays(network)
@@ -52,7 +52,7 @@ def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Works
 
 
 def with_long_delays(network: Network) -> Network:
-    """Lines of more than sixteen places in the first layer, so that each has a bit of a RAM."""
+    """Lines of more than sixteen places in the first layer, so that each uses a RAM bit."""
     (layer, *others), (params, *rest) = network.spec.layers, network.params
     assert layer.recurrence is not None
     assert params.delay_steps is not None
@@ -64,11 +64,11 @@ def with_long_delays(network: Network) -> Network:
 
 @dataclass(frozen=True)
 class Moved:
-    """``tb/designs/NAME.v`` as yosys makes it for an ECP5, and what became of it.
+    """``tb/designs/NAME.v`` synthesised by yosys for an ECP5, before and after a netlist pass.
 
-    design : with the registers moved
-    taken : flip-flops that are gone, or new, as the pass counts them
-    before : flip-flops there were
+    design : after the pass
+    taken : flip-flops removed or added, as counted by the pass
+    before : number of flip-flops before the pass
     """
 
     name: str
@@ -79,7 +79,7 @@ class Moved:
 
     @classmethod
     def by(cls, change: Callable[[Module], int], name: str, folder: Path) -> Moved:
-        """Synthesise and change."""
+        """Synthesise and apply the pass `change`."""
         (folder / f"{name}.v").write_text(
             (DESIGNS / f"{name}.v").read_text(encoding="utf-8"), encoding="utf-8"
         )
@@ -94,7 +94,7 @@ class Moved:
         return self.design["modules"][self.name]
 
     def check(self, workspace: Workspace) -> None:
-        """Simulate both from the start on: the outputs change, and are always equal."""
+        """Simulate both from the start: the outputs change, and are always equal."""
         after = self.netlist.with_name("after.json")
         after.write_text(json.dumps(self.design), encoding="utf-8")
         text = ""
@@ -114,7 +114,7 @@ def ports(module: Module, direction: str) -> list[tuple[str, Any]]:
 
 
 def wrapped(module: Module, twin: str) -> str:
-    """A module around a twin, with the clocks, a vector of the other inputs and one of the outputs."""
+    """A wrapper of a twin, with the clocks, a vector of the other inputs and one of the outputs."""
     clocks = ("aclk", "other")
     places = []
     for vector, direction in (("in", "input"), ("out", "output")):
@@ -134,7 +134,7 @@ def flops(module: Module) -> int:
 
 
 def modes(module: Module) -> dict[str, tuple[str, str]]:
-    """Memory: use of the output registers of its RAMs."""
+    """For each memory, the use of the output registers of its RAMs."""
     return {
         name.partition(".")[0]: (cell["parameters"]["REGMODE_A"], cell["parameters"]["REGMODE_B"])
         for name, cell in module["cells"].items()
@@ -143,7 +143,7 @@ def modes(module: Module) -> dict[str, tuple[str, str]]:
 
 
 def registered(module: Module) -> set[str]:
-    """Products whose multiplier has registers at both ends."""
+    """Products whose multiplier uses its input and output registers."""
     kinds = {f"REG_{place}_CLK": "CLK0" for place in ("INPUTA", "INPUTB", "OUTPUT")}
     return {
         name.partition("_")[0]
@@ -153,7 +153,7 @@ def registered(module: Module) -> set[str]:
 
 
 def test_registers_behind_memories(tmp_path: Path, workspace: Workspace) -> None:
-    """What can move has moved, nothing else has, and the outputs are the same from the start on."""
+    """Exactly the movable registers have moved, and the outputs are equal from the start."""
     moved = Moved.by(output_registers.absorb, "memories", tmp_path)
     none, one, both = ("NOREG", "NOREG"), ("OUTREG", "NOREG"), ("OUTREG", "OUTREG")
     assert modes(moved.module) == {
@@ -162,7 +162,7 @@ def test_registers_behind_memories(tmp_path: Path, workspace: Workspace) -> None
     }
     assert moved.taken == 18 + 2 * 18 + 36 + 2 * 18 + 9
     delayed = flops(moved.module) - (moved.before - moved.taken)
-    assert delayed == 2, "`en` and what selects the RAM"
+    assert delayed == 2, "`en` and the select of the RAM"
     moved.check(workspace)
 
 
@@ -171,13 +171,13 @@ def test_registers_around_multipliers(tmp_path: Path, workspace: Workspace) -> N
     moved = Moved.by(multiplier_registers.absorb, "products", tmp_path)
     assert sum(cell["type"] == "MULT18X18D" for cell in moved.module["cells"].values()) == 8
     assert registered(moved.module) == {"signs", "scaled", "bare"}
-    # a0 stays for d0, which is seen, and b0, c0 and what follows them for other products
+    # a0 stays for d0, which is an output, and b0, c0 and their successors for other products
     assert moved.before - flops(moved.module) == moved.taken == 2 * 8 + 2 * 8
     moved.check(workspace)
 
 
 def test_shift_registers_in_rams(tmp_path: Path, workspace: Workspace) -> None:
-    """Seventeen flip-flops of an enable and more go to RAMs, each but for its end; nothing else does."""
+    """Rows of 17 flip-flops or more with one enable become RAMs, except their ends; nothing else does."""
     moved = Moved.by(shift_rams.replace, "shifts", tmp_path)
     rams = [name for name, cell in moved.module["cells"].items() if cell["type"] == "TRELLIS_DPR16X4"]
     one, two, three, tapped = 1, 2, 3, 2 * 1
@@ -190,7 +190,7 @@ def test_shift_registers_in_rams(tmp_path: Path, workspace: Workspace) -> None:
 
 
 def test_copies_of_registers(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None goes to more than the most, copies that are copied included; all outputs are the same."""
+    """No fan-out exceeds the limit, including that of copies with copies; all outputs are the same."""
     moved = Moved.by(partial(register_copies.add, most=6), "broadcast", tmp_path)
     readers = readers_of(moved.module)
     cells = moved.module["cells"]

@@ -1,4 +1,4 @@
-"""The random networks of the benches: legal, lively, and of every kind."""
+"""The random networks of the benches: legal, active, and of every kind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ALL_NETWORKS = {seed: random_network(seed) for seed in range(NETWORKS)}
 
 
 def _layer_kinds(layer: LayerSpec) -> Iterator[str]:
-    """What is special in a layer."""
+    """Special features of a layer."""
     yield f"overflow_{layer.overflow}"
     yield f"reset_{layer.reset_mode}"
     if layer.rounded_bits > 1:
@@ -63,7 +63,7 @@ def _layer_kinds(layer: LayerSpec) -> Iterator[str]:
 
 
 def _kinds(network: Network) -> set[str]:
-    """What is special in a network."""
+    """Special features of a network."""
     spec = network.spec
     kinds = {
         f"depth_{len(spec.layers)}",

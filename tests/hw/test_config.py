@@ -94,7 +94,7 @@ def test_more_than_two_events_a_cycle_are_refused() -> None:
             [(1, 1), (64, 48), (1, 1)],
             "layer1: update_lanes must divide lanes (64) where lanes are fewer than the 256 neurons, not 48",
         ),
-        ([(1, 1)], "hardware must be of 3 stages, not 1"),
+        ([(1, 1)], "hardware must have 3 stages, not 1"),
     ],
 )
 def test_widths_that_do_not_fit_are_refused(stages: list[tuple[int, int]], message: str) -> None:

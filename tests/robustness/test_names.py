@@ -81,7 +81,7 @@ def test_a_word_of_a_language_is_no_name(lexer: str, least: int) -> None:
         ("a\n", "must be letters and digits with single _ between, a letter first, not 'a\\n'"),
         ("é", "must be letters and digits with single _ between, a letter first, not 'é'"),
         ("a" * 65, "must have at most 64 characters, not 65"),
-        ("FDRE", "must have a small letter, as cells and macros have none, not 'FDRE'"),
+        ("FDRE", "must have a lower-case letter, as cells and macros have none, not 'FDRE'"),
         ("logic", "must not be a word of Verilog, SystemVerilog, VHDL or C++, and 'logic' is one"),
         ("Signal", "must not be a word of Verilog, SystemVerilog, VHDL or C++, and 'Signal' is one"),
         ("main", "must not be a word of Verilog, SystemVerilog, VHDL or C++, and 'main' is one"),
@@ -174,7 +174,7 @@ def test_a_part_that_tcl_would_read_is_refused(part: str, tmp_path: Path) -> Non
     out = tmp_path / "out"
     done = call("gen_hls.py", f"--part={part}", "--out", str(out))
     assert done.returncode == 2
-    line = "gen_hls.py: --part must be letters, digits, '.', '_' and '-', 64 at most, not "
+    line = "gen_hls.py: --part must be letters, digits, '.', '_' and '-', at most 64, not "
     assert done.stderr.startswith(line)
     assert len(done.stderr.splitlines()) == 1
     assert not out.exists()

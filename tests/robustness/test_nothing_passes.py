@@ -95,7 +95,7 @@ def test_a_proof_and_a_simulation_need_clips(
     counts, lengths = np.zeros((3, 0, N_IN), np.uint8), np.zeros(0, int)
     config = HardwareConfig.uniform(NETWORK.spec)
     workspace = Workspace(tmp_path / "builds", tmp_path / "runs")
-    with pytest.raises(InputError, match=r"^clips to simulate must be 1 at least, not 0$"):
+    with pytest.raises(InputError, match=r"^clips to simulate must be at least 1, not 0$"):
         cosimulate(tmp_path / "artifact", config, counts, lengths, 0, "icarus", workspace)
     assert not workspace.builds.exists()
 
@@ -108,7 +108,7 @@ def test_a_bench_that_saw_no_sample_fails() -> None:
 
 
 def test_golden_vectors_without_samples_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^golden vectors must be of 1 sample at least, not of 0$"):
+    with pytest.raises(InputError, match=r"^golden vectors must have at least 1 sample, not 0$"):
         write_vectors(tmp_path / "vectors", "core", [], np.zeros((0, 3), int), [], 1)
     assert not (tmp_path / "vectors").exists()
 
@@ -126,7 +126,7 @@ def test_networks_that_do_nothing_are_not_shown_to_be_equal() -> None:
 def test_builds_without_a_known_figure_in_common_are_not_equal() -> None:
     a, b = Build("a", "HLS", {"lut": None, "ff": 3}), Build("b", "HLS", {"lut": None, "ff": None})
     for compare in (differing, compare_text):
-        with pytest.raises(InputError, match=r"^a and b must have a figure in common to compare, not 0$"):
+        with pytest.raises(InputError, match=r"^a and b must have at least 1 figure in common, not 0$"):
             compare(a, b)
 
 
@@ -149,11 +149,11 @@ def test_a_model_that_nothing_checked_has_no_error(tmp_path: Path) -> None:
     file.write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=rf"^{re.escape(str(file))} holds no row of a synthesised core$"):
         measured.read_rows(file)
-    with pytest.raises(InputError, match=r"^cores to compare must be 1 at least, not 0$"):
+    with pytest.raises(InputError, match=r"^cores to compare must be at least 1, not 0$"):
         measured.errors([])
     rows = measured.read_rows(ROOT / "scripts" / "results" / "resources.jsonl")
     fitted = [row for row in rows if row.name == "f02"]
-    with pytest.raises(InputError, match=r"^held-out cores of \w+ must be 1 at least, not 0: "):
+    with pytest.raises(InputError, match=r"^held-out cores of \w+ must be at least 1, not 0: "):
         measured.errors(fitted)
 
 
@@ -185,7 +185,7 @@ def test_a_report_of_no_cells_is_no_result(tmp_path: Path) -> None:
         r"(?m)^(\|\s*(?:Slice LUTs|LUT as|Register as|  LUT as)[^|]*\|\s*)\d+", r"\g<1>0", UTILIZATION
     )
     assert empty != UTILIZATION
-    with pytest.raises(InputError, match=r": the design must have cells, not 0: nothing of it is left$"):
+    with pytest.raises(InputError, match=r": the design must have cells, not 0: all of it was removed$"):
         read(tmp_path, utilization=empty)
 
 

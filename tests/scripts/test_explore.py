@@ -112,9 +112,7 @@ def test_the_front_is_one_and_keeps_to_the_limits() -> None:
 
 def test_limits_that_nothing_keeps_to_are_an_error() -> None:
     small = Part("small", "ecp5", {"comb": 100, "ff": 100, "ebr": 1, "dsp": 1})
-    with pytest.raises(
-        InputError, match=r"^no core keeps to the limits \(.*\): of \d+, the smallest takes \d+"
-    ):
+    with pytest.raises(InputError, match=r"^no core meets the limits \(.*\): of \d+, the smallest takes \d+"):
         explore([System("own", NETWORK, None)], EVENTS, LENGTHS, Limits(small, 100))
 
 
@@ -169,7 +167,7 @@ def test_what_the_script_writes_is_what_gen_hw_builds(tmp_path: Path) -> None:
         "scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--lanes", "2"
     )
     assert refused.returncode == 2
-    assert refused.stderr.strip().endswith("--config says it all; leave --lanes out")
+    assert refused.stderr.strip().endswith("--config sets all widths; leave --lanes out")
     config.write_text("{", encoding="utf-8")
     broken = script("scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config))
     assert broken.returncode == 2

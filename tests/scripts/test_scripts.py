@@ -54,7 +54,11 @@ USAGE_ERRORS = [
         ("--name", "a-b", "--out", "OUT"),
         "name of a project must be letters and digits with single _ between, a letter first, not",
     ),
-    ("gen_hls.py", ("--report", "tests"), "tests/project.tcl must name the project: tests is no HLS project"),
+    (
+        "gen_hls.py",
+        ("--report", "tests"),
+        "tests/project.tcl must name the project: tests is not an HLS project",
+    ),
     ("gen_hls.py", ("--check", "synthetic", "--clips", "0"), "--clips must be at least 1, not 0"),
     ("prove.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("prove.py", ("--clips", "0"), "--clips must be at least 1, not 0"),
@@ -64,7 +68,7 @@ USAGE_ERRORS = [
     (
         "gen_hw.py",
         ("--hls-report", "tests"),
-        "tests/project.tcl must name the project: tests is no HLS project",
+        "tests/project.tcl must name the project: tests is not an HLS project",
     ),
     ("gen_hw.py", ("--exploration", "README.md"), "README.md is no JSON: "),
     (
@@ -93,7 +97,11 @@ USAGE_ERRORS = [
     ("reproduce.py", ("--summary", "--results", "nowhere"), "nowhere: No such file or directory"),
     ("synth.py", ("--artifact", "nowhere", "--target", "ecp5"), "artifact nowhere is not a folder"),
     ("synth.py", ("--target", "ecp5", "--pnr", "--seeds", "0"), "--seeds must be at least 1, not 0"),
-    ("synth.py", ("--target", "xilinx7", "--pnr"), "place and route is for ecp5, ice40, not for xilinx7"),
+    (
+        "synth.py",
+        ("--target", "xilinx7", "--pnr"),
+        "place and route must be for one of ecp5, ice40, not xilinx7",
+    ),
     ("vivado_report.py", ("nowhere", "nowhere"), "nowhere: No such file or directory"),
     ("train.py", ("--data", "nowhere", "--out", "OUT"), "nowhere"),
     ("train.py", ("--data", "synthetic", "--out", "OUT", "--kernel", "4"), "kernel_size must be odd, not 4"),

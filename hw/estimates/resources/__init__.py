@@ -25,11 +25,11 @@ Area = dict[str, int | float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Predicted cells of a core, by the kinds of `hw.flows.yosys.area` but for `carry4`.
+    """Predicted cells of a core, by the kinds of `hw.flows.yosys.area` except `carry4`.
 
     total : of the whole core
     blocks : of each instance, by its path; their sum is `total`
-    error : of each kind, percent of what yosys counts: median and worst of the cores it was checked with
+    error : of each kind, in percent of yosys' count: median and worst of the cores used to check the model
     """
 
     target: str
@@ -44,7 +44,7 @@ def estimate(network: Network, config: HardwareConfig, target: str) -> Estimate:
     Parameters
     ----------
     network : Network
-        Its weights matter: accumulators are as wide as they need.
+        Its weights matter: they determine the widths of the accumulators.
     config : HardwareConfig
     target : str
         ``xilinx7`` or ``ecp5``.
@@ -78,7 +78,7 @@ def _sum(areas: Iterable[Area]) -> Area:
 
 
 def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str, Parts]:
-    """What every block of the core is made of, by its path."""
+    """Contents of every block of the core, by its path."""
     blocks = frame_parts(network.spec, config.stages[0].events_per_cycle, target)
     if config.reload:
         blocks["control.loader"] = loader(FABRICS[target], network, config)
@@ -89,7 +89,7 @@ def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str,
 
 
 def frame_parts(spec: NetworkSpec, slots: int, target: str) -> dict[str, Parts]:
-    """What is around the stages; `slots` are the `events_per_cycle` of the first one."""
+    """The blocks around the stages; `slots` are the `events_per_cycle` of the first stage."""
     return {"decoder": decoder(slots), "control": control(FABRICS[target], len(spec.layers), slots)}
 
 

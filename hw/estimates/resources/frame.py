@@ -1,4 +1,4 @@
-"""What stands around the stages: input decoder, registers and counters, the loader."""
+"""The blocks around the stages: input decoder, registers and counters, the loader."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ COUNTER = 33
 FIXED_COUNTERS = 4
 """Samples, dropped beats, stalls at either end."""
 AXI_LITE, REGISTERS, TIMER, RESETS = 71, 13, 132, 4
-"""Flip-flops of the bus but for unused bits; of what a host asks for and handshakes; of times; of resets."""
+"""Flip-flops of the bus except unused bits; of a host's requests and handshakes; of times; of resets."""
 IDENTITY_BITS = 5
-"""Flip-flops of the words chosen from the first registers, where most bits of the registers are constant."""
+"""Flip-flops of the words selected from the first registers, most bits of which are constant."""
 
 LOADER = 170
-"""Flip-flops: unused bits of the bus no more; a word and its checksum, a count of words; states."""
+"""Flip-flops: bus bits that are now used; a word and its checksum, a count of words; states."""
 
 
 def decoder(slots: int) -> Parts:
-    """`InputDecoder`, with its buffer: of a word, address, count and marker are used."""
+    """`InputDecoder`, with its buffer; only address, count and marker of a word are used."""
     payload = (25 + (slots > 1)) * slots + 1
     parts = Parts()
     parts.ff += 2 * payload + 2 + (slots > 1)
@@ -41,17 +41,17 @@ def decoder(slots: int) -> Parts:
 
 
 def control(fabric: Fabric, layers: int, slots: int) -> Parts:
-    """`Control` but for the counters of the stages: AXI4-Lite, registers, the timer, four counters."""
+    """`Control` except the counters of the stages: AXI4-Lite, registers, the timer, four counters."""
     parts = Parts()
     depth = 1 << samples_in_flight(layers).bit_length()
     parts.ff += AXI_LITE + REGISTERS + RESETS + slots + TIMER + 3 * index_bits(depth)
     parts.ff += FIXED_COUNTERS * COUNTER
-    # words that are read are chosen near by first: the counters of the core, and those of the stages
+    # the read multiplexer selects among adjacent words first: counters of the core, and of the stages
     stages = -(-(layers + 1) * (STAGE_STRIDE // 4) >> NEAR_BITS)
-    counters = -(-(FIXED_COUNTERS + 1) >> NEAR_BITS)  # the cycles of the last sample lie among them
-    parts.ff += IDENTITY_BITS + WORD * (counters + stages + 1)  # and the one chosen from these
+    counters = -(-(FIXED_COUNTERS + 1) >> NEAR_BITS)  # including the cycles of the last sample
+    parts.ff += IDENTITY_BITS + WORD * (counters + stages + 1)  # and the one selected from these
     if parts.memory(fabric, 32, depth).block:
-        parts.ff += 3 + index_bits(depth)  # a read of what is being written
+        parts.ff += 3 + index_bits(depth)  # bypass of a word that is being written
     parts.add(control_fixed=1, counter_bit=FIXED_COUNTERS * COUNTER)
     return parts
 
@@ -77,7 +77,7 @@ def stage_counters(spec: IntegratorSpec, config: StageConfig) -> Parts:
 
 
 def loader(fabric: Fabric, network: Network, config: HardwareConfig) -> Parts:
-    """`Loader`, what of the bus only it uses, and the hash that it loads."""
+    """`Loader`, the part of the bus that only it uses, and the hash that it loads."""
     regions = list(_regions(network, config))
     row = index_bits(max(rows for rows, _ in regions))
     piece = index_bits(max(pieces(width) for _, width in regions))

@@ -1,4 +1,4 @@
-"""Cores that were synthesised, and how far the model is from what yosys made of them."""
+"""Synthesised cores, and the error of the model against yosys' counts."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A core through the synthesis of a target.
+    """A core synthesised for a target.
 
     name : of the core
-    held_out : it checks the model, and is not fitted
+    held_out : it checks the model, and is not used in the fit
     shape, hardware : its network, its widths
     measured : its area, by the kinds of `hw.flows.yosys.area`
     blocks : the same by instance
@@ -49,7 +49,7 @@ class Row:
         return self.shape.network()
 
     def estimate(self) -> Estimate:
-        """What the model says of it."""
+        """The model's prediction for it."""
         return estimate(self.network, self.hardware, self.target)
 
 
@@ -59,7 +59,7 @@ def read_rows(path: Path) -> list[Row]:
     Raises
     ------
     InputError
-        If a line is none, or there is none.
+        If a line is not a row, or the file has no rows.
     """
     rows = [
         _row(f"{path} line {number}", parse_json(line, f"{path} line {number}", dict))
@@ -82,7 +82,7 @@ _AREA = {target: dict.fromkeys(kinds, SIZE) for target, kinds in KINDS.items()}
 
 
 def _row(name: str, table: dict[str, Any]) -> Row:
-    """The row that `table` holds, which errors call `name`."""
+    """The row that `table` holds; errors call it `name`."""
     check_fields(name, table, _ROW)
     target, blocks = table["target"], table["blocks"]
     check_fields(name, table, _AREA[target])
@@ -100,19 +100,19 @@ def _row(name: str, table: dict[str, Any]) -> Row:
 
 
 def error_pct(predicted: float, measured: float) -> float:
-    """Percent of what was measured; of nothing, 0 where nothing was predicted, and else 100."""
+    """Percent of the measured value; if that is 0, 0 where 0 was predicted and 100 otherwise."""
     if measured == 0:
         return 0.0 if predicted == 0 else 100.0
     return 100 * abs(predicted - measured) / measured
 
 
 def errors(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, float]]]:
-    """For each target and kind: rows `n`, and `median_pct`, `max_pct`, also of the held-out ones alone.
+    """For each target and kind: number of rows `n`, `median_pct` and `max_pct`, of all and of held-out rows.
 
     Raises
     ------
     InputError
-        If there is no row, or none of a target that was held out.
+        If there are no rows, or a target has no held-out row.
     """
     found: dict[tuple[str, str], list[tuple[bool, float]]] = defaultdict(list)
     for row in rows:
@@ -120,14 +120,14 @@ def errors(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, float]]]:
         for kind in KINDS[row.target]:
             found[row.target, kind].append((row.held_out, error_pct(total[kind], row.measured[kind])))
     if not found:
-        raise InputError("cores to compare must be 1 at least, not 0")
+        raise InputError("cores to compare must be at least 1, not 0")
     table: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
     for (target, kind), pairs in found.items():
         every = [error for _, error in pairs]
         held_out = [error for out, error in pairs if out]
         if not held_out:
             raise InputError(
-                f"held-out cores of {target} must be 1 at least, not 0: nothing checks the model"
+                f"held-out cores of {target} must be at least 1, not 0: nothing checks the model"
             )
         table[target][kind] = {
             "n": len(every),

@@ -1,8 +1,8 @@
-"""What yosys makes of a memory: LUT RAM, block RAM or logic, and how much of it.
+"""How yosys maps a memory: LUT RAM, block RAM or logic, and how much of it.
 
 It prices every form of every RAM of the library of a target by its cells and by the multiplexers
-that join them, and takes the cheapest (pass ``memory_libmap`` of yosys 0.70, and the libraries that
-``synth_xilinx`` and ``synth_ecp5`` give it). So the numbers here are exact, and nothing is fitted.
+that join them, and takes the cheapest (pass ``memory_libmap`` of yosys 0.70, with the libraries of
+``synth_xilinx`` and ``synth_ecp5``). So the numbers here are exact; nothing is fitted.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class Ram:
     style : str
         ``distributed`` or ``block``.
     address_bits : int
-        Of the first of the `widths`; one less for each that follows.
+        For the first of the `widths`; one less for each that follows.
     widths : tuple of int
         Bits of a word.
     price, scaled : int
-        Of a cell; and how much of that counts by the bits in use.
+        Of a cell; and the part of it that scales with the bits in use.
     sites : float
-        LUT sites, or block RAMs of the large size.
+        LUT sites, or block RAMs of full size.
     ports : int
-        Of a cell, for reading, or for either where `shared`.
+        Of a cell: read ports, or ports for reading or writing where `shared`.
     byte : int
         Bits that are written together; 0: all of a word.
     """
@@ -49,7 +49,7 @@ class Ram:
 
 
 class Mapped(NamedTuple):
-    """A memory in the fabric: LUT sites, block RAMs, and for each read port a mux of so many `ways`."""
+    """A memory in the fabric: LUT sites, block RAMs, and a `ways`-way multiplexer for each read port."""
 
     lutram: int
     block: float
@@ -73,7 +73,7 @@ RAMS = {
     ),
 }
 LOGIC_ROM = {"xilinx7": 1 / 64, "ecp5": 1 / 16}
-"""Price of a bit of a memory that nothing writes, as logic."""
+"""Price of a bit of a read-only memory as logic."""
 
 
 @cache
@@ -95,9 +95,9 @@ def mapped(
     reads, writes : int
         Ports.
     style : str, optional
-        ``block`` or ``distributed``, where the memory says so.
+        ``block`` or ``distributed``, where the memory has this attribute.
     granule : int, optional
-        Bits with a write enable of their own; of the last ones, those that are left.
+        Bits per write enable; the last enable has the rest.
     """
     best, form = float("inf"), Mapped(0, 0, 1, logic=True)
     if not writes and style is None:

@@ -83,7 +83,7 @@ def update(
 
 
 def bias_columns(params: StageParams, spec: IntegratorSpec, config: StageConfig) -> tuple[int, int]:
-    """Bits of a word of the bias memory, and how many different ones of them are no constant."""
+    """Bits of a word of the bias memory, and how many distinct columns of them are not constant."""
     width, rows = NeuronUpdate.bias_rows(spec, params, config)
     bits = width * config.update_lanes
     raw = b"".join(row.to_bytes(-(-bits // 8), "little") for row in rows)
@@ -95,7 +95,7 @@ def bias_columns(params: StageParams, spec: IntegratorSpec, config: StageConfig)
 
 
 def naf_terms(factor: int) -> int:
-    """Digits of the non-adjacent form of `factor` that are not 0: terms of `hw.rtl.arithmetic.times`."""
+    """Nonzero digits of the non-adjacent form of `factor`: terms of `hw.rtl.arithmetic.times`."""
     return (factor ^ 3 * factor).bit_count()
 
 

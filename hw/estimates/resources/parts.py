@@ -1,4 +1,4 @@
-"""What a block is made of, before its logic is priced."""
+"""Contents of a block, before its logic is priced."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from hw.rtl.banks import WORD
 
 @dataclass(frozen=True)
 class Fabric:
-    """What a target does with RTL, beside its RAMs.
+    """How a target maps RTL, apart from its RAMs.
 
     Parameters
     ----------
     name : str
-        Of `hw.flows.yosys.SYNTHESIS`.
+        A key of `hw.flows.yosys.SYNTHESIS`.
     lut_inputs : int
     shift_registers : bool
-        Three flip-flops in a row, or more, without reset become an SRL; else long ones go to `shift_rams`.
+        Three or more flip-flops in a row without reset become an SRL; otherwise long rows go to `shift_rams`.
     least_product : int
         Bits of the smallest product that becomes a multiplier.
     wide_multipliers : bool
-        They hold the registers around them and the addition behind them.
+        They absorb the registers around them and the addition behind them.
     place_luts : float
-        LUTs for each place of a line that is tapped at run time, where it is no shift register: as measured
-        for lines of 31 and 63 places (2 for 15, 0.9 for 90).
+        LUTs per place of a line with a run-time tap that is not a shift register, as measured for lines of
+        31 and 63 places (2 for 15, 0.9 for 90).
     """
 
     name: str
@@ -56,9 +56,9 @@ class Parts:
     Parameters
     ----------
     logic : dict
-        Amounts, mostly bits, under the names of `prices.json`.
+        Amounts, mostly bits, by the names in `prices.json`.
     luts : float
-        LUTs of logic beside these, which no core told the price of.
+        Further LUTs of logic, whose price is not fitted.
     ff, srl, lutram, dsp : int
         Flip-flops, shift registers, LUT sites of RAM, multipliers.
     block : float
@@ -74,7 +74,7 @@ class Parts:
     dsp: int = 0
 
     def add(self, **amounts: float) -> None:
-        """More logic; ``update_sum`` is the price ``update.sum``."""
+        """Add logic; ``update_sum`` means the price ``update.sum``."""
         for name, amount in amounts.items():
             self.logic[name.replace("_", ".", 1)] += amount
 
@@ -88,7 +88,7 @@ class Parts:
         style: str | None = None,
         granule: int | None = None,
     ) -> Mapped:
-        """One more memory, as of `memory.mapped`, with the multiplexers of its read ports."""
+        """Add a memory, as in `memory.mapped`, with the multiplexers of its read ports."""
         form = mapped(fabric.name, width, max(2, depth), reads, writes, style, granule)
         self.lutram += form.lutram
         self.block += form.block
@@ -98,13 +98,13 @@ class Parts:
     def parameters(
         self, fabric: Fabric, width: int, rows: int, reload: bool, reads: int = 1, style: str | None = None
     ) -> Mapped:
-        """One more `hw.rtl.banks.parameter_memory`; what fills up its last piece is never read."""
+        """Add a `hw.rtl.banks.parameter_memory`; the padding of its last piece is never read."""
         if not reload:
             return self.memory(fabric, width, rows, reads, 0, style)
         return self.memory(fabric, width, 2 << index_bits(rows), reads, 1, style, WORD)
 
     def shift_registers(self, fabric: Fabric, lengths: Iterable[int]) -> None:
-        """Shift registers of one enable and of so many steps, without reset."""
+        """Add shift registers with a common enable and these lengths, without reset."""
         in_rams = 0
         for length in lengths:
             if not fabric.shift_registers:
@@ -121,9 +121,9 @@ class Parts:
             self.memory(fabric, in_rams, shift_rams.DEPTH)
 
     def tapped_lines(self, fabric: Fabric, length: int, count: int) -> None:
-        """`count` shift registers of `length` steps without reset, each with one tap chosen at run time.
+        """Add `count` shift registers of `length` steps without reset, each with one run-time tap.
 
-        The multiplexers of a slice join four SRLs; LUTs join two such rows of `SLICE` steps each, or more.
+        The multiplexers of a slice join four SRLs; LUTs join two or more such rows of `SLICE` steps.
         """
         rows, rest = divmod(length, SLICE)
         if fabric.shift_registers and length >= SHORTEST:
@@ -156,11 +156,11 @@ class Parts:
 
 
 SHORTEST, LONGEST = 3, 32
-"""Steps of what becomes a shift register, and of one LUT."""
+"""Least steps that become a shift register, and steps of one LUT."""
 ALONE = {1, LONGEST // 2 + 1}
-"""Steps left to the last LUT of which yosys makes one a flip-flop."""
+"""Steps left for the last LUT where yosys makes one of them a flip-flop."""
 SLICE = 4 * LONGEST
-"""Steps of a shift register in a slice."""
+"""Steps of a shift register in one slice."""
 
 
 def index_bits(n: int) -> int:

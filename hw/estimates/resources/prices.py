@@ -15,14 +15,14 @@ FILE = Path(__file__).with_name("prices.json")
 
 @dataclass(frozen=True)
 class Prices:
-    """Of a target.
+    """Prices of a target.
 
     Parameters
     ----------
     luts : mapping of str to float
-        By the names of `Parts.logic`.
+        By the names in `Parts.logic`.
     error : mapping of str to (float, float)
-        By kind of cell, percent of what yosys counts: median and worst of cores that were not fitted.
+        By kind of cell, in percent of yosys' count: median and worst of the held-out cores.
     """
 
     luts: Mapping[str, float]

@@ -1,4 +1,4 @@
-"""Recurrence of a layer: delay lines, and the convolution or the dense synapses behind them."""
+"""Recurrence of a layer: delay lines, followed by the convolution or the dense synapses."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
 def programmed_delays(fabric: Fabric, max_delay: int, n: int, config: StageConfig) -> Parts:
     """`ProgrammableDelayLines`.
 
-    LUTs are counted: one chooses what a neuron holds; two per bit of a delay compare it with the age of the
-    sample and take 1 from it, lane by lane, and two per bit count that age; two decode a group.
+    LUTs are counted: one selects a neuron's next delayed spike; two per bit of a delay compare it with the
+    age of the sample and subtract 1 from it, in each lane; two per bit count that age; two decode a group.
     """
     parts = Parts()
     lanes, groups, bits = config.update_lanes, config.groups(n), ProgrammableDelayLines.delay_bits(max_delay)

@@ -1,4 +1,4 @@
-"""Networks of random codes, whose cores are synthesised to fit and to check the model."""
+"""Networks of random codes, whose cores are synthesised to fit and check the model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Shape:
-    """A network of random codes, for its area alone: it recognises nothing.
+    """A network of random codes, used only for its area: it recognises nothing.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Shape:
 
     @classmethod
     def from_dict(cls, table: dict[str, Any]) -> Shape:
-        """The shape that a table of its fields tells of; `InputError` if there is no such network."""
+        """The shape with the fields of a table; `InputError` if there is no such network."""
         check_fields("shape", table, _FIELDS)
         for key in sorted(table.keys() - _FIELDS.keys()):
             raise InputError(f"shape: {shown(key)[1:-1]} is unknown")
@@ -108,7 +108,7 @@ class Shape:
         return NetworkSpec(tuple(layers), readout)
 
     def network(self) -> Network:
-        """Codes are normal, three standard deviations to the ends of their format."""
+        """Codes are normally distributed; their format spans three standard deviations either side."""
         spec, rng = self.spec, np.random.default_rng(self.seed)
         weight, membrane = self._formats()
         params = []
@@ -120,7 +120,7 @@ class Shape:
                 delays = rng.integers(0, self.max_delay, layer.n_out, endpoint=True)
                 taps = _codes(rng, weight, *layer.shapes["recurrent"])
                 if self.kernel > 0:
-                    taps[taps == 0] = 1  # without a tap, yosys would remove what leads to it
+                    taps[taps == 0] = 1  # yosys would remove logic that drives a zero tap
                 own = StageParams(own.weight, own.bias, taps, delays)
             params.append(own)
         n_out, n_in = spec.readout.shapes["weight"]
@@ -128,7 +128,7 @@ class Shape:
         return Network(spec, tuple(params))
 
     def _formats(self) -> tuple[QFormat, QFormat]:
-        """Of the weights, and of bias and membrane."""
+        """Formats of the weights, and of bias and membrane."""
         membrane = QFormat(True, self.membrane_int_bits, self.membrane_bits - self.membrane_int_bits)
         return QFormat(True, 0, self.weight_bits), membrane
 
@@ -149,7 +149,7 @@ _FIELDS = {
     "overflow": one_of(Overflow),
     "seed": COUNT,
 }
-"""What a table of a `Shape` must hold."""
+"""Fields that a table of a `Shape` must hold."""
 
 
 def _codes(rng: Rng, fmt: QFormat, *shape: int) -> NDArray[np.int64]:

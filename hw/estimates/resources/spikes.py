@@ -1,4 +1,4 @@
-"""Spikes on their way to the next stage: queue, scanners, buffer."""
+"""From spikes to the next stage: queue, scanners, buffer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hw.rtl.spike_queue import SpikeQueue
 
 
 def spike_queue(fabric: Fabric, n: int, config: StageConfig, events: int) -> Parts:
-    """`SpikeQueue` before a stage that takes so many `events` per cycle."""
+    """`SpikeQueue` before a stage that takes `events` events per cycle."""
     parts = Parts()
     lanes, groups = config.update_lanes, config.groups(n)
     spikes = n * events + 1
@@ -40,7 +40,7 @@ def scanner(n: int) -> Parts:
     size = block_size(n)
     count = block_count(n)
     base = index_bits(count) * (count > 1)
-    held = n + 2 * count + 3  # the word, which of it is next and what later, its state
+    held = n + 2 * count + 3  # the word, its next and later blocks, its state
     following = min(size, n) + base + 3
     sent = index_bits(min(size, n)) * (n > 1) + base + 4 + min(size, n)
     parts.ff += held + following + sent

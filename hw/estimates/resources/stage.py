@@ -39,7 +39,7 @@ def stage(
             blocks["delays"] = programmed_delays(fabric, longest, spec.n_out, config)
         else:
             blocks["delays"] = delays(fabric, params, config)
-        # spikes on their way to the lines; a queue of pairs has the same register
+        # spikes pass a register to the lines; a queue of pairs has the same register
         blocks["delays"].ff += config.update_lanes * (out_events == 1)
         if spec.recurrence.kind is RecurrenceKind.CONV:
             blocks["conv"] = conv(fabric, spec, params, config, reload)

@@ -16,12 +16,12 @@ def product_bits(spec: IntegratorSpec) -> int:
 
 
 def multiplies(fabric: Fabric, spec: IntegratorSpec, config: StageConfig) -> bool:
-    """Whether products are made by multipliers."""
+    """Whether multipliers form the products."""
     return spec.input_bits > 1 and config.use_dsp and product_bits(spec) >= fabric.least_product
 
 
 def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: bool) -> Parts:
-    """`SynapseArray` but for its accumulators: weight memory, addresses, products."""
+    """`SynapseArray` except its accumulators: weight memory, addresses, products."""
     parts = Parts()
     lanes, events, words = config.lanes, config.events_per_cycle, config.words(spec.n_out)
     weight, rows = spec.weight.width, spec.n_in * words
@@ -88,7 +88,7 @@ def accumulators(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, bits
         _choose(parts, fabric, groups, n * bits, update * bits)
         return parts
     columns = lanes // update
-    # counters of what is asked for, the address in the RAM, what is read to be added to
+    # counters of the requested group, the RAM address, the word read before the addition
     parts.ff += 1 + word + index_bits(columns) + word + ring + lanes * bits
     for _ in range(columns):
         parts.memory(fabric, update * bits, depth << word, reads=2)
@@ -97,7 +97,7 @@ def accumulators(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, bits
 
 
 def _choose(parts: Parts, fabric: Fabric, columns: int, bits: int, width: int) -> None:
-    """One of `columns`, of `bits` in all: registers behind each, and behind each choice among `NEAR`."""
+    """Multiplexer of `columns`, `bits` in all, with a register behind each and each choice among `NEAR`."""
     chosen = -(-columns // NEAR)
     low = min(index_bits(columns), index_bits(NEAR))
     parts.ff += bits + chosen * width + (SUMS_AFTER - 1) * low

@@ -1,8 +1,8 @@
 #ifndef SPIKELINE_AP_AXI_SDATA_H_
 #define SPIKELINE_AP_AXI_SDATA_H_
 
-// Stands in for the vendor's header of this name when the project is compiled with g++ alone: a beat of an
-// AXI4-Stream, without the side channels that the shell leaves alone. Vitis and Vivado take their own.
+// Replaces the vendor's header of this name when the project is compiled with g++ alone: a beat of an
+// AXI4-Stream, without the side channels that the shell does not use. Vitis and Vivado use their own.
 
 #include "ap_int.h"
 

@@ -1,7 +1,7 @@
 #ifndef NNET_SPIKELINE_H_
 #define NNET_SPIKELINE_H_
 
-// What a spiking cell and a readout share (fxp_model/NUMERICS.md sections 3, 4 and 6). C++11.
+// Common parts of a spiking cell and a readout (fxp_model/NUMERICS.md sections 3, 4 and 6). C++11.
 // Every number is an integer code; shifts by constants bring codes to the fraction of the exact sum.
 
 #include "ap_fixed.h"
@@ -41,7 +41,7 @@ struct spikeline_config {
 };
 
 #ifndef __SYNTHESIS__
-// What a testbench watches: while `on`, every stage adds the codes of its neurons, step by step: i_syn,
+// Record for a testbench: while `on`, every stage appends the codes of its neurons, step by step: i_syn,
 // i_rec, v_mem and spike of a cell, i_syn and v_mem of a readout.
 struct spikeline_watch {
     bool on;
@@ -88,7 +88,7 @@ InputLoop:
     }
 }
 
-// The exact sum beta * v + acc + bias + rec, and the one requantisation: an assignment between ap_fixed types.
+// The exact sum beta * v + acc + bias + rec, and the only requantisation: an assignment between ap_fixed types.
 template <typename CONFIG_T, class acc_T, class rec_T>
 ap_int<CONFIG_T::membrane_bits> spikeline_integrate(ap_int<CONFIG_T::membrane_bits> v, acc_T acc,
                                                     typename CONFIG_T::bias_t bias, rec_T rec, unsigned rec_shift) {
@@ -105,7 +105,7 @@ ap_int<CONFIG_T::membrane_bits> spikeline_integrate(ap_int<CONFIG_T::membrane_bi
     return code;
 }
 
-// The membrane after the reset, and whether it fired: at equality too, in the same step.
+// The membrane after the reset, and whether the neuron fired: also at equality, and in the same step.
 template <typename CONFIG_T>
 ap_int<CONFIG_T::membrane_bits> spikeline_fire(ap_int<CONFIG_T::membrane_bits> v, ap_uint<1> &spike) {
     #pragma HLS INLINE
@@ -123,7 +123,7 @@ template <typename CONFIG_T, class acc_T> long long spikeline_current(acc_T acc,
 }
 #endif
 
-// Sequences (STEPS, N) as arrays into tokens of a step, and tokens into arrays: for io_parallel.
+// Converts sequences (STEPS, N) from arrays to tokens of a step and back: for io_parallel.
 template <unsigned STEPS, unsigned N, class T> void spikeline_to_stream(const T *data, hls::stream<array<T, N> > &stream) {
     for (unsigned t = 0; t < STEPS; t++) {
         array<T, N> token;

@@ -8,9 +8,9 @@
 
 namespace nnet {
 
-// One sample: words [15:0] address, [23:16] count, [31] end of step, TLAST at its end, into STEPS tokens of counts.
-// Words with an address or a count that does not fit are dropped. A sample of fewer steps is filled with silence, of a
-// longer one the rest is dropped up to TLAST: the next sample begins clean.
+// Converts one sample, words [15:0] address, [23:16] count, [31] end of step, with TLAST at its end, to STEPS tokens of
+// counts. Words with an address or a count that does not fit are dropped. A shorter sample is padded with silence; of a
+// longer one, everything after STEPS steps is dropped up to TLAST, so the next sample starts clean.
 template <unsigned STEPS, unsigned N_IN, unsigned INPUT_BITS, class beat_T, class token_T>
 void spikeline_decode(hls::stream<beat_T> &s_axis, hls::stream<token_T> &counts) {
     bool ended = false;
@@ -49,7 +49,7 @@ RestLoop:
     }
 }
 
-// One beat per score, then the class with TLAST: the highest score, the lowest index where several tie.
+// One beat per score, then the class with TLAST: the highest score, the lowest index in a tie.
 template <unsigned CLASSES, class token_T, class beat_T>
 void spikeline_encode(hls::stream<token_T> &scores, hls::stream<beat_T> &m_axis) {
     const token_T token = scores.read();

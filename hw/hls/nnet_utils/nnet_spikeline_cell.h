@@ -69,8 +69,8 @@ template <typename CONFIG_T> struct spikeline_recurrent<CONFIG_T, spikeline_dens
     }
 };
 
-// One step. `lines` hold the past of every neuron: bit d of line n is its spike of d + 1 steps ago. They are never
-// cleared; bit d of `age` says whether the sample is old enough for such a spike to be its own.
+// One step. `lines` hold the past spikes of every neuron: bit d of line n is its spike of d + 1 steps ago. They are
+// never cleared; bit d of `age` says whether such a spike belongs to this sample.
 template <typename CONFIG_T>
 void spikeline_cell_step(bool first, const ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in],
                          ap_uint<1> spikes[CONFIG_T::n_out],
@@ -137,7 +137,7 @@ UpdateLoop:
         }
     }
 
-    // All lines together, once per step: one tap each, no reset, and so shift registers in LUTs.
+    // All lines shift together, once per step: one tap each and no reset, so they map to shift registers in LUTs.
 ShiftLoop:
     for (unsigned n = 0; n < n_out; n++) {
         #pragma HLS UNROLL
@@ -181,7 +181,7 @@ StepLoop:
     }
 }
 
-// io_parallel: whole sequences as arrays (T, N). To simulate; hardware wants streams.
+// io_parallel: whole sequences as arrays (T, N). For simulation; hardware should use streams.
 template <class data_T, class res_T, typename CONFIG_T>
 void spikeline_cell(data_T data[CONFIG_T::n_steps * CONFIG_T::n_in], res_T res[CONFIG_T::n_steps * CONFIG_T::n_out],
                     typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],

@@ -13,7 +13,7 @@ struct spikeline_readout_config : spikeline_config {
 
 typedef ap_int<32> spikeline_score_t;
 
-// The score after one more step whose membrane, after the requantisation, is `v_mem`; `v` becomes that after a reset.
+// The score after one more step with membrane `v_mem` after the requantisation; `v` becomes the membrane after the reset.
 template <typename CONFIG_T>
 spikeline_score_t spikeline_scored(bool first, spikeline_score_t score, ap_int<CONFIG_T::membrane_bits> v_mem,
                                    ap_int<CONFIG_T::membrane_bits> &v) {
@@ -100,7 +100,7 @@ StepLoop:
     res.write(out);
 }
 
-// io_parallel: whole sequences as arrays (T, N). To simulate; hardware wants streams.
+// io_parallel: whole sequences as arrays (T, N). For simulation; hardware should use streams.
 template <class data_T, class res_T, typename CONFIG_T>
 void spikeline_readout(data_T data[CONFIG_T::n_steps * CONFIG_T::n_in], res_T res[CONFIG_T::n_out],
                        typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],

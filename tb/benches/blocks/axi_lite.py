@@ -1,4 +1,4 @@
-"""AxiLite under a master that others wrote, cocotbext-axi, with pauses on every channel."""
+"""AxiLite under a third-party master, cocotbext-axi, with pauses on every channel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tb.harness.monitors import watch_stream
 CASES: dict[str, dict[str, Any]] = {"full_rate": {"pause": 0.0}, "pauses": {"pause": 0.6}}
 ADDRESS_BITS = 6
 WRITABLE, MAPPED = 6, 7
-"""Words that can be written; and one more that can be read, with `CONSTANT` in it."""
+"""Words that can be written; one more word, which holds `CONSTANT`, can only be read."""
 CONSTANT = 0xC0FFEE00
 
 
@@ -55,7 +55,7 @@ def component(pause: float) -> wiring.Component:
 
 
 class Channel:
-    """`Stream` of the answers of one channel, for `watch_stream`."""
+    """`Stream` of the responses of one channel, for `watch_stream`."""
 
     def __init__(self, dut: Any, channel: str, payload: tuple[str, ...]) -> None:
         self.clock = dut.clk
@@ -103,7 +103,7 @@ async def accesses(dut: Any) -> None:
         legal = start + len(content) <= 4 * WRITABLE
         bench.expect(("write", start, AxiResp.OKAY if legal else AxiResp.SLVERR))
         bench.see(("write", start, answer.resp))
-        # a burst of words of which some are legal writes these
+        # of a burst, the words with legal addresses are written
         stop = min(start + len(content), 4 * WRITABLE)
         memory[start : max(start, stop)] = content[: max(0, stop - start)]
         written += legal
@@ -124,7 +124,7 @@ async def accesses(dut: Any) -> None:
         else:
             await read(start, length)
 
-    # both directions at once, on words of their own
+    # both directions concurrently, on different words
     reads = cocotb.start_soon(_repeat(60, lambda: read(int(rng.integers(12, 24)), 4)))
     await _repeat(60, lambda: write(int(rng.integers(9)), rng.bytes(4)))
     await reads

@@ -47,7 +47,7 @@ async def convolution(dut: Any) -> None:
     await bench.reset(nearing=0, fetched=0, delayed=0)
 
     async def look(sweep: int, group: int, expected: list[int]) -> None:
-        """The result of a group stands at the output two cycles after its fetch."""
+        """The result of a group is at the output two cycles after its fetch."""
         await bench.edge
         await bench.edge
         bench.expect((sweep, group, expected))
@@ -67,8 +67,8 @@ async def convolution(dut: Any) -> None:
         slots += [Slot(sweep, group, spikes, current) for group in range(groups)]
         slots += [None] * int(rng.choice([1, 1, 2, 4]))
     for now, following in pairwise(slots):
-        # each group is read once, and means nothing otherwise: at the start those in front, and then
-        # one a cycle before it comes in
+        # each group is read once, and is ignored otherwise: at the start the first groups, and then
+        # one group a cycle before it enters
         word = int(rng.integers(1 << n))
         read = []
         if now and now.group == 0:

@@ -1,4 +1,4 @@
-"""Counter: exact up to 2**32 - 1, and there it stays until it is cleared."""
+"""Counter: exact up to 2**32 - 1, where it saturates until it is cleared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def component(bits: int) -> wiring.Component:
 @cocotb.test()
 async def totals(dut: Any) -> None:
     bench = BlockBench(dut)
-    # no reset reaches the total: it is cleared, as `Control` does after one
+    # the total has no reset: it is cleared, as `Control` does after a reset
     await bench.reset(increment=0, clear=1)
     await bench.edge
     dut.clear.value = 0

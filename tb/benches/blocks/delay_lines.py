@@ -1,6 +1,6 @@
-"""Delay lines of both kinds: every neuron's spike of delay + 1 steps ago, and nothing of an earlier sample.
+"""Delay lines of both kinds: every neuron's spike of delay + 1 steps ago, and none of an earlier sample.
 
-Delays that can be reloaded are others in some of the samples, loaded while the samples before them run.
+Delays that can be reloaded change for some of the samples, and are loaded while the previous samples run.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class Host:
             for piece in range(pieces(self._bits * self._lanes)):
                 data = word >> WORD * piece & 0xFFFFFFFF
                 place = {"part": Part.DELAY, "row": row, "piece": piece}
-                # the words of other parts mean nothing here
+                # words of other parts must be ignored
                 self._words += [
                     {**place, "part": Part.BIAS, "data": ~data & 0xFFFFFFFF},
                     {**place, "data": data},
                 ]
 
     async def run(self) -> None:
-        """Write what is offered."""
+        """Write the offered delays."""
         while True:
             word = self._words.pop(0) if self._words and self._bench.rng.integers(2) else None
             fields = {"data": 0xFFFFFFFF} if word is None else {"valid": 1, **word}
@@ -72,7 +72,7 @@ class Host:
             await self._bench.edge
 
     async def swap(self) -> list[int]:
-        """The delays that are in use from now on."""
+        """Swap the banks; return the delays now in use."""
         while self._words:
             await self._bench.edge
         await self._bench.edge
@@ -92,7 +92,7 @@ async def delays(dut: Any) -> None:
     tag = tag_layout(groups)
 
     def idle() -> None:
-        """No group is written; all else means nothing then."""
+        """No group is written; all other inputs must be ignored."""
         dut.finishing.value = int(rng.integers(1 << tag.size)) & ~tag.const({"valid": 1}).as_bits()
         dut.spikes.value = int(rng.integers(1 << lanes))
 

@@ -1,4 +1,4 @@
-"""EventEncoder: an event per spike, then the marker; n = 1 to several blocks, one or two events together."""
+"""EventEncoder: an event per spike, then the marker; n = 1 to several blocks, one or two events per cycle."""
 
 from __future__ import annotations
 

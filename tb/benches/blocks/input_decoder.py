@@ -1,4 +1,4 @@
-"""InputDecoder: events and markers pass, everything else is dropped and told."""
+"""InputDecoder: events and markers pass, everything else is dropped and reported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def events_and_drops(dut: Any) -> None:
     dropped = told = 0
 
     def decoded(word: Beat) -> tuple[Any, ...] | None:
-        """What a word is, None if dropped, and one more in `dropped` if it is wrong."""
+        """The decoded word, or None if dropped; malformed words are counted in `dropped`."""
         nonlocal dropped
         address, count = word.tdata & 0xFFFF, word.tdata >> 16 & 0xFF
         if word.tlast or word.tdata & END_OF_STEP:
@@ -85,7 +85,7 @@ async def events_and_drops(dut: Any) -> None:
         beats.append(
             Beat(int(rng.integers(2)) * END_OF_STEP, tlast=True) if rng.random() < 0.3 else Beat(END_OF_STEP)
         )
-    # where every address and count is legal, only a count of 0 and a count in a marker are not
+    # if every address and count fits, only a count of 0 and a count in a marker are malformed
     bad = (
         corrupt(rng, beats, min(n_in, (1 << 16) - 1), limit)
         if bits < 8

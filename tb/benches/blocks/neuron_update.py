@@ -57,7 +57,7 @@ def _stage(
         recurrence=RecurrenceSpec(RecurrenceKind.CONV, kernel, 0, 3) if recurrent else None,
     )
     weight = codes(rng, spec.weight, n_out, 4)
-    weight[0] = spec.weight.min_raw  # so that currents may be as wide as the format lets them
+    weight[0] = spec.weight.min_raw  # so that currents may reach the full width of the format
     params = StageParams(
         weight,
         codes(rng, spec.bias, n_out),
@@ -119,7 +119,7 @@ async def updates(dut: Any) -> None:
             count += 1
 
     async def feed() -> None:
-        """i_syn stands at the input `SUMS_AFTER` cycles after its group is taken, garbage otherwise."""
+        """i_syn is at the input `SUMS_AFTER` cycles after its group is taken, garbage otherwise."""
         taken = 0
         coming: deque[int | None] = deque([None] * (SUMS_AFTER - 1))
         while True:
@@ -134,7 +134,7 @@ async def updates(dut: Any) -> None:
                 taken += 1
 
     async def recur() -> None:
-        """i_rec stands at the input two cycles after its group is fetched, garbage otherwise."""
+        """i_rec is at the input two cycles after its group is fetched, garbage otherwise."""
         fetched, pending = 0, None
         while True:
             await bench.edge

@@ -1,4 +1,4 @@
-"""ScoreUnit: every mode, saturation of a score at 32 bits, ties of the class."""
+"""ScoreUnit: every mode, saturation of a score at 32 bits, ties between classes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def scores_and_class(dut: Any) -> None:
     bench.start(accept(sink, random_gaps(rng)))
     for sample in range(40):
         steps = int(rng.integers(1, 6))
-        # few values for ties, negative ones alone, or extremes for saturation and its way back
+        # few values for ties, only negative ones, or extremes for saturation and the way back from it
         values = ([0, 1, 2], [-5, -4], [MEMBRANE.min_raw, MEMBRANE.max_raw, -1, 7])[sample % 3]
         u = rng.choice(values, (steps, n))
         y = rng.integers(0, 2, (steps, n))

@@ -1,4 +1,4 @@
-"""SkidBuffer: everything passes once, in order, whatever the stalls."""
+"""SkidBuffer: every item passes once, in order, under any stalls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SpikeQueue: every step whole and in order, offered until it is taken; `full` when no more may start."""
+"""SpikeQueue: every step complete and in order, offered until it is taken; `full` when no more may start."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def holds_steps(dut: Any) -> None:
         return int(rng.choice(sizes))
 
     def put(spikes: int | None = None, **tag: int) -> None:
-        """Write a group; what is not named is random, and there is none without `valid`."""
+        """Write a group; fields that are not given are random; without `valid` there is no group."""
         item = inputs.from_bits(int.from_bytes(rng.bytes(inputs.size)) & ((1 << inputs.size) - 1))
         fields = {name: getattr(item.tag, name) for name in ("group", "final", "first", "last")}
         word = item.spikes if spikes is None else spikes
@@ -76,7 +76,7 @@ async def holds_steps(dut: Any) -> None:
             if tag.valid and tag.final:
                 final_in[written] = cycle
                 written += 1
-            # what reads has room for a step beside the one that it sends, but may not take it yet
+            # the reader has room for a step beside the one that it sends, but may not take it yet
             pause = max(0, pause - 1)
             dut.sent.value = int(taken > sent and not pause)
             if taken > sent and not pause:
@@ -99,7 +99,7 @@ async def holds_steps(dut: Any) -> None:
         dut.starts.value = 1
         await bench.edge
         dut.starts.value = 0
-        for _ in range(NeuronUpdate.LATENCY - 1):  # groups follow their start so late
+        for _ in range(NeuronUpdate.LATENCY - 1):  # latency from the start to the groups
             await bench.edge
         for group in range(groups):
             for _ in range(idle([0, 0, 0, 1, 3])):

@@ -107,7 +107,7 @@ async def sums(dut: Any) -> None:
         while events:
             fields = events.pop()
             if config.events_per_cycle == 2:
-                # without a second event, what stands in its place means nothing
+                # without a second event, its fields must be ignored
                 fields["pair"] = int(len(events) > 0 and rng.random() < 0.7)
                 second = events.pop() if fields["pair"] else fields
                 fields |= {f"second_{name}": second[name] for name in ("address", "count") if name in second}

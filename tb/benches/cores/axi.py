@@ -1,4 +1,4 @@
-"""The core between AXI models that others wrote, on all its sides: cocotbext-axi."""
+"""The core between third-party AXI models on all its interfaces: cocotbext-axi."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _pauses(seed: int) -> Iterator[int]:
 
 @cocotb.test()
 async def frames(dut: Any) -> None:
-    """A sample is a frame in, its scores and class are a frame out."""
+    """A sample is an input frame, its scores and class are an output frame."""
     network = load_artifact(PLAN["artifact"]).network
     rng = np.random.default_rng(PLAN["seed"])
     Clock(dut.aclk, 10, unit="ns").start()
@@ -64,6 +64,6 @@ async def frames(dut: Any) -> None:
         if received != expected:
             raise MismatchError(f"sample {index}: expected {expected}, got {received}")
     await ClockCycles(dut.aclk, 100)
-    assert sink.empty(), "a frame too many"
+    assert sink.empty(), "an unexpected frame"
     assert await host.read_dword(SAMPLES.offset) == len(samples)
     assert await host.read_dword(DROPPED_BEATS.offset) == 0

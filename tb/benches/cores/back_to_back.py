@@ -19,7 +19,7 @@ FIGURES = Figures()
 
 @cocotb.test()
 async def back_to_back(dut: Any) -> None:
-    """Scores, classes, counters and every cycle, of samples of one step and two."""
+    """Scores, classes, counters and every cycle, for samples of one or two steps."""
     bench = NetworkBench(dut, PLAN)
     await bench.restart()
     samples = random_samples(bench.rng, bench.network.spec, PLAN["samples"], max_steps=2)

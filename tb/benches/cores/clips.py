@@ -1,4 +1,4 @@
-"""A full-size core on encoded clips: every level of some, scores and cycles of all."""
+"""A full-size core on encoded clips: every membrane of some, scores and cycles of all."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def full_rate(dut: Any) -> None:
 
 @cocotb.test()
 async def one_at_a_time(dut: Any) -> None:
-    """The latency of every clip alone, in the predicted cycles."""
+    """The latency of every single clip, in the predicted cycles."""
     bench = NetworkBench(dut, {**PLAN, "probes": []})
     latencies = []
     for clip in CLIPS:

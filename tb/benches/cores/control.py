@@ -1,4 +1,4 @@
-"""The registers of a whole core, under a master that others wrote: cocotbext-axi."""
+"""The registers of a whole core, under a third-party master: cocotbext-axi."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SOFT_RESET, CLEAR = CONTROL["SOFT_RESET"].mask, CONTROL["CLEAR"].mask
 
 
 async def _begin(dut: Any, of: Callable[[Any], H]) -> tuple[NetworkBench, H]:
-    """The bench after a reset, and its host: that of others, or one whose every cycle is known."""
+    """The bench after a reset, and its host: the third-party one, or one with known cycles."""
     host = of(dut)
     bench = NetworkBench(dut, PLAN, host)
     await bench.restart()
@@ -50,7 +50,7 @@ async def _begin(dut: Any, of: Callable[[Any], H]) -> tuple[NetworkBench, H]:
 
 @cocotb.test()
 async def identity(dut: Any) -> None:
-    """What a host finds before anything has run; what is not in the map is refused."""
+    """State of the registers before anything has run; accesses outside the map are refused."""
     bench, host = await _begin(dut, Master)
     await bench.expect(IDENTITY, IDENTITY_WORD)
     await bench.expect(VERSION, version_word(__version__))
@@ -109,7 +109,7 @@ async def interrupts(dut: Any) -> None:
 
 @cocotb.test()
 async def soft_reset(dut: Any) -> None:
-    """Reset by the host amid traffic: what follows is a clean core's, and counters go on."""
+    """Reset by the host during traffic: the core is clean afterwards, and counters continue."""
     bench, host = await _begin(dut, Master)
     rng, spec = bench.rng, bench.network.spec
     samples = stalls_in = stalls_out = 0
@@ -157,7 +157,7 @@ async def soft_reset(dut: Any) -> None:
 
 @cocotb.test()
 async def full_of_samples(dut: Any) -> None:
-    """As many samples as find place, each of one silent step, and the time of each is kept."""
+    """As many samples as the core can hold, each of one silent step; the time of each is kept."""
     bench, _ = await _begin(dut, Master)
     end = Beat(END_OF_STEP, tlast=True)
     driver = cocotb.start_soon(drive(bench.source, [end] * 200, no_gaps, bench.rng))
@@ -183,7 +183,7 @@ async def full_of_samples(dut: Any) -> None:
 
 @cocotb.test()
 async def strobes(dut: Any) -> None:
-    """Bytes that are not strobed stay, or are zeros where ones act; a write without any does nothing."""
+    """Bytes without a strobe keep their value, or count as zeros; a write without a strobe does nothing."""
     bench, host = await _begin(dut, AxiLite)
     await host.write(IRQ_ENABLE, 0xFFFFFFFF, 0b1110)
     await bench.expect(IRQ_ENABLE, 0)
@@ -205,11 +205,11 @@ async def strobes(dut: Any) -> None:
 
 @cocotb.test()
 async def writes_at_the_end_of_a_sample(dut: Any) -> None:
-    """A sample that ends while its interrupt is cleared keeps it; CLEAR forgets a sample whole or not at all.
+    """A sample that ends while its interrupt is cleared keeps it; CLEAR discards it wholly or not at all.
 
-    The sample ends `late` cycles after the write is sent. Which of them count follows from registers on the
-    way: the end of a sample is known a cycle after its TLAST; a write is transferred in the cycle after it is
-    sent and acts in the next one, and CLEAR clears two cycles later.
+    The sample ends `late` cycles after the write is sent. Which of them count follows from the registers in
+    the path: the end of a sample is known one cycle after its TLAST; a write is transferred in the cycle
+    after it is sent and acts in the next one, and CLEAR clears two cycles later.
     """
     bench, host = await _begin(dut, AxiLite)
     beats = packed(encode_sample(random_samples(bench.rng, bench.network.spec, 1)[0]), bench.slots)
@@ -242,7 +242,7 @@ async def writes_at_the_end_of_a_sample(dut: Any) -> None:
 
 @cocotb.test()
 async def host_after_a_reset(dut: Any) -> None:
-    """`restart` sees that a core is quiet in a reset; what a host begins to write behind it is not lost."""
+    """`restart` checks that a core is quiet during reset; a write that starts after it is not lost."""
     bench, host = await _begin(dut, AxiLite)
     sample = encode_sample(random_samples(bench.rng, bench.network.spec, 1)[0])
     for cycles in (1, 2, 5):

@@ -34,7 +34,7 @@ async def traffic(dut: Any) -> None:
 
 @cocotb.test()
 async def hostile_input(dut: Any) -> None:
-    """Malformed beats everywhere, counted; an overfilled sample changes no other one."""
+    """Malformed beats everywhere are counted; an overfilled sample affects no other one."""
     bench = NetworkBench(dut, PLAN)
     await bench.restart()
     rng, spec = bench.rng, bench.network.spec
@@ -71,7 +71,7 @@ async def resets(dut: Any) -> None:
 
 @cocotb.test()
 async def cycles(dut: Any) -> None:
-    """At full rate the cycles are those of the formula: back to back, and one sample at a time."""
+    """At full rate the cycles equal the formula: back to back, and one sample at a time."""
     bench = NetworkBench(dut, PLAN)
     await bench.restart()
     rng, spec = bench.rng, bench.network.spec

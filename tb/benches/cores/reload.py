@@ -1,4 +1,4 @@
-"""A network replaced at run time: exact before and after, and the old one stays when a load is broken."""
+"""A network replaced at run time: exact before and after; the old one stays if a load is broken."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ PENDING, WRONG_LENGTH, WRONG_CRC, BANK = (
 
 
 class ReloadBench(NetworkBench):
-    """A core under endless traffic, whose golden model follows it from network to network."""
+    """A core under continuous traffic, whose golden model changes network when the core does."""
 
     def __init__(self, dut: Any) -> None:
         self.master = Master(dut)
         super().__init__(dut, PLAN, self.master)
         self.swaps = 0
         self.coming = 0
-        """Which artifact comes next; every test ends with the first one."""
+        """Number of the next artifact; every test ends with the first one."""
 
     @classmethod
     async def started(cls, dut: Any) -> ReloadBench:
-        """After a reset; what the bank does before means nothing."""
+        """After a reset; the bank before that is ignored."""
         bench = cls(dut)
         await bench.restart()
         cocotb.start_soon(bench._follow())
         return bench
 
     async def begin(self) -> None:
-        """Reset, and traffic from then on."""
+        """Reset, then start the traffic."""
         await self.restart()
         self._stop = False
         self._acceptor = cocotb.start_soon(accept(self.sink, random_gaps(self.rng)))
         self._driver = cocotb.start_soon(self._traffic())
 
     async def end(self) -> None:
-        """Stop at the end of a sample, and compare all that came since the last swap."""
+        """Stop at the end of a sample, and compare everything since the last swap."""
         self._stop = True
         await self._driver
         wanted = len(self.decoder.samples) * (self.network.spec.n_out + 1)
@@ -117,7 +117,7 @@ class ReloadBench(NetworkBench):
             raise MismatchError(f"RELOAD_STATUS: expected {word:#x}, got {got:#x}")
 
     def expect_swaps(self, count: int) -> None:
-        """Fail unless the banks were swapped so often."""
+        """Fail unless the banks were swapped `count` times."""
         if self.swaps != count:
             raise MismatchError(f"banks: expected {count} swaps, saw {self.swaps}")
 
@@ -142,7 +142,7 @@ class ReloadBench(NetworkBench):
 
 @cocotb.test()
 async def replaced(dut: Any) -> None:
-    """From network to network amid traffic, each exact from its first sample on; and no reset undoes it."""
+    """From network to network during traffic, each exact from its first sample; no reset undoes it."""
     bench = await ReloadBench.started(dut)
     await bench.begin()
     await bench.expect(RELOAD_WORDS, len(IMAGES[0].words))
@@ -155,7 +155,7 @@ async def replaced(dut: Any) -> None:
     assert bench.tally.samples > 12
     assert bench.tally.spikes_fired > 0
 
-    # half of another network lies in the other bank
+    # the other bank holds half of another network
     await bench.load(IMAGES[1].words[: len(IMAGES[1].words) // 2])
     await bench.begin()
     await bench.expect(RELOAD_POSITION, 0)
@@ -176,7 +176,7 @@ def _flipped(loaded: Image, word: int, bit: int) -> Image:
 
 @cocotb.test()
 async def refused(dut: Any) -> None:
-    """Whatever is wrong with a load is told, and the old network goes on, integer for integer."""
+    """Every error of a load is reported, and the old network continues, exact in every integer."""
     bench = await ReloadBench.started(dut)
     await bench.begin()
     rng, good = bench.rng, IMAGES[1]
@@ -213,7 +213,7 @@ async def refused(dut: Any) -> None:
 
 @cocotb.test()
 async def waiting(dut: Any) -> None:
-    """A network that waits for a sample in flight cannot be touched; from its end on the input waits, too."""
+    """A network that waits for a sample in flight cannot be changed; the input waits after that sample."""
     bench = await ReloadBench.started(dut)
     rng, master = bench.rng, bench.master
     for whole in (False, True, False, True):
@@ -241,7 +241,7 @@ async def waiting(dut: Any) -> None:
 
 @cocotb.test()
 async def soft_reset(dut: Any) -> None:
-    """A soft reset ends the sample that a network waits for, and keeps the one that is in use."""
+    """A soft reset ends the sample that a network waits for, and keeps the network in use."""
     bench = await ReloadBench.started(dut)
     rng, master, spec = bench.rng, bench.master, bench.network.spec
     dut.m_axis_tready.value = 1
@@ -269,10 +269,10 @@ async def soft_reset(dut: Any) -> None:
 
 @cocotb.test()
 async def beside_a_beat(dut: Any) -> None:
-    """A commit in each cycle around a sample of one beat: old or new, but one network for the whole of it."""
+    """A commit in each cycle around a sample of one beat: the whole sample uses one network, old or new."""
     bench = await ReloadBench.started(dut)
     dut.m_axis_tready.value = 1
-    # the cycles are alike in all cores, and long images take long to write
+    # the cycles are the same in all cores, and long images take long to write
     for late in range(12 if len(IMAGES[0].words) <= 256 else 2):
         bench.coming, swaps = 1 - bench.coming, bench.swaps
         await bench.load(IMAGES[bench.coming].words)
@@ -291,7 +291,7 @@ async def beside_a_beat(dut: Any) -> None:
 
 @cocotb.test()
 async def strobes(dut: Any) -> None:
-    """A write without a strobe is no word and no commit; bytes that are not strobed are zeros."""
+    """A write without a strobe is neither a word nor a commit; bytes that are not strobed are zeros."""
     host, own = AxiLite(dut), IMAGES[0]
     bench = NetworkBench(dut, PLAN, host)
     await bench.restart()

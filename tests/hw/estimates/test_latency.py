@@ -146,7 +146,9 @@ def test_clips_side_by_side_take_the_cycles_that_each_takes_alone() -> None:
     alone = dependency_bound(SHD, config, padded, lengths)
     assert np.all(lower_bound(SHD, config, padded, lengths) < alone)
     assert np.all(alone < cycles)
-    with pytest.raises(InputError, match=r"^lengths of samples must be 4 of 1..40, not \[1, 41, 7, 33\]$"):
+    with pytest.raises(
+        InputError, match=r"^lengths of samples must be 4 numbers of 1..40, not \[1, 41, 7, 33\]$"
+    ):
         clip_cycles(SHD, config, events, [1, 41, 7, 33])
 
 
@@ -181,7 +183,7 @@ EVENTS = [np.zeros(4, dtype=int)] * 3
 @pytest.mark.parametrize(
     ("events", "lengths", "message"),
     [
-        (EVENTS[:2], [4], "events must be of layer0, layer1, readout, not 2 arrays"),
+        (EVENTS[:2], [4], "events must be one array for each of layer0, layer1, readout, not 2 arrays"),
         ([*EVENTS[:2], np.zeros(4)], [4], "events into readout must be integers .*, not float64 .*"),
         (
             [*EVENTS[:2], np.zeros((4, 2), dtype=int)],

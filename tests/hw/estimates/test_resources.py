@@ -110,7 +110,7 @@ def test_there_must_be_such_a_target_and_the_widths_must_fit() -> None:
     config = HardwareConfig.uniform(network.spec)
     with pytest.raises(InputError, match=r"^target must be one of xilinx7, ecp5, not 'ice40'$"):
         estimate(network, config, "ice40")
-    with pytest.raises(InputError, match=r"^hardware must be of 3 stages, not 2$"):
+    with pytest.raises(InputError, match=r"^hardware must have 3 stages, not 2$"):
         estimate(network, HardwareConfig(config.stages[:2]), "ecp5")
 
 

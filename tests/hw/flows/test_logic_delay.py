@@ -94,5 +94,5 @@ def test_a_multiplier_is_timed_by_its_registers(registers: set[str], delay: int,
 
 
 def test_a_cell_without_timing_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match=r"^no timing is known of the cell FROB$"):
+    with pytest.raises(RuntimeError, match=r"^no timing is known for the cell FROB$"):
         slowest_logic(module(x=("FROB", {})), ())

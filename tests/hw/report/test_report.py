@@ -222,7 +222,7 @@ def test_the_page_shows_the_figures_of_the_summary(page: Page, summary: dict[str
         assert text in page.cells, text
     assert summary["sha256"] in page.text
     assert (
-        f"pace is set by the {'words' if timing['bottleneck']['part'] == 'synapses' else 'update'}"
+        f"throughput is limited by the {'words' if timing['bottleneck']['part'] == 'synapses' else 'update'}"
         in page.text
     )
 
@@ -329,10 +329,10 @@ def test_clips_of_a_data_set_are_timed_and_the_stimulus_stays(artifact: Artifact
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ({"part": "Z80"}, r"the exploration must be what explore\.py --json writes: .*part.*"),
+        ({"part": "Z80"}, r"the exploration must be a file of explore\.py --json: .*part.*"),
         (
             {"front": [{}]},
-            r"the exploration must be what explore\.py --json writes: front\[0\]: system is missing",
+            r"the exploration must be a file of explore\.py --json: front\[0\]: system is missing",
         ),
         ({"artifact": "other"}, r"the exploration must be of a <net> & \$more\$, not of other"),
     ],
