@@ -16,6 +16,12 @@ What it computes, every current, membrane, spike and score:
     Trace                                              what both give; `first_mismatch` compares two
     evaluate                                           accuracy on labelled counts
 
+What a microphone hears, as counts, sample by sample:
+
+    EarSpec                                            the integers of an ear: filters, level, neurons
+    Ear                                                the golden model: numpy, the reference
+    EarEngine                                          the same integers, compiled: spikeline[engine]
+
 Sound and spikes as counts, with spikeline[data]:
 
     open_dataset, load_frames, frames_for              a folder of recordings, SHD, SSC or ``synthetic``

@@ -1,6 +1,7 @@
 # The public names and their homes; `__init__.py` loads them when they are used.
 from .artifact import Artifact, load_artifact, save_artifact
 from .data import frames_for, load_frames, open_dataset
+from .ear import Ear, EarEngine, EarSpec
 from .engine import Engine
 from .errors import InputError
 from .evaluation import evaluate
@@ -22,6 +23,9 @@ __version__: str
 
 __all__ = [
     "Artifact",
+    "Ear",
+    "EarEngine",
+    "EarSpec",
     "Engine",
     "InputError",
     "LayerSpec",
