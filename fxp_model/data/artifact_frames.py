@@ -1,4 +1,4 @@
-"""Frames for an artifact: its own encoder, its own classes, or a clear refusal."""
+"""Frames for an artifact: its own encoder and classes, or a clear error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
 
 
 def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSplit:
-    """Counts of a split of the data set `source`, as `artifact` was trained to take them.
+    """Counts of a split of the data set `source`, in the encoding that `artifact` was trained on.
 
     Raises
     ------
