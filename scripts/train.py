@@ -43,7 +43,7 @@ def within(name: str) -> Callable[[str], int | float]:
 
 
 def parser() -> Parser:
-    """The command-line options."""
+    """The options."""
     from fxp_model.qat.template import RecurrentLayers, Shape
     from fxp_model.qat.train import Recipe
 
@@ -142,9 +142,9 @@ def parser() -> Parser:
         ),
     )
     fixed = argparse.BooleanOptionalAction
-    add("--learn-delays", action=fixed, default=recipe.learn_delays, help="learn the delays")
-    add("--learn-beta", action=fixed, default=recipe.learn_beta, help="learn the leaks")
-    variants = parser.add_argument_group("augmentation (largest changes)")
+    add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
+    add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
+    variants = parser.add_argument_group("augmentation, largest changes")
     for name, meaning in AUGMENTATIONS.items():
         value = getattr(recipe.augmentation, name)
         variants.add_argument(f"--{name.replace('_', '-')}", type=within(name), default=value, help=meaning)

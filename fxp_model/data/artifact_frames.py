@@ -20,7 +20,7 @@ ENCODERS: dict[str, type[CochlearEncoder | EventBinner]] = {
 
 
 def frames_for(artifact: Artifact, source: Path | str, split: str) -> EncodedSplit:
-    """Counts of a split of the data set `source`, in the encoding that `artifact` was trained on.
+    """Counts of a split of the data set `source`, as `artifact` was trained to take them.
 
     Raises
     ------

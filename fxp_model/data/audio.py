@@ -22,7 +22,7 @@ FORMATS = ("WAV", "WAVEX", "RF64", "FLAC")
 MAX_SAMPLES = 1 << 25
 """Most samples of a file: over ten minutes at 48 kHz. The header is checked before memory is allocated."""
 MAX_BYTES = 1 << 28
-"""Largest audio file in bytes."""
+"""Longest sound file."""
 
 _PIPE = 0x7FFFF000
 """Data size that a writer into a pipe, which cannot know it, states at least."""

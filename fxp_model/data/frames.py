@@ -82,9 +82,9 @@ def load_frames(
     """Counts of a split; audio is encoded only if the cache does not have it.
 
     Chunks of clips are cached as they are done, under a hash of their content and of the encoder;
-    what was encoded before an interruption is not lost, and a damaged entry is encoded again. If
-    the cache cannot be written, a `notice` says so. Binning spikes takes less time than
-    caching them, so they are not cached.
+    what was encoded before an interruption is not lost, and a damaged entry is made again. Where
+    nothing can be kept, a `notice` says so and all is encoded. Spikes are binned in less time than
+    a cache would take, so they have none.
 
     Parameters
     ----------
@@ -96,17 +96,17 @@ def load_frames(
     cache_dir : path, optional
         Default: ``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``.
     workers : int, optional
-        Processes that encode audio, at least 1; default: one per core. The result does not depend
-        on it. More than one are spawned, so a script must guard its calls by
+        Processes that encode sound, at least 1; default: one per core. The result does not depend
+        on it. More than one are spawned, so a script guards its calls by
         ``if __name__ == "__main__"``.
     progress : bool
-        Show a progress bar on stderr.
+        Show a bar on stderr.
 
     Raises
     ------
     InputError
         The encoder does not take what the data set holds, there is no such split, a clip cannot be
-        used, or is so long that padding the others to its length takes more than `MAX_PADDING`; names
+        used, or is so long that filling the others up to it takes more than `MAX_PADDING`; names
         the clip.
     """
     check_encoder(dataset, encoder)
@@ -161,7 +161,7 @@ def encode_file(path: Path | str, encoder: CochlearEncoder) -> Counts:
 def _encode_chunks(
     chunks: Sequence[Sequence[Clip]], encoder: CochlearEncoder, cache: Cache, workers: int
 ) -> Iterator[tuple[list[Counts], str | None]]:
-    """Counts of each chunk, in order, and why they could not be cached."""
+    """Counts of each chunk, in order, and why they could not be kept."""
     work = partial(_encode_chunk, encoder, cache)
     if workers == 1:
         yield from map(work, chunks)

@@ -47,7 +47,7 @@ def train_artifact(
     resume : bool
         Go on from the checkpoint in `out`.
     teacher : Path, optional
-        Artifact to distil from: its logits are learned beside the labels.
+        Artifact whose logits are learned from beside the labels.
     command : str
         For the provenance.
 

@@ -2,8 +2,8 @@
 
 ``python`` blocks are executed. A ``sh`` block is run line by line: ``python scripts/NAME.py`` in this
 process, everything else by a shell. A ``text`` block is the output of the previous block, with ``...`` for
-what may differ. A block after ``<!-- skip: next "REASON" -->`` is not run; its commands must still be accepted
-by the scripts' parsers.
+what may differ. A block after ``<!-- skip: next "REASON" -->`` is not run; its commands must still be
+accepted by the scripts' parsers.
 """
 
 from __future__ import annotations

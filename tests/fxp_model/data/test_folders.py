@@ -433,5 +433,5 @@ def test_a_name_that_no_file_can_have_is_refused_in_a_line(tables, cell):
     with (tables / "val.csv").open("a", encoding="utf-8") as file:
         file.write(f"{cell},no\n")
     assert re.match(
-        r"DATA/val.csv line [45]: (no such file: a|file must be a text without control)", refusal(tables)
+        r"DATA/val.csv line [45]: (no such file: a|file must be a string without control)", refusal(tables)
     )
