@@ -1,4 +1,4 @@
-"""Sound to spike counts, as an ear does: filter bank, half-wave rectifier, adapting neurons."""
+"""Audio to spike counts, modelled on the ear: filter bank, half-wave rectifier, adaptive neurons."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from fxp_model.data.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 
 RATE_HZ = 16_000
-"""Sample rate of the filter bank; sound of any other rate is resampled to it."""
+"""Sample rate of the filter bank; audio at any other rate is resampled to it."""
 FRAME_MS = 10
 """Duration of a frame, which is a time step of the network."""
 
 _ENVELOPE = RATE_HZ // 1000
-"""Samples under one value of the 1 ms envelope."""
+"""Samples per value of the 1 ms envelope."""
 _FRAME = RATE_HZ * FRAME_MS // 1000
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
 MAX_SECONDS = 600
-"""Longest clip; bounds the memory that encoding it takes."""
+"""Longest clip; bounds the memory needed to encode it."""
 _MAX_PEAK = float(1 << 15)
-"""Full scale of sound that is held as 16-bit integers, in floats."""
+"""Full scale of audio whose floats hold 16-bit integers."""
 _TINY = 1e-60
-"""Far below any sound; keeps filters that ring out into digital silence off slow denormal numbers."""
+"""Far below any audible signal; keeps filters decaying into digital silence off slow denormals."""
 _LOUD = 0.1
-"""Frames within 20 dB of the loudest count to the level of a clip."""
+"""Frames within 20 dB of the loudest determine the level of a clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CochlearEncoder(Encoder):
-    r"""A cochlea of gammatone filters, each with one adapting integrate-and-fire neuron.
+    r"""A cochlea of gammatone filters, each with one adaptive leaky integrate-and-fire neuron.
 
     At 1 ms steps k, with the mean e of a channel's half-wave rectified band over the step and the
     level L of the clip,
@@ -46,7 +46,7 @@ class CochlearEncoder(Encoder):
         a <- recovery * a + adaptation * n
 
     The count of a frame is the sum of n over its 10 steps. Leak and threshold keep the noise
-    floor silent, adaptation stresses onsets.
+    floor silent, adaptation emphasises onsets.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ class CochlearEncoder(Encoder):
     leak : float
         Share of the potential kept per ms, 0 <= leak < 1.
     threshold : float
-        Above 0. In units of the clip's level after compression.
+        Above 0, in units of the clip's level after compression.
     adaptation : float
-        Added to the threshold by a spike, at least 0.
+        Increment of the threshold per spike, at least 0.
     recovery : float
-        Share of that kept per ms, 0 <= recovery < 1.
+        Share of the adaptation kept per ms, 0 <= recovery < 1.
     level_floor : float
-        Least L, above 0, re full scale: a clip below is taken for quiet, not amplified.
+        Lowest L, above 0, relative to full scale: a quieter clip is not amplified.
     count_bits : int
         Counts saturate at 2**count_bits - 1; 1..8.
 
@@ -134,7 +134,7 @@ class CochlearEncoder(Encoder):
         Raises
         ------
         InputError
-            `audio` or `rate_hz` is not as said.
+            `audio` or `rate_hz` is not as described.
         """
         clip = _checked(audio, rate_hz)
         if rate_hz != RATE_HZ:
@@ -156,13 +156,13 @@ class CochlearEncoder(Encoder):
         return np.power(drive, self.compression, out=drive)
 
     def _fire(self, drive: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spikes (ms, channels) of the neurons, each a whole number; they take the place of `drive`."""
+        """Spike counts (ms, channels) of the neurons, integers; they overwrite `drive`."""
         potential = np.zeros(self.channels)
         raised = np.zeros(self.channels)
         limit = np.empty(self.channels)
         for fired in drive:
             potential *= self.leak
-            potential += fired  # which is the current until here
+            potential += fired  # the row holds the current until here
             np.add(raised, self.threshold, out=limit)
             np.floor_divide(potential, limit, out=fired)
             np.multiply(fired, limit, out=limit)
@@ -193,7 +193,7 @@ def _checked(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
     if audio.ndim != 1 or audio.size == 0:
         raise InputError(f"audio must have shape (samples,), at least one sample, not {audio.shape}")
     if not np.issubdtype(audio.dtype, np.floating):
-        raise InputError(f"audio must be of floats, not {audio.dtype}")
+        raise InputError(f"audio must hold floats, not {audio.dtype}")
     if audio.size > MAX_SECONDS * rate_hz:
         raise InputError(
             f"audio must last at most {MAX_SECONDS} s, not {audio.size / rate_hz:.1f}; cut it first"
@@ -205,7 +205,7 @@ def _checked(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float64]:
 
 
 def _level(audio: NDArray[np.float64]) -> float:
-    """Root mean square over the loud frames of whole-frame `audio`: pauses do not count."""
+    """Root mean square over the loud frames of whole-frame `audio`: pauses are left out."""
     power = np.mean(audio.reshape(-1, _FRAME) ** 2, axis=1)
     loud = power >= _LOUD**2 * power.max()
     return math.sqrt(power[loud].mean())
