@@ -19,7 +19,7 @@ NETWORK = "asc20-256x256-k5"
 WORD, SPEAKER = "tau", 3
 
 WIDTH, HEIGHT = 900.0, 392.0
-"""Points; everything is placed in them, from the top left."""
+"""Points; the unit of all coordinates, from the top left."""
 TOP, TALL = 54.0, 120.0
 PANELS = (("sound", 16), ("spike counts", 241), ("hidden layer", 466), ("scores", 691))
 PANEL = 193.0
@@ -32,7 +32,7 @@ FORMS = (
     "HLS C++",
     "netlist\nof gates",
 )
-"""What computes the same integers."""
+"""The implementations that compute the same integers."""
 
 
 def draw(path: Path = PICTURE) -> Path:
@@ -53,7 +53,7 @@ def draw(path: Path = PICTURE) -> Path:
         notes = (
             "one second, 16 kHz",
             "140 channels of a cochlea,\n10 ms a step",
-            "256 neurons hear their\nown delayed spikes",
+            "256 neurons receive their\nown delayed spikes",
             "20 words; the highest wins",
         )
         for (_, left), note in zip(PANELS, notes, strict=True):

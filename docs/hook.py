@@ -1,4 +1,5 @@
-"""What the manual generates: options, Python interface, registers; and texts that live beside the code.
+"""What is generated in the manual: options, Python interface, registers, and texts that are kept beside the
+code.
 
 A page says ``<!-- generated: NAME -->`` where the text of `GENERATED[NAME]` goes.
 """
@@ -28,7 +29,7 @@ SCRIPTS = tuple(sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
 
 
 def parser_of(script: str) -> argparse.ArgumentParser:
-    """The parser of the script of this name."""
+    """The parser of the script `name`."""
     if str(ROOT) not in sys.path:  # the command `mkdocs` has only its own folder there
         sys.path.insert(0, str(ROOT))
     parser: argparse.ArgumentParser = importlib.import_module(f"scripts.{script}").parser()
@@ -54,7 +55,7 @@ def options() -> Iterator[str]:
 
 
 def _invocation(action: argparse.Action) -> str:
-    """The option as it is typed, without breaks in it."""
+    """The option as it is typed, without line breaks."""
     form = argparse.HelpFormatter("")
     if not action.option_strings:
         return f"`{form._format_args(action, action.dest)}`"
@@ -86,7 +87,7 @@ def public(package: ModuleType) -> Iterator[str]:
 
 
 def stream() -> Iterator[str]:
-    """What the beats are, by the module that makes them."""
+    """The format of the beats, from the module that encodes them."""
     yield inspect.cleandoc(protocol.__doc__ or "").partition("\n")[2].strip()
 
 
@@ -105,7 +106,7 @@ def networks() -> Iterator[str]:
 
 
 def text_of(file: str) -> Callable[[], Iterator[str]]:
-    """The text of a file of the project below its heading."""
+    """The text of a file of the project without its heading."""
 
     def read() -> Iterator[str]:
         yield (ROOT / file).read_text(encoding="utf-8").partition("\n")[2]
@@ -128,7 +129,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
 
 
 FIGURES = "../../scripts/results/figures/"
-"""Where a page of the reference finds the figures of the results; in the site they lie beside it."""
+"""Path from a reference page to the figures of the results; in the site they are beside it."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -139,6 +140,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put what is generated where a page asks for it."""
+    """Insert generated text where a page asks for it."""
     whole = re.sub(r"<!-- generated: (\w+) -->", lambda asked: "\n".join(GENERATED[asked[1]]()), markdown)
     return whole.replace(f"]({FIGURES}", "](figures/")

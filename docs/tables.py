@@ -1,7 +1,7 @@
-"""The tables of the README and of ``reference/results.md``: ``python -m docs.tables`` writes them anew.
+"""The tables of the README and of ``reference/results.md``: ``python -m docs.tables`` regenerates them.
 
 They come from ``scripts/results``. A table stands between ``<!-- table: NAME -->`` and
-``<!-- end of table -->``, and is committed, so that a page is whole where only Markdown is shown.
+``<!-- end of table -->``, and is committed, so that a page is complete where only Markdown is shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESULTS = ROOT / "scripts" / "results"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "reference" / "results.md")
 
 COMPARED = {
-    "conv-taught-sparse": "Spikeline: K = 5, 8-bit weights, taught, spikes cost",
+    "conv-taught-sparse": "Spikeline: K = 5, 8-bit weights, taught, spike penalty",
     "conv-taught-sparse-4bit": "the same in 4 bits",
     "conv": "K = 5, 8-bit weights, trained alone",
     "dense-last-float": "DelRec as published: dense, last layer, float",
@@ -31,7 +31,7 @@ COMPARED = {
     "dense-delay-1-float": "the same without delays",
     "none": "no recurrence, 8-bit weights",
 }
-"""Systems of the README's table."""
+"""Systems in the README's table."""
 
 
 def compared() -> str:
@@ -75,7 +75,7 @@ SCENARIOS = {
 
 
 def speed() -> str:
-    """Milliseconds of each program, and how many times the engine's they are."""
+    """Milliseconds of each program, and the ratio to the engine's."""
     bench = _json(RESULTS / "bench.json")
     parts = {"inference": "whole network", "recurrent_layer": "layer"}
     columns = [(part, scenario) for part in parts for scenario in SCENARIOS]
@@ -112,7 +112,7 @@ def estimates() -> str:
 
 
 def explored() -> str:
-    """Cores that the exploration picked: predicted, and measured by synthesis."""
+    """Cores picked by the exploration: predicted, and measured by synthesis."""
     kinds = ("lut", "ff", "bram36", "dsp")
     head = ("pick", "lanes / update lanes / events", "cycles", *(f"`{kind}`" for kind in kinds))
     rows = []
@@ -137,7 +137,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def renewed(page: str) -> str:
-    """`page` with each of its tables as the results have it today."""
+    """`page` with each of its tables regenerated from the results."""
     return re.sub(
         r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)",
         lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}",

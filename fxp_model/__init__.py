@@ -1,19 +1,19 @@
-"""Spikeline's fixed-point model: numbers, networks, data and training. Every number's law is NUMERICS.md.
+"""Spikeline's fixed-point model: formats, networks, data and training. NUMERICS.md defines the arithmetic.
 
-A network by hand, from arrays of integers, or one that was trained:
+A network, written by hand as arrays of integers or trained:
 
-    QFormat, Rounding, Overflow, requantize            numbers
-    NetworkSpec, LayerSpec, RecurrenceSpec, ReadoutSpec  what a network is
-    RecurrenceKind, ResetMode, ReadoutMode             its choices
-    StageParams, Network                               its integers
+    QFormat, Rounding, Overflow, requantize            fixed-point numbers
+    NetworkSpec, LayerSpec, RecurrenceSpec, ReadoutSpec  the spec of a network
+    RecurrenceKind, ResetMode, ReadoutMode             its options
+    StageParams, Network                               its integer parameters
     save_artifact, load_artifact, Artifact             on disk
     bundled, find                                      artifacts that come with Spikeline
 
-What it computes, every current, membrane, spike and score:
+What it computes, every current, membrane potential, spike and score:
 
     run                                                the golden model: numpy, the reference
     Engine                                             the same integers, compiled: spikeline[engine]
-    Trace                                              what both give; `first_mismatch` compares two
+    Trace                                              what both return; `first_mismatch` compares two
     evaluate                                           accuracy on labelled counts
 
 What a microphone hears, as counts, sample by sample:
@@ -22,12 +22,12 @@ What a microphone hears, as counts, sample by sample:
     Ear                                                the golden model: numpy, the reference
     EarEngine                                          the same integers, compiled: spikeline[engine]
 
-Sound and spikes as counts, with spikeline[data]:
+Audio and spikes as counts, with spikeline[data]:
 
     open_dataset, load_frames, frames_for              a folder of recordings, SHD, SSC or ``synthetic``
 
-`InputError` is what they raise for input that is not usable. Training is in `fxp_model.qat`, hardware in the
-package `hw`. A name is loaded when it is used: to import this package imports nothing else.
+They raise `InputError` for invalid input. Training is in `fxp_model.qat`, hardware in the
+package `hw`. A name is imported when it is first used: importing this package imports nothing else.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Arrays in one file, npz: what they are is known, and can be refused, before memory is taken for them."""
+"""Arrays in one npz file: shapes and types are known, and can be refused, before memory is allocated."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 from fxp_model.errors import InputError, shown
 
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Of these, no more is unpacked than is asked for."""
+"""Compressions that are unpacked only as far as requested."""
 _HEADER = re.compile(
     rb"\{'descr': '([<>|](?:b1|[iu][1248]|f[248]|U\d{1,9}))', 'fortran_order': (False|True), "
     rb"'shape': \((|\d{1,12},|\d{1,12}(?:, \d{1,12})+)\), \} *\n"
 )
-"""As numpy writes it, of numbers and texts."""
+"""The header as numpy writes it, for numbers and strings."""
 _HEADER_BYTES = 1 << 10
 _UNREADABLE = (ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What numpy and zipfile raise on bytes that are no archive, or on one with a broken member."""
+"""What numpy and zipfile raise on bytes that are not an archive, or on a damaged member."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of an array before it is read: `shape`, `dtype`, and whether columns come first."""
+    """What is known of an array before it is read: `shape`, `dtype`, and whether it is in Fortran order."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -38,7 +38,7 @@ class Header:
 
     @property
     def bytes(self) -> int:
-        """Memory that the array takes."""
+        """Bytes of memory that the array takes."""
         return prod(self.shape) * self.dtype.itemsize
 
 
@@ -48,19 +48,19 @@ class Archive:
     Parameters
     ----------
     content : bytes
-        Of the file.
+        Content of the file.
     name : str
-        Of the file, for messages.
+        Name of the file, for messages.
 
     Attributes
     ----------
     headers : dict of str to Header
-        Of every array. The directory of the archive agrees with them.
+        Header of every array. The directory of the archive agrees with them.
 
     Raises
     ------
     InputError
-        If the content is no such archive, or holds anything else than arrays of numbers and texts.
+        If the content is not such an archive, or holds anything other than arrays of numbers and strings.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -73,7 +73,7 @@ class Archive:
                 if key == member.filename:
                     raise InputError(f"{name}: member {shown(key)} is not an array")
                 if key in self.headers or member.compress_type not in _COMPRESSIONS:
-                    raise ValueError(f"{shown(key)} is there twice, or compressed as numpy does not")
+                    raise ValueError(f"{shown(key)} occurs twice, or is not compressed as by numpy")
                 with self._zip.open(member) as file:
                     header, length = _read_header(file, key)
                 if length + header.bytes != member.file_size:
@@ -86,11 +86,11 @@ class Archive:
 
     @property
     def bytes(self) -> int:
-        """Memory that all arrays take."""
+        """Bytes of memory that all arrays take."""
         return sum(header.bytes for header in self.headers.values())
 
     def read(self, key: str) -> NDArray[Any]:
-        """The array `key`; `InputError` where it is damaged."""
+        """The array `key`; `InputError` if it is damaged."""
         header = self.headers[key]
         try:
             with self._zip.open(f"{key}.npy") as file:
@@ -108,20 +108,20 @@ class Archive:
 
 
 def _read_header(file: IO[bytes], key: str) -> tuple[Header, int]:
-    """Header of the array `key`, and the bytes before its numbers; `ValueError` if it is none of numpy's."""
+    """Header of the array `key`, and the offset of its numbers; `ValueError` if it is not one of numpy's."""
     version = np.lib.format.read_magic(file)
     width = 2 if version == (1, 0) else 4
     length = int.from_bytes(file.read(width), "little")
     text = file.read(min(length, _HEADER_BYTES))
     found = _HEADER.fullmatch(text)
     if found is None or length > _HEADER_BYTES:
-        raise ValueError(f"{shown(key)} is no array of numbers")
+        raise ValueError(f"{shown(key)} is not an array of numbers")
     shape = tuple(int(size) for size in re.findall(rb"\d+", found[3]))
     return Header(shape, np.dtype(found[1].decode()), found[2] == b"True"), file.tell()
 
 
 def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An npz archive with no time stamp: the same arrays give the same bytes."""
+    """An npz archive without time stamps: the same arrays give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():

@@ -2,8 +2,8 @@
 
     spec.json      schema version, network spec, labels, encoder, provenance, metrics
     weights.npz    integer arrays, ``<stage>.<array>`` (see `network.StageParams`)
-    stimulus.npz   `counts` (T, B, n_in) uint8: encoded clips to exercise the network with
-    SHA256SUMS     digests of the three and of what is kept beside, as ``sha256sum -c`` reads them
+    stimulus.npz   `counts` (T, B, n_in) uint8: encoded clips as test stimulus
+    SHA256SUMS     digests of the three and of extra files, in the format of ``sha256sum -c``
 
 Nothing is ever unpickled.
 """
@@ -35,19 +35,19 @@ SCHEMA_VERSION = 1
 FILES = ("spec.json", "stimulus.npz", "weights.npz")
 FOLDER = FolderKind("artifact", "spec.json", FORMAT)
 FILE_BYTES = {"spec.json": JSON_BYTES, "stimulus.npz": 1 << 28, "weights.npz": 1 << 28}
-"""Largest files; the integers of the largest network (`spec.MAX_PARAMETERS`) are no more in 32 bits."""
+"""Largest files; 32-bit integers of the largest network (`spec.MAX_PARAMETERS`) take no more."""
 MAX_STIMULUS = 1 << 26
-"""Most steps x clips x (channels and neurons) of the stimulus: what a trace of it holds."""
+"""Most steps x clips x (channels and neurons) of the stimulus: the size of its trace."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A network with what is known of it.
+    """A network with its metadata.
 
     Parameters
     ----------
     name : str
-        Name of the folder; where that is ``artifact``, as training writes it, of the folder above.
+        Name of the folder; if that is ``artifact``, as training writes it, of its parent folder.
     network : Network
         Spec and integers.
     labels : tuple of str
@@ -57,11 +57,11 @@ class Artifact:
     provenance : dict
         Command, seed, versions, date, data.
     metrics : dict
-        What was measured of the network.
+        What was measured for the network.
     stimulus : (T, B, n_in) uint8
         Encoded clips, one or more.
     sha256 : str
-        Digest of the digests of the three files, as SHA256SUMS has them, and so of all that they hold.
+        Digest of the three files' lines in SHA256SUMS, and so of their entire content.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Artifact:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of the validation clips that it gets right, where that was measured."""
+        """Accuracy on the validation clips, if that was measured."""
         accuracy: float | None = self.metrics.get("val", {}).get("accuracy")
         return accuracy
 
@@ -97,10 +97,10 @@ def save_artifact(
     stimulus: NDArray[np.uint8],
     extra_files: Mapping[str, str] | None = None,
 ) -> Artifact:
-    """Write an artifact folder whole, read it back and return it; same input, same bytes.
+    """Write a complete artifact folder, read it back and return it; same input, same bytes.
 
-    `extra_files` are texts kept beside, such as the model card; they are not part of the digest. An earlier
-    artifact in the folder is replaced, and what else is there stays (`folders.FolderKind.writing`).
+    `extra_files` are additional texts, such as the model card; they are not part of the digest. An earlier
+    artifact in the folder is replaced, and everything else there stays (`folders.FolderKind.writing`).
     """
     path = path_of("path", path)
     check_type("network", network, Network)
@@ -142,7 +142,7 @@ def save_artifact(
 def load_artifact(path: Path | str) -> Artifact:
     """Read and check an artifact folder.
 
-    What it holds is known before memory is taken for it, and a stimulus of no clip is none.
+    Shapes and types are checked before memory is allocated; a stimulus without clips is refused.
 
     Raises
     ------
@@ -198,7 +198,7 @@ _FIELDS = {
 
 
 def _check_metrics(name: str, metrics: dict[str, Any]) -> None:
-    """`InputError` unless every key is a text, and `val`, where it is there, is what training measures."""
+    """`InputError` unless every key is a string, and `val`, if present, is what training measures."""
     for key in _keys(metrics):
         TEXT.check(f"{name}: name of a metric", key)
     if "val" in metrics:
@@ -207,7 +207,7 @@ def _check_metrics(name: str, metrics: dict[str, Any]) -> None:
 
 
 def _keys(metrics: dict[str, Any]) -> Iterator[str]:
-    """Names of all metrics, however deep."""
+    """Names of all metrics, at any depth."""
     for key, value in metrics.items():
         yield key
         if isinstance(value, dict):
@@ -226,7 +226,7 @@ def _name(path: Path) -> str:
 
 
 def _verified(path: Path) -> tuple[dict[str, bytes], str]:
-    """Contents of the files, equal to their digests, and the digest of those."""
+    """Contents of the files, checked against their digests, and the digest of the digests."""
     sums = read_sums(path)
     for name in FILES:
         if name not in sums:

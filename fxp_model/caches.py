@@ -1,4 +1,4 @@
-"""Caches of tools that run as processes of their own: one that cannot be written is no reason to fail."""
+"""Caches of tools that run as separate processes: an unwritable cache is not an error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fxp_model.files import check_file_target
 
 @contextmanager
 def tool_environment() -> Iterator[dict[str, str]]:
-    """The environment for a tool, whose caches are the user's where those can be written.
+    """The environment for a tool, with the user's caches if they are writable.
 
-    Else, as without a home, they are in a folder that is there for the time of the block.
+    Else, for example without a home directory, they are in a temporary folder for the duration of the block.
     """
     with tempfile.TemporaryDirectory(prefix="spikeline-") as folder:
         yield dict(os.environ) if _can_be_written() else {**os.environ, "XDG_CACHE_HOME": folder}
@@ -26,6 +26,6 @@ def _can_be_written() -> bool:
     try:
         caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         check_file_target(caches / ".probe")
-    except (InputError, RuntimeError):  # the second: there is no home
+    except (InputError, RuntimeError):  # the second: there is no home directory
         return False
     return caches.is_absolute()  # else the tools do not use it

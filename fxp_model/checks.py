@@ -1,4 +1,4 @@
-"""Checks of arguments that come from outside: `InputError` for what is of another type."""
+"""Checks of arguments from outside: `InputError` for another type."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def check_type(name: str, value: object, kind: type) -> None:
 
 
 def path_of(name: str, value: object) -> Path:
-    """The argument `name` as a path; `InputError` if it is neither text nor a path."""
+    """The argument `name` as a path; `InputError` if it is neither a string nor a path."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
         raise InputError(f"{name} must be a path, not {shown(value)}")
     return Path(value)
 
 
 def integers(name: str, value: ArrayLike) -> NDArray[np.integer]:
-    """The argument `name` as an array; `InputError` unless it is one of integers that int64 holds."""
+    """The argument `name` as an array; `InputError` unless it holds integers that fit int64."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):
@@ -33,12 +33,12 @@ def integers(name: str, value: ArrayLike) -> NDArray[np.integer]:
     if array.dtype.kind not in "iu":
         raise InputError(f"{name} must hold integers, not {array.dtype}")
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-        raise InputError(f"{name} must hold integers of 64 bits with sign, not {array.max()}")
+        raise InputError(f"{name} must hold signed 64-bit integers, not {array.max()}")
     return array
 
 
 def count_of(name: str, value: object) -> int:
-    """The argument `name`, an integer of at least 1; `InputError` if it is none."""
+    """The argument `name`, an integer of at least 1, else `InputError`."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise InputError(f"{name} must be an integer, not {shown(value)}")
     if value < 1:

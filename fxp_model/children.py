@@ -1,4 +1,4 @@
-"""The processes that this one began."""
+"""The child processes of this one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from contextlib import suppress
 
 
 def end_children() -> None:
-    """End the processes that this one began, and those that these began, as Ctrl-C in a terminal does."""
-    import psutil  # here, for few runs come to this
+    """End all child processes, and their children, as Ctrl-C in a terminal does."""
+    import psutil  # here, as it is seldom needed
 
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):

@@ -1,7 +1,7 @@
-"""Where scripts meet the outside: what is written, and how each error becomes one line and a status.
+"""The shell around every script: its output, and how each error becomes one line and an exit status.
 
-0 all went well; 1 a check failed; 2 input that is not usable, or a machine that has no room for it;
-128 + n ended by signal n, as a shell says it: 130 interrupted, 141 nobody reads any more, 143 terminated.
+0 success; 1 a check failed; 2 invalid input, or not enough memory or disk;
+128 + n ended by signal n, as a shell reports it: 130 interrupted, 141 output pipe closed, 143 terminated.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from fxp_model.files import json_text, replacing, write_text
 from fxp_model.printable import printable, shortened
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a program in order."""
+"""Signals that end a program cleanly."""
 ORDER_S = 5.0
-"""After such a signal, a second one is not heard for as long, so that everything is put in order."""
+"""Seconds after such a signal in which a second one is ignored, so that the cleanup completes."""
 
 
 LINE = 1500
-"""Longest line of an error, but for its dots."""
+"""Longest line of an error, not counting its dots."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: everything is put in order as after Ctrl-C."""
+    """SIGTERM or SIGHUP: the same cleanup as after Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def run_script(file: str) -> NoReturn:
-    """`run` the function ``main`` of a script, whose other imports are under the same care.
+    """`run` the function ``main`` of a script, with its other imports under the same error handling.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def run_script(file: str) -> NoReturn:
 
 
 def console() -> NoReturn:
-    """`run` the script that an installed command is: ``spikeline-gen-hw`` is ``gen_hw.py``."""
+    """`run` the script behind an installed command: ``spikeline-gen-hw`` is ``gen_hw.py``."""
     name = Path(sys.argv[0]).stem.removeprefix("spikeline-").replace("-", "_")
     run(lambda: int(importlib.import_module(f"spikeline.{name}").main()))
 
@@ -64,9 +64,9 @@ def console() -> NoReturn:
 def run(main: Callable[[], int]) -> NoReturn:
     """Call `main` and exit with its status.
 
-    `InputError`, `OSError`, `MemoryError`, the failure of another program and the signals that end one become
-    a line on stderr and a status; any other exception is an error of the program and keeps its traceback. A
-    signal ends the processes that this one began, too; what is raised after it is its consequence.
+    `InputError`, `OSError`, `MemoryError`, the failure of another program and terminating signals become
+    a line on stderr and a status; any other exception is a bug and keeps its traceback. A
+    signal also ends the child processes; exceptions raised after it are consequences of it.
     """
     program = Path(sys.argv[0]).name
     received: list[KeyboardInterrupt] = []
@@ -86,7 +86,7 @@ def run(main: Callable[[], int]) -> NoReturn:
         signal.signal(number, end)
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # whatever the locale, a name can be printed
+        if isinstance(stream, io.TextIOWrapper):  # so that any name can be printed in any locale
             stream.reconfigure(errors="backslashreplace")
     status: int
     try:
@@ -102,7 +102,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except BrokenPipeError:
         status = 128 + signal.SIGPIPE
     except BaseException as raised:
-        for number in handled:  # the last line is printed whole
+        for number in handled:  # so that the last line is printed completely
             signal.signal(number, signal.SIG_IGN)
         error = received[0] if received else raised
         if not isinstance(error, _OUTSIDE) or (isinstance(error, ImportError) and error.name not in _EXTRAS):
@@ -124,12 +124,12 @@ def write_json(target: str, value: Any) -> None:
 
 
 def _open_standard_streams() -> None:
-    """Where one is closed, as by ``2>&-``, what is printed goes nowhere, and no file gets its number."""
+    """Replace closed standard streams, as by ``2>&-``, by the null device: no file gets their descriptors."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
             setattr(sys, name, os.fdopen(nowhere, "r" if number == 0 else "w", encoding="utf-8"))
 
 
@@ -145,7 +145,7 @@ _EXTRAS = {
     "hls4ml": "hls",
     "torch": "qat",
 }
-"""The extra of pyproject.toml that brings a package."""
+"""The extra of pyproject.toml that installs a package."""
 
 
 def _check_environment() -> None:
@@ -157,7 +157,7 @@ def _check_environment() -> None:
 
 
 def _told(error: BaseException) -> tuple[str, int]:
-    """Line and status."""
+    """Error line and exit status."""
     if isinstance(error, Terminated):
         return f"ended by {signal.Signals(error.number).name}", 128 + error.number
     if isinstance(error, KeyboardInterrupt):
@@ -178,7 +178,7 @@ def _told(error: BaseException) -> tuple[str, int]:
 
 
 def _finish_output() -> None:
-    """Write what waits to be printed; where that fails, nothing more is tried at exit."""
+    """Flush the output; if that fails, nothing more is tried at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -1,4 +1,4 @@
-"""Functions that numba compiles; what it compiled is kept on disk where there is a place for it."""
+"""Functions compiled by numba, with a disk cache if a folder for it is writable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numba.core.caching import FunctionCache
 
 
 class _Cache(FunctionCache):
-    """What cannot be read is compiled, and what cannot be written is compiled again the next time."""
+    """A cache whose read errors lead to compilation, and whose write errors are ignored."""
 
     def load_overload(self, *args: Any) -> Any:
         with suppress(OSError):
@@ -24,11 +24,11 @@ class _Cache(FunctionCache):
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator: ``numba.njit(**options)``, kept beside the source, in the user's cache, or not at all."""
+    """Decorator: ``numba.njit(**options)``, cached beside the source, in the user's cache, or not at all."""
 
     def compile_(function: Callable[..., Any]) -> Any:
         made = numba.njit(**options)(function)
-        with suppress(RuntimeError):  # no folder that can be written
+        with suppress(RuntimeError):  # no writable folder
             made._cache = _Cache(function)  # as ``cache=True`` does
         return made
 

@@ -1,4 +1,4 @@
-"""What every encoder has in common: a name, a version, checked parameters, and a place in an artifact."""
+"""The base of all encoders: name, version, checked parameters and JSON form."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _CODES = "tuple[int, ...]"
 class Encoder:
     """Base of the encoders: frozen dataclasses whose fields are integers, floats and tuples of integers.
 
-    Of a subclass: `name` and `version` tell it apart in artifacts and caches, `takes` says in a
-    word what it encodes; fields `channels` and `count_bits` say what counts it gives.
+    In a subclass, `name` and `version` identify it in artifacts and caches, `takes` names what it
+    encodes; the fields `channels` and `count_bits` describe its counts.
 
     Raises
     ------
@@ -45,7 +45,7 @@ class Encoder:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The encoder that `to_dict` told of.
+        """Inverse of `to_dict`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The engine: the golden model's integers, compiled, in batches, with threads, and frame by frame.
+"""The engine: the golden model's integers by compiled code, in batches, multi-threaded, or frame by frame.
 
 Equal to `fxp_model.network.run` bit for bit, for every spec. Sums are held in the narrowest type that
 their widths (NUMERICS.md section 6) prove wide enough. The loops are in `engine_kernels`.
@@ -33,11 +33,11 @@ from fxp_model.spec import (
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
 BLOCK = 8
-"""Most samples that go through a stage together: their spikes stay in the cache until the next stage."""
+"""Most samples per block through a stage: their spikes stay in the CPU cache until the next stage."""
 
 Ints = NDArray[np.int64]
 State = tuple[NDArray[Any], NDArray[Any]]
-"""Membranes (B, N), and the ring of i_rec still to come (B, rows * width) or the scores (B, classes)."""
+"""Membranes (B, N), and the ring buffer of future i_rec (B, rows * width) or the scores (B, classes)."""
 
 Part = TypeVar("Part")
 
@@ -52,10 +52,10 @@ _MODES = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found.
+    """The result of a run.
 
     scores : (B, classes) int64
-    events : per stage (T, B) int64, events into it: inputs that are not 0, or spikes of the layer before;
+    events : per stage (T, B) int64, events into it: nonzero inputs, or spikes of the layer before;
         0 after the end of a sample.
     """
 
@@ -82,14 +82,14 @@ class Step:
 
 
 class _Threads:
-    """Threads over blocks of samples; they start when they are first needed."""
+    """Threads over blocks of samples, started on first use."""
 
     def __init__(self, number: int | None) -> None:
         self.number = (os.cpu_count() or 1) if number is None else count_of("threads", number)
         self._pool = ThreadPoolExecutor(self.number)
 
     def map(self, part: Callable[[int, int], Part], samples: int) -> list[Part]:
-        """``part(first, end)`` of every block, in order; of an empty block when there are no samples."""
+        """``part(first, end)`` of every block, in order; of one empty block if there are no samples."""
         size = max(1, min(BLOCK, -(-samples // self.number)))
         first = range(0, max(samples, 1), size)
         end = [min(start + size, samples) for start in first]
@@ -104,9 +104,9 @@ class Stage:
     ----------
     spec : LayerSpec or ReadoutSpec
     params : StageParams
-        Such as `fxp_model.network.Network` has checked.
+        As checked by `fxp_model.network.Network`.
     threads : int, optional
-        Threads over samples of `fire`, as of `Engine`.
+        Threads over the samples of `fire`, as in `Engine`.
 
     Raises
     ------
@@ -130,15 +130,15 @@ class Stage:
         return v, np.zeros((samples, self._ring_size), v.dtype)
 
     def fire(self, i_syn: NDArray[np.integer]) -> NDArray[np.uint8]:
-        """Spikes (T, B, N) of a hidden layer alone, from the zero state, on given currents.
+        """Spikes (T, B, N) of a single hidden layer, from the zero state, for given currents.
 
-        `i_syn` (T, B, N) is as `fxp_model.network.synaptic_current` gives it; it is taken without a copy
-        in the type of ``packed.bias``.
+        `i_syn` (T, B, N) is as `fxp_model.network.synaptic_current` gives it; it is not copied if it has the
+        type of ``packed.bias``.
 
         Raises
         ------
         InputError
-            If the shape does not fit, or a current is one that no input gives.
+            If the shape does not fit, or no input can cause such a current.
         """
         spec, packed = self.spec, self.packed
         if i_syn.dtype.kind not in "iu" or i_syn.ndim != 3 or i_syn.shape[2] != spec.n_out:
@@ -169,8 +169,8 @@ class Engine:
     ----------
     network : Network
     threads : int, optional
-        Threads over samples; all cores by default. They are the engine's own: those of torch,
-        numba and BLAS stay as they are.
+        Threads over samples; all cores by default. They are the engine's own; those of torch,
+        numba and BLAS are not affected.
 
     Raises
     ------
@@ -192,7 +192,7 @@ class Engine:
         counts : (T, B, n_in) integers
             Input counts, 0 .. 2**input_bits - 1; uint8 is fastest.
         lengths : (B,) integers, optional
-            Steps of each sample, 1 .. T; what comes after them has no influence. All T by default.
+            Steps of each sample, 1 .. T; later ones have no effect. Default: T.
 
         Raises
         ------
@@ -242,7 +242,7 @@ class Engine:
     ) -> tuple[Result, list[NDArray[np.uint8]]]:
         """Result and spikes of the steps from `start` on.
 
-        Advances `state`; fills `traced`, of each stage i_syn, i_rec and v_mem (T, B, N), unless it is empty.
+        Advances `state`; fills `traced`, i_syn, i_rec and v_mem (T, B, N) of each stage, unless it is empty.
         """
         steps, samples, n_in = x.shape
         index = np.empty((samples, steps, n_in), np.uint16)
@@ -265,9 +265,9 @@ class Engine:
 
 
 class Stream:
-    """A sequence of any length, frame by frame; after each step equal to the whole run so far.
+    """A sequence of any length, frame by frame; after each step equal to a run over all steps so far.
 
-    Memory is that of the state: it does not grow. Made by `Engine.stream`.
+    Memory is constant, that of the state. Created by `Engine.stream`.
     """
 
     def __init__(self, engine: Engine, batch: int) -> None:
@@ -287,7 +287,7 @@ class Stream:
         Raises
         ------
         InputError
-            If the counts do not fit; the stream then stays where it was.
+            If the counts do not fit; the state is then unchanged.
         """
         spec, counts = self._engine.network.spec, np.asarray(counts)
         if counts.shape != (self._batch, spec.n_in):
@@ -312,12 +312,12 @@ def score(network: Network, counts: NDArray[np.integer]) -> Result:
 
 
 def _check_counts(spec: NetworkSpec, counts: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """`fxp_model.network.check_counts`, with a quick way for bytes that fit."""
+    """`fxp_model.network.check_counts`, with a fast path for bytes that fit."""
     counts = np.asarray(counts)
     fits = counts.dtype == np.uint8 and counts.ndim == 3 and counts.shape[2] == spec.n_in and counts.size > 0
     if not fits or counts.max() > spec.layers[0].max_input:
         counts = check_counts(spec, counts)
-    return np.require(counts, np.uint8, ("C", "W"))  # a read-only array would be another type to the compiler
+    return np.require(counts, np.uint8, ("C", "W"))  # to numba a read-only array is another type
 
 
 def _check_lengths(lengths: NDArray[np.integer], steps: int, samples: int) -> Ints:
@@ -331,7 +331,7 @@ def _check_lengths(lengths: NDArray[np.integer], steps: int, samples: int) -> In
 
 
 def _types(spec: IntegratorSpec) -> tuple[type, type, type]:
-    """Types of the weights, of their sum and of the exact sum: few sets, so that little is compiled."""
+    """Types of the weights, of their sum and of the exact sum: few combinations, to compile little."""
     if spec.sum_bits > 32 or spec.rounded_bits > 30:
         return np.int32, np.int64, np.int64
     if spec.weight.width > 8:
@@ -340,7 +340,7 @@ def _types(spec: IntegratorSpec) -> tuple[type, type, type]:
 
 
 def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
-    """The integers of a stage as the kernels want them."""
+    """The integers of a stage in the layout of the kernels."""
     narrow, middle, wide = _types(spec)
     lanes = 64 // np.dtype(middle).itemsize
     weight: NDArray[Any] = np.zeros((spec.n_in, -(-spec.n_out // lanes) * lanes), narrow)

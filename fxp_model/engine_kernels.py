@@ -1,12 +1,12 @@
-"""The compiled half of the engine: NUMERICS.md sections 4 to 8, sample by sample, step by step.
+"""The compiled part of the engine: NUMERICS.md sections 4 to 8, sample by sample, step by step.
 
-Design: a spike adds one row of the transposed weights (four rows a pass, so that the sums are loaded and
-stored a quarter as often); silence costs nothing. Neurons lie in the vector lanes, without a branch:
-every rounding and overflow mode is one formula with other constants. A spike adds its taps, or its row of
-the dense weights, to the row of the ring that its delay names, so that a step finds i_rec as one row.
+Design: a spike adds one row of the transposed weights (four rows per pass, so that the sums are loaded and
+stored a quarter as often); silence costs nothing. Neurons map to SIMD lanes, without branches:
+all rounding and overflow modes are one formula with different constants. A spike adds its taps, or its row of
+the dense weights, to the row of the ring buffer given by its delay, so that i_rec of a step is one row.
 
-Every sum is an integer that fits its type by the widths of section 6; Python proves that when it packs.
-The kernels hold no lock (`nogil`) and start no threads.
+Every sum fits its integer type by the widths of section 6; Python checks this when packing.
+The kernels release the GIL (`nogil`) and start no threads.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from numpy.typing import NDArray
 from fxp_model.compiled import compiled
 
 LANES = 8
-"""Recurrent weights that are added together; a row of them is a multiple."""
+"""Recurrent weights added at once; the length of a row is a multiple of it."""
 SUM, LAST, MAX, SPIKE_COUNT = range(4)
 
 
 class Packed(NamedTuple):
-    """One stage as the kernels want it; "shifted" is to the fraction of the exact sum.
+    """One stage in the layout of the kernels; "shifted" means to the fraction of the exact sum.
 
     weight : (n_in, padded) rows of the transposed weights, zeros from n_out on
-    no_sum : (padded,) zeros of the type in which rows are added
+    no_sum : (padded,) zeros, of the type in which rows are added
     bias : (n_out,) shifted, of the type of the exact sum
     recurrent : what a spike adds, shifted, zeros up to a multiple of `LANES`: one row of the taps from last
         to first, or a row of the transposed dense weights per source; (1, 0) without recurrence
-    place : (n_out,) where it adds them, counted in the ring from the row of the next step
-    width : of a row of the ring; edge : where neuron 0 lies in it
+    place : (n_out,) where they are added, as an offset in the ring from the row of the next step
+    width : of a row of the ring; edge : position of neuron 0 in it
     mode : score mode (`SUM`, ...)
     counts : 1 where inputs may exceed 1
     weight_shift : from the fraction of the weights to that of the sum
     beta : shifted
-    drop, dropped : how many low bits Q drops, and the mask of them
-    add : what is added to them before: 0 of TRN, their half of RND, one less of RND_CONV
-    to_even : 1 of RND_CONV: one more is added when the code above is odd
-    wrap : unused high bits of a wrapping membrane, 0 of a saturating one
+    drop, dropped : number of low bits that Q drops, and their mask
+    add : rounding constant: 0 for TRN, half of the dropped range for RND, one less for RND_CONV
+    to_even : 1 for RND_CONV: one more is added when the code above is odd
+    wrap : unused high bits of a wrapping membrane, 0 for a saturating one
     low, high : range of the membrane
-    v_th : threshold; keep : -1 of reset subtract, 0 of reset zero
+    v_th : threshold; keep : -1 for reset subtract, 0 for reset zero
     """
 
     weight: NDArray[np.signedinteger]
@@ -72,10 +72,10 @@ class Packed(NamedTuple):
 
 _compiled = compiled(nogil=True)
 _inlined = compiled(nogil=True, forceinline=True)
-"""Compiled into its callers: a call costs half a step, for it passes all that `Packed` holds."""
+"""Inlined into its callers: a call takes half as long as a step, as it passes all fields of `Packed`."""
 
 
-# Numba widens a shift to 64 bits, and with it the vector lanes; these stay in the type of x.
+# Numba widens a shift to 64 bits, which halves the SIMD lanes; these stay in the type of x.
 @intrinsic
 def _right(_: Any, x: Any, bits: Any) -> Any:
     """x >> bits, both of one type."""
@@ -84,13 +84,13 @@ def _right(_: Any, x: Any, bits: Any) -> Any:
 
 @intrinsic
 def _left(_: Any, x: Any, bits: Any) -> Any:
-    """x << bits, both of one type, without the bits that leave it."""
+    """x << bits, both of one type; bits shifted out are lost."""
     return x(x, bits), lambda context, builder, signature, values: builder.shl(*values)
 
 
 @intrinsic
 def _ones(_: Any, row: Any, first: Any) -> Any:
-    """Bit i says whether row[first + i] is not 0, i = 0 .. 63; of bytes side by side."""
+    """Bit i is 1 if row[first + i] is not 0, i = 0 .. 63; for contiguous bytes."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         word = _load(context, builder, signature, values[0], values[1], 0, 64)[1]
@@ -102,14 +102,14 @@ def _ones(_: Any, row: Any, first: Any) -> Any:
 
 @intrinsic
 def _lowest(_: Any, bits: Any) -> Any:
-    """Number of the lowest bit that is set, of bits that are not 0."""
+    """Index of the lowest set bit; `bits` is not 0."""
     known = ir.Constant(ir.IntType(1), 1)
     return numba.int64(bits), lambda context, builder, signature, values: builder.cttz(values[0], known)
 
 
 @intrinsic
 def _add_lanes(_: Any, target: Any, at: Any, row: Any, first: Any) -> Any:
-    """target[at : at + LANES] += row[first : first + LANES]; the compiler would add them one by one."""
+    """target[at : at + LANES] += row[first : first + LANES]; the compiler does not vectorise this."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         pointer, own = _load(context, builder, signature, values[0], values[1], 0, LANES)
@@ -123,7 +123,7 @@ def _add_lanes(_: Any, target: Any, at: Any, row: Any, first: Any) -> Any:
 def _load(
     context: Any, builder: Any, signature: Any, array: Any, at: Any, argument: int, lanes: int
 ) -> tuple[Any, Any]:
-    """Pointer to, and vector of, `lanes` items from index `at` of an argument, an array of one axis."""
+    """Pointer to, and vector of, `lanes` items from index `at` of an argument, a 1-D array."""
     kind = signature.args[argument]
     vector = ir.VectorType(ir.IntType(kind.dtype.bitwidth), lanes)
     data = context.make_array(kind)(context, builder, array).data
@@ -133,7 +133,7 @@ def _load(
 
 @_compiled
 def encode(x, lengths, index, number):  # type: ignore[no-untyped-def]
-    """List the inputs x (T, B, n) that are not 0: `number` (T, B) of them, at `index` (B, T, n)."""
+    """List the nonzero inputs x (T, B, n): their `number` (T, B), and `index` (B, T, n)."""
     for b in range(len(lengths)):
         for t in range(lengths[b]):
             number[t, b] = _list(x[t, b], index[b, t])
@@ -145,7 +145,7 @@ def layer(  # type: ignore[no-untyped-def]
 ):
     """Steps `start`, ... of a hidden layer, from and to the state `v` (B, N), `ring` (B, rows * width).
 
-    Inputs as of `encode`; writes spikes (T, B, N) and their list. i_syn, i_rec, v_mem (T, B, N)
+    Inputs as from `encode`; writes spikes (T, B, N) and their list. i_syn, i_rec, v_mem (T, B, N)
     are written unless their length is 0.
     """
     n = len(p.bias)
@@ -183,7 +183,7 @@ def layer_of_currents(p, i_syn, first, last, v, ring, spikes):  # type: ignore[n
 
 @_compiled
 def readout(p, x, index, number, lengths, v, scores, i_syn, v_mem):  # type: ignore[no-untyped-def]
-    """Steps of the readout from and to the state `v`, `scores`, both (B, classes); the rest as of `layer`."""
+    """Steps of the readout from and to the state `v`, `scores`, both (B, classes); the rest as in `layer`."""
     n = len(p.bias)
     acc = np.empty_like(p.no_sum)
     current, nothing, u = np.empty_like(p.bias), np.zeros_like(p.bias), np.empty_like(p.bias)
@@ -212,11 +212,11 @@ def readout(p, x, index, number, lengths, v, scores, i_syn, v_mem):  # type: ign
 
 @_inlined
 def _step(p, ring, now, v, current, u, y, index):  # type: ignore[no-untyped-def]
-    """One step of a hidden layer, whose i_rec is the row at `now` of `ring`; its number of listed spikes."""
+    """One step of a hidden layer, with i_rec in the row at `now` of `ring`; returns its number of spikes."""
     row = ring[now : now + p.width]
     _leak(p, v, current, row[p.edge : p.edge + len(u)], u)
     _fire(p, u, v, y)
-    _clear(row)  # for the next turn, which begins with this step's spikes of the longest delay
+    _clear(row)  # for the next round, which starts with this step's spikes of the longest delay
     events = _list(y, index)
     shared = len(p.recurrent) == 1
     for i in range(events):
@@ -231,7 +231,7 @@ def _step(p, ring, now, v, current, u, y, index):  # type: ignore[no-untyped-def
 
 @_inlined
 def _synapses(p, acc, x, index, events, current):  # type: ignore[no-untyped-def]
-    """current = bias + W x, of the `events` inputs of x that are not 0."""
+    """current = bias + W x, over the `events` nonzero inputs of x."""
     _clear(acc)
     if p.counts:
         _add_scaled_rows(acc, p.weight, index, events, x)
@@ -302,7 +302,7 @@ def _fire(p, u, v, y):  # type: ignore[no-untyped-def]
 
 @_inlined
 def _list(x, index):  # type: ignore[no-untyped-def]
-    """Write the places of what is not 0 in the bytes x to `index`; their number."""
+    """Write the indices of the nonzero bytes of x to `index`; returns their number."""
     events = 0
     whole = len(x) & -64
     for first in range(0, whole, 64):
@@ -319,6 +319,6 @@ def _list(x, index):  # type: ignore[no-untyped-def]
 
 @_inlined
 def _clear(row):  # type: ignore[no-untyped-def]
-    """row[:] = 0, which the compiler makes faster of this."""
+    """row[:] = 0, in a form that compiles to faster code."""
     for j in range(len(row)):
         row[j] = 0

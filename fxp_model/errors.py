@@ -1,4 +1,4 @@
-"""The one exception for input that a user can mend."""
+"""The one exception for input that a user can correct."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHORT.maxstring = _SHORT.maxother = 60
 
 
 class InputError(ValueError):
-    """A file, an argument or an array that is not usable.
+    """A file, an argument or an array that is invalid.
 
     The message names the thing, the limit and the value, in one line; scripts
     print it on stderr and exit with status 2 (see :mod:`fxp_model.cli`).
@@ -18,9 +18,9 @@ class InputError(ValueError):
 
 
 class CheckFailed(Exception):
-    """What was to be shown does not hold, in one line; scripts print it on stderr and exit with status 1."""
+    """A check failed; the message is one line, which scripts print on stderr, with exit status 1."""
 
 
 def shown(value: Any) -> str:
-    """`value` in a message: as Python writes it, cut where it is long or deep."""
+    """`value` for a message: its repr, shortened if it is long or deeply nested."""
     return _SHORT.repr(value)

@@ -1,4 +1,4 @@
-"""Accuracy and fingerprints of a network on labelled frames, by any engine."""
+"""Accuracy and digests of a network's results on labelled frames, by any engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fxp_model.network import Network
 
 
 class Scored(Protocol):
-    """What an engine gives back: a whole trace, or little more than the scores."""
+    """The result of an engine: a full trace, or little more than the scores."""
 
     @property
     def scores(self) -> NDArray[np.int64]:
@@ -23,12 +23,12 @@ class Scored(Protocol):
 
 
 Engine = Callable[[Network, NDArray[np.integer]], Scored]
-"""`engine(network, counts (T, B, n_in))`: the golden model's `run`, or an equal of it."""
+"""`engine(network, counts (T, B, n_in))`: the golden model's `run`, or an equivalent."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores (B, classes) and predicted classes (B,) of a split, and the share that is right."""
+    """Scores (B, classes) and predicted classes (B,) of a split, and the accuracy."""
 
     scores: NDArray[np.int64]
     predictions: NDArray[np.int64]
@@ -56,29 +56,29 @@ def evaluate(
 ) -> Evaluation:
     """Run every sample over its own length and compare with its label.
 
-    Samples of equal length run together, so that padding cannot reach a result.
+    Samples of equal length are batched, so that padding cannot affect a result.
 
     Parameters
     ----------
     engine : callable
-        Golden model or an equal of it.
+        Golden model or an equivalent.
     counts : (T, B, n_in)
-        Frames, samples shorter than T padded at the end.
+        Frames; samples shorter than T are padded at the end.
     labels, lengths : (B,)
         Class index and number of frames of each sample.
     batch : int
-        Samples that run together; bounds the memory of their trace.
+        Samples per batch; bounds the memory of their trace.
     progress : callable
         Called with the number of samples done since its last call.
 
     Raises
     ------
     InputError
-        If there is no sample: of none, no share is right.
+        If there is no sample.
     """
     samples = counts.shape[1]
     if samples == 0:
-        raise InputError("accuracy must be of 1 sample at least, not of 0")
+        raise InputError("accuracy needs at least 1 sample, not 0")
     for name, array in (("labels", labels), ("lengths", lengths)):
         if np.shape(array) != (samples,):
             raise InputError(f"{name} must have shape ({samples},), not {np.shape(array)}")

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and files of a user that are read with a limit."""
+"""Files that are written completely or not at all, and user files that are read with a size limit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from typing import Any, NoReturn, TypeVar
 from fxp_model.errors import InputError, shown
 
 JSON_BYTES = 64 << 20
-"""Longest JSON text that is read where its reader names no other limit."""
+"""Default limit on the size of a JSON text."""
 JSON_DEPTH = 100
-"""Deepest nesting of a JSON text that is read: whatever is done with it needs no deep stack."""
+"""Deepest nesting of a JSON text: processing it needs no deep stack."""
 _PART_BYTES = 1 << 20
 _DIGITS = 20
-"""Of an integer in JSON: with a sign, what 64 bits hold."""
+"""Longest integer in JSON, sign included: that of 64 bits."""
 
 _Kind = TypeVar("_Kind", dict[str, Any], list[Any])
 _NAMES = {dict: "an object", list: "an array"}
@@ -30,11 +30,11 @@ _NAMES = {dict: "an object", list: "an array"}
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Give a path to write a file at, and put the file at `path` when the block ends well.
+    """Yield a path to write a file at, and move the file to `path` when the block succeeds.
 
-    A regular file is written beside `path` and moved there: it replaces an earlier one, keeps the mode of
-    that, and when the block raises, `path` is as it was and no folder was made. What is no regular file, such
-    as a pipe, a device or ``/dev/stdout``, is never replaced: the bytes go into it as into a stream.
+    A regular file is written beside `path` and moved there: it replaces an earlier one and keeps its mode;
+    when the block raises, `path` is unchanged and no folder was created. Anything else, such
+    as a pipe, a device or ``/dev/stdout``, is never replaced: the bytes are written to it as a stream.
     A link is followed.
 
     Raises
@@ -42,7 +42,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     InputError
         If `path` is a folder, or a file that is read-only.
     OSError
-        If it cannot be written; it names `path`.
+        If it cannot be written; names `path`.
     """
     path = _followed(Path(path))
     if _is_stream(path):
@@ -65,7 +65,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def check_file_target(path: Path | str) -> os.stat_result | None:
-    """`InputError` unless `replacing` may write `path`; what is there now, None where nothing is."""
+    """`InputError` unless `replacing` may write `path`; returns what is there now, or None."""
     path = _followed(Path(path))
     try:
         before = path.stat()
@@ -85,7 +85,7 @@ def check_file_target(path: Path | str) -> os.stat_result | None:
 
 @contextmanager
 def made_folder(path: Path) -> Iterator[None]:
-    """Make `path` and the folders above it; when the block raises, those that were made and are empty go."""
+    """Create `path` and its parents; when the block raises, the new folders that are empty are removed."""
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     try:
@@ -98,7 +98,7 @@ def made_folder(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` in UTF-8, whatever the locale; `replacing` where it may not be half there."""
+    """Write `text` in UTF-8 in any locale; use `replacing` where it must not be incomplete."""
     path.write_text(text, encoding="utf-8")
 
 
@@ -124,7 +124,7 @@ def read_bytes(path: Path | str, limit: int) -> bytes:
 
 
 def read_text(path: Path | str, limit: int = JSON_BYTES) -> str:
-    """A text in UTF-8, with or without a byte order mark; `InputError` as `read_bytes`, or if it is none."""
+    """A text in UTF-8, with or without a byte order mark; `InputError` as `read_bytes`, or if it is not."""
     return _decoded(read_bytes(path, limit), str(path))
 
 
@@ -134,14 +134,14 @@ def read_json(path: Path | str, kind: type[_Kind], limit: int = JSON_BYTES) -> _
     Raises
     ------
     InputError
-        As `read_text`; or if it is no JSON, or something else than `kind`, or has a number that is larger
-        than 64 bits hold, or is nested deeper than `JSON_DEPTH`.
+        As `read_text`; or if it is not JSON, or not of `kind`, or has a number beyond 64 bits,
+        or is nested deeper than `JSON_DEPTH`.
     """
     return parse_json(read_bytes(path, limit), str(path), kind)
 
 
 def parse_json(content: bytes | str, name: str, kind: type[_Kind]) -> _Kind:
-    """Like `read_json`, of the content of a file; errors call it `name`."""
+    """Like `read_json`, for the content of a file; errors call it `name`."""
     text = content if isinstance(content, str) else _decoded(content, name)
     try:
         value = json.loads(text, parse_constant=_no_number, parse_int=_integer, parse_float=_real)
@@ -149,16 +149,16 @@ def parse_json(content: bytes | str, name: str, kind: type[_Kind]) -> _Kind:
     except RecursionError:
         deep = True
     except ValueError as error:
-        raise InputError(f"{name} is no JSON: {error}") from None
+        raise InputError(f"{name} is not JSON: {error}") from None
     if deep:
-        raise InputError(f"{name} must be JSON that is nested at most {JSON_DEPTH} deep")
+        raise InputError(f"{name} must be JSON nested at most {JSON_DEPTH} deep")
     if not isinstance(value, kind):
         raise InputError(f"{name} must hold {_NAMES[kind]}, not {shown(value)}")
     return value
 
 
 def json_text(value: Any) -> str:
-    """`value` as JSON that every reader takes: ASCII, and no number that is none."""
+    """`value` as JSON that every reader accepts: ASCII, without NaN or infinities."""
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
@@ -170,7 +170,7 @@ def _decoded(content: bytes, name: str) -> str:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _integer(text: str) -> int:
@@ -187,7 +187,7 @@ def _real(text: str) -> float:
 
 
 def _is_deeper(value: Any, limit: int) -> bool:
-    """Whether more than `limit` objects and arrays lie in each other."""
+    """Whether objects and arrays are nested more than `limit` deep."""
     level = [value]
     for _ in range(limit):
         level = [
@@ -202,7 +202,7 @@ def _is_deeper(value: Any, limit: int) -> bool:
 
 
 def _followed(path: Path) -> Path:
-    """`path` where its links lead; a descriptor of this process stays one."""
+    """`path` with its links resolved, except those to a descriptor of this process."""
     for _ in range(40):
         if _descriptor(path) is not None or not path.is_symlink():
             break
@@ -215,14 +215,14 @@ def _followed(path: Path) -> Path:
 
 
 def _descriptor(path: Path) -> int | None:
-    """Number of the descriptor that `path` is, as ``/dev/fd/1`` is."""
+    """Number of the descriptor that `path` denotes, as ``/dev/fd/1`` does."""
     if path.name.isdecimal() and os.path.realpath(path.parent) == f"/proc/{os.getpid()}/fd":
         return int(path.name)
     return None
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether `path` is there, and neither a regular file nor a folder."""
+    """Whether `path` exists and is neither a regular file nor a folder."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -231,14 +231,14 @@ def _is_stream(path: Path) -> bool:
 
 
 def _opened(path: Path) -> int:
-    """A descriptor to write into `path`, which is a stream."""
+    """A descriptor to write to the stream `path`."""
     number = _descriptor(path)
     return os.open(path, os.O_WRONLY) if number is None else os.dup(number)
 
 
 @contextmanager
 def _told_as(path: Path, temporary: Path) -> Iterator[None]:
-    """An `OSError` that names `temporary`, or nothing as that of a full disk, names `path`."""
+    """Make an `OSError` that names `temporary`, or nothing (full disk), name `path`."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
 """Fixed-point formats and the one requantisation (NUMERICS.md sections 1 to 3).
 
-Meaning is that of ``ap_fixed<W, I, Q, O>`` (AMD UG1399, "Arbitrary Precision
+The semantics are those of ``ap_fixed<W, I, Q, O>`` (AMD UG1399, "Arbitrary Precision
 Fixed-Point Data Types"), restricted to the modes that Spikeline uses.
 """
 
@@ -113,7 +113,7 @@ class QFormat:
         rounding: Rounding = Rounding.RND,
         overflow: Overflow = Overflow.SAT,
     ) -> NDArray[np.int64]:
-        """Codes of the finite reals `real`, rounded and brought into range as asked.
+        """Codes of the finite reals `real`, by the given rounding and overflow modes.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class QFormat:
         Raises
         ------
         InputError
-            If `text` is no precision, or names modes, which a format does not have (`parse_precision`).
+            If `text` is not a precision, or names modes, which a format does not have (`parse_precision`).
 
         >>> QFormat.from_string("ap_ufixed<8,0>") == QFormat.from_string(" ufixed< 8 , 0 > ")
         True
@@ -173,7 +173,7 @@ class QFormat:
         return fmt
 
     def to_hls4ml(self, rounding: Rounding | None = None, overflow: Overflow | None = None) -> str:
-        """The precision as hls4ml and C++ write it, with modes where both are given.
+        """The precision in the notation of hls4ml and C++, with modes if both are given.
 
         >>> QFormat(True, 6, 10).to_hls4ml(), QFormat(True, 6, 10).to_hls4ml(Rounding.RND, Overflow.SAT)
         ('ap_fixed<16,6>', 'ap_fixed<16,6,AP_RND,AP_SAT>')
@@ -200,7 +200,7 @@ def parse_precision(text: str) -> tuple[QFormat, Rounding, Overflow]:
     Raises
     ------
     InputError
-        If `text` is not such a precision, or one with a mode that Spikeline does not have.
+        If `text` is not such a precision, or has a mode that Spikeline does not support.
 
     >>> parse_precision("ap_fixed<16,6,RND,SAT>")[1:]
     (<Rounding.RND: 'RND'>, <Overflow.SAT: 'SAT'>)
@@ -230,7 +230,7 @@ def _parse(text: str) -> tuple[QFormat, list[str]]:
 def requantize(
     raw: ArrayLike, frac_bits: int, target: QFormat, rounding: Rounding, overflow: Overflow
 ) -> NDArray[np.int64]:
-    """Bring exact codes of fraction `frac_bits` into `target`: round first, then fit.
+    """Convert exact codes of fraction `frac_bits` to `target`: round first, then fit.
 
     ``out = fit(round(raw * 2**(target.frac_bits - frac_bits)))`` (NUMERICS.md section 3).
 
@@ -243,7 +243,7 @@ def requantize(
     target : QFormat
         Format of the result.
     rounding, overflow
-        Modes, as ``ap_fixed`` has them.
+        Modes, as in ``ap_fixed``.
 
     Returns
     -------
@@ -280,7 +280,7 @@ def requantize(
 
 
 def _modes(rounding: Rounding, overflow: Overflow) -> tuple[Rounding, Overflow]:
-    """Both modes; `InputError` if there is none of that name."""
+    """Both modes; `InputError` for an unknown name."""
     for what, mode, kind in (("rounding", rounding, Rounding), ("overflow", overflow, Overflow)):
         if mode not in list(kind):
             raise InputError(f"{what} must be one of {', '.join(kind)}, not {mode!r}")

@@ -1,7 +1,7 @@
-"""Folders that a tool makes, and makes again: it replaces and removes what it wrote, and nothing else.
+"""Output folders of a tool: writing one again replaces and removes only the tool's own files.
 
-``SHA256SUMS`` in such a folder lists what the tool wrote, as ``sha256sum -c`` reads it. A file that is not
-listed is the user's, and so is one that is no longer as it was written: the first is kept, the second is
+``SHA256SUMS`` in such a folder lists what the tool wrote, in the format of ``sha256sum -c``. A file that is
+not listed belongs to the user, and so does one that was changed: the first is kept, the second is
 not overwritten.
 """
 
@@ -23,7 +23,7 @@ from fxp_model.files import read_bytes, read_json, read_text, write_text
 
 SUMS = "SHA256SUMS"
 _NEW, _READY = ".spikeline-new", ".spikeline-ready"
-"""Inside the folder: what is being written, and what is whole and only has to be moved."""
+"""Subfolders: of files being written, and of complete files still to be moved."""
 _FILE_BYTES = 1 << 31
 
 
@@ -32,8 +32,8 @@ class FolderKind:
     """A kind of folder that a tool writes.
 
     name : for messages, such as ``build``
-    mark : file that every such folder has: a JSON object with the field ``format``
-    format : what that field holds
+    mark : file that identifies such a folder: a JSON object with the field ``format``
+    format : value of that field
     """
 
     name: str
@@ -41,9 +41,10 @@ class FolderKind:
     format: str
 
     def check(self, path: Path | str) -> None:
-        """`InputError` unless `writing` may write `path`: nothing, an empty folder, or an earlier one whole.
+        """`InputError` unless `writing` may write `path`: absent, an empty folder, or an unchanged earlier
+        one.
 
-        Where an earlier run was killed while it moved its files, they are moved first.
+        If an earlier run was killed while moving its files, they are moved first.
         """
         path = Path(path)
         if os.path.lexists(path):
@@ -53,7 +54,7 @@ class FolderKind:
             _check_parent(path)
 
     def _check(self, path: Path) -> None:
-        """`check` of a folder that is there and owned."""
+        """`check` of an existing folder of this kind, under its lock."""
         if not os.access(path, os.W_OK | os.X_OK):
             raise InputError(f"{path} cannot be written: it is read-only")
         if (path / _READY).is_dir():
@@ -81,15 +82,15 @@ class FolderKind:
 
     @contextmanager
     def writing(self, path: Path | str) -> Iterator[Path]:
-        """Give a folder to write files in, and put them at `path` when the block ends well.
+        """Yield a folder to write files in, and move them to `path` when the block succeeds.
 
-        They replace those of an earlier one, and what that had besides goes; all else in `path` stays. The
-        folder is locked meanwhile. When the block raises, `path` is as it was.
+        They replace those of an earlier run, whose other files are removed; all else in `path` stays. The
+        folder is locked meanwhile. When the block raises, `path` is unchanged.
 
         Raises
         ------
         InputError
-            As `check`; if another process writes it; if a file of the user has the name of one that was made.
+            As `check`; if another process is writing it; if a user's file has the name of a new one.
         """
         path = Path(path)
         if not os.path.lexists(path):
@@ -97,7 +98,7 @@ class FolderKind:
         with owned(path):
             self._check(path)
             new = path / _NEW
-            shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
+            shutil.rmtree(new, ignore_errors=True)  # left by a run that was killed
             new.mkdir()
             try:
                 yield new
@@ -114,7 +115,7 @@ class FolderKind:
                 shutil.rmtree(new, ignore_errors=True)
 
     def others(self, path: Path) -> list[str]:
-        """Names of the files in `path` that its list does not have: the user's, or those of other tools."""
+        """Names of the files in `path` that are not in its list: the user's, or those of other tools."""
         listed = {SUMS, *read_sums(path)}
         names = (file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir())
         return sorted(name for name in names if name not in listed)
@@ -122,12 +123,13 @@ class FolderKind:
 
 @contextmanager
 def owned(path: Path | str) -> Iterator[None]:
-    """Make the folder `path` if there is none, and keep other processes out of it that ask likewise.
+    """Create the folder `path` if missing, and hold a lock on it against other processes that use this
+    function.
 
     Raises
     ------
     InputError
-        If another process has it, or it is no folder.
+        If another process has the lock, or it is not a folder.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
@@ -138,7 +140,7 @@ def owned(path: Path | str) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError):
-            for folder in missing:  # while it is locked: what another process makes of it stays
+            for folder in missing:  # while locked: what another process puts there stays
                 folder.rmdir()
         raise
     finally:
@@ -146,13 +148,13 @@ def owned(path: Path | str) -> Iterator[None]:
 
 
 def _locked(path: Path) -> int:
-    """Descriptor of the folder, made where it is missing, that holds the lock."""
+    """Descriptor of the folder, created if missing, that holds the lock."""
     while True:
         path.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            continue  # removed by the process that had made it
+            continue  # removed by the process that had created it
         if not lock_descriptor(descriptor, blocking=False):
             os.close(descriptor)
             raise InputError(f"{path} is in use by another process; wait for it, or name another folder")
@@ -163,18 +165,18 @@ def _locked(path: Path) -> int:
 
 
 def shortened(names: Sequence[str], shown: int = 3) -> str:
-    """The first of `names`, and how many there are besides."""
+    """The first of `names`, and the number of others."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """Digest of each file that ``SHA256SUMS`` in `folder` lists.
+    """Digest of each file listed in ``SHA256SUMS`` in `folder`.
 
     Raises
     ------
     InputError
-        If it is missing, a line is not a digest and a name inside the folder, or a name is there twice.
+        If it is missing, a line is not a digest and a name inside the folder, or a name occurs twice.
     """
     file = folder / SUMS
     sums: dict[str, str] = {}
@@ -211,7 +213,7 @@ def _digest(file: Path) -> str:
 
 
 def _is_intact(folder: Path, name: str, digest: str) -> bool:
-    """Whether the file is one, in `folder` and not behind a link, and has this digest."""
+    """Whether it is a regular file within `folder`, not through a link, and has this digest."""
     file = folder / name
     if file.is_symlink() or not file.is_file() or file.resolve() != folder.resolve() / name:
         return False
@@ -219,7 +221,7 @@ def _is_intact(folder: Path, name: str, digest: str) -> bool:
 
 
 def _check_free(folder: Path, name: str, before: dict[str, str]) -> None:
-    """`InputError` if something of the user is where the file `name` is to be."""
+    """`InputError` if something of the user's is in the place of the file `name`."""
     place = PurePosixPath(name)
     for part in place.parents[:-1]:
         above = folder / part
@@ -236,9 +238,9 @@ def _check_free(folder: Path, name: str, before: dict[str, str]) -> None:
 
 
 def _move(folder: Path) -> None:
-    """Move what is ready into place: the files, then the list. Interrupted, it is done by the next run."""
+    """Move the finished files into place, then the list. If interrupted, the next run completes it."""
     ready = folder / _READY
-    if (ready / SUMS).exists():  # else only the removal is left
+    if (ready / SUMS).exists():  # else only the removal remains
         now = read_sums(ready)
         before = read_sums(folder) if (folder / SUMS).exists() else {}
         for name in before.keys() - now.keys():

@@ -1,4 +1,4 @@
-"""The golden model: integers only, numpy, the reference every other form must equal.
+"""The golden model: integers only, in numpy, the reference that every other implementation must equal.
 
 Written to be read beside NUMERICS.md sections 4 to 8, not to be fast.
 """
@@ -35,7 +35,7 @@ class StageParams:
 
     weight : (N_out, N_in)
     bias : (N_out,)
-    recurrent : (K,) of ``conv``, (N, N) of ``dense``, else None
+    recurrent : (K,) for ``conv``, (N, N) for ``dense``, else None
     delay_steps : (N,) axonal delay of each source neuron, None without recurrence
     """
 
@@ -51,7 +51,7 @@ class StageParams:
             object.__setattr__(self, name, fixed)
 
     def arrays(self) -> Iterator[tuple[str, Ints]]:
-        """The arrays that are there, by name."""
+        """The arrays that are not None, by name."""
         for name in ("weight", "bias", "recurrent", "delay_steps"):
             array = getattr(self, name)
             if array is not None:
@@ -89,7 +89,7 @@ class Network:
 
 
 def check_shapes(name: str, spec: IntegratorSpec, found: Mapping[str, tuple[int, ...]]) -> None:
-    """`InputError` unless `found` has the arrays of the stage `name`, each in its shape."""
+    """`InputError` unless `found` has the arrays of the stage `name`, each of its shape."""
     shapes = spec.shapes
     for key in sorted(found.keys() - shapes.keys()):
         raise InputError(f"{name}.{key} must be absent: the stage has no recurrence")

@@ -1,4 +1,4 @@
-"""Options of scripts: a parser whose errors are one line, and types with limits."""
+"""Options of scripts: a parser with one-line errors, and types with limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fxp_model.files import check_file_target
 from fxp_model.printable import shortened
 
 VALUE = 60
-"""Longest value of an option in a message."""
+"""Longest option value shown in a message."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are `InputError`, one line; its description is plain text."""
+    """A parser whose errors are one-line `InputError`; its description is plain text."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -28,12 +28,12 @@ class Parser(argparse.ArgumentParser):
     def only_with(
         self, needed: argparse.Action | Sequence[argparse.Action], *options: argparse.Action
     ) -> None:
-        """Refuse `options` where `needed`, or each of several, is not given: they would mean nothing."""
+        """Refuse `options` unless `needed`, or one of several, is given: they would have no effect."""
         some = [needed] if isinstance(needed, argparse.Action) else needed
         self._dependent += [(option, some) for option in options]
 
     def options(self) -> argparse.Namespace:
-        """What the command line gives; `InputError` where it gives what is not usable."""
+        """The parsed command line; `InputError` if it is invalid."""
         for own in sys.argv[1:]:
             if re.fullmatch("--[^=]+=--", own):  # which argparse takes for a list before Python 3.13
                 self.error(f"{own.partition('=')[0]} must have a value, not '--'")
@@ -47,11 +47,11 @@ class Parser(argparse.ArgumentParser):
         for option, needed in given:
             if all(getattr(values, other.dest) == other.default for other in needed):
                 names = " or ".join(other.option_strings[0] for other in needed)
-                self.error(f"{option.option_strings[0]} means nothing without {names}")
+                self.error(f"{option.option_strings[0]} requires {names}")
         return values
 
     def error(self, message: str) -> NoReturn:
-        """Of ``argument --x: must be ...`` only the option and what it must be is told."""
+        """Shorten ``argument --x: must be ...`` to the option and what it must be."""
         raise InputError(re.sub(r"^argument (\S+): must", r"\1 must", message))
 
 
@@ -89,7 +89,7 @@ def real(low: float, high: float) -> Callable[[str], float]:
 
 
 def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
-    """Type of an option: a text of the `pattern`, which `form` tells in words."""
+    """Type of an option: a string that matches `pattern`, described by `form`."""
 
     def convert(value: str) -> str:
         if not pattern.fullmatch(value):
@@ -100,53 +100,53 @@ def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
 
 
 def nonempty(value: str) -> str:
-    """Type of an option: a text that is not empty and can be the name of a file."""
+    """Type of an option: a non-empty string that can be a file name."""
     if not value:
         raise argparse.ArgumentTypeError("must not be empty")
     if "\0" in value:
-        raise argparse.ArgumentTypeError(f"must hold no character NUL, not {_shown(value)}")
+        raise argparse.ArgumentTypeError(f"must not contain a NUL character, not {_shown(value)}")
     return value
 
 
 def some_path(value: str) -> Path:
-    """Type of an option: a file or a folder, which need not be there."""
+    """Type of an option: a file or a folder, which need not exist."""
     return Path(nonempty(value))
 
 
 def output_file(value: str) -> Path:
-    """Type of an option: a file to write; refused at once if it could not be written after the work."""
+    """Type of an option: a file to write; refused at the start if it is not writable."""
     path = some_path(value)
     try:
         check_file_target(path)
-    except InputError as error:  # of which argparse would tell the type only
+    except InputError as error:  # argparse would show only its type
         raise argparse.ArgumentTypeError(str(error)) from None
     return path
 
 
 def json_output(value: str) -> str:
-    """Type of an option: where `write_json` writes."""
+    """Type of an option: the target of `write_json`."""
     return value if value == "-" else str(output_file(value))
 
 
 SEED = whole(0, 2**63 - 1)
-"""Type of an option that seeds."""
+"""Type of an option that is a seed."""
 COUNT = whole(1, 10**9)
-"""Type of an option that says how many."""
+"""Type of an option that is a number of things."""
 WORKERS = whole(1, 1024)
-"""Type of an option that says how many processes."""
+"""Type of an option that is a number of processes."""
 
 
 def add_data_options(
     parser: Parser, without: str | None = None, group: argparse._ArgumentGroup | None = None
 ) -> None:
-    """Give a script ``--data`` and ``--split``.
+    """Add ``--data`` and ``--split`` to a parser.
 
     Parameters
     ----------
     without : str, optional
-        What is taken where ``--data`` is not given; it must be given when absent.
+        The default used without ``--data``; if absent, ``--data`` is required.
     group : optional
-        Of `parser`, to which they belong.
+        Argument group of `parser` to add them to.
     """
     add = (group or parser).add_argument
     default = "" if without is None else f" (default: {without})"
@@ -156,14 +156,14 @@ def add_data_options(
         required=without is None,
         help=f"folder of a data set, or 'synthetic'{default}",
     )
-    split = add("--split", type=nonempty, default="val", help="of --data; %(default)s")
+    split = add("--split", type=nonempty, default="val", help="split of --data (default: %(default)s)")
     parser.only_with(data, split)
 
 
 def add_json_option(parser: argparse._ActionsContainer, what: str) -> argparse.Action:
-    """Give a script ``--json``, which writes `what`."""
+    """Add ``--json``, which writes `what`, to a parser."""
     return parser.add_argument(
-        "--json", type=json_output, metavar="FILE", help=f"write {what} as JSON; - is standard output"
+        "--json", type=json_output, metavar="FILE", help=f"write {what} as JSON; - for standard output"
     )
 
 

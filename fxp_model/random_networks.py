@@ -1,4 +1,4 @@
-"""Small random networks of every legal kind, with lively inputs."""
+"""Small random networks of every legal kind, with inputs that cause many spikes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def random_network(
 
 
 def conv_network(seed: int) -> Network:
-    """A random network whose recurrent layers, one at least, have kernels."""
+    """A random network with at least one recurrent layer, all of them with kernels."""
     rng = np.random.default_rng(seed)
     while True:
         network = random_network(rng, max_width=8)
@@ -55,7 +55,7 @@ def conv_network(seed: int) -> Network:
 
 
 def random_params(rng: np.random.Generator, spec: IntegratorSpec) -> StageParams:
-    """Codes over the whole of each format, its ends included."""
+    """Codes over the full range of each format, its ends included."""
     recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
     weight = _codes(rng, spec.weight, (spec.n_out, spec.n_in))
     bias = _codes(rng, spec.bias, (spec.n_out,))
@@ -68,7 +68,7 @@ def random_params(rng: np.random.Generator, spec: IntegratorSpec) -> StageParams
 
 
 def random_pair(rng: np.random.Generator) -> tuple[Network, NDArray[np.int64]]:
-    """A network and its input, of widths and word lengths that reach every type that an engine may choose."""
+    """A network and its input, with widths and word lengths that cover every type an engine may choose."""
     network = random_network(rng, _pick(rng, (6, 40, 150)), weight_widths=(2, 8, 8, 8, 9, 16, 24))
     steps, samples = int(rng.integers(1, 41)), int(rng.integers(1, 5))
     return network, random_counts(rng, network.spec, steps, samples)
@@ -98,7 +98,7 @@ def _format(width: int, frac_bits: int) -> QFormat:
 def _common(
     rng: np.random.Generator, n_in: int, n_out: int, input_bits: int, weight_widths: tuple[int, ...]
 ) -> dict[str, Any]:
-    """What layer and readout share: terms of about the membrane's range, so that it moves and overflows."""
+    """Fields that layers and readout share: terms of about the membrane's range, so that it overflows."""
     v_width, v_frac = _pick(rng, (2, 5, 8, 12, 16, 20, 32)), int(rng.integers(-6, 13))
     w_width, b_width = _pick(rng, weight_widths), _pick(rng, (1, 4, 9))
     beta_width, beta_frac = int(rng.integers(1, 10)), _pick(rng, (-1, 0, 2, 5, 8))
@@ -153,7 +153,7 @@ def _readout(rng: np.random.Generator, n_in: int, n_out: int, weight_widths: tup
 
 
 def _legal(make: Callable[[], Stage]) -> Stage:
-    """The first draw that a spec accepts; some fractions are too far apart."""
+    """The first draw that is a valid spec; in some, fractions are too far apart."""
     while True:
         try:
             return make()

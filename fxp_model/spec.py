@@ -15,7 +15,7 @@ from fxp_model.errors import InputError, shown
 from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, parse_precision, signed_width
 
 SCORE = QFormat(signed=True, int_bits=32, frac_bits=0)
-"""Format of a class score: 32 bits, in lsb of the readout's membrane (or spikes); sums saturate."""
+"""Format of a class score: 32 bits, in lsb of the readout's membrane (or in spikes); sums saturate."""
 
 BETA = QFormat(signed=False, int_bits=0, frac_bits=8)
 """Default format of beta: 0 .. 255/256."""
@@ -29,7 +29,7 @@ MAX_DELAY_STEPS = 1023
 MAX_LAYERS = 247
 """Most hidden layers: a core has 4 KiB of registers, some of them for each layer."""
 MAX_PARAMETERS = 1 << 26
-"""Most weights, biases and delays of a network: 512 MiB where each is held in an int64."""
+"""Most weights, biases and delays of a network: 512 MiB as int64."""
 MAX_SUM_BITS = 62
 """Widest exact sum; the golden model holds it in an int64."""
 
@@ -99,7 +99,7 @@ class RecurrenceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class IntegratorSpec:
-    """What hidden layers and the readout share: v = Q(beta * v + i), i exact.
+    """The common base of hidden layers and readout: v = Q(beta * v + i), i exact.
 
     Parameters
     ----------
@@ -146,12 +146,12 @@ class IntegratorSpec:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each array of its parameters, by the names of `network.StageParams`."""
+        """Shape of each parameter array, by the names in `network.StageParams`."""
         return {"weight": (self.n_out, self.n_in), "bias": (self.n_out,)}
 
     @property
     def max_input(self) -> int:
-        """Largest input of one neuron in one step."""
+        """Largest sum of a neuron's inputs in one step."""
         return (1 << self.input_bits) - 1
 
     @property
@@ -168,13 +168,13 @@ class IntegratorSpec:
 
     @property
     def accumulator_bits(self) -> int:
-        """Width of sum_j W[n, j] * x[j] in the worst case, lsb that of the weights."""
+        """Worst-case width of sum_j W[n, j] * x[j], with the lsb of the weights."""
         reach = self.n_in * self.max_input
         return signed_width(reach * self.weight.min_raw, reach * self.weight.max_raw)
 
     @property
     def sum_range(self) -> tuple[int, int]:
-        """Lowest and highest exact sum beta * v + i in the worst case, fraction `sum_frac_bits`."""
+        """Lowest and highest possible exact sum beta * v + i, of fraction `sum_frac_bits`."""
         low = high = 0
         for term_low, term_high, frac_bits in self._terms():
             shift = self.sum_frac_bits - frac_bits
@@ -258,10 +258,10 @@ class ReadoutSpec(IntegratorSpec):
     """Leaky readout: u = Q(beta * u + i), score z by `mode`.
 
     ``sum``: z += u; ``last``: z = u of the last step; ``max``: z = largest u;
-    ``spike_count``: the neuron fires and resets as a hidden one does, z += y.
+    ``spike_count``: the neuron fires and resets like a hidden one, z += y.
 
     v_th, reset_mode
-        Of ``spike_count`` only; `v_th` is 0 in the other modes.
+        For ``spike_count`` only; `v_th` is 0 in the other modes.
     """
 
     mode: ReadoutMode = ReadoutMode.SUM
@@ -376,7 +376,7 @@ def _integrator(name: str, value: Any, cls: type) -> dict[str, Any]:
 
 
 def _with_modes(name: str, value: Any) -> Any:
-    """`value` with the modes that its membrane names, where it is a precision."""
+    """`value` with the modes given by its membrane, if that is a precision."""
     if not isinstance(value, dict) or not isinstance(value.get("membrane"), str):
         return value
     try:
@@ -410,7 +410,7 @@ def _format(name: str, value: Any) -> QFormat:
 
 
 def _named(name: str, cls: type, table: dict[str, Any]) -> Any:
-    """Build `cls`, putting the field's path before the message of an error."""
+    """Build `cls`, prefixing error messages with the field's path."""
     try:
         return cls(**table)
     except InputError as error:
@@ -418,7 +418,7 @@ def _named(name: str, cls: type, table: dict[str, Any]) -> Any:
 
 
 def _fields(name: str, value: Any, cls: type) -> dict[str, Any]:
-    """`value` as a table of exactly the fields of the dataclass `cls`."""
+    """`value` as a table with exactly the fields of the dataclass `cls`."""
     if not isinstance(value, dict):
         raise InputError(f"{name} must be an object, not {shown(value)}")
     expected = {f.name for f in fields(cls)}

@@ -1,4 +1,4 @@
-"""Tables that a user's file holds: fields that are there and of their kind, before anything uses them."""
+"""Tables from a user's file: presence and type of each field are checked before use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fxp_model.printable import printable
 
 @dataclass(frozen=True)
 class Kind:
-    """What a field must be, in words and as a test of values that JSON has."""
+    """What a field must be, in words and as a test of JSON values."""
 
     words: str
     holds: Callable[[Any], bool]
@@ -23,12 +23,12 @@ class Kind:
             raise InputError(f"{name} must be {self.words}, not {shown(value)}")
 
     def or_null(self) -> Kind:
-        """This kind, or nothing."""
+        """This kind, or null."""
         return Kind(f"{self.words} or null", lambda value: value is None or self.holds(value))
 
 
 TEXT = Kind(
-    "a text without control characters",
+    "a string without control characters",
     lambda value: isinstance(value, str) and printable(value) == value,
 )
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
@@ -49,23 +49,23 @@ def number(low: float, high: float) -> Kind:
 
 
 def one_of(names: Iterable[str]) -> Kind:
-    """One of some texts."""
+    """One of several strings."""
     known = tuple(names)
     return Kind(f"one of {', '.join(known)}", lambda value: isinstance(value, str) and value in known)
 
 
 def array_of(kind: Kind, least: int = 0) -> Kind:
-    """Arrays of at least so many values of a kind."""
-    some = f"at least {least} times " if least else ""
+    """Arrays of at least `least` values of a kind."""
+    some = f" of {least} or more values" if least else " of values"
     return Kind(
-        f"an array that holds {some}{kind.words}",
+        f"an array{some}, each {kind.words}",
         lambda value: isinstance(value, list) and len(value) >= least and all(map(kind.holds, value)),
     )
 
 
 COUNT = whole(0, 2**63 - 1)
 SIZE = number(0, 1e300)
-"""Of amounts: nothing that is made of a few of them is too large for a number."""
+"""Range of amounts: sums and products of a few of them stay finite."""
 
 
 def check_fields(name: str, table: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:

@@ -1,4 +1,4 @@
-"""Everything a run computed, and the first place where two runs differ."""
+"""Everything a run computed, and the first difference between two runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LayerTrace:
     """One hidden layer; arrays (T, B, N).
 
     i_syn, i_rec : exact currents, codes of fraction `LayerSpec.sum_frac_bits`
-    v_mem : membrane that the threshold sees: after Q, before the reset
+    v_mem : membrane potential that is compared with the threshold: after Q, before the reset
     spikes : 0 or 1
     """
 
@@ -58,7 +58,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Trace:
-    """A whole run, stage by stage."""
+    """A complete run, stage by stage."""
 
     layers: tuple[LayerTrace, ...]
     readout: ReadoutTrace
@@ -74,7 +74,7 @@ class Trace:
         return np.argmax(self.scores, axis=1)
 
     def sample(self, index: int) -> Trace:
-        """The trace of one sample alone, B = 1; `InputError` if there is no such sample."""
+        """The trace of one sample, B = 1; `InputError` if there is no such sample."""
         if not 0 <= index < len(self.scores):
             raise InputError(f"index must be 0..{len(self.scores) - 1}, not {index}")
         layers = tuple(
@@ -101,7 +101,7 @@ class Trace:
         Raises
         ------
         InputError
-            If the traces are of different networks or inputs, or of no step or sample.
+            If the traces are of different networks or inputs, or hold no step or sample.
         """
         check_type("actual", actual, Trace)
         if len(self.layers) != len(actual.layers):

@@ -1,4 +1,4 @@
-"""Networks that differ from a given one in recurrence or weights, to compare what each costs."""
+"""Networks that differ from a given one in recurrence or weights, for comparing their cost."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SEED = 0
 
 
 def with_recurrence(network: Network, kind: RecurrenceKind | None) -> Network:
-    """`network` with recurrence of `kind`, or with none, in every layer that has one.
+    """`network` with recurrence of `kind`, or none, in place of every recurrence.
 
-    A layer that has that kind is left as it is. Dense weights are random codes, always the same, over the
-    whole of the format that the layer has for its recurrent weights; the delays stay. The
-    result is for area and clock: it recognises nothing.
+    A layer that already has that kind is unchanged. Dense weights are random codes, always the same, over the
+    full range of the layer's recurrent weight format; the delays are kept. The
+    result is for area and clock only: it classifies nothing.
 
     Raises
     ------
     InputError
-        If a layer without a kernel is to get one, or the sums of a dense layer grow too wide.
+        If a dense layer would need a kernel, or the sums of a dense layer become too wide.
     """
     rng = np.random.default_rng(SEED)
     layers, params = list(network.spec.layers), list(network.params)
@@ -52,8 +52,8 @@ def with_recurrence(network: Network, kind: RecurrenceKind | None) -> Network:
 def with_weights(network: Network, weight_bits: int, kernel_size: int) -> Network:
     """`network` with weights and kernels of `weight_bits` bits or fewer, and kernels of `kernel_size` taps.
 
-    Codes keep their highest bits; a kernel is cut at both ends, or goes on with its outermost taps. The
-    result is for area and cycles: it recognises nothing.
+    Codes keep their highest bits; a kernel is cut at both ends, or extended with its outermost taps. The
+    result is for area and cycles only: it classifies nothing.
 
     Raises
     ------
@@ -78,12 +78,12 @@ def with_weights(network: Network, weight_bits: int, kernel_size: int) -> Networ
 
 
 def _with_narrow_weights(spec: Stage, params: StageParams, bits: int) -> tuple[Stage, StageParams]:
-    """A stage without the lowest bits of its weights where they have more than `bits`."""
+    """A stage with weights of at most `bits` bits, without their lowest bits."""
     fmt = _narrowed(spec.weight, bits)
     weight = params.weight >> spec.weight.width - fmt.width
     return replace(spec, weight=fmt), replace(params, weight=weight)
 
 
 def _narrowed(fmt: QFormat, bits: int) -> QFormat:
-    """`fmt` without its lowest bits where it has more than `bits`."""
+    """`fmt` without its lowest bits if it has more than `bits`."""
     return replace(fmt, frac_bits=fmt.frac_bits - max(0, fmt.width - bits))

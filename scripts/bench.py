@@ -1,8 +1,8 @@
-"""Times inference and training beside the published algorithms and a GRU, on this machine, in one run."""
+"""Benchmark inference and training against the published algorithms and a GRU, on this machine."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -17,7 +17,7 @@ from fxp_model.pretrained import add_artifact_argument
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     add_data_options(parser, "the artifact's own clips")
@@ -30,7 +30,7 @@ def parser() -> Parser:
 
 def main() -> int:
     """Measure, print."""
-    # OpenMP's threads sleep while they wait, so that no system takes time from the next.
+    # OpenMP's waiting threads sleep, so that no system slows down the next.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = parser().options()
     artifact = load_artifact(args.artifact)

@@ -1,8 +1,8 @@
-"""The engine against the golden model, every integer: random networks, and a split of a data set."""
+"""Compare every integer of the engine with the golden model, on random networks and a split of a data set."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -25,7 +25,7 @@ from fxp_model.trace import Trace
 
 
 def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:
-    """Golden trace of `counts`, and where the engine's traces, scores and events differ from it."""
+    """Golden trace of `counts`, and the engine's first difference in traces, scores and events."""
     expected = golden.run(engine.network, counts)
     mismatch = expected.first_mismatch(engine.trace(counts))
     if mismatch is not None:
@@ -41,10 +41,20 @@ def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--pairs", type=COUNT, default=1000, help="random networks with inputs (%(default)s)")
-    parser.add_argument("--seed", type=SEED, default=0, help="of the first pair, counted up (%(default)s)")
+    parser.add_argument(
+        "--pairs",
+        type=COUNT,
+        default=1000,
+        help="number of random networks, each with an input (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=SEED,
+        default=0,
+        help="seed of the first network; the others follow (default: %(default)s)",
+    )
     add_artifact_argument(parser)
     add_data_options(parser, "none")
     add_json_option(parser, "the summary")

@@ -1,11 +1,11 @@
-"""Two builds side by side: the figures in which they differ.
+"""Compare two builds: print the figures in which they differ.
 
-A build is a folder of gen_hw.py, or a synthesised project of gen_hls.py.
+A build is a folder written by gen_hw.py, or a synthesised project of gen_hls.py.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -18,17 +18,17 @@ from hw.report.compare import compare_page, compare_text, differing
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     parser.add_argument("a", type=some_path, metavar="A", help="folder of a build")
     parser.add_argument("b", type=some_path, metavar="B", help="folder of another one")
-    parser.add_argument("--html", type=output_file, metavar="FILE", help="write a page, too")
+    parser.add_argument("--html", type=output_file, metavar="FILE", help="also write an HTML page")
     add_json_option(parser, "the figures")
     return parser
 
 
 def main() -> int:
-    """Read both, print what differs."""
+    """Read both builds, print the differences."""
     args = parser().options()
     a, b = read_build(args.a), read_build(args.b)
     if args.html is not None:

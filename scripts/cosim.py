@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -38,18 +38,28 @@ CLIPS = whole(0, 10**9)
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     add_data_options(parser, "the artifact's stimulus")
-    parser.add_argument("--verilator-clips", type=CLIPS, default=50, help="0 for none (%(default)s)")
-    parser.add_argument("--icarus-clips", type=CLIPS, default=2, help="0 for none (%(default)s)")
     parser.add_argument(
-        "--level-clips", type=COUNT, default=3, help="clips compared membrane by membrane (%(default)s)"
+        "--verilator-clips",
+        type=CLIPS,
+        default=50,
+        help="clips under Verilator, 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--icarus-clips", type=CLIPS, default=2, help="clips under Icarus, 0 for none (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--level-clips",
+        type=COUNT,
+        default=3,
+        help="clips compared membrane by membrane (default: %(default)s)",
     )
     add_width_options(parser)
     parser.add_argument(
-        "--out", type=some_path, default=Path("build/cosim"), help="work folder (%(default)s)"
+        "--out", type=some_path, default=Path("build/cosim"), help="work folder (default: %(default)s)"
     )
     add_json_option(parser, "the figures")
     return parser

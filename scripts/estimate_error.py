@@ -1,8 +1,8 @@
-"""How far the resource model is from yosys, on the cores of ``scripts/fit_resources.py``."""
+"""Error of the resource model against yosys, on the cores of ``scripts/fit_resources.py``."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -17,9 +17,11 @@ RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--results", type=some_path, default=RESULTS, help="rows (default: %(default)s)")
+    parser.add_argument(
+        "--results", type=some_path, default=RESULTS, help="file of synthesised cores (default: %(default)s)"
+    )
     add_json_option(parser, "the table")
     return parser
 

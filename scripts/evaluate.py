@@ -1,8 +1,8 @@
-"""Accuracy of an artifact on a split of a data set, and fingerprints of its predictions and scores."""
+"""Accuracy of an artifact on a split of a data set, and digests of its predictions and scores."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -38,12 +38,15 @@ def engine_of(name: str) -> Engine:
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     add_data_options(parser)
     parser.add_argument(
-        "--engine", choices=("golden", "engine", "torch"), default="golden", help="%(default)s"
+        "--engine",
+        choices=("golden", "engine", "torch"),
+        default="golden",
+        help="implementation to run (default: %(default)s)",
     )
     hearing = parser.add_argument_group("hearing, of sound")
     add = hearing.add_argument

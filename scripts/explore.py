@@ -1,14 +1,14 @@
-"""Find the widths of a core: tens of thousands of them, their exact cycles and estimated cells, and the best.
+"""Explore a core's widths: exact cycles and estimated cells of tens of thousands of configurations.
 
-Cycles are those of the clips that the artifact brings along, by the exact formula, for every point; cells are
-those of the resource model. Beside the artifact's own network stand systems of results/reproduce.jsonl with
-other kernels and weights, at the accuracy that they reached, with the spikes of the artifact. The front holds
-what no other point beats in latency, area and accuracy; a configuration is picked among the artifact's own.
+Cycles are those of the artifact's stimulus clips, by the exact formula; cells are those of the resource
+model. Besides the artifact's own network, systems of results/reproduce.jsonl with other kernels and weights
+are included, with their accuracy and the artifact's spikes. The Pareto front is that of latency, area and
+accuracy; a configuration is picked from those of the artifact's own network.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -37,7 +37,7 @@ ROWS = Path(__file__).parent / "results" / "reproduce.jsonl"
 
 
 ALIKE = "learned delays"
-"""What `about` says of the systems of the rows that differ in weights and kernel alone."""
+"""Value of `about` in the rows of systems that differ in weights and kernel only."""
 
 
 def systems_of(artifact: Artifact, rows: list[Row]) -> list[System]:
@@ -55,7 +55,7 @@ def systems_of(artifact: Artifact, rows: list[Row]) -> list[System]:
 
 
 def verify(artifact: Artifact, picked: dict[str, dict[str, Any]], target: str, timeout_s: float) -> None:
-    """Synthesise each of `picked`, and note what was measured beside what was predicted."""
+    """Synthesise each of `picked`, and record the measured beside the predicted figures."""
     from hw.flows.synth import through
 
     for name, point in picked.items():
@@ -67,11 +67,11 @@ def verify(artifact: Artifact, picked: dict[str, dict[str, Any]], target: str, t
 
 
 STEP = 1.25
-"""By how much slower the next point of a system is that is printed."""
+"""Ratio of latencies between a printed point and the next one of the same system."""
 
 
 def text(summary: dict[str, Any]) -> str:
-    """The front and what was picked of it, as a page."""
+    """The front and the picks as text."""
     lines = [
         f"{summary['points']:,} points in {summary['seconds']} s, {summary['feasible']:,} within the limits, "
         f"{len(summary['front'])} on the front, for {summary['part']} at {summary['clock_mhz']:g} MHz",
@@ -104,21 +104,36 @@ def _line(point: dict[str, Any]) -> str:
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
     add_artifact_argument(parser)
-    add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="area is a share of it; %(default)s")
+    add(
+        "--part",
+        choices=tuple(PARTS),
+        default="LFE5U-85F",
+        help="device to fit; area is a share of it (default: %(default)s)",
+    )
     add_clock_option(parser)
-    add("--max-lut", type=COUNT, metavar="N", help="LUT sites at most")
-    add("--max-us", type=real(1e-3, 1e9), metavar="T", help="mean latency of a clip at most")
-    pick = add("--pick", choices=PICKS, default=PICKS[1], help="what --out writes; %(default)s")
+    add("--max-lut", type=COUNT, metavar="N", help="most LUT sites")
+    add("--max-us", type=real(1e-3, 1e9), metavar="T", help="largest mean latency of a clip, in us")
+    pick = add(
+        "--pick",
+        choices=PICKS,
+        default=PICKS[1],
+        help="configuration that --out writes (default: %(default)s)",
+    )
     out = add(
         "--out", type=output_file, metavar="FILE", help="write the configuration, for gen_hw.py --config"
     )
-    add("--figure", type=output_file, metavar="FILE", help="draw the front as SVG")
-    add("--rows", type=some_path, default=ROWS, help="accuracies of systems (default: %(default)s)")
-    verify = add("--verify", action="store_true", help="synthesise the picked points")
+    add("--figure", type=output_file, metavar="FILE", help="draw the Pareto front as SVG")
+    add(
+        "--rows",
+        type=some_path,
+        default=ROWS,
+        help="results with the systems' accuracies (default: %(default)s)",
+    )
+    verify = add("--verify", action="store_true", help="synthesise the picks")
     parser.only_with(verify, add_timeout_option(parser))
     add_json_option(parser, "everything")
     parser.only_with(out, pick)

@@ -1,13 +1,13 @@
-"""Synthesise the cores that the resource model is fitted to and checked with, and fit its prices.
+"""Synthesise the cores that the resource model is fitted to and checked with, and fit its coefficients.
 
-Each core goes through yosys for each target and becomes a row of a file; what is there is not done again.
-Then the prices of logic, ``hw/estimates/resources/prices.json``, are fitted to the rows that are not held
-out.
+yosys synthesises each core for each target; each result is a row of a file, and existing rows are kept.
+Then the LUTs per amount of logic, ``hw/estimates/resources/prices.json``, are fitted to the rows that are
+not held out.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -60,7 +60,7 @@ FITTED: dict[str, tuple[Shape, Widths]] = {
     "f12": (Shape((140, 32, 20), max_delay=63), {"preset": "tiny"}),
     "f13": (Shape((14, 20, 6), kernel=3, mode="max"), {"lanes": 10, "update_lanes": 5}),
     "f14": (Shape((18, 22, 7), kernel=3, weight_bits=7, overflow="WRAP"), {"lanes": 11}),
-    # as wide as networks are
+    # of typical network widths
     "f15": (Shape((140, 256, 256, 20), max_delay=63), {"preset": "tiny"}),
     "f16": (Shape((140, 256, 256, 20), kernel=0), {"preset": "balanced"}),
 }
@@ -89,16 +89,16 @@ HELD_OUT: dict[str, tuple[Shape, Widths]] = {
     "h13": (Shape((31, 27, 9), mode="spike_count", weight_bits=6, overflow="WRAP"), {"lanes": 9}),
     "h14": (Shape((140, 256, 256, 20), max_delay=50), {"lanes": 32, "update_lanes": 8}),
 }
-"""Networks, and the widths of their cores as `HardwareConfig.uniform` takes them."""
+"""Networks, and the widths of their cores as arguments of `HardwareConfig.uniform`."""
 
 WHOLE = "whole core"
 PRIOR = {"fixed": (50.0, 1e-4)}
 ELSE = (1.0, 0.02)
-"""LUTs that a price is thought to be before any core tells, and the weight of that against an error of 1."""
+"""Prior value of a coefficient in LUTs, and the weight of that prior against an error of 1."""
 
 
 def synthesise(results: Path, targets: Sequence[str], timeout_s: float) -> None:
-    """Append a row to `results` for every core and target that has none there."""
+    """Append to `results` a row for every core and target without one."""
     known = {(row.name, row.target) for row in read_rows(results)} if results.exists() else set()
     cores = [(name, core, name in HELD_OUT) for name, core in {**FITTED, **HELD_OUT}.items()]
     left = [(*core, target) for core in cores for target in targets if (core[0], target) not in known]
@@ -123,7 +123,7 @@ def synthesise(results: Path, targets: Sequence[str], timeout_s: float) -> None:
 def neighbourhood(block: str) -> str:
     """The blocks that are counted together with `block`.
 
-    yosys names a cell after a wire that it drives, which may be one of the block behind it.
+    yosys names a cell after a wire that it drives, which may belong to the next block.
     """
     stage, _, inner = block.partition(".")
     if stage in ("", "control", "decoder") or inner.startswith("scores"):
@@ -161,15 +161,20 @@ def fit(rows: Iterable[Row], target: str) -> dict[str, float]:
 
 
 def logic(area: Mapping[str, float], target: str) -> float:
-    """LUT sites of `area` that are no RAM and no shift register."""
+    """LUT sites of `area` that are neither RAM nor shift register."""
     return area["lut_logic"] if target == "xilinx7" else area["comb"] - area["lutram"]
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
-    add("--results", type=some_path, default=RESULTS, help="rows, read and appended (default: %(default)s)")
+    add(
+        "--results",
+        type=some_path,
+        default=RESULTS,
+        help="file of synthesised cores, read and appended (default: %(default)s)",
+    )
     add("--targets", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="default: all")
     add("--fit-only", action="store_true", help="synthesise nothing")
     add_timeout_option(parser)
@@ -177,7 +182,7 @@ def parser() -> Parser:
 
 
 def main() -> int:
-    """Synthesise, fit, write the prices."""
+    """Synthesise, fit, write the coefficients."""
     args = parser().options()
     for file in (args.results, prices.FILE):
         check_file_target(file)

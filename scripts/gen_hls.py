@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 BACKENDS = ("Vitis", "Vivado")
 BATCH = 8
 LENGTHS = 8
-"""Most lengths of clips that `check` compiles, a project for each: a sequence of other steps is other C++."""
+"""Most clip lengths that `check` compiles, one project per length, as the length is fixed in the C++."""
 
 
 def chosen_clips(lengths: NDArray[np.int64], clips: int) -> NDArray[np.int64]:
-    """Indices of up to `clips` clips of up to `LENGTHS` lengths, the shortest and the longest among them."""
+    """Indices of up to `clips` clips of up to `LENGTHS` lengths, including the shortest and the longest."""
     by_length = np.argsort(lengths, kind="stable")
     kept = _spread(np.unique(lengths), LENGTHS)
     return _spread(by_length[np.isin(lengths[by_length], kept)], clips)
@@ -56,14 +56,14 @@ def check(
     clips: int,
     generate: Callable[[Path, int], None],
 ) -> dict[str, Any]:
-    """Run the testbench, then clips of a split through the compiled network; figures, or where it differs.
+    """Run the testbench, then clips of a split through the compiled network; returns figures or the mismatch.
 
     Parameters
     ----------
     project : Path
-        Of sequences of `steps` steps. Projects of other lengths are written below its folder ``csim``.
+        For sequences of `steps` steps. Projects of other lengths are written to its subfolder ``csim``.
     generate : function
-        Writes the same project, of other steps, into a folder.
+        Writes the same project, for another number of steps, to a folder.
     """
     from hw.hls.project import emulation
 
@@ -102,56 +102,70 @@ def check(
 
 
 def _spread(values: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-    """Up to `number` of `values`, from the first to the last."""
+    """Up to `number` of `values`, spread from the first to the last."""
     return values[np.linspace(0, len(values) - 1, min(number, len(values))).astype(int)]
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument("--out", type=some_path, help="folder to write (default: build/<name>-hls)")
     parser.add_argument("--name", type=nonempty, help="top function (default: from the artifact's name)")
-    parser.add_argument("--backend", choices=BACKENDS, default="Vitis", help="%(default)s")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="Vitis", help="HLS tool (default: %(default)s)"
+    )
     parser.add_argument(
         "--lanes",
         type=LANES,
         default=PRESETS[DEFAULT_PRESET].lanes,
-        help="neurons per cycle of every stage; hls4ml's ReuseFactor follows (%(default)s)",
+        help="neurons per cycle in every stage; determines hls4ml's ReuseFactor (default: %(default)s)",
     )
     parser.add_argument(
         "--steps",
         type=whole(1, MAX_STEPS),
-        help="of a sequence (default: those of the artifact's stimulus)",
+        help="steps of a sequence (default: those of the artifact's stimulus)",
     )
     parser.add_argument(
-        "--part", type=matching(PART, PART_FORM), default="xcvu13p-flga2577-2-e", help="%(default)s"
+        "--part",
+        type=matching(PART, PART_FORM),
+        default="xcvu13p-flga2577-2-e",
+        help="device (default: %(default)s)",
     )
     parser.add_argument(
-        "--clock-period", type=real(*CLOCK_PERIOD_NS), default=5, metavar="NS", help="%(default)s"
+        "--clock-period",
+        type=real(*CLOCK_PERIOD_NS),
+        default=5,
+        metavar="NS",
+        help="target clock period in ns (default: %(default)s)",
     )
     check = parser.add_argument(
         "--check",
         type=nonempty,
         metavar="DATA",
-        help="folder of a data set, or 'synthetic': compare its clips",
+        help="compile and compare with the golden model on a data set: a folder, or 'synthetic'",
     )
     parser.only_with(
         check,
-        parser.add_argument("--split", type=nonempty, default="val", help="of --check (%(default)s)"),
         parser.add_argument(
-            "--clips", type=COUNT, default=200, help=f"of --check, of up to {LENGTHS} lengths (%(default)s)"
+            "--split", type=nonempty, default="val", help="split of --check (default: %(default)s)"
+        ),
+        parser.add_argument(
+            "--clips",
+            type=COUNT,
+            default=200,
+            help=f"clips of --check, of up to {LENGTHS} lengths (default: %(default)s)",
         ),
     )
     report = parser.add_argument(
         "--report",
         type=some_path,
         metavar="PROJECT",
-        help="only print what the synthesis of a project reports",
+        help="only print the synthesis report of a project",
     )
     figures = parser.add_mutually_exclusive_group()
     rtl = figures.add_argument(
-        "--rtl", type=some_path, metavar="BUILD", help="of --report: a build of gen_hw.py beside it"
+        "--rtl", type=some_path, metavar="BUILD", help="with --report: a build of gen_hw.py to compare with"
     )
     parser.only_with(report, rtl)
     add_json_option(figures, "the figures")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -25,7 +25,7 @@ from hw.report.subject import DEFAULT_PART, Recordings, Subject
 
 
 def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
-    """The clips of a split of a data set, by the compiled engine."""
+    """The clips of a split of a data set, run by the compiled engine."""
     from fxp_model.data import frames_for
     from fxp_model.engine import Engine
 
@@ -37,7 +37,7 @@ def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
 
 
 def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
-    """What the options want the report to be about."""
+    """The subject of the report, from the options."""
     exploration = None
     if args.exploration is not None:
         exploration = read_json(args.exploration, dict)
@@ -51,27 +51,32 @@ def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     parser.add_argument("--out", type=some_path, help="folder to write (default: build/<name>)")
     parser.add_argument("--name", type=nonempty, help="Verilog module (default: from the artifact's name)")
     add_width_options(parser)
-    group = parser.add_argument_group("what the report is about")
-    add_data_options(parser, "the clips that the artifact brings along", group)
+    group = parser.add_argument_group("report")
+    add_data_options(parser, "the artifact's stimulus", group)
     add = group.add_argument
-    add("--part", choices=tuple(PARTS), default=DEFAULT_PART, help="whose capacity is shown; %(default)s")
+    add(
+        "--part",
+        choices=tuple(PARTS),
+        default=DEFAULT_PART,
+        help="device to compare resources with (default: %(default)s)",
+    )
     add(
         "--hls-report",
         type=some_path,
         metavar="PROJECT",
-        help="a synthesised project of gen_hls.py beside it",
+        help="synthesised project of gen_hls.py to compare with",
     )
     add(
         "--exploration",
         type=some_path,
         metavar="FILE",
-        help="what explore.py --json wrote: its front, with this core",
+        help="output of explore.py --json: show its Pareto front with this core",
     )
     add_clock_option(parser)
     return parser
@@ -85,11 +90,11 @@ def main() -> int:
     name = args.name or module_name(artifact)
     check_name("a core", name)
     out = args.out or Path("build") / name
-    FOLDER.check(out)  # before clips of a data set are heard
+    FOLDER.check(out)  # before the clips of a data set are run
     build_core(artifact, config, name, out, subject_of(args, artifact))
     print(read_text(out / "report.txt"), end="")
     kept = FOLDER.others(out)
     if kept:
-        print(f"kept in {out}/, which the build did not write: {shortened(kept)}")
+        print(f"kept in {out}/, not written by the build: {shortened(kept)}")
     print(f"written to {out}/: {name}.v, manifest.json, report.*, figures/, vectors/, vivado/")
     return 0

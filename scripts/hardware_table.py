@@ -1,8 +1,8 @@
-"""The table of synthesised cores, from the results that `synth.py --json` left in a folder."""
+"""Table of synthesised cores, from a folder with results of `synth.py --json`."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -55,7 +55,7 @@ _ROUTED = {
 
 
 def read_result(file: Path) -> dict[str, Any]:
-    """What `synth.py --json` wrote to a file; `InputError` if it is something else."""
+    """A result of `synth.py --json`; `InputError` if the file holds something else."""
     result = read_json(file, dict)
     check_fields(str(file), result, _RESULT)
     kinds = (*_AREA[result["target"]], *(_XILINX if result["target"] == "xilinx7" else ()))
@@ -74,7 +74,7 @@ def read_result(file: Path) -> dict[str, Any]:
 
 
 def _routed(available: dict[str, Any]) -> tuple[str, str]:
-    """Kinds of cells of a routed core that are shown."""
+    """Cell types shown for a routed core."""
     return "lc" if "lc" in available else "comb", "ebr"
 
 
@@ -100,7 +100,7 @@ def _cells(result: dict[str, Any]) -> tuple[str, ...]:
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     parser.add_argument(
         "--results", type=some_path, default=RESULTS, help="folder of JSON files (default: %(default)s)"

@@ -1,13 +1,13 @@
-"""Cycles of a core on every clip of a data set, exactly, without simulating it.
+"""Exact cycles of a core on every clip of a data set, without simulation.
 
-The cycles of a clip are its latency on an idle core; the interval is that between answers when clips
-follow each other without a pause. Additions and bits read from memories are counted; energy is a model of
-what such work takes (hw/estimates/energy.py).
+The cycles of a clip are its latency on an idle core; the interval is that between answers when clips are
+sent back to back. Additions and bits read from memories are counted; energy is a model of that work
+(hw/estimates/energy.py).
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -36,14 +36,14 @@ BAR = 50
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     add_data_options(parser)
     parser.add_argument(
         "--recurrence",
         choices=(*RecurrenceKind, "none"),
-        help="the same spikes in a core of another recurrence (default: the artifact's)",
+        help="time the same spikes in a core with another recurrence (default: the artifact's)",
     )
     add_width_options(parser)
     add_clock_option(parser)
@@ -52,7 +52,7 @@ def parser() -> Parser:
 
 
 def main() -> int:
-    """Run the engine, follow its events through the core, print."""
+    """Run the engine, compute the core's cycles from its events, print."""
     args = parser().options()
     clock_mhz = args.clock_mhz
     artifact = load_artifact(args.artifact)

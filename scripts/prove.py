@@ -1,13 +1,13 @@
-"""One network, six forms, the same integers: torch, golden model, engine, RTL under two simulators, HLS C++.
+"""Compare six implementations: PyTorch, golden model, engine, RTL under two simulators, HLS C++.
 
-Every form runs the same clips and is compared with the golden model: every current, membrane, spike and
-score, of the RTL every membrane, spike, score and cycle. The golden model itself is compared with a run of
-each clip beside another one.
+All run the same clips and are compared with the golden model: every current, membrane, spike and
+score; for the RTL every membrane, spike, score and cycle. The golden model itself is compared with a run of
+each clip batched with another one.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -33,13 +33,13 @@ from hw.options import add_width_options, config_of
 
 Clip = NDArray[np.integer]
 Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
-"""Runs clips (T, 1, n_in); None when all is equal, else the first mismatch. ImportError: not installed."""
+"""Runs clips (T, 1, n_in); returns None or the first mismatch. ImportError: not installed."""
 
 
 def differing(clips: list[Clip], artifact: Artifact, run_clip: Callable[[Clip], Trace]) -> str | None:
-    """Where traces by `run_clip` first differ from the golden model's; `InputError` if there is no clip."""
+    """First difference of the traces by `run_clip` from the golden model's; `InputError` without clips."""
     if not clips:
-        raise InputError("clips to compare must be 1 at least, not 0")
+        raise InputError("clips to compare must be at least 1, not 0")
     for index, counts in enumerate(clips):
         mismatch = golden.run(artifact.network, counts).first_mismatch(run_clip(counts))
         if mismatch is not None:
@@ -55,7 +55,7 @@ def by_torch(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) ->
 
 
 def by_golden(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
-    """The golden model, beside the same clip backwards."""
+    """The golden model, batched with the same clip reversed in time."""
 
     def beside(counts: Clip) -> Trace:
         both = golden.run(artifact.network, np.concatenate([counts[::-1], counts], axis=1))
@@ -95,7 +95,7 @@ def by_rtl(sim: str) -> Form:
 
 
 def by_hls(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> str | None:
-    """The C++ of the project that hls4ml writes, compiled with g++: one project per length of a clip."""
+    """The C++ of hls4ml's project, compiled with g++: one project per clip length."""
     from hw.hls.emulation import Emulation, missing_tool
     from hw.hls.project import emulation, generate, project_name
 
@@ -123,7 +123,7 @@ FORMS: dict[str, Form] = {
 
 
 def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) -> Iterator[Clip]:
-    """Clips (T, 1, n_in), each of its own length, spread over a split or over the artifact's stimulus."""
+    """Clips (T, 1, n_in), each of its own length, spread over a split or the artifact's stimulus."""
     counts, lengths = artifact.stimulus, np.full(artifact.stimulus.shape[1], len(artifact.stimulus))
     if data is not None:
         from fxp_model.data import frames_for
@@ -135,7 +135,7 @@ def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) 
 
 
 def run_forms(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> dict[str, Any]:
-    """Result and seconds of each form that is asked for; prints a line for it."""
+    """Result and seconds of each requested form; prints a line for it."""
     forms: dict[str, Any] = {}
     for name in args.forms:
         started = time.perf_counter()
@@ -151,17 +151,21 @@ def run_forms(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     add_data_options(parser, "the artifact's stimulus")
-    parser.add_argument("--clips", type=COUNT, default=1, help="%(default)s")
+    parser.add_argument("--clips", type=COUNT, default=1, help="number of clips (default: %(default)s)")
     parser.add_argument(
-        "--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="(default: all of them)"
+        "--forms",
+        nargs="+",
+        choices=tuple(FORMS),
+        default=list(FORMS),
+        help="implementations to run (default: all)",
     )
     add_width_options(parser)
     parser.add_argument(
-        "--out", type=some_path, default=Path("build/prove"), help="work folder (%(default)s)"
+        "--out", type=some_path, default=Path("build/prove"), help="work folder (default: %(default)s)"
     )
     add_json_option(parser, "the results")
     return parser

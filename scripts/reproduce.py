@@ -1,8 +1,8 @@
-"""Train all the systems that are compared, with several seeds; tables and figures of the results."""
+"""Train all systems of the comparison, with several seeds; print tables and draw figures of the results."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -27,28 +27,30 @@ RESULTS = Path(__file__).parent / "results" / "reproduce.jsonl"
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
     data = add("--data", type=nonempty, help="folder of a data set, or 'synthetic'")
     epochs = whole(*LIMITS["epochs"])
     parser.only_with(
         data,
-        add("--out", type=some_path, help="folder of checkpoints and results.jsonl; run again to go on"),
-        add("--seeds", type=SEED, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2"),
-        add("--systems", nargs="+", metavar="NAME", help="default: all"),
-        add("--workers", type=WORKERS, default=2, help="processes, of one thread each (default: 2)"),
-        add("--epochs", type=epochs, help="of each training (default: the recipe's)"),
+        add("--out", type=some_path, help="folder for checkpoints and results.jsonl; run again to continue"),
+        add(
+            "--seeds", type=SEED, nargs="+", default=[0, 1, 2], metavar="SEED", help="seeds (default: 0 1 2)"
+        ),
+        add("--systems", nargs="+", metavar="NAME", help="systems to train (default: all)"),
+        add("--workers", type=WORKERS, default=2, help="single-threaded processes (default: 2)"),
+        add("--epochs", type=epochs, help="epochs of each training (default: the recipe's)"),
         add(
             "--store",
             type=nonempty,
-            help="database of the list of trainings, for several machines (default: OUT/tasks.db)",
+            help="database with the queue of trainings, for several machines (default: OUT/tasks.db)",
         ),
         add(
             "--known",
             type=some_path,
             metavar="FILE",
-            help="results that need not be trained again, such as --results",
+            help="earlier results to reuse, such as --results",
         ),
         add(
             "--export", type=some_path, metavar="DIR", help="write the best seed of each system as DIR/SYSTEM"
@@ -62,13 +64,13 @@ def parser() -> Parser:
             "--json",
             type=json_output,
             metavar="FILE",
-            help="write the table as JSON, '-' for standard output, in place of Markdown",
+            help="write the table as JSON instead of Markdown; - for standard output",
         ),
         add(
             "--results",
             type=some_path,
             default=RESULTS,
-            help=f"rows to read (default: {RESULTS.name} in the project)",
+            help=f"results to read (default: {RESULTS.name} of the project)",
         ),
     )
     add_artifact_argument(parser)
@@ -103,7 +105,7 @@ def show(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace) -> int:
     """Run the sweep; 1 where a training failed."""
-    # one thread for each worker, which inherits this
+    # one thread per worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
     from fxp_model.files import made_folder
     from fxp_model.qat.sweep import Sweep, export, exported, load, run_sweep

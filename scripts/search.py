@@ -1,13 +1,13 @@
-"""Search for networks that are accurate, small and fast, by training them and estimating their cores.
+"""Search for accurate, small and fast networks, by training them and estimating their cores.
 
-Run it again to go on, and beside itself, on this machine or others that reach the store, for more workers. A
-trial is a training on split train, and has three figures: accuracy on val, the largest share of the part that
-its core takes at the preset's widths, and the mean latency of clips of val in microseconds.
+Run it again to continue; run it in parallel, on this machine or others with access to the store, for more
+workers. A trial is a training on split train, with three figures: accuracy on val, the largest share of a
+resource of the part that its core takes at the preset's widths, and the mean latency of val clips in us.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from fxp_model.qat.train import Frames
 
 CLIPS = 64
-"""Clips of val over which latency is averaged."""
+"""Number of val clips over which latency is averaged."""
 
 
 def costs(part: str, preset: str, clock_mhz: float, network: Network, frames: Frames) -> tuple[float, float]:
-    """Share of the part, and mean latency in us, of the core of `network`; `frames` are those of a split."""
+    """Share of the part and mean latency in us of the core of `network`; `frames` are those of a split."""
     from fxp_model.engine import Engine
 
     config = HardwareConfig.uniform(network.spec, preset=preset)
@@ -50,21 +50,31 @@ def costs(part: str, preset: str, clock_mhz: float, network: Network, frames: Fr
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
     add("--data", type=nonempty, required=True, help="folder of a data set, or 'synthetic'")
-    add("--out", type=some_path, required=True, help="folder of checkpoints and the study")
+    add("--out", type=some_path, required=True, help="folder for checkpoints and the study")
     add(
         "--store",
         type=nonempty,
         help="database of the study, for several machines (default: OUT/search.db)",
     )
-    add("--trials", type=COUNT, default=40, help="in all; %(default)s")
-    add("--workers", type=WORKERS, default=2, help="processes, of one thread each; %(default)s")
-    add("--epochs", type=whole(*LIMITS["epochs"]), default=20, help="of each training; %(default)s")
-    add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="%(default)s")
-    add("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help="widths; %(default)s")
+    add("--trials", type=COUNT, default=40, help="total number of trials (default: %(default)s)")
+    add("--workers", type=WORKERS, default=2, help="single-threaded processes (default: %(default)s)")
+    add(
+        "--epochs",
+        type=whole(*LIMITS["epochs"]),
+        default=20,
+        help="epochs of each training (default: %(default)s)",
+    )
+    add("--part", choices=tuple(PARTS), default="LFE5U-85F", help="device (default: %(default)s)")
+    add(
+        "--preset",
+        choices=tuple(PRESETS),
+        default=DEFAULT_PRESET,
+        help="widths of the cores (default: %(default)s)",
+    )
     add_clock_option(parser)
     add_json_option(parser, "all trials")
     return parser
@@ -73,7 +83,7 @@ def parser() -> Parser:
 def main() -> int:
     """Start the workers, print the front."""
     args = parser().options()
-    # one thread for each worker, which inherits this
+    # one thread per worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
     from fxp_model.files import made_folder
     from fxp_model.qat.search import Search, begin, rows, search

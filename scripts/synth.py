@@ -1,8 +1,8 @@
-"""Synthesise a core with open tools: its area, block by block, and for ECP5 and iCE40 its clock."""
+"""Synthesise a core with open tools: area by block; for ECP5 and iCE40 also the routed clock."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -24,7 +24,7 @@ from hw.verilog import emit
 
 
 def text(result: dict[str, Any]) -> str:
-    """The result as a page: a row for each block, the whole core, then clocks and critical paths."""
+    """The result as text: a row for each block and the complete core, then clocks and critical paths."""
     blocks = result["blocks"]
     kinds = list(next(iter(blocks.values())))
     rows = {**{block or "(other)": part for block, part in blocks.items()}, "whole core": result}
@@ -49,42 +49,42 @@ def text(result: dict[str, Any]) -> str:
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
     add_artifact_argument(parser)
-    add("--target", required=True, choices=tuple(yosys.SYNTHESIS))
+    add("--target", required=True, choices=tuple(yosys.SYNTHESIS), help="FPGA family")
     add(
         "--recurrence",
         choices=(*RecurrenceKind, "none"),
-        help="every recurrent layer with this recurrence, dense of random codes (default: the artifact's)",
+        help="recurrence of every recurrent layer; dense has random weights (default: the artifact's)",
     )
     routing = parser.add_argument_group("place and route")
     add = routing.add_argument
     pnr = add(
         "--pnr",
         action="store_true",
-        help="do it, too; not for xilinx7. The others of this group mean nothing without",
+        help="place and route; not for xilinx7. The other options of this group require it",
     )
     devices = ", ".join(f"{device} for {target}" for target, device in nextpnr.DEFAULT_DEVICES.items())
     parser.only_with(
         pnr,
-        add("--device", choices=tuple(nextpnr.DEVICES), help=f"to place and route on (default: {devices})"),
-        add("--speed", type=whole(1, 100), help="grade of the device (default: the slowest)"),
+        add("--device", choices=tuple(nextpnr.DEVICES), help=f"device (default: {devices})"),
+        add("--speed", type=whole(1, 100), help="speed grade (default: the slowest)"),
         add(
             "--seeds",
             type=whole(1, 10_000),
             default=3,
-            help="runs of place and route, seeds 1 up; %(default)s",
+            help="number of runs, with placement seeds 1, 2, ... (default: %(default)s)",
         ),
-        add("--workers", type=WORKERS, default=2, help="seeds at a time, a process each; %(default)s"),
+        add("--workers", type=WORKERS, default=2, help="parallel runs (default: %(default)s)"),
     )
     add_timeout_option(parser)
     add_width_options(parser)
     parser.add_argument(
         "--out",
         type=some_path,
-        help="folder that keeps what the tools make: a run goes on from there",
+        help="folder for the tools' results; an interrupted run continues from them",
     )
     add_json_option(parser, "the result")
     return parser

@@ -1,11 +1,11 @@
-"""Train a network with quantisation; writes OUT/artifact, OUT/log.csv and OUT/checkpoint.npz.
+"""Train a network, quantisation-aware; writes OUT/artifact, OUT/log.csv and OUT/checkpoint.npz.
 
-Several processes share the work under `torchrun --nproc-per-node N scripts/train.py ...`.
+Several processes train in parallel with `torchrun --nproc-per-node N scripts/train.py ...`.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -24,13 +24,13 @@ from fxp_model.qat.limits import LIMITS
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 
 SYNTHETIC_EPOCHS = 15
-"""Enough for the synthetic words, which are easier than people's."""
+"""Enough for the synthetic words, which are easier than recorded ones."""
 
 
 AUGMENTATIONS = {
-    "time_shift": "steps, either way",
-    "channel_shift": "channels, either way",
-    "event_drop": "share of counts lost",
+    "time_shift": "time shift in steps, either way",
+    "channel_shift": "channel shift, either way",
+    "event_drop": "share of counts dropped",
     "time_mask": "width of a silenced block of steps",
     "channel_mask": "width of a silenced block of channels",
     "time_stretch": "relative change of tempo, either way",
@@ -62,8 +62,8 @@ def parser() -> Parser:
         help="folder of a data set, or 'synthetic'",
     )
     add("--out", required=True, default=argparse.SUPPRESS, type=some_path, help="output folder")
-    add("--resume", action="store_true", help="go on from the checkpoint in OUT")
-    add("--seed", type=within("seed"), default=recipe.seed, help="of everything random")
+    add("--resume", action="store_true", help="continue from the checkpoint in OUT")
+    add("--seed", type=within("seed"), default=recipe.seed, help="seed of all random numbers")
     network = parser.add_argument_group("network")
     add = network.add_argument
     add(
@@ -72,21 +72,26 @@ def parser() -> Parser:
         nargs="+",
         metavar="N",
         default=list(shape.hidden),
-        help="neurons per layer",
+        help="neurons of each hidden layer",
     )
-    add("--recurrence", choices=(*RecurrenceKind, "none"), default=str(shape.recurrence), help="kind")
+    add(
+        "--recurrence",
+        choices=(*RecurrenceKind, "none"),
+        default=str(shape.recurrence),
+        help="kind of recurrence",
+    )
     layers = str(shape.recurrent_layers)
     add(
         "--recurrent-layers",
         choices=tuple(RecurrentLayers),
         default=layers,
-        help="hidden layers that have it",
+        help="hidden layers with recurrence",
     )
     add(
         "--kernel",
         type=within("kernel_size"),
         default=shape.kernel_size,
-        help="taps of a conv recurrence, odd",
+        help="taps of a conv kernel, odd",
     )
     add(
         "--max-delay",
@@ -99,39 +104,45 @@ def parser() -> Parser:
         ("kernel_bits", "width of a conv kernel's taps"),
     ):
         add(f"--{name.replace('_', '-')}", type=within(name), default=getattr(shape, name), help=help_text)
-    add("--reset", choices=tuple(ResetMode), default=str(shape.reset_mode), help="of a neuron that fired")
-    add("--readout", choices=tuple(ReadoutMode), default=str(shape.readout), help="what a score is")
+    add(
+        "--reset",
+        choices=tuple(ResetMode),
+        default=str(shape.reset_mode),
+        help="reset of a neuron after a spike",
+    )
+    add(
+        "--readout",
+        choices=tuple(ReadoutMode),
+        default=str(shape.readout),
+        help="how the readout's membrane becomes a score",
+    )
     training = parser.add_argument_group("training")
     add = training.add_argument
-    epochs_help = (
-        f"passes over the training clips (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
-    )
+    epochs_help = f"epochs (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
     add("--epochs", type=within("epochs"), default=argparse.SUPPRESS, help=epochs_help)
-    add("--batch", type=within("batch"), default=recipe.batch, help="clips per step")
+    add("--batch", type=within("batch"), default=recipe.batch, help="batch size in clips")
     add("--lr", type=within("learning_rate"), default=recipe.learning_rate, help="peak learning rate")
-    add("--dropout", type=within("dropout"), default=recipe.noise.dropout, help="share of spikes lost")
+    add("--dropout", type=within("dropout"), default=recipe.noise.dropout, help="share of spikes dropped")
     add(
         "--label-smoothing",
         type=within("label_smoothing"),
         default=recipe.label_smoothing,
-        help="of the targets",
+        help="label smoothing of the targets",
     )
     add(
         "--spike-cost",
         type=within("spike_cost"),
         default=recipe.spike_cost,
-        help="loss per spike of a neuron and step",
+        help="penalty in the loss per mean spike of a neuron and step",
     )
-    teacher = add(
-        "--teacher", type=find_artifact, metavar="ARTIFACT", help="network whose logits are learned from"
-    )
+    teacher = add("--teacher", type=find_artifact, metavar="ARTIFACT", help="network to distil from")
     parser.only_with(
         teacher,
         add(
             "--taught",
             type=within("taught"),
             default=recipe.taught,
-            help="share of the loss that is the teacher's",
+            help="share of the distillation loss",
         ),
     )
     fixed = argparse.BooleanOptionalAction
@@ -173,7 +184,7 @@ def parser() -> Parser:
 
 def main() -> int:
     """Train, say where the artifact is."""
-    # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
+    # OpenMP's waiting threads sleep, so that training keeps its speed on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from fxp_model.data import Conditions, Part, open_noise
     from fxp_model.qat.augment import Augmentation

@@ -1,8 +1,8 @@
-"""Read what Vivado found back from its reports: area in the kinds of synth.py, slack and clock."""
+"""Read area, by cell type as in synth.py, slack and clock from Vivado's reports."""
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before the imports, for Ctrl-C may come in these
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     from fxp_model.cli import run_script
 
     run_script(__file__)
@@ -13,10 +13,12 @@ from hw.flows.vivado_report import read_reports
 
 
 def parser() -> Parser:
-    """The options."""
+    """The command-line options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("utilization", type=some_path, help="text of report_utilization")
-    parser.add_argument("timing", type=some_path, help="text of report_timing_summary, of the same run")
+    parser.add_argument("utilization", type=some_path, help="text report of report_utilization")
+    parser.add_argument(
+        "timing", type=some_path, help="text report of report_timing_summary, from the same run"
+    )
     add_json_option(parser, "the result")
     return parser
 

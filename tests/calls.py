@@ -1,4 +1,4 @@
-"""Scripts called in this process, as one of their own would run them."""
+"""Scripts called in this process, with the same result as in one of their own."""
 
 import importlib
 import io
@@ -17,7 +17,7 @@ SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
 
 @dataclass(frozen=True)
 class Done:
-    """How a call ended, with the names of `subprocess.CompletedProcess`."""
+    """Result of a call, with the names of `subprocess.CompletedProcess`."""
 
     returncode: int
     stdout: str
@@ -25,7 +25,7 @@ class Done:
 
 
 def call(script: str, *arguments: str) -> Done:
-    """Status and output of ``scripts/SCRIPT ARGUMENTS``; an error of the program is raised."""
+    """Status and output of ``scripts/SCRIPT ARGUMENTS``; exceptions that are bugs are raised."""
     main = importlib.import_module(f"scripts.{Path(script).stem}").main
     out, err = io.StringIO(), io.StringIO()
     with ExitStack() as stack:

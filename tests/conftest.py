@@ -1,4 +1,4 @@
-"""For every test: properties draw the same examples each time; accepted artifacts follow their schema."""
+"""For every test: property tests draw the same examples each time; accepted artifacts match the schema."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ SCHEMA = Path(fxp_model.artifact.__file__).with_name("artifact.schema.json")
 
 @pytest.fixture(autouse=True)
 def signals():
-    """`cli.run` sets what signals do, for the rest of a process."""
+    """Restore the signal handlers, which `cli.run` sets for the rest of a process."""
     before = {number: signal.getsignal(number) for number in cli.ENDING}
     yield
     for number, handler in before.items():
@@ -39,11 +39,11 @@ def schema() -> jsonschema.Draft202012Validator:
 
 @pytest.fixture(scope="session", autouse=True)
 def accepted_artifacts_follow_the_schema(schema):
-    """Whatever the loader accepts in a test, the schema does."""
+    """Whatever the loader accepts in a test, the schema must accept."""
     load = fxp_model.artifact._network
 
     def checked(file, data, spec):
-        network = load(file, data, spec)  # the last thing that a loader refuses
+        network = load(file, data, spec)  # the loader's last check
         schema.validate(json.loads((file.parent / "spec.json").read_text(encoding="utf-8")))
         return network
 

@@ -1,4 +1,4 @@
-"""A network of a few neurons as an artifact, for tests of what surrounds it."""
+"""A network of a few neurons as an artifact, for tests of the tools around it."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A script like those in `scripts/`, run as a process, to see how it ends."""
+"""A script like those in `scripts/`, run as a process, to test how it ends."""
 
 import signal
 import subprocess
@@ -21,9 +21,9 @@ SCRIPT = """
 
 
 def start(tmp_path, body="pass", top="pass", prepare=lambda: None, **options):
-    """Begin a script with `top` among its imports and `body` in its main function.
+    """Start a script with `top` among its imports and `body` in its main function.
 
-    Its signals do what they do in a terminal, also where the tests run in the background or under nohup;
+    Its signals act as in a terminal, even if the tests run in the background or under nohup;
     then its process calls `prepare`.
     """
 
@@ -40,6 +40,6 @@ def start(tmp_path, body="pass", top="pass", prepare=lambda: None, **options):
 
 
 def ended(process):
-    """Its status, and what it printed on stderr."""
+    """Exit status and stderr of the process."""
     _, err = process.communicate(timeout=60)
     return process.returncode, err

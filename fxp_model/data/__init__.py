@@ -1,4 +1,4 @@
-"""Speech as spike counts: sound, SHD and SSC, the encoders and their cache."""
+"""Speech as spike counts: audio, SHD and SSC, the encoders and their cache."""
 
 from fxp_model.data.artifact_frames import frames_for
 from fxp_model.data.audio import read_audio

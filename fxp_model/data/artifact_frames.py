@@ -1,4 +1,4 @@
-"""Frames for an artifact: its own encoder, its own classes, or a clear refusal."""
+"""Frames for an artifact: its own encoder and classes, or a clear error."""
 
 from __future__ import annotations
 

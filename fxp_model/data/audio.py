@@ -18,11 +18,11 @@ from fxp_model.errors import InputError
 from fxp_model.files import read_bytes
 
 SUFFIXES = (".wav", ".flac")
-"""Names of sound files end so, in either case."""
+"""Extensions of audio files, in upper or lower case."""
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC")
-"""What a sound file may be, as libsndfile calls it: RIFF, RIFX and RF64 files of WAVE, and flac."""
+"""Accepted formats, by libsndfile's names: RIFF, RIFX and RF64 WAVE files, and flac."""
 MAX_SAMPLES = 1 << 25
-"""Most samples of a file: ten minutes at 48 kHz and more. The header is looked at before memory is taken."""
+"""Most samples of a file: over ten minutes at 48 kHz. The header is checked before memory is allocated."""
 MAX_BYTES = 1 << 28
 """Longest sound file."""
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
@@ -33,12 +33,12 @@ _MAX_PEAK = float(1 << 15)
 """Full scale of sound that is held as 16-bit integers, in floats."""
 
 _PIPE = 0x7FFFF000
-"""Where a writer into a pipe cannot know the size of its sound, it says this, or more."""
+"""Data size that a writer into a pipe, which cannot know it, states at least."""
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
-"""What others append to sound."""
+"""Tags that other programs append to audio data."""
 _CHUNK_NAME = re.compile(rb"[ -~]{4}")
 _SECOND_FLAC = b"fLaC\0\0\0\x22"
-"""Begin of a flac file: its mark, and the header of STREAMINFO."""
+"""Start of a flac file: its magic number, and the header of STREAMINFO."""
 
 
 def read_audio(path: Path | str) -> tuple[NDArray[np.float64], int]:
@@ -52,30 +52,30 @@ def read_audio(path: Path | str) -> tuple[NDArray[np.float64], int]:
     Returns
     -------
     audio : (samples,) float64
-        Full scale is 1.0; a file of floats may exceed it.
+        Full scale is 1.0; a float file may exceed it.
     rate_hz : int
 
     Raises
     ------
     InputError
-        The file cannot be read, is not sound in one of `FORMATS`, is cut short or holds more than its
-        header tells, has more than one channel, no samples or more than `MAX_SAMPLES`, or a sample that is
+        The file cannot be read, is not audio in one of `FORMATS`, is truncated or holds more than its
+        header states, has more than one channel, no samples or more than `MAX_SAMPLES`, or a sample that is
         not finite.
     """
     return decode_audio(read_bytes(path, MAX_BYTES), str(path))
 
 
 def decode_audio(content: bytes, name: str) -> tuple[NDArray[np.float64], int]:
-    """Like `read_audio`, of the bytes of a file; errors call it `name`."""
+    """Like `read_audio`, for the bytes of a file; errors call it `name`."""
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             _check_header(file, name)
             _check_whole(content, name)
             rate_hz, samples, audio = file.samplerate, file.frames, file.read()
     except soundfile.SoundFileError as error:
-        raise InputError(f"{name}: not a whole wav or flac file ({_reason(error)})") from None
+        raise InputError(f"{name}: not a valid wav or flac file ({_reason(error)})") from None
     if len(audio) != samples:
-        raise InputError(f"{name}: cut short, must hold {samples} samples, not {len(audio)}")
+        raise InputError(f"{name}: truncated, must hold {samples} samples, not {len(audio)}")
     if not np.all(np.isfinite(audio)):
         first = int(np.argmin(np.isfinite(audio)))
         raise InputError(f"{name}: every sample must be finite, sample {first} is {audio[first]}")
@@ -109,7 +109,7 @@ def checked_clip(audio: NDArray[np.floating], rate_hz: int) -> NDArray[np.float6
     if audio.ndim != 1 or audio.size == 0:
         raise InputError(f"audio must have shape (samples,), at least one sample, not {audio.shape}")
     if not np.issubdtype(audio.dtype, np.floating):
-        raise InputError(f"audio must be of floats, not {audio.dtype}")
+        raise InputError(f"audio must hold floats, not {audio.dtype}")
     if audio.size > MAX_SECONDS * rate_hz:
         raise InputError(
             f"audio must last at most {MAX_SECONDS} s, not {audio.size / rate_hz:.1f}; cut it first"
@@ -132,7 +132,7 @@ def _check_header(file: soundfile.SoundFile, name: str) -> None:
 
 
 def _check_whole(content: bytes, name: str) -> None:
-    """`InputError` unless the sound that the header tells of is there, and no more."""
+    """`InputError` unless the file holds exactly the audio data that its header states."""
     if content[:4] not in (b"RIFF", b"RIFX", b"RF64"):
         if _SECOND_FLAC in content[4:]:
             raise InputError(f"{name}: must hold one flac stream, not more")
@@ -142,33 +142,33 @@ def _check_whole(content: bytes, name: str) -> None:
         return
     end = start + size
     if end > len(content):
-        raise InputError(f"{name}: cut short, must hold {end} bytes, not {len(content)}")
+        raise InputError(f"{name}: truncated, must hold {end} bytes, not {len(content)}")
     for place, kind, _ in _chunks(content, end + _pad(content, end, size)):
         if not _CHUNK_NAME.fullmatch(kind):
             rest = content[place:]
             if not rest.strip(b"\0") or rest.startswith(_TAGS):
                 return
             raise InputError(
-                f"{name}: its header ends the sound at byte {end}, "
-                f"but {len(rest)} bytes follow that are no chunk"
+                f"{name}: the header ends the audio data at byte {end}, "
+                f"but {len(rest)} bytes follow that are not a chunk"
             )
 
 
 def _data(content: bytes, name: str) -> tuple[int, int | None]:
-    """Where the sound of a wav file starts, and how many bytes it has; None where a pipe could not know."""
+    """Start and length in bytes of a wav file's audio data; None for a length that a pipe could not know."""
     long_size = None
     for place, kind, size in _chunks(content, 12):
-        if kind == b"ds64":  # of RF64: sizes that 32 bits cannot hold
+        if kind == b"ds64":  # of RF64: sizes beyond 32 bits
             long_size = int.from_bytes(content[place + 16 : place + 24], "little")
         if kind == b"data" and size == 0xFFFFFFFF and long_size is not None:
             return place + 8, long_size
         if kind == b"data":
             return place + 8, size if size < _PIPE else None
-    raise InputError(f"{name}: not a whole wav or flac file (no data chunk)")
+    raise InputError(f"{name}: not a valid wav or flac file (no data chunk)")
 
 
 def _chunks(content: bytes, place: int) -> Iterator[tuple[int, bytes, int]]:
-    """Place, name and size of each chunk of a wav file from `place` on."""
+    """Position, name and size of each chunk of a wav file from `place` on."""
     order: Literal["big", "little"] = "big" if content[:4] == b"RIFX" else "little"
     while place < len(content):
         size = int.from_bytes(content[place + 4 : place + 8], order)
@@ -178,7 +178,7 @@ def _chunks(content: bytes, place: int) -> Iterator[tuple[int, bytes, int]]:
 
 
 def _pad(content: bytes, end: int, size: int) -> int:
-    """1 where a chunk of odd size is padded as it must be, which not every writer does."""
+    """1 if a chunk of odd size is padded, as required but not done by every writer, else 0."""
     return int(size % 2 == 1 and content[end : end + 1] == b"\0")
 
 

@@ -12,12 +12,12 @@ from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 
 MAX_SECONDS = 60.0
-"""Latest event; bounds the memory that a damaged time can ask for."""
+"""Latest event; bounds the memory that a damaged time can cause to be allocated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventBinner(Encoder):
-    """Counts of the events of a clip.
+    """Binned event counts of a clip.
 
         counts[t, c] = events with floor(1000 * time / frame_ms) = t and floor(unit / width) = c,
 
@@ -28,7 +28,7 @@ class EventBinner(Encoder):
     channels : int
         1..1024; divides `units`.
     units : int
-        Neurons that the events come from, 1..65536.
+        Number of neurons that the events come from, 1..65536.
     frame_ms : int
         Duration of a frame, which is a time step of the network; 1..1000.
     count_bits : int
@@ -71,18 +71,18 @@ class EventBinner(Encoder):
         Returns
         -------
         counts : (T, channels) uint8
-            T is the frame of the last event + 1; one silent frame where there is no event.
+            T is the frame of the last event + 1; one silent frame if there are no events.
 
         Raises
         ------
         InputError
-            `times` or `units` is not as said.
+            `times` or `units` is not as described.
         """
         if times.ndim != 1 or not np.issubdtype(times.dtype, np.floating):
-            raise InputError(f"times must be floats (events,), not {times.dtype} {times.shape}")
+            raise InputError(f"times must be floats of shape (events,), not {times.dtype} {times.shape}")
         if units.shape != times.shape or not np.issubdtype(units.dtype, np.integer):
             raise InputError(
-                f"units must be integers {times.shape} as times, not {units.dtype} {units.shape}"
+                f"units must be integers of shape {times.shape}, as times, not {units.dtype} {units.shape}"
             )
         _check_range("times", times, MAX_SECONDS)
         _check_range("units", units, self.units - 1)

@@ -1,4 +1,4 @@
-"""Bytes kept on disk under a key: whole and as written, or absent."""
+"""Bytes on disk under a key: complete and unchanged, or absent."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def default_cache_dir() -> Path | None:
-    """``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``; None for a user who has no home."""
+    """``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``; None for a user without a home directory."""
     if named := os.environ.get(ENVIRONMENT):
         return Path(named)
     try:
         return Path.home() / ".cache" / "spikeline"
-    except RuntimeError:  # neither HOME nor an entry of the user
+    except RuntimeError:  # neither HOME nor a passwd entry
         return None
 
 
@@ -30,15 +30,16 @@ def default_cache_dir() -> Path | None:
 class Cache:
     """Entries in a folder, one file each: the sha256 of key and payload, then the payload.
 
-    It is only a cache: what it cannot read is as if it were not there, and what it cannot keep does no harm.
+    It is only a cache: an entry that cannot be read counts as absent, and one that cannot be written is
+    dropped.
 
-    folder : made when the first entry is written; None keeps nothing
+    folder : created when the first entry is written; None caches nothing
     """
 
     folder: Path | None
 
     def get(self, key: str) -> bytes | None:
-        """Payload of `key`; None where there is none or it is not as it was written."""
+        """Payload of `key`; None if it is absent or damaged."""
         if self.folder is None:
             return None
         try:
@@ -49,9 +50,9 @@ class Cache:
         return payload if digest == _digest(key, payload) else None
 
     def put(self, key: str, payload: bytes) -> str | None:
-        """Keep `payload`, which replaces an earlier one; None, or why that could not be done."""
+        """Store `payload`, replacing an earlier one; None, or the reason why that failed."""
         if self.folder is None:
-            return f"there is no home folder, and {ENVIRONMENT} is not set"
+            return f"there is no home directory, and {ENVIRONMENT} is not set"
         try:
             with replacing(self._path(self.folder, key)) as path:
                 path.write_bytes(_digest(key, payload) + payload)

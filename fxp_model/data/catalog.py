@@ -1,4 +1,4 @@
-"""The one way to a data set, by name or by folder."""
+"""The one entry point to data sets, by name or by folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
         A folder with the HDF5 files of SHD or of SSC, or one as `open_folder` takes it, or
         ``synthetic``; ``./synthetic`` is a folder.
     seed : int
-        Of the synthetic voices, or of a split that the folder does not tell; at least 0.
+        Seed of the synthetic voices, or of a split that the folder does not define; at least 0.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     if source == "synthetic":
         return synthetic_dataset(seed)
     folder = path_of("source", source)
-    for name in (str(folder), Path(os.path.realpath(folder)).name):  # both are written into artifacts
+    for name in (str(folder), Path(os.path.realpath(folder)).name):  # both are stored in artifacts
         TEXT.check("path of a data set", name)
     known = published_in(folder)
     return open_folder(folder, seed) if known is None else open_published(folder, known, seed)

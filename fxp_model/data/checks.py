@@ -1,4 +1,4 @@
-"""What makes a data set wrong without a word: refused, or told where it may be meant."""
+"""Silent errors of a data set: refused, or reported if they may be intended."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SOUND = re.compile(
     r"spx|sph|voc|w64|wave|webm|wma|wv)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Names of sound files, read or not."""
+"""Extensions of audio files, supported or not."""
 _MIDDLE = 64
-"""Bytes in the middle of files that are compared before all are."""
+"""Bytes in the middle of two files that are compared before all of them."""
 
 _Item = TypeVar("_Item")
 
@@ -44,20 +44,20 @@ class _Placed(NamedTuple):
 
 
 def check_classes(where: object, names: Sequence[str]) -> None:
-    """`InputError` unless names of classes can be seen and told apart; a notice where only case does it."""
+    """`InputError` unless class names are visible and distinct; a notice if they differ in case only."""
     for name in names:
         TEXT.check(f"{where}: class", name)
         unseen = "".join(char for char in name if unicodedata.category(char) == "Cf" or char.isspace())
         if name != name.strip(unseen):
-            raise InputError(f"{where}: class must begin and end with what can be seen, not {name!a}")
+            raise InputError(f"{where}: class must begin and end with a visible character, not {name!a}")
     for one, other, *_ in equal([names], lambda name: unicodedata.normalize("NFC", name)):
         raise InputError(f"{where}: classes must differ in more than their Unicode form: {one!a}, {other!a}")
     for one, other, *_ in equal([names], lambda name: unicodedata.normalize("NFKC", name).casefold()):
-        notice(f"{where}: are these two classes: {one!r}, {other!r}?")
+        notice(f"{where}: classes differ in case only: {one!r}, {other!r}")
 
 
 def check_clips(folder: Path, dataset: SpeechDataset) -> None:
-    """Refuse a file in two splits or of two classes, under whatever names; tell of files that are equal.
+    """Refuse a file in two splits or classes, under any name; report files that are equal.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def check_clips(folder: Path, dataset: SpeechDataset) -> None:
         if (other := first.apart(others)) is not None:
             raise InputError(f"{folder}: a file must be in one split and class, not {told(first, other)}")
     if same:
-        notice(f"{folder}: {len(same)} clips are there more than once, such as {told(*same[0][:2])}")
+        notice(f"{folder}: {len(same)} clips occur more than once, such as {told(*same[0][:2])}")
     groups: Iterable[list[_Placed]] = [placed]
     for key in (_size, _middle, _digest):
         groups = equal(groups, of(key))
@@ -88,17 +88,17 @@ def check_clips(folder: Path, dataset: SpeechDataset) -> None:
 
 
 def check_unread(folder: Path, files: dict[str, list[str]]) -> None:
-    """Tell of sound that is left out; refuse where a class is left out with it.
+    """Report audio files that are ignored; refuse a class that would be ignored entirely.
 
     Parameters
     ----------
     files : dict
-        Names of the sound files of each class folder.
+        Names of the audio files of each class folder.
 
     Raises
     ------
     InputError
-        A class folder has sound, but none that is read.
+        A class folder has audio files, but none that can be read.
     """
     left = [file.name for file in folder.iterdir() if _SOUND.fullmatch(file.name) and file.is_file()]
     for name, read in files.items():
@@ -110,9 +110,9 @@ def check_unread(folder: Path, files: dict[str, list[str]]) -> None:
             )
         left += [f"{name}/{file}" for file in unread]
     if left:
-        notice(f"{folder}: {len(left)} sound files are left out, such as {min(left)!r}")
+        notice(f"{folder}: {len(left)} audio files are ignored, such as {min(left)!r}")
     if empty := sorted(name for name, read in files.items() if not read):
-        notice(f"{folder}: folders without sound are no classes: {', '.join(map(repr, empty))}")
+        notice(f"{folder}: folders without audio files are not classes: {', '.join(map(repr, empty))}")
 
 
 def equal(groups: Iterable[Sequence[_Item]], key: Callable[[_Item], Hashable]) -> Iterator[list[_Item]]:
@@ -125,7 +125,7 @@ def equal(groups: Iterable[Sequence[_Item]], key: Callable[[_Item], Hashable]) -
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a regular file; of a name that no file can have, there is none."""
+    """Whether `path` is a regular file; False for a name that no file can have."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):
@@ -133,7 +133,7 @@ def is_file(path: Path) -> bool:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """The same under every name of a file: through links, hard or not."""
+    """A key that is the same under every name of a file, through symbolic and hard links."""
     found = path.stat()
     return found.st_dev, found.st_ino
 
@@ -153,7 +153,7 @@ def _digest(path: Path) -> bytes:
 
 
 def _sound_below(folder: Path) -> Iterator[str]:
-    """Names of sound files in `folder` and in the folders below it."""
+    """Names of audio files in `folder` and its subfolders."""
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name[0] not in "_."]
         yield from (str(Path(place, file).relative_to(folder)) for file in files if _SOUND.fullmatch(file))

@@ -15,10 +15,10 @@ from fxp_model.files import read_bytes
 
 
 class Source(Protocol):
-    """Where a clip comes from."""
+    """The source of a clip."""
 
     def content(self) -> bytes:
-        """All that decides the sound; equal bytes mean equal sound."""
+        """Everything that determines the audio; equal bytes mean equal audio."""
 
     def audio(self, content: bytes) -> tuple[NDArray[np.float64], int]:
         """Samples and sample rate, from `content`."""
@@ -26,12 +26,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """A sound file."""
+    """An audio file."""
 
     path: Path
 
     def content(self) -> bytes:
-        """Bytes of the file; `InputError` where it cannot be read, or is too long for a clip."""
+        """Bytes of the file; `InputError` if it cannot be read or is too large for a clip."""
         return read_bytes(self.path, MAX_BYTES)
 
     def audio(self, content: bytes) -> tuple[NDArray[np.float64], int]:
@@ -43,10 +43,10 @@ class FileSource:
 class Clip:
     """One sample of a data set.
 
-    name : path inside the data set, with ``/``
+    name : path within the data set, with ``/``
     label : class index
-    speaker : who speaks, None where unknown
-    source : its sound
+    speaker : the speaker, None if unknown
+    source : its audio
     """
 
     name: str
@@ -57,7 +57,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class SpeechDataset:
-    """Clips of sound, by split.
+    """Audio clips, by split.
 
     name : for messages
     classes : class names, the index of a name is its label
@@ -71,16 +71,16 @@ class SpeechDataset:
     splits: dict[str, tuple[Clip, ...]]
 
     def split(self, name: str) -> tuple[Clip, ...]:
-        """Clips of a split; `InputError` where there is none of that name, or no clip in it."""
+        """Clips of a split; `InputError` if there is no such split, or no clip in it."""
         if name not in self.splits:
             raise InputError(f"{self.name}: split must be one of {', '.join(self.splits)}, not {name!r}")
         if not self.splits[name]:
-            raise InputError(f"{self.name}: split {name} must have 1 clip at least, not 0")
+            raise InputError(f"{self.name}: split {name} must have at least 1 clip, not 0")
         return self.splits[name]
 
 
 def seeded(seed: int, *more: int) -> np.random.Generator:
-    """Random numbers that `seed`, at least 0, and `more` choose."""
+    """A random generator seeded by `seed`, at least 0, and `more`."""
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
     return np.random.default_rng([seed, *more])

@@ -1,4 +1,4 @@
-"""Sound to spike counts, as an ear does: filter bank, half-wave rectifier, adapting neurons."""
+"""Audio to spike counts, modelled on the ear: filter bank, half-wave rectifier, adaptive neurons."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from fxp_model.data.audio import checked_clip, resampled
 from fxp_model.encoding import Encoder, check_limit
 
 RATE_HZ = 16_000
-"""Sample rate of the filter bank; sound of any other rate is resampled to it."""
+"""Sample rate of the filter bank; audio at any other rate is resampled to it."""
 FRAME_MS = 10
 """Duration of a frame, which is a time step of the network."""
 
 _ENVELOPE = RATE_HZ // 1000
-"""Samples under one value of the 1 ms envelope."""
+"""Samples per value of the 1 ms envelope."""
 _FRAME = RATE_HZ * FRAME_MS // 1000
 _TINY = 1e-60
-"""Far below any sound; keeps filters that ring out into digital silence off slow denormal numbers."""
+"""Far below any audible signal; keeps filters decaying into digital silence off slow denormals."""
 _LOUD = 0.1
-"""Frames within 20 dB of the loudest count to the level of a clip."""
+"""Frames within 20 dB of the loudest determine the level of a clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CochlearEncoder(Encoder):
-    r"""A cochlea of gammatone filters, each with one adapting integrate-and-fire neuron.
+    r"""A cochlea of gammatone filters, each with one adaptive leaky integrate-and-fire neuron.
 
     At 1 ms steps k, with the mean e of a channel's half-wave rectified band over the step and the
     level L of the clip,
@@ -41,7 +41,7 @@ class CochlearEncoder(Encoder):
         a <- recovery * a + adaptation * n
 
     The count of a frame is the sum of n over its 10 steps. Leak and threshold keep the noise
-    floor silent, adaptation stresses onsets.
+    floor silent, adaptation emphasises onsets.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ class CochlearEncoder(Encoder):
     leak : float
         Share of the potential kept per ms, 0 <= leak < 1.
     threshold : float
-        Above 0. In units of the clip's level after compression.
+        Above 0, in units of the clip's level after compression.
     adaptation : float
-        Added to the threshold by a spike, at least 0.
+        Increment of the threshold per spike, at least 0.
     recovery : float
-        Share of that kept per ms, 0 <= recovery < 1.
+        Share of the adaptation kept per ms, 0 <= recovery < 1.
     level_floor : float
-        Least L, above 0, re full scale: a clip below is taken for quiet, not amplified.
+        Lowest L, above 0, relative to full scale: a quieter clip is not amplified.
     count_bits : int
         Counts saturate at 2**count_bits - 1; 1..8.
 
@@ -129,7 +129,7 @@ class CochlearEncoder(Encoder):
         Raises
         ------
         InputError
-            `audio` or `rate_hz` is not as said.
+            `audio` or `rate_hz` is not as described.
         """
         clip = resampled(checked_clip(audio, rate_hz), rate_hz, RATE_HZ)
         clip = np.pad(clip, (0, -len(clip) % _FRAME))
@@ -148,13 +148,13 @@ class CochlearEncoder(Encoder):
         return np.power(drive, self.compression, out=drive)
 
     def _fire(self, drive: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spikes (ms, channels) of the neurons, each a whole number; they take the place of `drive`."""
+        """Spike counts (ms, channels) of the neurons, integers; they overwrite `drive`."""
         potential = np.zeros(self.channels)
         raised = np.zeros(self.channels)
         limit = np.empty(self.channels)
         for fired in drive:
             potential *= self.leak
-            potential += fired  # which is the current until here
+            potential += fired  # the row holds the current until here
             np.add(raised, self.threshold, out=limit)
             np.floor_divide(potential, limit, out=fired)
             np.multiply(fired, limit, out=limit)
@@ -179,7 +179,7 @@ def _filters(encoder: CochlearEncoder) -> tuple[tuple[NDArray[np.float64], NDArr
 
 
 def _level(audio: NDArray[np.float64]) -> float:
-    """Root mean square over the loud frames of whole-frame `audio`: pauses do not count."""
+    """Root mean square over the loud frames of whole-frame `audio`: pauses are left out."""
     power = np.mean(audio.reshape(-1, _FRAME) ** 2, axis=1)
     loud = power >= _LOUD**2 * power.max()
     return math.sqrt(power[loud].mean())

@@ -20,24 +20,24 @@ from fxp_model.tables import TEXT
 SPLITS = ("train", "val", "test")
 HEADER = ["file", "class"]
 LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
-"""Split lists of Speech Commands; what no list names is for training."""
+"""Split lists of Speech Commands; clips in no list are for training."""
 HELD_OUT_SHARE = 0.1
-"""Share of speakers, or of each class, that a seeded split gives to val, and to test."""
+"""Share of speakers, or of each class, that a seeded split assigns to val, and to test."""
 
 _SPEAKER = re.compile(r"(.+)_(?:nohash|NO)_\d+")
-"""Names of clips that tell the speaker, in the (Arabic) Speech Commands data sets."""
+"""Clip names that include the speaker, in the (Arabic) Speech Commands data sets."""
 
 
 def open_folder(path: Path | str, seed: int = 0) -> SpeechDataset:
-    """The data set in a folder, by what the folder holds.
+    """The data set in a folder; the layout is recognised by its contents.
 
     1. ``train.csv``, ``val.csv`` or ``test.csv``: each line below the header ``file,class`` is a
        clip of that split, `file` relative to the folder.
     2. Else a folder per class, with wav and flac files in it; names that start with ``_`` or ``.``
-       are ignored. ``validation_list.txt`` and ``testing_list.txt``, when there is one, name the
+       are ignored. ``validation_list.txt`` and ``testing_list.txt``, if present, name the
        clips of val and test, ``class/file`` per line, and all others are for training. Without
        lists, a tenth of the speakers goes to val and a tenth to test; when file names
-       (``<speaker>_nohash_<n>``) do not tell at least three speakers, a tenth of each class.
+       (``<speaker>_nohash_<n>``) identify fewer than three speakers, a tenth of each class.
 
     Classes are sorted by name.
 
@@ -46,15 +46,16 @@ def open_folder(path: Path | str, seed: int = 0) -> SpeechDataset:
     path : path
         The folder.
     seed : int
-        Of the split that no file tells.
+        Seed of the split if no file defines one.
 
     Raises
     ------
     InputError
         The folder is in neither layout, a table or list is malformed or names a missing file or
-        an unknown class, or a class is too small to be split; names file, line and value. Or a file, whatever
-        its names, is in two splits or classes, a class folder has only sound that is not read, or a name
-        cannot be written or told from another. What may be meant, as equal files, is a `notice`.
+        an unknown class, or a class is too small to be split; names file, line and value. Also if a file,
+        under any name, is in two splits or classes, a class folder has only unsupported audio files, or a
+        class name is invisible or looks like another. What may be intended, such as equal files, is a
+        `notice`.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -201,7 +202,7 @@ def _clip(folder: Path, file: str, label: int) -> Clip:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether the table or list `path` exists; `InputError` where it is there and no file."""
+    """Whether the table or list `path` exists; `InputError` if it is not a file."""
     if os.path.lexists(path) and not is_file(path):
         raise InputError(f"{path}: must be a file")
     return is_file(path)

@@ -1,4 +1,4 @@
-"""Data sets as arrays of counts: encoded in parallel, kept on disk."""
+"""Data sets as arrays of counts: encoded in parallel, cached on disk."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from fxp_model.encoding import Encoder
 from fxp_model.errors import InputError
 
 CHUNK = 64
-"""Clips of one cache entry, which one worker encodes at a time."""
+"""Clips per cache entry, encoded by one worker."""
 
 MAX_PADDING = 1 << 32
-"""Most bytes of zeros that fill clips of a split up to the longest."""
+"""Most bytes of zero padding of a split's clips to the longest."""
 
 _CACHE_FORMAT = "spikeline-frames-1"
 _HEARD_FORMAT = "spikeline-heard-1"
@@ -63,7 +63,7 @@ class Carrying(Protocol):
 class EncodedSplit:
     """Clips of a split as counts.
 
-    counts : (T, B, channels) uint8; T is the longest clip's, shorter ones end in zeros
+    counts : (T, B, channels) uint8; T is that of the longest clip, shorter ones are padded with zeros
     labels : (B,) int64, class index
     lengths : (B,) int64, frames of each clip
     files : B names of clips
@@ -97,7 +97,7 @@ def encoder_for(
 
 
 def check_encoder(dataset: Dataset, encoder: Encoder) -> None:
-    """`InputError` if `encoder` takes spikes and `dataset` holds sound, or the other way round."""
+    """`InputError` if `encoder` takes spikes and `dataset` holds sound, or vice versa."""
     if encoder.takes != dataset.holds:
         raise InputError(
             f"{dataset.name} holds {dataset.holds}, but encoder {encoder.name!r} takes {encoder.takes}"
@@ -113,7 +113,7 @@ def load_frames(
     progress: bool = True,
     conditions: Conditions | None = None,
 ) -> EncodedSplit:
-    """Counts of a split, of sound from the cache where it has them.
+    """Counts of a split; audio is encoded only if the cache does not have it.
 
     Chunks of clips are cached as they are done, under a hash of their content, of the encoder and of
     the conditions; what was encoded before an interruption is not lost, and a damaged entry is made
@@ -176,7 +176,7 @@ def load_frames(
             lost = lost or reason
             bar.update(len(part))
     if lost is not None:
-        notice(f"counts are not kept for the next run: {lost}")
+        notice(f"counts are not cached for the next run: {lost}")
     labels = np.array([clip.label for clip in clips], dtype=np.int64)
     ordered = [encoded[index] for index in range(len(clips))]
     return _padded(ordered, labels, tuple(clip.name for clip in clips))
@@ -188,8 +188,8 @@ def _padded(encoded: Sequence[Counts], labels: NDArray[np.int64], names: tuple[s
     padding = int(np.sum(lengths[longest] - lengths)) * encoded[0].shape[1]
     if padding > MAX_PADDING:
         raise InputError(
-            f"{names[longest]}: too long beside the others, {lengths[longest]} frames where the mean is "
-            f"{lengths.mean():.0f}: filling {len(lengths)} clips up to it takes {padding / 2**30:.1f} GiB, "
+            f"{names[longest]}: too long, {lengths[longest]} frames where the mean is "
+            f"{lengths.mean():.0f}: padding {len(lengths)} clips to it takes {padding / 2**30:.1f} GiB, "
             f"more than {MAX_PADDING / 2**30:g}; cut it, or leave it out"
         )
     padded = np.zeros((lengths.max(), len(encoded), encoded[0].shape[1]), dtype=np.uint8)
@@ -225,7 +225,7 @@ def _encode_chunks(
     if workers == 1:
         yield from map(work, chunks)
         return
-    # workers leave an interrupt to the parent, and so finish and keep the chunk they are at
+    # workers leave an interrupt to the parent, so they finish and cache their current chunk
     pool = ProcessPoolExecutor(
         workers,
         # not forked: this process may hold threads of numba or torch

@@ -1,4 +1,4 @@
-"""What a user should know of data that is used all the same."""
+"""Warnings about data that is used nevertheless."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from functools import cache
 
 @cache
 def notice(text: str) -> None:
-    """Say `text`, a line, once: on stderr, or wherever the program sends the log ``spikeline``."""
+    """Report `text`, one line, once: on stderr, or wherever the program sends the log ``spikeline``."""
     logging.getLogger("spikeline").warning(text)

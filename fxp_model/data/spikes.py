@@ -1,9 +1,9 @@
-"""The spiking data sets of the field, SHD and SSC, from their HDF5 files.
+"""The spiking data sets SHD and SSC, from their HDF5 files.
 
 Cramer, Stradmann, Schemmel and Zenke, "The Heidelberg Spiking Data Sets for the Systematic
 Evaluation of Spiking Neural Networks", IEEE TNNLS 33 (2022), 2744-2757. A file holds, a row per
 clip, `spikes/times` (seconds) and `spikes/units` (of 700), `labels`, and in `extra` the names of
-the classes (`keys`) and who speaks (`speaker`).
+the classes (`keys`) and the `speaker` of each clip.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from fxp_model.folders import shortened
 
 SITES = "https://zenkelab.org/datasets/ and https://compneuro.net/datasets/"
 MAX_BYTES = 1 << 26
-"""Longest column of labels, speakers or class names; of spikes, of references to them."""
+"""Largest column of labels, speakers or class names; for spikes, of the references to them."""
 HELD_OUT_SPEAKERS = 2
-"""Speakers of SHD's training file who are for validation; its test file has two unseen ones as well."""
+"""Speakers of SHD's training file held out for validation; its test file has two unseen ones as well."""
 
 ZIP_MD5 = {
     "shd_train.h5": "f3252aeb598ac776c1b526422d90eecb",
@@ -130,7 +130,7 @@ class SpikeDataset:
                 chosen = np.isin(speakers, self._held_out(path, speakers), invert=name == "train")
         rows = np.flatnonzero(chosen)
         if len(rows) == 0:
-            raise InputError(f"{path}: split {name} must have 1 clip at least, not 0")
+            raise InputError(f"{path}: split {name} must have at least 1 clip, not 0")
         absent = np.setdiff1d(np.arange(len(self.classes)), labels[rows])
         if name == "train" and len(absent) > 0:
             raise InputError(
@@ -142,7 +142,7 @@ class SpikeDataset:
         known = np.unique(speakers)
         if len(known) <= HELD_OUT_SPEAKERS:
             raise InputError(
-                f"{path}: extra/speaker must tell more than {HELD_OUT_SPEAKERS} speakers, not {len(known)}"
+                f"{path}: extra/speaker must name more than {HELD_OUT_SPEAKERS} speakers, not {len(known)}"
             )
         return seeded(self.seed).permutation(known)[:HELD_OUT_SPEAKERS]
 
@@ -185,7 +185,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # as h5py tells damage
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a whole HDF5 file: {reason}") from None
+        raise InputError(f"{path}: not a valid HDF5 file: {reason}") from None
 
 
 def _column(file: h5py.File, name: str, rows: int | None = None) -> h5py.Dataset:
@@ -220,7 +220,7 @@ def _class_names(file: h5py.File, classes: int) -> tuple[str, ...]:
         return tuple(f"class{label:02}" for label in range(classes))
     keys = _column(file, "extra/keys")
     if h5py.check_string_dtype(keys.dtype) is None:
-        raise InputError(f"{file.filename}: extra/keys must be texts, not {keys.dtype}")
+        raise InputError(f"{file.filename}: extra/keys must be strings, not {keys.dtype}")
     names = tuple(keys.asstr("utf-8", "replace")[:])
     if len(set(names)) != classes or len(names) != classes:
         told = shortened([repr(name) for name in names], 40)

@@ -1,8 +1,8 @@
-"""Words that nobody spoke: a source-filter synthesiser with as many voices as wanted.
+"""Synthetic words: a source-filter synthesiser with any number of voices.
 
-A word is two or three phones in a row, and for each word there is one of the same phones in
-another order, so that only the time course tells them apart. Pulses of the glottis, with breath,
-go through a cascade of formant resonators; frication noise has a resonator of its own.
+A word is a sequence of two or three phones, and for each word there is another of the same phones in
+reverse order, so that only timing distinguishes them. Glottal pulses, with breath noise,
+pass through a cascade of formant resonators; frication noise has a resonator of its own.
 Resonator of frequency F and bandwidth B: H(z) = (1 - a1 - a2) / (1 - a1 z^-1 - a2 z^-2) with
 a1 = 2 r cos(2 pi F / rate), a2 = -r^2, r = exp(-pi B / rate); Klatt, J. Acoust. Soc. Am. 67
 (1980), 971-995.
@@ -27,19 +27,19 @@ SAMPLES = RATE_HZ
 Audio = NDArray[np.float64]
 
 _VERSION = 1
-"""Part of a clip's content: a cache never serves the sound of another version."""
+"""Part of a clip's content: a cache never returns the audio of another version."""
 _BLOCK = 80
 """Samples between changes of the formants: 5 ms."""
 _BANDWIDTHS_HZ = np.array([80.0, 110.0, 160.0, 250.0])
 _NOISE_BANDWIDTH_HZ = 1000.0
 _GLIDE_MS = 60
 _RAMP_MS = 15
-"""Time that formants, and amplitudes, take from one target to the next."""
+"""Transition time of formants, and of amplitudes, from one target to the next."""
 
 
 @dataclass(frozen=True)
 class _Segment:
-    """A stretch of sound with constant targets.
+    """A segment of sound with constant targets.
 
     ms : duration at normal tempo
     formants_hz : resonances of an average vocal tract
@@ -78,12 +78,12 @@ WORDS = (
     *("ai", "ia", "au", "ua", "eo", "oe", "as", "sa", "ix", "xi"),
     *("sux", "xus", "mai", "iam", "nes", "sen", "tau", "uat", "koi", "iok"),
 )
-"""The classes, a letter per phone; neighbours differ in order only (x is the sh of she)."""
+"""The classes, a letter per phone; neighbours differ in order only (x is the sh in she)."""
 
 
 @dataclass(frozen=True)
 class SyntheticSource:
-    """A word from a voice.
+    """A word spoken by a voice.
 
     seed, speaker : choose the voice; speakers of one seed are independent of each other
     word : one of `WORDS`
@@ -103,7 +103,7 @@ class SyntheticSource:
 
 
 def synthetic_dataset(seed: int = 0, train_speakers: int = 100, held_out_speakers: int = 20) -> SpeechDataset:
-    """Each of 20 words once by each speaker; val and test have their own `held_out_speakers`.
+    """Each of 20 words spoken once by each speaker; val and test have their own `held_out_speakers`.
 
     Raises
     ------
@@ -153,12 +153,12 @@ def synthesise(word: str, seed: int, speaker: int) -> Audio:
 
 @dataclass(frozen=True)
 class _Voice:
-    """What stays the same over the words of a speaker.
+    """The properties of a speaker's voice, constant over its words.
 
     pitch_hz : mean rate of the glottis
     formant_scale : factor of each formant, (4,); above 1 for a short vocal tract
     tempo : factor of durations
-    breath : noise of the glottis beside its pulses
+    breath : glottal noise beside the pulses
     """
 
     pitch_hz: float
@@ -178,7 +178,7 @@ class _Voice:
 
 
 def _spans(segments: list[_Segment], voice: _Voice, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """First sample and end of each segment; the word starts anywhere in the middle of what it leaves free."""
+    """First sample and end of each segment; the word is placed at random in the middle of the free time."""
     ms = np.array([segment.ms for segment in segments])
     lengths = (ms * voice.tempo * rng.uniform(0.85, 1.15, len(ms)) * RATE_HZ / 1000).astype(int)
     free = SAMPLES - int(lengths.sum())
@@ -205,13 +205,13 @@ def _amplitude(values: list[float], spans: list[tuple[int, int]]) -> Audio:
 
 
 def _window(points: int) -> NDArray[np.float64]:
-    """A hump of odd length, at least `points`, and area 1."""
+    """A smoothing window of odd length, at least `points`, and area 1."""
     hump = signal.windows.hann(points // 2 * 2 + 3)[1:-1]
     return hump / hump.sum()
 
 
 def _glottis(voice: _Voice, rng: np.random.Generator) -> Audio:
-    """Change of a hissing air flow: the glottis opens over 40 % of a period and shuts in 16 %."""
+    """Derivative of the glottal flow with breath noise: it opens over 40 % of a period and closes in 16 %."""
     seconds = np.arange(SAMPLES) / RATE_HZ
     fall = rng.uniform(-0.1, 0.3)
     wobble = 0.02 * np.sin(2 * np.pi * (5 * seconds + rng.uniform()))
@@ -224,7 +224,7 @@ def _glottis(voice: _Voice, rng: np.random.Generator) -> Audio:
 
 
 def _resonate(source: Audio, formants_hz: NDArray[np.float64]) -> Audio:
-    """The source through the cascade of resonators, which change from block to block."""
+    """The source filtered by the cascade of resonators, which change from block to block."""
     radius = np.exp(-np.pi * _BANDWIDTHS_HZ / RATE_HZ)
     a1 = 2 * radius * np.cos(2 * np.pi * formants_hz / RATE_HZ)
     a2 = np.broadcast_to(-(radius**2), a1.shape)

@@ -26,11 +26,11 @@ def find_artifact(value: str) -> Path:
 
 
 def add_artifact_argument(parser: argparse.ArgumentParser) -> None:
-    """Give a script the option ``--artifact``."""
+    """Add the option ``--artifact`` to a parser."""
     names = ", ".join(bundled())
     parser.add_argument(
         "--artifact",
         type=find_artifact,
         default=DEFAULT,
-        help=f"folder, or one of {names} (default: {DEFAULT.name})",
+        help=f"folder of an artifact, or one of {names} (default: {DEFAULT.name})",
     )

@@ -1,4 +1,4 @@
-"""Variants of clips that speakers could have said: blended, shifted, stretched, transposed, thinned."""
+"""Plausible variants of clips: blended, shifted, stretched, transposed, thinned."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from fxp_model.qat.limits import check_limits
 
 _EVENTS = 15
-"""Events of a cell that one 16-bit random number decides on."""
+"""Events of a cell decided by one 16-bit random number."""
 
 Counts = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Largest changes, drawn anew for each clip and epoch.
+    """Largest changes; each clip draws new ones in every epoch.
 
     time_shift : steps, either way
-    channel_shift : channels, either way; on a cochlear scale a longer or shorter vocal tract
+    channel_shift : channels, either way; on a cochlear scale, a longer or shorter vocal tract
     event_drop : share of (step, channel) cells that lose their count, to the nearest 1/256
     time_mask, channel_mask : width of a silenced block of steps, of channels
     time_stretch : relative change of tempo, either way; 0..0.5
@@ -48,18 +48,18 @@ def augment(
     rng: np.random.Generator,
     lengths: NDArray[np.int64] | None = None,
 ) -> Counts:
-    """A batch of clips changed at random; each keeps its length, and is silent beyond it.
+    """A randomly augmented batch of clips; each keeps its length, and is silent beyond it.
 
-    A clip may first be blended (see `_blended`). Then step t of it is what step
-    round((t - shift) / tempo) was, and channel c what channel c - shift was, and cells and blocks
-    are silenced. What is moved out is lost, silence comes in.
+    A clip may first be blended (see `_blended`). Then its step t is taken from step
+    round((t - shift) / tempo), and channel c from channel c - shift, and cells and blocks
+    are silenced. What is moved out is lost, silence is moved in.
 
     Parameters
     ----------
     counts : (T, B, C) uint8
         Silent beyond each clip's length.
     labels : (B,)
-        Classes; only clips of the same one are blended.
+        Classes; only clips of the same class are blended.
     settings : Augmentation
     rng : numpy.random.Generator
     lengths : (B,), optional
@@ -85,13 +85,13 @@ def augment(
 
 
 def _moved(counts: Counts, source: NDArray[np.int64], transpose: NDArray[np.int64]) -> Counts:
-    """Steps `source` (T, B) of each clip, silence where it has none, and channels moved up by `transpose`."""
+    """Steps `source` (T, B) of each clip, silence outside it, with channels shifted up by `transpose`."""
     steps, samples, channels = counts.shape
     margin = int(np.abs(transpose).max())
     padded = np.zeros((steps + 1, samples, channels + 2 * margin), np.uint8)
     padded[:steps, :, margin : margin + channels] = counts
     inside = (source >= 0) & (source < steps)
-    # row `steps` is silent, and a window that starts elsewhere in the margins is a transposed step
+    # row `steps` is silent; a window with an offset into the margins is a channel-shifted step
     windows = sliding_window_view(padded, channels, axis=2)
     moved: Counts = windows[np.where(inside, source, steps), np.arange(samples), margin - transpose]
     return moved
@@ -104,11 +104,11 @@ def _blended(
     rng: np.random.Generator,
     ends: NDArray[np.int64],
 ) -> Counts:
-    """Counts with a `share` of the clips blended: two clips in one, half of the events of each.
+    """Counts with a `share` of the clips blended: half of the events of two clips.
 
-    The partner is another clip of the batch and of the class, moved by whole steps so that the
-    centres of mass in time meet. Each event of both is kept with probability 1/2; sums saturate at
-    the largest count of the batch, as an encoder's do. A clip that has no partner stays as it is.
+    The partner is another clip of the batch and of the class, shifted by whole steps so that the
+    centres of mass in time align. Each event of both is kept with probability 1/2; sums saturate at
+    the largest count of the batch, as an encoder's do. A clip without a partner is unchanged.
 
     Source: Nowotny, Turner and Knight, arXiv 2212.01232, who align the channels too; in this form
     DelRec, arXiv 2509.24852, which takes the partner from all clips for training.
@@ -133,7 +133,7 @@ def _blended(
 
 
 def _halved(counts: Counts, rng: np.random.Generator) -> Counts:
-    """Each event kept with probability 1/2: the ones among as many random bits as there are events."""
+    """Each event is kept with probability 1/2: counts the ones among as many random bits as events."""
     left, kept = counts, np.zeros_like(counts)
     while left.any():
         now = np.minimum(left, _EVENTS)

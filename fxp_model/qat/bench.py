@@ -1,9 +1,9 @@
-"""Speed of inference and training beside the published algorithms and a GRU, in one run.
+"""Speed of inference and training compared with the published algorithms and a GRU, in one run.
 
 All systems have the artifact's sizes and see the same clips. `published_*` and `commuted_*` are those of
 `fxp_model.qat.published`, with the artifact's parameters (conv) or those of its `dense_twin`; the GRU
-has one layer per hidden layer, of equal width, and untrained weights, which its time does not depend on.
-Before anything is timed, `check` shows that they compute the same.
+has one layer per hidden layer, of equal width, and untrained weights, which do not affect its time.
+Before anything is timed, `check` verifies that they compute the same.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SCENARIOS = {
     f"batch{BATCH}_1thread": (BATCH, 1),
     f"batch{BATCH}_all": (BATCH, ALL_THREADS),
 }
-"""Clips that run together, and threads."""
+"""Batch size and threads."""
 SYSTEMS = (
     "published_dense",
     "published_conv",
@@ -67,7 +67,7 @@ ROUNDS = 7
 TRAINING_ROUNDS = 5
 CHECKED_CLIPS = 8
 MIN_SPIKES_EQUAL = 0.999
-"""See `check`; a spike that falls otherwise in the last bit changes those that follow from it."""
+"""See `check`; a spike that differs by rounding in the last bit changes those that follow from it."""
 
 Calls = dict[str, Callable[[], object]]
 
@@ -78,10 +78,10 @@ def medians(
     at_least_s: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Median seconds of a call of each, over `rounds` rounds in which all take their turn.
+    """Median seconds per call of each, over `rounds` rounds that alternate between them.
 
-    So a drift of the machine meets all alike. A turn is one call, and more until `at_least_s` have
-    passed; it counts as their mean. One call of each before the first round is not counted.
+    So a drift of the machine affects all equally. A turn is repeated calls until `at_least_s` have passed,
+    and counts as their mean. One warm-up call of each is not counted.
     """
     turns: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
@@ -99,11 +99,11 @@ def medians(
 
 
 def dense_twin(network: Network, seed: int = 0) -> Network:
-    """`network` with a random dense recurrence in the place of each kernel, same delays, 8 bits.
+    """`network` with a random dense recurrence in place of each kernel, same delays, 8 bits.
 
     The entries are normal with the mean sum(w) / N and the variance sum(w**2) / N of the kernel w, so
-    that delayed spikes which do not depend on each other give currents of the same mean and variance,
-    and neurons that fire about as often.
+    that independent delayed spikes give currents of the same mean and variance,
+    and similar firing rates.
     """
     rng = np.random.default_rng(seed)
     layers, params = [], []
@@ -121,7 +121,7 @@ def dense_twin(network: Network, seed: int = 0) -> Network:
 
 
 def clips(counts: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`counts` (T, B, n_in) repeated or cut to (`STEPS`, `BATCH`, n_in); short clips end in zeros."""
+    """`counts` (T, B, n_in) repeated or cut to (`STEPS`, `BATCH`, n_in); short clips are zero-padded."""
     picked = counts[:STEPS, np.arange(BATCH) % counts.shape[1]]
     return np.pad(picked, ((0, STEPS - len(picked)), (0, 0), (0, 0)))
 
@@ -133,7 +133,7 @@ class Gru(nn.Module):
         super().__init__()
         widths = {layer.n_out for layer in spec.layers}
         if len(widths) > 1:
-            raise InputError(f"hidden layers must be of one width for the GRU, not {sorted(widths)}")
+            raise InputError(f"hidden layers must have equal widths for the GRU, not {sorted(widths)}")
         self.recurrent = nn.GRU(spec.n_in, widths.pop(), num_layers=len(spec.layers))
         self.readout = nn.Linear(spec.layers[-1].n_out, spec.n_out)
 
@@ -145,7 +145,7 @@ class Gru(nn.Module):
 
 @dataclass(frozen=True)
 class Subject:
-    """A network in its forms, with what the golden model makes of `counts` (T, B, n_in)."""
+    """A network in its implementations, with the golden model's results for `counts` (T, B, n_in)."""
 
     network: Network
     counts: NDArray[np.uint8]
@@ -155,14 +155,14 @@ class Subject:
 
     @classmethod
     def of(cls, network: Network, counts: NDArray[np.uint8]) -> Subject:
-        """Build all forms of `network`."""
+        """Build all implementations of `network`."""
         module = from_network(network)
         forms = [PublishedNetwork(module, commuted=c).float().eval() for c in (False, True)]
         return cls(network, counts, golden.run(network, counts), *forms)
 
     @property
     def layer(self) -> LayerSpec:
-        """The last hidden layer: the one that is timed alone."""
+        """The last hidden layer, which is also timed alone."""
         return self.network.spec.layers[-1]
 
     def currents(self, batch: int) -> NDArray[np.int64]:
@@ -177,7 +177,7 @@ def measure(
     quick: bool = False,
     progress: Callable[[str], object] = lambda name: None,
 ) -> dict[str, Any]:
-    """Everything, as the JSON of `scripts/bench.py`; all times in seconds.
+    """All measurements, as the JSON of `scripts/bench.py`; times in seconds.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def measure(
     InputError
         If the artifact is of another kind.
     NotEqual
-        If two forms that must agree do not.
+        If two implementations that must agree do not.
     """
     network = artifact.network
     for name, layer in zip(network.spec.stage_names, network.spec.layers, strict=False):
@@ -228,23 +228,23 @@ def measure(
 
 
 def check(conv: Subject, dense: Subject) -> dict[str, Any]:
-    """Show that all compute the same network; returns per network how the published forms compare.
+    """Check that all compute the same network; returns how the published implementations compare.
 
     Engine and PyTorch's eval mode must equal the golden model. The published networks do not round the
-    membrane: of those, in float64, the spikes on `CHECKED_CLIPS` clips must be those of a golden model whose
-    membrane is `unrounded`. As they are timed, in float32, they are compared with the golden model itself:
+    membrane: in float64, their spikes on `CHECKED_CLIPS` clips must be those of a golden model with an
+    `unrounded` membrane. In float32, as timed, they are compared with the golden model itself:
     `spikes_shared`, the share of the spikes of either that both have, per layer, and `classes_equal`.
 
     Raises
     ------
     InputError
-        If a hidden layer has no spike: networks that do nothing are equal.
+        If a hidden layer has no spike: silent networks are always equal.
     NotEqual
         If an integer differs, or fewer than `MIN_SPIKES_EQUAL` of the unrounded spikes are equal.
     """
     for name, layer in zip(conv.network.spec.stage_names, conv.trace.layers, strict=False):
         if not layer.spikes.any():
-            raise InputError(f"the clips must cause spikes in {name} to compare, not 0")
+            raise InputError(f"the clips must cause spikes in {name}, not 0")
     scores = {
         "engine": Engine(conv.network).run(conv.counts).scores,
         "torch_eval": from_network(conv.network).scores(conv.counts),
@@ -280,7 +280,7 @@ def check(conv: Subject, dense: Subject) -> dict[str, Any]:
 
 
 def unrounded(network: Network) -> Network:
-    """`network` with hidden membranes of 32 bits: their lsb is so fine that rounding seldom moves a spike."""
+    """`network` with 32-bit hidden membranes: with so fine an lsb, rounding seldom changes a spike."""
     layers = []
     for spec in network.spec.layers:
         finer = QFormat(True, spec.membrane.int_bits, 32 - spec.membrane.int_bits)
@@ -290,13 +290,13 @@ def unrounded(network: Network) -> Network:
 
 
 def _shared(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float | None:
-    """Share of the spikes of either that both have; None where there is no spike."""
+    """Share of the spikes of either that both have; None if there is no spike."""
     either = np.sum(a | b)
     return float(np.sum(a & b) / either) if either else None
 
 
 def whole_network(conv: Subject, dense: Subject, batch: int) -> Calls:
-    """Calls that classify `batch` clips; the engine takes as many threads as torch does."""
+    """Calls that classify `batch` clips; the engine uses as many threads as torch."""
     counts = np.ascontiguousarray(conv.counts[:, :batch])
     x = torch.from_numpy(counts).float()
     return {
@@ -311,7 +311,7 @@ def whole_network(conv: Subject, dense: Subject, batch: int) -> Calls:
 
 
 def recurrent_layer(conv: Subject, dense: Subject, batch: int) -> Calls:
-    """Calls that run the last hidden layer on given currents; of the GRU, one layer on its given input."""
+    """Calls that run the last hidden layer on given currents; for the GRU, one layer on given input."""
     calls = _exact_layers(conv, batch)
     for kind, subject in (("conv", conv), ("dense", dense)):
         real = torch.from_numpy(subject.currents(batch) * 2.0**-subject.layer.sum_frac_bits).float()
@@ -339,9 +339,9 @@ def _exact_layers(conv: Subject, batch: int) -> Calls:
 def training(conv: Subject, dense: Subject, rounds: int) -> dict[str, Any]:
     """Seconds per epoch of `EPOCH_CLIPS` clips, scaled from `rounds` steps of `BATCH` clips.
 
-    Published and ours start from the same parameters, with the widest sigma, and do the same to the
-    same batch, with all threads: forward with both dropouts, cross-entropy, backward, AdamW, limits of
-    the parameters. Both limit the norm of the gradient, which the published training does not: below
+    Published and ours start from the same parameters, with the largest sigma, and run the same step on
+    the same batch, with all threads: forward with both dropouts, cross-entropy, backward, AdamW, parameter
+    clamping. Both clip the gradient norm, which the published training does not: it takes less than
     a thousandth of its step. `published` and `ours` are conv, `*_dense` are dense.
     """
     recipe = Recipe()
@@ -375,7 +375,7 @@ def _step(
     forward: Callable[[], Output | Course],
     labels: Tensor,
 ) -> None:
-    """A step of training."""
+    """One training step."""
     loss = F.cross_entropy(forward().logits, labels)
     optimizer.zero_grad()
     loss.backward()
@@ -385,7 +385,7 @@ def _step(
 
 
 def _native(call: Callable[[], Any]) -> Callable[[], Any]:
-    """`call` of a published network, by the convolution that is faster for it; not so for a commuted one."""
+    """`call` of a published network with the faster of torch's convolutions; unchanged for a commuted one."""
 
     def native() -> Any:
         with native_convolution():
@@ -396,7 +396,7 @@ def _native(call: Callable[[], Any]) -> Callable[[], Any]:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """Inside, torch and the compiled kernels use `number` threads."""
+    """Within the block, torch and the compiled kernels use `number` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     kernels.match_threads()
@@ -408,7 +408,7 @@ def _threads(number: int) -> Iterator[None]:
 
 
 def machine() -> dict[str, Any]:
-    """What the times depend on: processor, cores, load at the start, versions."""
+    """What the times depend on: processor, cores, initial load, versions."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = [line.partition(":")[2].strip() for line in info if line.startswith("model name")]
     return {
@@ -423,7 +423,7 @@ def machine() -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """`measure`'s result for people: milliseconds, and how many times the engine's."""
+    """`measure`'s result as text: milliseconds, and the ratio to the engine's."""
     lines = []
     for part, title in (("inference", "whole network"), ("recurrent_layer", "recurrent layer alone")):
         lines.append(f"{title:24}" + "".join(f"{name:>26}" for name in SCENARIOS))

@@ -1,4 +1,4 @@
-"""State of a training on disk: one npz file, replaced whole, never a pickle."""
+"""Checkpoint of a training: one npz file, replaced atomically, never a pickle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fxp_model.files import parse_json, read_bytes, replacing
 
 _DESCRIPTION = "description"
 MAX_BYTES = 1 << 33
-"""Largest file: parameters, moments and what was best of the largest network are smaller."""
+"""Largest file: parameters, moments and best state of the largest network are smaller."""
 
 Arrays = dict[str, Tensor]
 
@@ -40,12 +40,12 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
     content = read_bytes(path, MAX_BYTES)
     archive = Archive(content, str(path))
     if _DESCRIPTION not in archive.headers or archive.bytes > len(content):
-        raise InputError(f"{path}: must be a checkpoint as training writes it, which is not compressed")
+        raise InputError(f"{path}: must be an uncompressed checkpoint, as training writes it")
     members = {name: archive.read(name) for name in archive.headers}
     description = parse_json(str(members.pop(_DESCRIPTION)), f"{path}: {_DESCRIPTION}", dict)
     texts = [name for name, array in members.items() if array.dtype.kind == "U"]
     if texts:
-        raise InputError(f"{path}: {shown(texts[0])} must hold numbers, not texts")
+        raise InputError(f"{path}: {shown(texts[0])} must hold numbers, not strings")
     return {name: torch.from_numpy(array) for name, array in members.items()}, description
 
 
@@ -59,7 +59,7 @@ def state_of(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Array
 
 
 def restore(state: Arrays, module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put a state of `state_of` back."""
+    """Restore a state of `state_of`."""
     module.load_state_dict(
         {name.removeprefix("module/"): value for name, value in state.items() if name.startswith("module/")}
     )

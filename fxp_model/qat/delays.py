@@ -1,14 +1,13 @@
-"""Axonal delays that are learned as real numbers and end as integers.
+"""Axonal delays, learned as real numbers and finally rounded to integers.
 
 After DelRec (arXiv 2509.24852): the spike of a neuron with the real delay d is
 spread over the taps l = 1, 2, ... with the triangle
 
     m[l] = max(0, s - |l - (1 + d)|) / s**2,    s = 1 + sigma,
 
-which sums to one and whose slope in d is the gradient that moves the delay. The
+which sums to one and whose slope in d is the gradient of the delay. The
 width sigma is annealed to 0; then d is rounded to the nearest integer and a spike
-arrives through the single tap 1 + d. The tap l = 0 would be the step of the spike
-itself; it is not there.
+arrives through the single tap 1 + d. The tap l = 0 would be the step of the spike itself; it does not exist.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Taps:
-    """The band of taps that can differ from zero, neuron by neuron.
+    """The band of taps that can be nonzero, per neuron.
 
     first : (N,) int64
         First tap of the band, >= 1.
@@ -63,7 +62,7 @@ def rounded(delay: Tensor, max_delay: int) -> Tensor:
 def sigma_at(progress: float, start: float, rounds_at: float) -> float | None:
     """Width of the triangle at `progress` (0..1) of a training; None once delays are integers.
 
-    Falls exponentially from `start` to 1/200 of it at `rounds_at`.
+    Decays exponentially from `start` to 1/200 of it at `rounds_at`.
     """
     if progress >= rounds_at:
         return None

@@ -1,4 +1,4 @@
-"""PyTorch as an engine: the same integers as the golden model, from torch's arithmetic."""
+"""PyTorch as an engine: the same integers as the golden model, by torch's arithmetic."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 """Stages of a network as modules: hidden layers and the readout.
 
-A stage keeps real parameters and sees them through their formats, or as they are where
-`quantized` is off: the float networks that quantised ones are compared with. Batch norm is
-folded while it trains (Krishnamoorthi, 1806.08342, section 3.2.2): weights are
+A stage keeps float parameters and fake-quantises them in the forward pass, or uses them directly if
+`quantized` is off, for the float networks of the comparison. Batch norm is
+folded during training (Krishnamoorthi, 1806.08342, section 3.2.2): weights are
 quantised with the gain of the running statistics,
 
     W_q = Q(g * W) / g,    g = gamma / sqrt(var_running + eps),
 
-and the batch statistics normalise W_q x. In eval mode the layer is plainly
-Q(g * W) x + Q(shift - g * mean_running): what the hardware holds.
+and the batch statistics normalise W_q x. In eval mode the layer is simply
+Q(g * W) x + Q(shift - g * mean_running): what the hardware computes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SMALLEST_GAIN = 1e-6
 def simulate(
     i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None
 ) -> tuple[Tensor, Tensor]:
-    """Membranes and spikes (T, B, N), by the fused kernel where it applies, else by plain torch."""
+    """Membranes and spikes (T, B, N), by the fused kernel if supported, else by plain torch."""
     if kernels.supports(neuron, i_syn.device):
         return kernels.simulate(i_syn, beta, neuron, recurrence)
     course = simulate_reference(i_syn, beta, neuron, recurrence)
@@ -47,12 +47,12 @@ def simulate(
 
 @dataclass(frozen=True)
 class Numbers:
-    """How a module sees its parameters.
+    """How a module uses its parameters.
 
     normalized : batch norm between the weights and the membrane of hidden layers
-    fitted : scales of weights and kernels follow their values, and only their widths are the spec's;
-        off for integers that are fixed already
-    quantized : everything is rounded to its format; off for float networks
+    fitted : scales of weights and kernels follow their values, and only their widths come from the spec;
+        off for integers with fixed scales
+    quantized : all parameters are rounded to their formats; off for float networks
     """
 
     normalized: bool = True
@@ -62,11 +62,11 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Noise:
-    """Random losses of a layer in one training step.
+    """Dropout of a layer in one training step.
 
-    factor : on the inputs, of which the layer before dropped some
+    factor : scale of the inputs, some of which the layer before dropped
     gate : (B, N_out) factor on the recurrent current, or None
-    kept : (T, B, N_out) uint8, which spikes go out; None: all
+    kept : (T, B, N_out) uint8, which spikes are output; None: all
     """
 
     factor: float = 1.0
@@ -78,7 +78,7 @@ class Noise:
 class Folded:
     """A stage in eval mode, batch norm folded in.
 
-    Float64 tensors; where `quantized`, multiples of the lsb of their formats in `spec`, with which
+    Float64 tensors; if `quantized`, multiples of the lsb of their formats in `spec`, so that
     every sum is exact.
     """
 
@@ -90,7 +90,7 @@ class Folded:
     recurrence: Recurrence | None = None
 
     def current(self, x: Tensor) -> Tensor:
-        """i_syn = W x + bias (T, B, N_out) of inputs `x` of any dtype; exact, or float32 of real numbers."""
+        """i_syn = W x + bias (T, B, N_out) of inputs `x` of any dtype; exact, or float32 for real numbers."""
         if not self.quantized:
             return F.linear(x.float(), self.weight.float(), self.bias.float())
         product = exact_dtype(self.spec.accumulator_bits, self.spec.weight.width)
@@ -98,7 +98,7 @@ class Folded:
         return F.linear(x.to(product), self.weight.to(product)).to(dtype) + self.bias.to(dtype)
 
     def dynamics(self, dtype: torch.dtype) -> tuple[Tensor, Neuron, Recurrence | None]:
-        """What `simulate` takes beside the current."""
+        """The arguments of `simulate` besides the current."""
         recurrence = self.recurrence
         if recurrence is not None:
             taps = delays.Taps(recurrence.taps.first, recurrence.taps.weight.to(dtype))
@@ -118,7 +118,7 @@ class Folded:
 
 
 def neuron_of(spec: LayerSpec | ReadoutSpec, quantized: bool) -> Neuron:
-    """Constants of the membrane of a stage; a real one unless `quantized`."""
+    """Constants of the membrane of a stage; a float membrane unless `quantized`."""
     fires = isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT
     v_th = float(spec.membrane.to_real(spec.v_th)) if fires else None
     membrane = spec.membrane if quantized else None
@@ -126,7 +126,7 @@ def neuron_of(spec: LayerSpec | ReadoutSpec, quantized: bool) -> Neuron:
 
 
 class Stage(nn.Module):
-    """Weights, bias and leak: what hidden layers and the readout share.
+    """Weights, bias and leak: the common base of hidden layers and the readout.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class Stage(nn.Module):
             self.var = nn.Buffer(torch.ones(spec.n_out))
 
     def gain(self) -> Tensor:
-        """Factor (N_out,) on each row of the weights that batch norm amounts to."""
+        """Factor (N_out,) on each row of the weights equivalent to batch norm."""
         if not self.numbers.normalized:
             return torch.ones_like(self.bias)
         gain = self.gamma / torch.sqrt(self.var + NORM_EPS)
@@ -160,23 +160,23 @@ class Stage(nn.Module):
         return fitted_format(scaled, self.spec.weight.width) if self.numbers.fitted else self.spec.weight
 
     def seen_weight(self) -> Tensor:
-        """Weights as training sees them: through their format, with the gain of the running statistics."""
+        """Weights in training: fake-quantised with the gain of the running statistics."""
         gain = self.gain().detach()[:, None]
         scaled = self.weight * gain
         return self._seen(scaled, self.weight_format(scaled)) / gain
 
     def seen_beta(self) -> Tensor:
-        """Leak as training sees it."""
+        """Beta in training."""
         return self._seen(self.beta, self.spec.beta_format)
 
     def path(self) -> ModuleType:
-        """`kernels` where they compute this stage, else `plain`."""
+        """`kernels` if they support this stage, else `plain`."""
         neuron = neuron_of(self.spec, self.numbers.quantized)
         return kernels if kernels.supports(neuron, self.weight.device) else plain
 
     @torch.no_grad()
     def folded(self) -> Folded:
-        """What eval mode computes with; where quantised, what is exported."""
+        """The parameters of eval mode; if quantised, those that are exported."""
         gain = self.gain().double()
         scaled = self.weight.double() * gain[:, None]
         bias = self.bias.double()
@@ -195,7 +195,7 @@ class Stage(nn.Module):
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Bring what has left the range of its format back to the edge."""
+        """Clamp parameters to the ranges of their formats."""
         fmt = self.spec.beta_format
         self.beta.clamp_(0.0, float(fmt.to_real(fmt.max_raw)))
 
@@ -203,7 +203,7 @@ class Stage(nn.Module):
 class HiddenLayer(Stage):
     """A layer of LIF neurons with recurrence over learned axonal delays.
 
-    Delays start uniform within 10 steps of `MEAN_DELAY`, a fifth of a second of speech.
+    Delays are initialised uniformly within 10 steps of `MEAN_DELAY`, a fifth of a second of speech.
     """
 
     MEAN_DELAY = 20.0
@@ -224,7 +224,7 @@ class HiddenLayer(Stage):
             self.delay = nn.Parameter(start.clamp(0, spec.recurrence.max_delay))
 
     def forward(self, x: Signal, sigma: float | None, noise: Noise) -> tuple[Signal, Tensor]:
-        """Spikes that go out (T, B, N_out), and the number of all, while training.
+        """Output spikes (T, B, N_out), and the number of all spikes, in training.
 
         Parameters
         ----------
@@ -248,7 +248,7 @@ class HiddenLayer(Stage):
 
     @torch.no_grad()
     def folded(self) -> Folded:
-        """Adds the recurrence, with integer delays, to that of `Stage`."""
+        """As in `Stage`, with the recurrence and its integer delays."""
         folded = super().folded()
         if self.spec.recurrence is None:
             return folded
@@ -262,7 +262,7 @@ class HiddenLayer(Stage):
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Bring what has left the range of its format back to the edge."""
+        """Clamp parameters to the ranges of their formats."""
         super().constrain()
         if self.spec.recurrence is not None:
             self.delay.clamp_(0.0, float(self.spec.recurrence.max_delay))
@@ -284,9 +284,9 @@ class Readout(Stage):
     spec: ReadoutSpec
 
     def forward(self, x: Signal, factor: float) -> Tensor:
-        """Logits (B, classes) while training: scores over each clip's own steps, of inputs times `factor`.
+        """Logits (B, classes) in training: scores over each clip's own steps, of inputs times `factor`.
 
-        Sums and spike counts are divided by the length, so that logits keep their size.
+        Sums and spike counts are divided by the length, so that the scale of logits does not depend on it.
         """
         weight = self.seen_weight() * factor
         current = self.path().weighed(x, weight) + self._seen(self.bias, self.spec.bias)

@@ -1,4 +1,4 @@
-"""Limits of the numbers that a user chooses of a network and of its training."""
+"""Limits of the numbers that a user chooses for a network and its training."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "time_stretch": (0.0, 0.5),
     "blend": (0.0, 1.0),
 }
-"""Least and largest value, of integers where both are."""
+"""Least and largest value; integers if both are."""
 
 
 def check_limits(name: str, value: float) -> None:
-    """Raise `InputError`, naming `name`, its limits and the value, unless the value keeps to `LIMITS`."""
+    """Raise `InputError`, naming `name`, its limits and the value, unless the value is within `LIMITS`."""
     low, high = LIMITS[name]
     if not low <= value <= high:
         limits = f"{low:g}..{high:g}" if isinstance(high, float) else f"{low}..{high}"

@@ -1,4 +1,4 @@
-"""A whole network as a module: trained, exported to integers, and evaluated exactly."""
+"""A complete network as a module: trained, exported to integers, and evaluated exactly."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSp
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
 TRAINED = Numbers()
-"""How a quantised network sees its parameters while they are learned."""
+"""How a quantised network uses its parameters in training."""
 
 
 @dataclass(frozen=True)
 class Regularization:
-    """Noise of training only.
+    """Dropout in training.
 
     dropout : share of spikes that do not reach the next stage
-    recurrent_dropout : share of neurons whose recurrent current is lost, for a whole clip
+    recurrent_dropout : share of neurons whose recurrent current is dropped, for an entire clip
     """
 
     dropout: float = 0.3
@@ -42,11 +42,11 @@ class Regularization:
 
 @dataclass(frozen=True)
 class Output:
-    """Of a training step.
+    """The outputs of a training step.
 
     logits : (B, classes)
     rates : (hidden layers,)
-        Spikes per neuron and step; of several processes, what this one adds to them.
+        Spikes per neuron and step; with several processes, the contribution of this one.
     """
 
     logits: Tensor
@@ -54,14 +54,14 @@ class Output:
 
 
 class SpikingNetwork(nn.Module):
-    """Hidden layers and a readout that train with the numbers they will run on.
+    """Hidden layers and a readout with quantisation-aware training.
 
     Parameters
     ----------
     spec : NetworkSpec
-        Shape and formats; `beta` is the value at the start.
+        Shape and formats; `beta` is the initial value.
     numbers : Numbers
-        How the parameters are seen.
+        How the parameters are used.
     """
 
     def __init__(self, spec: NetworkSpec, numbers: Numbers = TRAINED) -> None:
@@ -73,14 +73,14 @@ class SpikingNetwork(nn.Module):
         self.readout = Readout(spec.readout, replace(numbers, normalized=False))
 
     def forward(self, counts: Tensor, lengths: Tensor, sigma: float | None, noise: Regularization) -> Output:
-        """One training step's outputs of `counts` (T, B, n_in) uint8, of which `lengths` (B,) steps count.
+        """Outputs of one training step for `counts` (T, B, n_in) uint8 with valid steps `lengths` (B,).
 
-        Counts are zero beyond the lengths; how far the batch is padded changes nothing.
+        Counts are zero beyond the lengths; the amount of padding has no effect.
 
         Raises
         ------
         RuntimeError
-            In eval mode, whose results `trace` and `scores` give.
+            In eval mode, for which there are `trace` and `scores`.
         """
         if not self.training:
             raise RuntimeError("forward takes a training step; in eval mode call trace or scores")
@@ -100,7 +100,7 @@ class SpikingNetwork(nn.Module):
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Bring delays and leaks back into the ranges of their formats; after each optimiser step."""
+        """Clamp delays and leaks to the ranges of their formats; call after each optimiser step."""
         for stage in self.stages:
             stage.constrain()
 
@@ -113,7 +113,7 @@ class SpikingNetwork(nn.Module):
     def trace(self, counts: NDArray[np.integer]) -> Trace:
         """Evaluate `counts` (T, B, n_in): torch arithmetic that equals the golden model bit for bit.
 
-        Every value is a multiple of its lsb held in a dtype in which the stage's exact
+        Every value is a multiple of its lsb, in a dtype in which the stage's exact
         sums fit, so no operation rounds except the requantisation.
 
         Raises
@@ -151,9 +151,9 @@ class SpikingNetwork(nn.Module):
 
     @torch.no_grad()
     def scores(self, counts: NDArray[np.integer]) -> NDArray[np.float64 | np.int64]:
-        """Class scores (B, classes), by the fused kernels where they apply.
+        """Class scores (B, classes), by the fused kernels if supported.
 
-        Those of `trace` where quantised; else real numbers.
+        Those of `trace` if quantised, else real numbers.
         """
         x = self._checked(counts)
         for stage in self.stages:
@@ -168,7 +168,7 @@ class SpikingNetwork(nn.Module):
         return _array(_scores(spec.mode, v_mem, x))
 
     def logits(self, counts: NDArray[np.integer], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Logits (B, classes) in eval mode, of the size that `forward` gives them: for a teacher.
+        """Logits (B, classes) in eval mode, on the scale of those of `forward`: for a teacher.
 
         `counts` (T, B, n_in), each clip over its own `lengths` (B,).
         """
@@ -189,7 +189,7 @@ class SpikingNetwork(nn.Module):
 
     @torch.no_grad()
     def export(self) -> Network:
-        """The network in integers: what eval mode of a quantised module computes with.
+        """The network in integers, as in the eval mode of a quantised module.
 
         Raises
         ------
@@ -225,7 +225,7 @@ def from_network(network: Network) -> SpikingNetwork:
 
 
 def _scores(mode: ReadoutMode, v_mem: Tensor, spikes: Tensor) -> Tensor:
-    """Class scores (B, classes) of the readout's codes (T, B, classes); sums saturate at every step."""
+    """Class scores (B, classes) from the readout's codes (T, B, classes); sums saturate at every step."""
     match mode:
         case ReadoutMode.LAST:
             return v_mem[-1]
@@ -244,7 +244,7 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _kept(x: Signal, n: int, share: float) -> tuple[Tensor | None, float]:
-    """Which spikes (T, B, n) stay when `share`, to 1/256, are lost, and the factor that makes up for it."""
+    """Which spikes (T, B, n) remain when a `share`, to 1/256, is dropped, and the compensating factor."""
     dropped = round(share * 256)
     if dropped == 0:
         return None, 1.0
@@ -252,7 +252,7 @@ def _kept(x: Signal, n: int, share: float) -> tuple[Tensor | None, float]:
 
 
 def _gate(x: Signal, n: int, share: float, real: torch.dtype) -> Tensor | None:
-    """Factors (B, n) on the recurrent current, of which `share` are zero."""
+    """Factors (B, n) on the recurrent current; a `share` of them is zero."""
     dropped = round(share * 256)
     if dropped == 0:
         return None
@@ -260,7 +260,7 @@ def _gate(x: Signal, n: int, share: float, real: torch.dtype) -> Tensor | None:
 
 
 def _bytes(steps: int, x: Signal, n: int) -> Tensor:
-    """Random bytes (steps, B, n) for the clips of this process, drawn for those of all processes."""
+    """Random bytes (steps, B, n) for this process's clips, from those drawn for all processes."""
     rank, world = parallel.shares()
     samples = len(x.lengths) if world == 1 else int(parallel.all_sum(torch.tensor(len(x.lengths))))
     size = steps * samples * n

@@ -1,6 +1,6 @@
 """One layer of leaky integrate-and-fire neurons over time, in plain torch.
 
-The oracle of the fused kernels, the path for GPUs and for other modes of Q, and, in an
+The reference of the fused kernels, the code path for GPUs and for other modes of Q, and, in an
 exact dtype, the evaluation that equals the golden model bit for bit.
 """
 
@@ -21,10 +21,10 @@ from fxp_model.spec import ResetMode
 
 @dataclass(frozen=True)
 class Neuron:
-    """Constants of the neurons of a stage, real units.
+    """Constants of the neurons of a stage, in real units.
 
-    v_th : None where neurons never fire
-    membrane : None for real membranes, which Q leaves as they are
+    v_th : None if neurons never fire
+    membrane : None for float membranes, which Q does not change
     """
 
     v_th: float | None
@@ -51,7 +51,7 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class Course:
-    """What a stage did, (T, B, N): current from its own spikes, membrane before reset, spikes."""
+    """The result of a stage, (T, B, N): recurrent current, membrane before reset, spikes."""
 
     i_rec: Tensor
     v_mem: Tensor

@@ -1,4 +1,4 @@
-"""One training in several processes (`torchrun`): each takes a share of the clips of every batch."""
+"""Data-parallel training in several processes (`torchrun`): each takes a share of every batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @contextmanager
 def launched() -> Iterator[None]:
-    """Join the processes that `torchrun` started, over gloo; does nothing outside it, whatever is set."""
+    """Join the processes started by `torchrun`, over gloo; does nothing outside `torchrun`."""
     if not dist.is_torchelastic_launched():
         yield
         return
@@ -37,7 +37,7 @@ def all_sum(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def first_alone() -> Iterator[bool]:
-    """Process 0 runs the block before the others do; gives whether this is it."""
+    """Process 0 runs the block before the others; yields whether this is process 0."""
     rank, world = shares()
     if world > 1 and rank > 0:
         dist.barrier()

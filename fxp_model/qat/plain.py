@@ -1,4 +1,4 @@
-"""A hidden layer while it trains, in plain torch: the oracle of the kernels, and the path for GPUs."""
+"""A hidden layer in training, in plain torch: the reference of the kernels, and the code path for GPUs."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def hidden_layer(
     x : Signal
     weight : (N_out, N_in)
     norm : Norm
-        Its running statistics follow.
+        Its running statistics are updated.
     beta : scalar tensor
     neuron : Neuron
     recurrence : Recurrence or None
     kept : (T, B, N_out) uint8 or None
-        Spikes that go out (dropout); None: all.
+        Spikes that are output (dropout); None: all.
 
     Returns
     -------
     Signal
-        Spikes that go out.
+        Output spikes.
     Tensor
         Number of spikes, before dropout; differentiable.
     """

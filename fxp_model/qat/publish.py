@@ -1,4 +1,4 @@
-"""From a trained module to an artifact, checked on the way."""
+"""From a trained module to an artifact, with checks."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def publish(
     command: str,
     seconds: float,
 ) -> Artifact:
-    """Write the artifact of a trained network, with all that is measured and known of it.
+    """Write the artifact of a trained network, with its measurements and provenance.
 
     Parameters
     ----------
     path : Path
         Folder of the artifact.
     training : Training
-        Of which `module` was selected.
+        The training that `module` was selected from.
     module : SpikingNetwork
         In eval mode.
     dataset, encoder
-        What the frames come from.
+        The source of the frames.
     splits : (train, val)
-        Frames that it was trained and selected with.
+        Frames used for training and selection.
     command, seconds
         For the provenance.
 
@@ -104,7 +104,7 @@ def measure(
     batch: int = 50,
     progress: Callable[[int], object] = lambda done: None,
 ) -> dict[str, Any]:
-    """Accuracy and activity of the golden integers on `frames`, after torch has agreed with each of them.
+    """Accuracy and activity of the golden model on `frames`, after checking that torch agrees everywhere.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def delay_table(network: Network, width: int = 4) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What a result may depend on."""
+    """Versions that a result may depend on."""
     return {
         "spikeline": fxp_model.__version__,
         "python": platform.python_version(),
@@ -194,7 +194,7 @@ def stimulus(encoder: SoundEncoder | EventBinner, val: Frames) -> NDArray[np.uin
 def model_card(
     network: Network, labels: tuple[str, ...], provenance: dict[str, Any], metrics: dict[str, Any]
 ) -> str:
-    """The artifact in words: what it is, how it was made, what was measured."""
+    """The model card: what the network is, how it was trained, what was measured."""
     widths = [network.spec.n_in, *(stage.n_out for stage in network.spec.stages)]
     val, data = metrics["val"], provenance["data"]
     events = "\n".join(f"| {name} | {count} |" for name, count in val["events_per_step"].items())
@@ -215,11 +215,11 @@ Frames, sha256: `{data["frames_sha256"]}`.
     {provenance["command"]}
 
 Seed {provenance["seed"]}; {provenance["date"]}; {versions}.
-The validation clips chose {chosen} (counted from 0), nothing else.
+The validation clips selected {chosen} (counted from 0), and nothing else.
 
 ## Measured
 
-On the {val["clips"]} validation clips, by the golden integers, which PyTorch equals on each of them:
+On the {val["clips"]} validation clips, by the golden model; PyTorch gives the same integers on each of them:
 
 - accuracy {val["accuracy"]:.4f}
 - spikes per neuron and step: {rates}

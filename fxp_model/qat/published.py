@@ -1,8 +1,8 @@
-"""The published algorithms, as their authors run them, to compare with.
+"""The published algorithms, as their authors run them, for comparison.
 
 DelRec (Queant et al., arXiv 2509.24852; code: github.com/alexmaxad/DelRec, `src/recurrent_neurons.py`,
 axonal delays) and its convolutional form (Zebendo et al., arXiv 2604.15997; code:
-github.com/luciozebendo/delrec_snn, the same file). Written anew from the structure of that code:
+github.com/luciozebendo/delrec_snn, the same file). Reimplemented from the structure of that code:
 a circular buffer of L future steps per neuron, and in each step
 
     i_rec(t) = buffer[slot of t]                              (B, N)
@@ -11,15 +11,15 @@ a circular buffer of L future steps per neuron, and in each step
     buffer  += R m  (matmul), or w * m  (2-D convolution, kernel K x 1)   on all L taps
 
 with mask[n, l] = max(0, s - |l - (1 + d[n])|) / s**2, s = 1 + sigma, L = ceil(1 + max d + s) + 1. A
-step costs N * N * L multiply-adds per sample (dense), or K * N * L (conv), and N * L for the buffer.
+step takes N * N * L multiply-adds per sample (dense), or K * N * L (conv), and N * L for the buffer.
 
 `commuted` moves the product behind the buffer, which is linear: the buffer holds spread spikes,
-and the product is taken once, of those that arrive. That is N * N, or K * N, per step, and N * L for
-the buffer; it is not published, but anyone may do it to the published code in a line.
+and the product is computed once, on those that arrive. That is N * N, or K * N, per step, and N * L for
+the buffer; it is not published, but is a one-line change to the published code.
 
-To the favour of the published side: batch norm is folded in inference, the neuron is a few tensor
-operations where theirs is a module of spikingjelly or of their own, and `native_convolution` spares
-it the slower of torch's two convolutions.
+In favour of the published side: batch norm is folded in inference, the neuron is a few tensor
+operations instead of a module of spikingjelly or of their own, and `native_convolution` avoids
+the slower of torch's two convolutions.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class PublishedLayer(nn.Module):
     Parameters
     ----------
     layer : HiddenLayer
-        Gives the recurrent weights ((N, N) dense, (K,) conv), delays, leak, threshold, reset.
+        Provides the recurrent weights ((N, N) dense, (K,) conv), delays, leak, threshold, reset.
     commuted : bool
         Take the recurrent product once per step instead of on all taps.
     """
@@ -68,7 +68,7 @@ class PublishedLayer(nn.Module):
         Parameters
         ----------
         sigma : float
-            Width of the delay's triangle; with 0 and whole delays, one tap.
+            Width of the delay's triangle; with 0 and integer delays, one tap.
         gate : (B, N) or None
             Factor on the recurrent current: its dropout.
         """
@@ -95,7 +95,7 @@ class PublishedLayer(nn.Module):
             sent = y.unsqueeze(2) * mask
             if not self.commuted:
                 sent = self._product(sent)
-            # the slot of now becomes the farthest; tap 1 is the next slot, and the buffer wraps round
+            # the current slot becomes the farthest; tap 1 is the next slot, and the buffer wraps around
             buffer[:, :, slot] = 0.0
             straight = length - 1 - slot
             buffer[:, :, slot + 1 :] += sent[:, :, 1 : 1 + straight]
@@ -104,7 +104,7 @@ class PublishedLayer(nn.Module):
         return torch.stack(course)
 
     def _product(self, sent: Tensor) -> Tensor:
-        """The recurrent weights on every column of `sent` (B, N, columns)."""
+        """The recurrent weights applied to every column of `sent` (B, N, columns)."""
         if self.recurrent.ndim == 2:
             return torch.matmul(self.recurrent, sent)
         kernel = self.recurrent.view(1, 1, -1, 1)
@@ -125,7 +125,7 @@ class PublishedNetwork(nn.Module):
     Parameters
     ----------
     module : SpikingNetwork
-        Gives the shape and the parameters, which are copied.
+        Provides the shape and the parameters, which are copied.
     commuted : bool
         See `PublishedLayer`.
 
@@ -149,9 +149,9 @@ class PublishedNetwork(nn.Module):
         self.readout_beta = float(module.readout.beta.detach())
 
     def forward(self, counts: Tensor, sigma: float = 0.0, noise: Regularization | None = None) -> Course:
-        """What the network does with `counts` (T, B, n_in).
+        """The result for `counts` (T, B, n_in).
 
-        `sigma` and `noise` are of training; without `noise` nothing is dropped.
+        `sigma` and `noise` are for training; without `noise` there is no dropout.
         """
         x, spikes = counts, []
         for projection, norm, layer in zip(self.projections, self.norms, self.layers, strict=False):
@@ -173,7 +173,7 @@ class PublishedNetwork(nn.Module):
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Keep the delays at 0 or more; after each optimiser step."""
+        """Clamp the delays to 0 or more; call after each optimiser step."""
         for name, parameter in self.named_parameters():
             if name.endswith(".delay"):
                 parameter.clamp_(min=0.0)
@@ -191,7 +191,7 @@ def _copied(parameter: Tensor) -> nn.Parameter:
 
 @contextmanager
 def native_convolution() -> Iterator[None]:
-    """Inside, torch convolves by its own code.
+    """Within the block, torch uses its native convolution.
 
     Its default, oneDNN, takes 6 to 7 times longer for the one channel of a published layer and 64
     clips (37 against 6 ms for all taps, measured with torch 2.13 on an AMD EPYC).

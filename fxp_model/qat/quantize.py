@@ -17,7 +17,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, QFormat, Rounding
 
 FINEST_FRAC_BITS = 16
-"""Finest scale that `fitted_format` gives: weights below it are noise beside the membrane's lsb."""
+"""Finest scale that `fitted_format` returns: smaller weights are negligible against the membrane's lsb."""
 
 
 class _Requantize(torch.autograd.Function):
@@ -27,7 +27,7 @@ class _Requantize(torch.autograd.Function):
         if rounding is Rounding.TRN:
             codes = torch.floor(codes)
         else:
-            # Half to even, then halves up where that is asked; codes - even is exact, codes + 0.5 is not.
+            # Half to even, then halves up if requested; codes - even is exact, codes + 0.5 is not.
             even = torch.round(codes)
             codes = even + (codes - even == 0.5) if rounding is Rounding.RND else even
         if overflow is Overflow.SAT:

@@ -1,4 +1,4 @@
-"""A search for networks by training them, in an Optuna study that processes and machines share."""
+"""A network search by training, in an Optuna study shared by processes and machines."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from fxp_model.qat.train import Epoch, Frames, Recipe, Training, frames_sha256, 
 STUDY = "search"
 
 Costs = Callable[[Network, Frames], tuple[float, float]]
-"""What a trained network costs in hardware, on the clips of a split: area and latency, less is better."""
+"""Hardware cost of a trained network, on the clips of a split: area and latency, both minimised."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """What all workers of a search share.
+    """The shared settings of all workers of a search.
 
     store : URL of the study, see `TaskList`
-    folder : of the checkpoints, a folder per trial
+    folder : for checkpoints, a subfolder per trial
     train, val : Frames
     classes : names of the labels
-    recipe : of every training, but for what is suggested
+    recipe : of every training, except for suggested values
     costs : Costs
-    costs_of : what decides on the costs: JSON values by name
+    costs_of : settings that determine the costs: JSON values by name
     """
 
     store: str
@@ -58,7 +58,7 @@ class Search:
 
     @property
     def setting(self) -> Setting:
-        """All that decides on the figures of a trial but for what is suggested: JSON values by name."""
+        """All settings that determine a trial's results, except suggested ones: JSON values by name."""
         frames = {"frames": frames_sha256(self.train, self.val), "classes": self.classes}
         setting: Setting = json.loads(json.dumps(frames | self.costs_of | asdict(self.recipe)))
         return setting
@@ -80,12 +80,12 @@ def suggested(trial: Trial, recipe: Recipe) -> tuple[Shape, Recipe]:
 
 
 def begin(search: Search) -> None:
-    """Make the study, before workers meet at it, or take up the one that is there.
+    """Create the study before the workers start, or open the existing one.
 
     Raises
     ------
     InputError
-        If that is of another setting, naming the first difference, or the database cannot be used.
+        If the existing one has other settings, naming the first difference, or the database is unusable.
     """
     with using(search.store):
         study, asked = _study(search.store), search.setting
@@ -95,9 +95,9 @@ def begin(search: Search) -> None:
 
 
 def search(search: Search, trials: int, stopped: Callable[[], bool]) -> None:
-    """Train until the study has `trials` of them; what a worker left goes on from its checkpoint.
+    """Train until the study has `trials` of them; abandoned ones continue from their checkpoints.
 
-    Accuracy on ``val`` is to be high, both costs low. Other processes may work on the same study.
+    Accuracy on ``val`` is maximised, both costs are minimised. Other processes may work on the same study.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def search(search: Search, trials: int, stopped: Callable[[], bool]) -> None:
 
 
 def rows(store: str) -> list[Row]:
-    """All trials that are done, and whether each is on the front of accuracy and costs."""
+    """All finished trials, and whether each is on the Pareto front of accuracy and costs."""
     with using(store):
         study = _study(store)
         front = {trial.number for trial in study.best_trials}

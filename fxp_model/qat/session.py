@@ -1,4 +1,4 @@
-"""A training from a data set to an artifact: what `scripts/train.py` calls."""
+"""Training from a data set to an artifact, as called by `scripts/train.py`."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ def train_artifact(
     Raises
     ------
     InputError
-        If the data cannot be read, `out` holds another training or foreign files or another process trains
-        there, the counts do not fit `shape`, or the loss diverges.
+        If the data cannot be read, `out` holds another training or foreign files, another process
+        trains there, the counts do not fit `shape`, or the loss diverges.
     NotEqual
         If torch and the golden model differ on a validation clip; nothing is written then.
     """
     first = parallel.shares()[0] == 0
     with training_folder(out) if first else nullcontext(resume) as begun:
         if begun and not resume:
-            raise InputError(f"{out / CHECKPOINT} exists: go on with --resume, or name another folder")
+            raise InputError(f"{out / CHECKPOINT} exists: continue with --resume, or name another folder")
         FOLDER.check(out / ARTIFACT)
         return _train(data, out, shape, recipe, resume, teacher, ear, heard, command)
 
@@ -95,7 +95,7 @@ def _train(
     heard: Sequence[Conditions],
     command: str,
 ) -> Artifact | None:
-    """`train_artifact` in a folder that is its own."""
+    """`train_artifact` in a locked folder."""
     dataset = open_dataset(data)
     for split in ("train", "val"):
         dataset.split(split)
@@ -152,12 +152,12 @@ def training_frames(
 
 
 def teacher_of(artifact: Path, spec: NetworkSpec, classes: tuple[str, ...]) -> SpikingNetwork:
-    """The network of an artifact, which takes the inputs of `spec` and knows `classes`, to learn from.
+    """The teacher network of an artifact, with the inputs of `spec` and the same `classes`.
 
     Raises
     ------
     InputError
-        If it cannot be read, or its inputs or classes are others.
+        If it cannot be read, or its inputs or classes differ.
     """
     loaded = load_artifact(artifact)
     own, first = loaded.network.spec.layers[0], spec.layers[0]
@@ -172,5 +172,5 @@ def teacher_of(artifact: Path, spec: NetworkSpec, classes: tuple[str, ...]) -> S
 
 
 def frames_of(split: EncodedSplit) -> Frames:
-    """What training needs of an encoded split."""
+    """The part of an encoded split that training needs."""
     return Frames(split.counts, split.labels, split.lengths)

@@ -1,4 +1,4 @@
-"""What flows between the stages of a network while it trains."""
+"""The signals between the stages of a network in training."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Signal:
     """Inputs of a stage.
 
     events : (T, B, N) uint8
-        Counts, or the spikes that go out of a layer; zero beyond the lengths.
+        Counts, or the output spikes of a layer; zero beyond the lengths.
     link : (T, B, N) float
-        The same to autograd. Plain torch reads the numbers in it; the kernels read `events`,
-        and their links hold none.
+        The same for autograd. Plain torch reads its values; the kernels read `events`,
+        and their links have no values.
     lengths : (B,) int64
         Steps of each clip.
     """
@@ -28,7 +28,7 @@ class Signal:
     lengths: Tensor
 
     def inside(self) -> Tensor:
-        """(T, B) bool, whether a step is one of its clip."""
+        """(T, B) bool, whether a step is within its clip."""
         return torch.arange(len(self.events), device=self.lengths.device)[:, None] < self.lengths
 
 
@@ -49,7 +49,7 @@ class Norm:
 
     @torch.no_grad()
     def follow(self, mean: Tensor, var: Tensor, lengths: Tensor) -> None:
-        """Move the running statistics towards those of a batch; the variance without bias."""
+        """Update the running statistics with those of a batch; the variance unbiased."""
         steps = float(all_sum(lengths.sum()))
         self.mean.lerp_(mean.to(self.mean), self.momentum)
         self.var.lerp_((var * (steps / max(steps - 1, 1))).to(self.var), self.momentum)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 ALPHA = 5.0
-"""Sharpness of the surrogate, per unit of the threshold's real scale."""
+"""Sharpness of the surrogate gradient, per unit of the threshold's real scale."""
 
 
 class _Fire(torch.autograd.Function):

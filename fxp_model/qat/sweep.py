@@ -1,4 +1,4 @@
-"""Many trainings in parallel processes, resumable, and a row of results of each."""
+"""Many trainings in parallel processes, resumable, with a row of results for each."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ RESULTS = "results.jsonl"
 
 @dataclass(frozen=True)
 class Sweep:
-    """What all workers of a sweep share.
+    """The shared settings of all workers of a sweep.
 
     store : URL of the list of tasks, see `TaskList`
-    folder : checkpoints, a folder per system and seed, and ``results.jsonl``
+    folder : for checkpoints, a subfolder per system and seed, and ``results.jsonl``
     systems : by name
     train, val : Frames
     classes : names of the labels
@@ -73,29 +73,29 @@ def _opened(data: str) -> tuple[SpeechDataset | SpikeDataset, SoundEncoder | Eve
 
 
 def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int, known: Iterable[Row] = ()) -> dict[Task, str]:
-    """Train every system with every seed, in processes; what was done or begun before goes on.
+    """Train every system with every seed, in processes; continues earlier, incomplete runs.
 
-    After each training, ``results.jsonl`` holds the rows of all that the store has.
+    After each training, ``results.jsonl`` holds the rows of all finished ones in the store.
 
     Parameters
     ----------
     sweep : Sweep
     seeds : iterable of int
     workers : int
-        Processes on this machine, of one thread each where the environment says so.
+        Processes on this machine, single-threaded if the environment says so.
     known : iterable of rows, optional
-        Results from elsewhere, which are not trained again; but for a teacher whose network is not in the
-        folder and is still to teach.
+        Results from elsewhere, which are not trained again, except for a teacher that is still needed and
+        whose network is not in the folder.
 
     Returns
     -------
     dict
-        Why a task of the sweep has no row.
+        The reason why a task of the sweep has no row.
 
     Raises
     ------
     InputError
-        If the store or a known row has a task with another setting.
+        If the store or a known row has a task with other settings.
     """
     tasks = {Task(name, seed): system for seed in seeds for name, system in sweep.systems.items()}
     sweep.folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int, known: Iterable[
             todo.add(task, setting, None if system.after is None else Task(system.after, task.seed))
     _check_results(sweep.folder / RESULTS, todo)
     total = sum(system.recipe.epochs for system in tasks.values())
-    # the mean of the whole run tells the rest better than the last epochs do: systems differ
+    # the mean over the run predicts the rest better than the last epochs do: systems differ
     with tqdm(total=total, desc="trainings", unit="epoch", smoothing=0) as bar:
         bar.initial = bar.n = _epochs(todo, tasks)
         try:
@@ -134,9 +134,9 @@ def train_one(
     source: Row | None,
     report: Callable[[int, float], object],
 ) -> Row:
-    """Train a task, from its checkpoint where there is one, and describe the result.
+    """Train a task, from its checkpoint if there is one, and describe the result.
 
-    `source` is the row whose delays it takes the mean of; the others are those of `tasks.Train`.
+    `source` is the row whose mean delays it uses; the other arguments are those of `tasks.Train`.
     """
     with training_folder(_folder(sweep, task)) as begun:
         return _train_one(sweep, stopped, task, source, report, begun)
@@ -150,7 +150,7 @@ def _train_one(
     report: Callable[[int, float], object],
     begun: bool,
 ) -> Row:
-    """`train_one` in its folder, in which it was `begun` or not."""
+    """`train_one` in its folder; `begun` if that has a checkpoint."""
     system = sweep.systems[task.system]
     training = _training(sweep, task, source)
     before = _delays(training.module)
@@ -194,7 +194,7 @@ def _train_one(
 
 
 def exported(systems: dict[str, System], folder: Path) -> list[str]:
-    """Names of the `systems` that `export` writes; `InputError` where ``folder/SYSTEM`` cannot be written."""
+    """Names of the `systems` that `export` writes; `InputError` if ``folder/SYSTEM`` cannot be written."""
     names = [name for name, system in systems.items() if system.recipe.quantized]
     for name in names:
         FOLDER.check(folder / name)
@@ -202,15 +202,15 @@ def exported(systems: dict[str, System], folder: Path) -> list[str]:
 
 
 def export(sweep: Sweep, folder: Path, data: str, command: str) -> list[Path]:
-    """Write the best seed of every system of integers as an artifact, ``folder/SYSTEM``.
+    """Write the best seed of every quantised system as an artifact, ``folder/SYSTEM``.
 
     Parameters
     ----------
     sweep : Sweep
-        All of whose systems are trained.
+        A sweep with all systems trained.
     folder : Path
     data : str
-        The data set whose frames the sweep holds.
+        The data set of the sweep's frames.
     command : str
         For the provenance.
     """
@@ -257,11 +257,11 @@ def spike_rate(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float
 
 
 def _training(sweep: Sweep, task: Task, source: Row | None) -> Training:
-    """The training of `task`, at its start."""
+    """The training of `task`, not yet started."""
     system = sweep.systems[task.system]
     recipe = replace(system.recipe, seed=task.seed)
     if system.after is not None and source is None:
-        raise InputError(f"{system.after} of the same seed is not trained, which it needs")
+        raise InputError(f"{system.after} with the same seed must be trained first")
     if system.at_mean_of is not None and source is not None:
         recipe = replace(recipe, start_delay=tuple(float(np.mean(d)) for d in source["delays_after"]))
     teacher = None
@@ -278,21 +278,19 @@ def _folder(sweep: Sweep, task: Task) -> Path:
 
 
 def _work(sweep: Sweep, stopped: Callable[[], bool]) -> None:
-    """Work of one process, until nothing is left or it is stopped."""
+    """The loop of one worker process, until no task is left or it is stopped."""
     with using(sweep.store):
         TaskList(sweep.store).work(partial(train_one, sweep, stopped), stopped)
 
 
 def _check_results(file: Path, todo: TaskList) -> None:
-    """`InputError` if the file of results has a row that `todo` has not, and that would be lost."""
+    """`InputError` if the results file has a row that `todo` lacks and that would be lost."""
     if not file.exists():
         return
     found = [parse_json(line, str(file), dict) for line in read_text(file).splitlines()]
     stored = todo.rows()
     if any(row not in stored for row in found):
-        raise InputError(
-            f"{file} holds results that the store does not; move it away, or name another folder"
-        )
+        raise InputError(f"{file} holds results that the store lacks; move it away, or name another folder")
 
 
 def _setting(system: System, frames: str | None) -> Setting:
@@ -312,7 +310,7 @@ def _epochs(todo: TaskList, tasks: Iterable[Task]) -> int:
 
 
 def _show(bar: tqdm, todo: TaskList, tasks: Iterable[Task], sweep: Sweep) -> None:
-    """Bring the bar and the file of results, in the order of the systems, up to date."""
+    """Update the progress bar and the results file, in the order of the systems."""
     place = {name: index for index, name in enumerate(sweep.systems)}
     rows = sorted(todo.rows(), key=lambda row: (place.get(row["system"], len(place)), row["seed"]))
     text = "".join(json.dumps(row) + "\n" for row in rows)

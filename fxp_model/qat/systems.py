@@ -1,4 +1,4 @@
-"""The systems of the paper's claim (arXiv 2604.15997, 2509.24852), as shapes and recipes of one trainer."""
+"""The systems compared in the paper (arXiv 2604.15997, 2509.24852), as shapes and recipes of one trainer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class System:
 
     name : str
     about : str
-        What it stands for, a few words.
+        A few words of description.
     shape : Shape
     recipe : Recipe
     at_mean_of : str or None
-        System whose learned delays, of the same seed, give the one delay of each layer, their mean.
+        System whose learned delays (same seed) are averaged into the single delay of each layer.
     taught_by : str or None
-        System whose network, of the same seed, gives logits to learn from beside the labels.
+        Teacher: system whose network (same seed) provides logits to learn beside the labels.
     """
 
     name: str
@@ -34,18 +34,18 @@ class System:
 
     @property
     def after(self) -> str | None:
-        """System that has to be trained before."""
+        """System that must be trained before."""
         return self.at_mean_of or self.taught_by
 
 
 SPARSE_COST, SPARSER_COST = 2.0, 8.0
-"""Loss per spike of a neuron and step of the sparse networks."""
+"""Spike penalty of the sparse networks: loss per mean spike of a neuron and step."""
 
 
 def systems(recipe: Recipe) -> dict[str, System]:
-    """Every system by its name, in the order in which they are trained; all with `recipe`, some for longer.
+    """Every system by its name, in training order; all with `recipe`, some for longer.
 
-    Weights have 8 bits and K is 5 where a name does not say otherwise.
+    Weights have 8 bits and K is 5 unless a name says otherwise.
     """
     conv, dense = Shape(), Shape(recurrence=RecurrenceKind.DENSE)
     none, last = Shape(recurrence=None), RecurrentLayers.LAST
@@ -54,7 +54,7 @@ def systems(recipe: Recipe) -> dict[str, System]:
     one_step = (0.0,) * len(conv.hidden)
     bits = {n: replace(conv, weight_bits=n, kernel_bits=n) for n in (6, 4, 3, 2)}
     taps = {k: replace(conv, kernel_size=k) for k in (1, 3, 7)}
-    # a student that sees every variant of its clips gains for long (Beyer et al., 2106.05237)
+    # a student keeps improving on augmented clips for many epochs (Beyer et al., 2106.05237)
     patient = replace(recipe, epochs=3 * recipe.epochs)
     sparse, sparser = (replace(patient, spike_cost=cost) for cost in (SPARSE_COST, SPARSER_COST))
     teacher = "dense-float"
@@ -88,7 +88,7 @@ def systems(recipe: Recipe) -> dict[str, System]:
 
 
 def system_of(name: str, recipe: Recipe) -> System:
-    """The system called `name`; `InputError` where there is none."""
+    """The system called `name`, else `InputError`."""
     table = systems(recipe)
     if name not in table:
         raise InputError(f"system must be one of {', '.join(table)}, not {name!r}")

@@ -1,7 +1,7 @@
-"""What is to be trained, in an Optuna study that processes and machines share.
+"""A queue of trainings, in an Optuna study shared by processes and machines.
 
-The study is a list: one trial is one training. A worker takes the next that waits. While it
-trains, a heartbeat says that it lives; what a dead worker left is put on the list again.
+One trial is one training. A worker takes the next waiting trial. While it
+trains, it sends a heartbeat; the trial of a dead worker is queued again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 Setting = dict[str, Any]
 
 INTERRUPTIONS = (OSError, MemoryError, StorageInternalError)
-"""What stops a training, but is no fault of it: it goes on when there is room again."""
+"""Errors that interrupt a training without being its fault: it can continue later."""
 
 _LIVE = (TrialState.WAITING, TrialState.RUNNING)
 
@@ -48,18 +48,18 @@ class Task(NamedTuple):
 
 
 class Stopped(Exception):
-    """Raised by a training that is asked to stop; it goes back to the list."""
+    """Raised by a training that is told to stop; it is queued again."""
 
 
 Train = Callable[[Task, Row | None, Callable[[int, float], object]], Row]
-"""`train(task, row, report)` gives the row of `task`, whose ``val`` is its accuracy.
+"""`train(task, row, report)` returns the row of `task`, with its accuracy in ``val``.
 
-`row` is that of the task it waited for; `report(epoch, val)` is called with epochs that are done.
+`row` is that of the task it waited for; `report(epoch, val)` is called after each epoch.
 """
 
 
 def check_setting(what: str, stored: Setting, asked: Setting) -> None:
-    """`InputError`, naming the first difference, unless the `stored` setting is the one that is `asked`."""
+    """`InputError`, naming the first difference, unless the `stored` setting equals the one `asked` for."""
     for name in asked:
         if stored.get(name) != asked[name]:
             raise InputError(
@@ -69,19 +69,19 @@ def check_setting(what: str, stored: Setting, asked: Setting) -> None:
 
 @contextmanager
 def experimental() -> Iterator[None]:
-    """Without a warning that heartbeats and what belongs to them are experimental, as since 2021."""
+    """Suppress Optuna's warning that heartbeats are experimental, as they have been since 2021."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
 
 
 def store_in(folder: Path, name: str) -> str:
-    """URL of the database `name` in `folder`, whatever that is called.
+    """URL of the database `name` in `folder`, with any special characters.
 
     Raises
     ------
     InputError
-        If its name is no text.
+        If its name is not UTF-8.
     """
     try:
         return sqlalchemy.URL.create("sqlite", database=str(folder.resolve() / name)).render_as_string()
@@ -91,7 +91,7 @@ def store_in(folder: Path, name: str) -> str:
 
 @contextmanager
 def using(store: str) -> Iterator[None]:
-    """What goes wrong with the database at `store` is an `InputError` that names it."""
+    """Turn errors of the database at `store` into an `InputError` that names it."""
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, ImportError) as error:
@@ -101,12 +101,12 @@ def using(store: str) -> Iterator[None]:
 
 class _Storage(RDBStorage):
     def record_heartbeat(self, trial_id: int) -> None:
-        with suppress(StorageInternalError):  # on a full disk it is missed, which no thread has to tell
+        with suppress(StorageInternalError):  # on a full disk a heartbeat is missed, which is not an error
             super().record_heartbeat(trial_id)
 
 
 def shared_storage(store: str, heartbeat_s: int = HEARTBEAT_S) -> RDBStorage:
-    """The database of studies at `store`, which processes and machines share; arguments of `TaskList`.
+    """The database of studies at `store`, shared by processes and machines; arguments as of `TaskList`.
 
     Raises
     ------
@@ -117,14 +117,14 @@ def shared_storage(store: str, heartbeat_s: int = HEARTBEAT_S) -> RDBStorage:
     sqlite = store.startswith("sqlite")
     with using(store), experimental():
         storage = _Storage(
-            store.replace("{", "{{").replace("}", "}}"),  # Optuna takes it for a template
+            store.replace("{", "{{").replace("}", "}}"),  # Optuna treats it as a template
             engine_kwargs={"connect_args": {"timeout": LOCK_S}} if sqlite else None,
             heartbeat_interval=heartbeat_s,
             grace_period=4 * heartbeat_s,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
         )
     if sqlite:
-        # SQLite has no FOR UPDATE; so that two workers cannot take one trial, reading it locks too
+        # SQLite has no FOR UPDATE; reading locks too, so that two workers cannot take one trial
         sqlalchemy.event.listen(
             storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
         )
@@ -132,14 +132,14 @@ def shared_storage(store: str, heartbeat_s: int = HEARTBEAT_S) -> RDBStorage:
 
 
 class TaskList:
-    """Trainings that wait, run, and are done.
+    """Trainings that are waiting, running and finished.
 
     Parameters
     ----------
     store : str
         URL of the database, ``sqlite:///PATH`` or a server's.
     heartbeat_s : int
-        A worker that is silent for four times as long is dead.
+        A worker without a heartbeat for four times as long counts as dead.
 
     Raises
     ------
@@ -157,37 +157,37 @@ class TaskList:
             )
 
     def add(self, task: Task, setting: Setting, after: Task | None = None) -> None:
-        """Put `task` on the list, unless it is there or done.
+        """Queue `task`, unless it is queued or finished.
 
         Parameters
         ----------
         task : Task
         setting : dict
-            All that decides on the result: JSON values by name.
+            Everything that determines the result: JSON values by name.
         after : Task, optional
-            What has to be trained before.
+            A task that must be trained before.
 
         Raises
         ------
         InputError
-            If the list holds the task with another setting, and it has not failed.
+            If the task is in the queue with other settings, and has not failed.
         """
         if not self._has(task, setting):
             self._enqueue({"task": list(task), "setting": setting, "after": after and list(after)})
 
     def add_done(self, task: Task, setting: Setting, row: Row) -> None:
-        """Put `task` on the list as done elsewhere, with its `row`; otherwise as `add`."""
+        """Record `task` as finished elsewhere, with its `row`; otherwise as `add`."""
         if not self._has(task, setting):
             attrs = {"task": list(task), "setting": setting, "after": None, "row": row}
             self._study.add_trial(optuna.trial.create_trial(value=row["val"], user_attrs=attrs))
 
     def work(self, train: Train, stopped: Callable[[], bool]) -> None:
-        """Train what waits, until nothing waits or runs any more, or `stopped` says so.
+        """Train waiting tasks, until none is waiting or running, or `stopped` returns true.
 
         Raises
         ------
         OSError, MemoryError, StorageInternalError
-            What interrupted a training, which is on the list again where that could be written.
+            What interrupted a training, which is queued again if that could be written.
         """
         while not stopped():
             live = self._trials(*_LIVE)
@@ -207,17 +207,17 @@ class TaskList:
                 time.sleep(POLL_S)
 
     def rows(self) -> list[Row]:
-        """Rows of what is done, in the order of the list."""
+        """Rows of the finished tasks, in the order of the queue."""
         return [trial.user_attrs["row"] for trial in self._trials(TrialState.COMPLETE)]
 
     def epochs(self) -> dict[Task, int]:
-        """Epochs that are done of each task that runs or is done."""
+        """Finished epochs of each task that is running or finished."""
         trials = self._trials(TrialState.RUNNING, TrialState.COMPLETE)
         steps = {_task(trial): trial.last_step for trial in trials}
         return {task: 0 if step is None else step + 1 for task, step in steps.items() if task}
 
     def failures(self) -> dict[Task, str]:
-        """Why each failed task failed."""
+        """The error of each failed task."""
         done = {_task(trial) for trial in self._trials(TrialState.COMPLETE, *_LIVE)}
         failed = {_task(trial): trial.user_attrs.get("error") for trial in self._trials(TrialState.FAIL)}
         return {task: error for task, error in failed.items() if task and error and task not in done}
@@ -226,7 +226,7 @@ class TaskList:
         attrs = trial.user_attrs
         task = _task(trial)
         if task is None or self._is_taken(task, trial.number):
-            # Optuna made it up, as another worker took the last; or two machines put it on the list
+            # created by Optuna, as another worker took the last one; or queued by two machines
             raise optuna.TrialPruned
         if not _is_ready(trial, self._trials(*_LIVE)):
             trial.set_user_attr("again", True)
@@ -268,8 +268,8 @@ class TaskList:
         )
 
     def _fail_dead(self) -> None:
-        # Optuna never calls a trial dead that has no heartbeat at all: its worker may have died before
-        # the first one. So whoever waits for a trial gives it one, once.
+        # Optuna never declares a trial dead that has no heartbeat at all: its worker may have died before
+        # the first one. So a worker that waits for a trial records one for it, once.
         for trial in self._trials(TrialState.RUNNING):
             if trial._trial_id not in self._watched:
                 self._watched.add(trial._trial_id)
@@ -282,7 +282,7 @@ class TaskList:
 
 
 def _is_ready(trial: Trial | FrozenTrial, live: list[FrozenTrial]) -> bool:
-    """Whether what `trial` comes after has ended, well or not."""
+    """Whether the task that `trial` depends on has finished or failed."""
     after = trial.user_attrs["after"]
     return after is None or Task(*after) not in {_task(other) for other in live}
 

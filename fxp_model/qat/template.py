@@ -1,4 +1,4 @@
-"""Network specs to start a training from, with the default formats."""
+"""Specs of untrained networks, with the default formats."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class RecurrentLayers(StrEnum):
 
 @dataclass(frozen=True)
 class Shape:
-    """What a user chooses of a network that is still to be trained.
+    """What a user chooses for an untrained network.
 
     hidden : neurons of each hidden layer
     recurrence : kind, or None for no recurrence
-    recurrent_layers : hidden layers that have it
+    recurrent_layers : hidden layers with a recurrence
     kernel_size : taps of a ``conv`` kernel
     input_bits, weight_bits, kernel_bits : widths; of weights and kernel 2..16
     max_delay : largest axonal delay in steps
@@ -64,7 +64,7 @@ class Shape:
 
 
 def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
-    """The spec of an untrained network; the scales of its weights are fitted in training."""
+    """The spec of an untrained network; weight scales are fitted in training."""
     recurrence = None
     if shape.recurrence is not None:
         conv = shape.recurrence is RecurrenceKind.CONV

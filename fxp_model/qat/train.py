@@ -35,7 +35,7 @@ CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
 MAX_GRADIENT_NORM = 5.0
 MAX_PARAMETER = 2.0**32
-"""A parameter beyond it, as no format of the hardware holds, is a training that diverged."""
+"""A larger parameter, which no format of the hardware can hold, means that the training diverged."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Recipe:
     delay_rate : factor of it for the delays, which count steps
     warmup : share of the training in which the rate rises
     weight_decay, label_smoothing
-    quantized : train with the formats of the network; False: a network of real numbers
+    quantized : train with the formats of the network; False: a float network
     learn_beta : train the leaks too
-    learn_delays : False: they stay where they start
-    start_delay : delay in steps at the start, of each layer with recurrence; None: at random for each neuron
+    learn_delays : False: they keep their initial values
+    start_delay : initial delay in steps, of each layer with recurrence; None: random for each neuron
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
-    sigma : width of the delay's triangle at the start
+    sigma : initial width of the delay's triangle
     rounds_at : share of the training after which delays are integers
-    taught : share of the loss that is the teacher's, where there is one
+    taught : share of the distillation loss, if there is a teacher
     temperature : what logits are divided by before student and teacher are compared
 
     Raises
@@ -138,7 +138,7 @@ _ROW = {
 
 
 class Training:
-    """A training that can stop after any epoch and go on as if it had not.
+    """A training that can stop after any epoch and resume exactly.
 
     An epoch takes one copy of each clip, drawn at random. Every random number of an epoch comes from
     the seed and the number of the epoch. Equal to the last bit on the same machine with the same number
@@ -154,9 +154,9 @@ class Training:
     folder : Path
         Where the checkpoint and the log go.
     classes : tuple of str
-        Names of the labels; a checkpoint of other names is not resumed.
+        Names of the labels; a checkpoint with other names is not resumed.
     teacher : SpikingNetwork, optional
-        In eval mode; its logits are learned from beside the labels.
+        In eval mode; its logits are learned beside the labels.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class Training:
         return max(self.rows, key=lambda row: (row.val_accuracy, row.epoch))
 
     def save(self) -> None:
-        """Write checkpoint and log, each whole or not at all."""
+        """Write checkpoint and log, each completely or not at all."""
         if self.rank > 0:
             return
         now = checkpoint.state_of(self.module, self.optimizer)
@@ -211,12 +211,13 @@ class Training:
             write_text(path, _log(self.rows))
 
     def resume(self) -> None:
-        """Take up the checkpoint in the folder; `run` goes on with the same frames only.
+        """Load the checkpoint in the folder; `run` then requires the same frames.
 
         Raises
         ------
         InputError
-            If it is missing, damaged, or of another network, recipe or classes; or the log is not of it.
+            If it is missing, damaged, or of another network, recipe or classes; or the log does not belong to
+            it.
         """
         path = self.folder / CHECKPOINT
         arrays, description = checkpoint.load(path)
@@ -240,11 +241,11 @@ class Training:
             raise InputError(f"{log} is not the log of {path}; move it away, or name another folder")
 
     def check_data(self, train: Frames, val: Frames) -> None:
-        """`InputError` if the checkpoint that was taken up saw other frames than these."""
+        """`InputError` if the loaded checkpoint was trained on other frames."""
         digest = frames_sha256(train, val)
         if self.frames_sha256 not in (None, digest):
             difference = _difference("frames_sha256", self.frames_sha256, digest)
-            raise InputError(f"{self.folder / CHECKPOINT}: {difference}: it is of other data")
+            raise InputError(f"{self.folder / CHECKPOINT}: {difference}: it belongs to other data")
         self.frames_sha256 = digest
 
     def run(
@@ -253,7 +254,7 @@ class Training:
         val: Frames,
         progress: Callable[[Epoch | None], object] = lambda epoch: None,
     ) -> SpikingNetwork:
-        """Train the epochs that are left and return the best network.
+        """Train the remaining epochs and return the best network.
 
         Parameters
         ----------
@@ -265,7 +266,7 @@ class Training:
         Raises
         ------
         InputError
-            If the checkpoint is of other frames, or the loss diverges.
+            If the checkpoint belongs to other frames, or the loss diverges.
         """
         self.check_data(train, val)
         last_batch = (len(train) - 1) % self.recipe.batch + 1
@@ -341,7 +342,7 @@ class Training:
         )
 
     def _step(self, loss: torch.Tensor, rate: float) -> bool:
-        """Follow the gradient; False, and no step, where it is not finite."""
+        """One optimiser step; False, and no step, if the gradient is not finite."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         self.optimizer.zero_grad()
@@ -357,7 +358,7 @@ class Training:
         return InputError(f"loss is not finite in epoch {epoch}: lower the learning rate (now {now:g})")
 
     def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree on with the training that resumes it."""
+        """Settings in which a checkpoint must agree with the training that resumes it."""
         identity = {
             "network": self.spec.to_dict(),
             "recipe": asdict(self.recipe),
@@ -370,12 +371,12 @@ class Training:
 
 @contextmanager
 def training_folder(folder: Path) -> Iterator[bool]:
-    """Keep others out of the folder of a training; gives whether it holds a checkpoint to go on from.
+    """Lock the folder of a training; yields whether it holds a checkpoint to resume.
 
     Raises
     ------
     InputError
-        If another process has it, or it holds files of something else.
+        If another process has the lock, or it holds files of something else.
     """
     with owned(folder):
         begun = (folder / CHECKPOINT).exists()
@@ -427,7 +428,7 @@ def accuracy(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float:
 
 
 def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
-    """Set delays where they start, and fix what is not learned."""
+    """Set the initial delays, and freeze what is not learned."""
     for stage in module.stages:
         stage.beta.requires_grad_(recipe.learn_beta)
     recurrent = [layer for layer in module.layers if layer.spec.recurrence is not None]
@@ -478,4 +479,4 @@ def _difference(name: str, stored: Any, asked: Any) -> str:
         for key in asked:
             if stored.get(key) != asked[key]:
                 return _difference(f"{name}.{key}", stored.get(key), asked[key])
-    return f"{name} of the checkpoint is {stored!r}, not {asked!r} as asked"
+    return f"{name} of the checkpoint is {stored!r}, not {asked!r} as requested"

@@ -1,4 +1,4 @@
-"""Worker processes of a long job: they end with it, and what stops one of them is raised by it."""
+"""Worker processes of a long job: they end with it, and their errors are raised by it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from fxp_model.errors import InputError
 POLL_S = 1.0
 
 Work = Callable[[Callable[[], bool]], object]
-"""What a worker does; it is given a function that tells when to end, as soon as what is done is safe."""
+"""The work of a worker; its argument is a function that returns true when it should save and stop."""
 
 
 def run_workers(work: Work, number: int, meanwhile: Callable[[], object]) -> bool:
-    """Run `work` in `number` processes; returns whether each came to its end.
+    """Run `work` in `number` processes; returns whether all of them finished.
 
-    Whatever this function raises, a signal included, all are stopped and waited for before.
+    Before this function raises anything, a signal included, all workers are stopped and joined.
 
     Parameters
     ----------

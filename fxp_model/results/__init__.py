@@ -1,1 +1,1 @@
-"""What trainings gave, as rows: tables and figures of them. No torch."""
+"""Results of trainings as rows, and their tables and figures. Does not import torch."""

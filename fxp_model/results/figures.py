@@ -24,7 +24,7 @@ FOLDER = FolderKind("folder of figures", "figures.json", "spikeline-figures")
 
 
 def draw(folder: Path, rows: list[Row], artifact: Artifact) -> list[Path]:
-    """Write all figures that the rows allow into `folder`, which is a `FOLDER`, and return their paths.
+    """Write all figures that the rows allow to `folder`, a `FOLDER`, and return their paths.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def draw(folder: Path, rows: list[Row], artifact: Artifact) -> list[Path]:
 
 
 def parameters(path: Path, summaries: list[Summary]) -> Path:
-    """Accuracy of each system against all its recurrent parameters, with the spread over seeds."""
+    """Accuracy of each system against its total recurrent parameters, with the spread over seeds."""
     with figure(path, 8, 5.5) as drawing:
         axes = drawing.add_subplot()
         groups: dict[int, list[tuple[float, float, str]]] = {0: [], 1: [], 2: []}
@@ -64,7 +64,7 @@ def parameters(path: Path, summaries: list[Summary]) -> Path:
 
 
 def weight_bits(path: Path, summaries: list[Summary]) -> Path:
-    """Accuracy against the width of the weights; real numbers as a line."""
+    """Accuracy against the width of the weights; float weights as a line."""
     with figure(path, 6, 4) as drawing:
         axes = drawing.add_subplot()
         for row in summaries:
@@ -119,7 +119,7 @@ def raster(path: Path, artifact: Artifact, clip: int = 0) -> Path:
     with figure(path, 8, 7) as drawing:
         rows = drawing.subplots(len(panels), 1, sharex=True)
         for axes, (name, events) in zip(rows, panels, strict=True):
-            # a pixel per step and line: as points, a clip would take megabytes
+            # an image, one pixel per step and row: as points, a clip would take megabytes
             axes.imshow(events.T, "Greys", aspect="auto", interpolation="nearest", origin="lower")
             axes.set_ylabel(name)
             axes.grid(visible=False)
@@ -140,7 +140,7 @@ def _point(axes: Axes, x: float, row: Summary, color: str) -> None:
 
 
 def _label(axes: Axes, points: Sequence[tuple[float, float, str]], color: str, gap: float) -> None:
-    """Name points in a column to their right, from the top, `gap` apart at least."""
+    """Label points in a column to their right, from the top, at least `gap` apart."""
     if not points:
         return
     column = 40.0 if max(x for x, _, _ in points) == 0 else 2.5 * max(x for x, _, _ in points)

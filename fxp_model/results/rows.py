@@ -36,8 +36,8 @@ def read_rows(path: Path) -> list[Row]:
     Raises
     ------
     InputError
-        Naming the line, when the file is missing or empty, a row is damaged, lacks a field or has another
-        kind of value there, or a system and seed are there twice.
+        Naming the line, if the file is missing or empty, a row is damaged, lacks a field or has one of
+        another type, or a system and seed occur twice.
     """
     rows: dict[tuple[str, int], Row] = {}
     for place, line in enumerate(read_text(path).splitlines(), start=1):
@@ -51,7 +51,7 @@ def read_rows(path: Path) -> list[Row]:
             )
         key = (row["system"], row["seed"])
         if key in rows:
-            raise InputError(f"{name}: {key[0]} of seed {key[1]} is there twice")
+            raise InputError(f"{name}: {key[0]} of seed {key[1]} occurs twice")
         rows[key] = row
     if not rows:
         raise InputError(f"{path} holds no rows")

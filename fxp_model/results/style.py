@@ -1,6 +1,6 @@
-"""One look for all figures, and files that are equal byte for byte, whatever matplotlib's settings.
+"""One style for all figures, and files that are equal byte for byte under any matplotlib settings.
 
-The one place that imports matplotlib: what else a figure needs of it comes from here.
+The only module that imports matplotlib: everything else that a figure needs from it comes from here.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from fxp_model.errors import InputError
 from fxp_model.files import replacing
 from fxp_model.printable import printable
 
-_BACKEND = os.environ.pop("MPLBACKEND", None)  # no figure here has one, and one that is missing is an error
+_BACKEND = os.environ.pop("MPLBACKEND", None)  # no figure here uses a backend, and a missing one is an error
 try:
     import matplotlib as mpl
     from matplotlib import colors, patches, ticker
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-except ValueError as error:  # a matplotlibrc that is no text
+except ValueError as error:  # a matplotlibrc that is not text
     raise InputError(f"matplotlib cannot read its settings: {error}") from None
 finally:
     if _BACKEND is not None:
@@ -57,13 +57,13 @@ _HOUSE: Any = {
 
 
 def plain(name: str) -> str:
-    """A name as a text of a figure: one line, and no formula, which a $ would begin."""
+    """A name as text of a figure: one line, with $ escaped, as it would start a formula."""
     return printable(name).replace("$", r"\$")
 
 
 @contextmanager
 def figure(path: Path, width: float, height: float, font_size: float = 10) -> Iterator[Figure]:
-    """An empty figure of `width` x `height` inches, written to `path` as SVG when the block ends well."""
+    """An empty figure of `width` x `height` inches, written to `path` as SVG when the block succeeds."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update({**_HOUSE, "font.size": font_size})

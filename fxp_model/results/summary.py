@@ -9,17 +9,17 @@ from typing import Any
 from fxp_model.results.rows import Row
 
 REFERENCES = ("dense-last-float", "dense-float")
-"""Systems that the others are compared with: DelRec as published, and with a recurrence in every layer."""
+"""Baselines of the comparison: DelRec as published, and with a recurrence in every layer."""
 
 Summary = dict[str, Any]
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:
-    """One object for each system, in the order of the rows.
+    """One object per system, in the order of the rows.
 
-    `val_std` is the sample's (ddof 1), `recurrent_parameters` are those of one layer. `against` has, for
-    each of `REFERENCES`, the mean `delta` over the seeds that both have, the number of `pairs`, and the
-    `p_value` of the paired t-test over them, two-sided; None where there is nothing to test.
+    `val_std` is the sample standard deviation (ddof 1), `recurrent_parameters` are those of one layer.
+    `against` has, for each of `REFERENCES`, the mean `delta` over their common seeds, the number of `pairs`,
+    and the `p_value` of the two-sided paired t-test; None if there is nothing to test.
     """
     systems: dict[str, dict[int, Row]] = {}
     for row in rows:

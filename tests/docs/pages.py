@@ -1,9 +1,9 @@
-"""Pages of the manual as programs: their blocks run from top to bottom in one folder and one namespace.
+"""Pages of the manual as programs: their blocks run in order, in one folder and one namespace.
 
 ``python`` blocks are executed. A ``sh`` block is run line by line: ``python scripts/NAME.py`` in this
-process, all else by a shell. A ``text`` block is what the block before prints, with ``...`` for what may
-differ. A block after ``<!-- skip: next "REASON" -->`` is not run; its commands must still be ones that the
-scripts' parsers take.
+process, everything else by a shell. A ``text`` block is the output of the previous block, with ``...`` for
+what may differ. A block after ``<!-- skip: next "REASON" -->`` is not run; its commands must still be
+accepted by the scripts' parsers.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def commands(text: str) -> list[str]:
 
 
 def arguments(command: str) -> tuple[str, list[str]] | None:
-    """Script and arguments of a command that runs one, wherever in it."""
+    """Script and arguments, if the command runs a script, at any position."""
     found = SCRIPT.search(command)
     return None if found is None else (found[1], shlex.split(found[2].partition("&")[0], comments=True))
 
 
 def small(name: str, folder: Path) -> Artifact:
-    """A part of the bundled network `name` under the same name in `folder`: 12 neurons a layer, 12 steps."""
+    """A part of the bundled network `name`, under that name in `folder`: 12 neurons per layer, 12 steps."""
     whole = load_artifact(find(name))
     spec, params, n_in = whole.network.spec, whole.network.params, whole.network.spec.n_in
     stages, own = [], []
@@ -102,7 +102,7 @@ def _shell(example: Example) -> None:
 
 
 def _text(example: Example) -> None:
-    """Each line is one that was printed."""
+    """Each line must be among those printed."""
     printed = example.namespace["printed"].splitlines()
     check = doctest.OutputChecker().check_output
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -121,7 +121,7 @@ MANUAL = Sybil(
 
 
 def run(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run the blocks of `page` in `folder`; yields for each that it was run, or why not."""
+    """Run the blocks of `page` in `folder`; yields for each that it was run, or the reason why not."""
     (folder / "scripts").symlink_to(ROOT / "scripts")
     monkeypatch.chdir(folder)
     for example in MANUAL.parse(page):

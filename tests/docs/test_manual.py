@@ -1,4 +1,4 @@
-"""The manual is true: blocks run, commands exist, tables are the results', links lead somewhere."""
+"""The manual is correct: blocks run, commands exist, tables match the results, links resolve."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ def test_blocks_run(page, tmp_path, monkeypatch, networks):
 
 
 NOT_RUN = {"machines", "spikes"}
-"""Pages on which nothing can be run here."""
+"""Pages without a block that can be run here."""
 
 
 def commands():
@@ -87,7 +87,7 @@ def test_tests_that_are_named_exist():
 
 
 def test_links_of_the_readme_lead_somewhere():
-    """Those of the manual are MkDocs' to check."""
+    """Links of the documents outside the manual; MkDocs checks those inside."""
     targets = re.findall(r"\]\((?!http)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(targets) > 20
     assert [target for target in targets if not (ROOT / target).exists()] == []

@@ -1,6 +1,6 @@
-"""The published schema of an artifact's description: what it accepts and refuses is what the loader does.
+"""The published schema of an artifact's description accepts and rejects what the loader does.
 
-That every artifact which is accepted in a test follows it: `conftest.accepted_artifacts_follow_the_schema`.
+`conftest.accepted_artifacts_follow_the_schema` checks it for every artifact accepted in a test.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Artifacts come back as they were written, and are refused when anything is wrong."""
+"""Artifacts are read back as written, and are refused when anything is wrong."""
 
 import hashlib
 import io
@@ -62,7 +62,7 @@ PARTS = {
 
 @pytest.fixture
 def saved(tmp_path):
-    """A sound artifact."""
+    """A valid artifact."""
     path = tmp_path / "model"
     save_artifact(path, **PARTS)
     return path
@@ -214,7 +214,7 @@ def test_what_is_not_an_artifact_is_not_overwritten(tmp_path, names):
         ({"labels": ("yes",)}, r".*spec\.json: labels must be 2 \(n_out\), not 1"),
         (
             {"labels": ("yes", 3)},
-            r".*spec\.json: labels\[1\] must be a text without control characters, not 3",
+            r".*spec\.json: labels\[1\] must be a string without control characters, not 3",
         ),
         ({"stimulus": np.full((1, 1, 3), 16)}, r"input count must be 0\.\.15, not 16"),
         ({"stimulus": np.full((1, 1, 3), 256)}, r"input count must be 0\.\.15, not 256"),
@@ -246,7 +246,7 @@ def test_an_interrupted_write_leaves_the_old_artifact(saved, monkeypatch):
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
-# -- damage that the digests find ---------------------------------------------------------------
+# -- damage detected by the digests ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -299,11 +299,11 @@ def test_what_is_no_folder_is_refused(saved):
             load_artifact(path)
 
 
-# -- well signed, and still wrong ---------------------------------------------------------------
+# -- matching digests, but invalid ---------------------------------------------------------------
 
 
 def forged(folder, change):
-    """`folder` with `change` done to the table of spec.json, and signed again."""
+    """`folder` with `change` done to the table of spec.json, and new digests."""
     file = folder / "spec.json"
     table = json.loads(file.read_text(encoding="utf-8"))
     change(table)
@@ -331,7 +331,7 @@ def forged(folder, change):
         (lambda t: t.update(labels=["yes"]), r"labels must be 2 \(n_out\), not 1"),
         (
             lambda t: t.update(labels=["yes", None]),
-            r"labels\[1\] must be a text without control characters, not None",
+            r"labels\[1\] must be a string without control characters, not None",
         ),
         (lambda t: t["network"].pop("readout"), r"network\.readout is missing"),
         (
@@ -349,7 +349,7 @@ def test_descriptions_that_do_not_fit_are_refused(saved, change, message):
 def test_what_is_no_json_is_refused(saved, text):
     (saved / "spec.json").write_bytes(text.encode("latin1"))
     resign(saved)
-    with pytest.raises(InputError, match=r"spec\.json(:| is no JSON:) .+$"):
+    with pytest.raises(InputError, match=r"spec\.json(:| is not JSON:) .+$"):
         load_artifact(saved)
 
 
@@ -362,7 +362,7 @@ def test_json_of_something_else_is_refused(saved, text):
 
 
 def forged_arrays(folder, name, **changes):
-    """`folder` with arrays of the archive `name` replaced, or dropped when None, and signed again."""
+    """`folder` with arrays of the archive `name` replaced, or dropped when None, and new digests."""
     with np.load(folder / name) as archive:
         arrays = {key: archive[key] for key in archive.files}
     for key, array in changes.items():
@@ -396,7 +396,7 @@ WEIGHT = NETWORK.params[0].weight
         ),
         (
             {"layer0__weight": np.array([print], dtype=object)},
-            r"not a readable npz archive: 'layer0\.weight' is no array of numbers",
+            r"not a readable npz archive: 'layer0\.weight' is not an array of numbers",
         ),
     ],
 )

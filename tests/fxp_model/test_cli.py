@@ -1,4 +1,4 @@
-"""Scripts end with one line and the right status, whatever goes wrong."""
+"""Scripts end with one line and the right exit status for every kind of error."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The engine gives the golden model's integers: whole, padded, frame by frame, on any number of threads."""
+"""The engine equals the golden model: whole sequences, padded, frame by frame, on any number of threads."""
 
 from collections import Counter
 from itertools import pairwise
@@ -60,7 +60,7 @@ def features(network, counts):
 
 
 def test_the_draw_reaches_every_type_and_kind():
-    """So that the comparison above means something."""
+    """The random networks above cover all of these."""
     count = Counter(feature for seed in SEEDS for feature in features(*draw(seed)))
     types = ("int8-int16-int32", "int8-int32-int32", "int32-int32-int32", "int32-int64-int64")
     wanted = [

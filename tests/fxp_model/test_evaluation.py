@@ -1,4 +1,4 @@
-"""Accuracy and fingerprints."""
+"""Accuracy and digests."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Files are whole or absent, streams stay streams, and what a user gives is read with a limit."""
+"""Files are complete or absent, streams stay streams, and user files are read with a size limit."""
 
 import json
 import os
@@ -126,7 +126,7 @@ def test_a_pipe_is_written_into_and_stays(tmp_path):
 def test_a_device_is_written_into_and_stays(tmp_path):
     put("/dev/null")
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
-    if os.getuid() == 0:  # one of our own, too, as only root can make it
+    if os.getuid() == 0:  # a device of our own, as only root can create one
         node = tmp_path / "null"
         os.mknod(node, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
         put(node)
@@ -159,7 +159,7 @@ def test_an_error_leaves_a_stream_alone(tmp_path):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        interrupted()  # it would wait for a reader, if it opened the pipe
+        interrupted()  # opening the pipe would block until there is a reader
     assert names(tmp_path) == ["pipe"]
 
 
@@ -231,12 +231,12 @@ def test_json_comes_back():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[" * 100_000, "must be JSON that is nested at most 100 deep"),
-        ('{"a": NaN}', "is no JSON: NaN is no number of JSON"),
-        ('{"a": -Infinity}', "is no JSON: -Infinity is no number of JSON"),
-        ('{"a": ' + "9" * 5000 + "}", r"is no JSON: .*"),
-        ("{", r"is no JSON: .*"),
-        ("", r"is no JSON: .*"),
+        ("[" * 100_000, "must be JSON nested at most 100 deep"),
+        ('{"a": NaN}', "is not JSON: NaN is not a JSON number"),
+        ('{"a": -Infinity}', "is not JSON: -Infinity is not a JSON number"),
+        ('{"a": ' + "9" * 5000 + "}", r"is not JSON: .*"),
+        ("{", r"is not JSON: .*"),
+        ("", r"is not JSON: .*"),
         ("[1]", r"must hold an object, not \[1\]"),
         (json.dumps("x" * 99), r"must hold an object, not 'x{27}\.\.\.x{28}\'"),
     ],

@@ -1,4 +1,4 @@
-"""Formats and requantisation, beside python integers and fractions."""
+"""Formats and requantisation, against Python integers and fractions."""
 
 import math
 from fractions import Fraction
@@ -177,7 +177,7 @@ def test_formats_out_of_range_are_refused(arguments, message):
         (
             np.array([2**64 - 1], np.uint64),
             9,
-            rf"raw must hold integers of 64 bits with sign, not {2**64 - 1}",
+            rf"raw must hold signed 64-bit integers, not {2**64 - 1}",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Requantisation beside two fixed-point arithmetics that others wrote, over every code."""
+"""Requantisation against two independent fixed-point libraries, over every code."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""A folder that a tool made is made again: what a user put there, or changed there, is never lost."""
+"""An output folder is written again: what a user added or changed there is never lost."""
 
 import multiprocessing
 import re
@@ -23,7 +23,7 @@ def make(out, files=FIRST, kind=KIND):
 
 
 def content(folder):
-    """Text of every file, and whether the folder holds nothing that is hidden."""
+    """Text of every file; checks that the folder holds nothing hidden."""
     return {
         path.relative_to(folder).as_posix(): read_text(path)
         for path in folder.rglob("*")

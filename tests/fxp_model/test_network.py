@@ -117,11 +117,11 @@ def test_the_membrane_overflows_after_the_sum(overflow, expected):
 
 
 def test_delay_zero_is_the_previous_step_and_delays_belong_to_the_source():
-    # neuron 0 fires at t = 0 and 1; dense: 1 hears 0, 0 hears nothing. Delay 2: heard at t = 3 and 4.
+    # neuron 0 fires at t = 0 and 1; dense: 1 receives from 0, 0 from none. Delay 2: arrival at t = 3 and 4.
     spec = layer(1, 2, dense(max_delay=2), beta=0)
     stimulus = sequence([1], [1], [0], [0], [0], [0])
     for delay, heard in ((0, [0, 3, 3, 0, 0, 0]), (2, [0, 0, 0, 3, 3, 0])):
-        # the delay of neuron 1, the hearer, plays no part
+        # the delay of neuron 1, the target, has no effect
         own = params([[10], [0]], recurrent=[[0, 0], [3, 0]], delay_steps=[delay, 2 - delay])
         trace = run_layer(spec, own, stimulus)
         assert trace.spikes[:, 0].tolist() == [[1, 0], [1, 0], [0, 0], [0, 0], [0, 0], [0, 0]]
@@ -130,7 +130,7 @@ def test_delay_zero_is_the_previous_step_and_delays_belong_to_the_source():
 
 
 def test_a_neuron_hears_itself_through_the_middle_tap():
-    # alone, K = 3: only w[1] sees it. 10 fires at t = 0; 10 comes back each step: it fires for ever
+    # single neuron, K = 3: only w[1] sees it. 10 fires at t = 0; 10 returns each step: it keeps firing
     spec = layer(1, 1, conv(3), beta=0)
     trace = run_layer(
         spec, params([[10]], recurrent=[100, 10, 100], delay_steps=[0]), sequence([1], [0], [0], [0])
@@ -142,7 +142,7 @@ def test_a_neuron_hears_itself_through_the_middle_tap():
     ("source", "expected"), [(0, [3, 2, 1, 0]), (1, [4, 3, 2, 1]), (2, [5, 4, 3, 2]), (3, [0, 5, 4, 3])]
 )
 def test_kernel_orientation_and_edges(source, expected):
-    # K = 5, w = 1 2 3 4 5, p = 2: neuron n hears m through w[m - n + 2]
+    # K = 5, w = 1 2 3 4 5, p = 2: neuron n receives m through w[m - n + 2]
     spec = layer(1, 4, conv(5), beta=0)
     weight = np.zeros((4, 1), int)
     weight[source] = 10
@@ -153,7 +153,7 @@ def test_kernel_orientation_and_edges(source, expected):
 
 @pytest.mark.parametrize("n_out", [1, 2, 3])
 def test_a_kernel_wider_than_the_layer(n_out):
-    # K = 11, w[k] = k, p = 5, all fire at t = 0: neuron n hears sum_m (m - n + 5)
+    # K = 11, w[k] = k, p = 5, all fire at t = 0: neuron n receives sum_m (m - n + 5)
     spec = layer(1, n_out, conv(11), beta=0)
     own = params([[10]] * n_out, recurrent=range(11), delay_steps=[0] * n_out)
     trace = run_layer(spec, own, sequence([1], [0]))
@@ -216,7 +216,7 @@ def test_the_lowest_class_wins_a_tie():
 
 @pytest.mark.parametrize("overflow", Overflow)
 def test_scores_saturate_at_32_bits_in_every_overflow_mode(overflow):
-    # the score stops at the ends of 32 bits, and comes back from there
+    # the score saturates at the ends of 32 bits, and can leave them again
     big = QFormat(True, 32, 0)
     spec = readout(1, 2, ReadoutMode.SUM, weight=big, membrane=big, beta=0, overflow=overflow)
     own = params([[2**31 - 1], [-(2**31)]])
@@ -224,7 +224,7 @@ def test_scores_saturate_at_32_bits_in_every_overflow_mode(overflow):
     assert score.tolist() == [[2**31 - 1, -(2**31)]]
     score = run_readout(spec, own, np.ones((3, 1, 1), int)).scores
     assert score.tolist() == [[2**31 - 1, -(2**31)]]
-    # 2**30 three times stops at 2**31 - 1; then -(2**31 - 1) + 2**30 is added
+    # 2**30 three times saturates at 2**31 - 1; then -(2**31 - 1) + 2**30 is added
     fall = readout(1, 2, ReadoutMode.SUM, weight=big, bias=big, membrane=big, beta=0, overflow=overflow)
     up = params([[-(2**31) + 1], [2**31 - 1]], [2**30, -(2**30)])
     score = run_readout(fall, up, sequence([0], [0], [0], [1])).scores
@@ -290,7 +290,7 @@ SPEC = NetworkSpec((layer(2, 3, conv(3, max_delay=4), input_bits=4),), readout(3
         (np.full((1, 1, 2), -1), r"input count must be 0\.\.15, not -1"),
         (
             np.full((1, 1, 2), 2**64 - 1, np.uint64),
-            rf"input must hold integers of 64 bits with sign, not {2**64 - 1}",
+            rf"input must hold signed 64-bit integers, not {2**64 - 1}",
         ),
     ],
 )

@@ -24,7 +24,7 @@ def draw(seed):
 
 
 def codes(table, frac_bits):
-    """Real values [t][n] as codes; a value off the grid fails."""
+    """Real values [t][n] as codes; fails for a value that is not a code."""
     scaled = [[value * Fraction(2) ** frac_bits for value in row] for row in table]
     assert all(value.denominator == 1 for row in scaled for value in row)
     return [[int(value) for value in row] for row in scaled]
@@ -102,7 +102,7 @@ def features(network, counts):
 
 
 def test_the_draw_reaches_every_kind_of_network():
-    """So that the comparison above means something."""
+    """The random networks above cover all of these."""
     count = Counter(feature for seed in SEEDS for feature in features(*draw(seed)))
     rare = {
         name: count[name]

@@ -1,4 +1,4 @@
-"""The examples of the law are true, and the sections that the code cites exist."""
+"""The examples in NUMERICS.md are correct, and the sections cited by the code exist."""
 
 import doctest
 import re

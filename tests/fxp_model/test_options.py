@@ -1,4 +1,4 @@
-"""Options are checked where they are read, and what is wrong is one line."""
+"""Options are checked when they are parsed, and errors are one line."""
 
 import pytest
 

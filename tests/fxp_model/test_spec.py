@@ -1,4 +1,4 @@
-"""Specs validate themselves, survive JSON, and compute widths that are enough and not more."""
+"""Specs validate themselves, survive JSON, and compute widths that are sufficient and tight."""
 
 import json
 from dataclasses import FrozenInstanceError, replace
@@ -85,7 +85,7 @@ def sums(terms):
 
 
 def heard_counts(recurrence, n_out):
-    """How many neurons each neuron hears, by the definition of the edges."""
+    """Number of neurons that reach each neuron, by the definition of the edges."""
     if recurrence.kind is RecurrenceKind.DENSE:
         return [n_out]
     p = (recurrence.kernel_size - 1) // 2

@@ -14,7 +14,7 @@ STEPS, SAMPLES = 5, 3
 
 @pytest.fixture(scope="module")
 def trace():
-    """A run of two hidden layers, wide enough to plant differences in."""
+    """A run of two hidden layers, large enough to plant differences in."""
     layers = tuple(
         LayerTrace(
             *(np.arange(STEPS * SAMPLES * n).reshape(STEPS, SAMPLES, n) + offset for offset in range(4))
@@ -133,7 +133,7 @@ def test_the_class_is_the_lowest_of_the_highest_scores(trace):
 
 
 def test_a_changed_threshold_shows_first_in_the_spikes():
-    """A real cause in a real run: the first difference is the spike, not what follows from it."""
+    """A planted spike in a real run: the first difference is the spike, not its consequences."""
     found = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""A build: whole, pure, and proven by its own testbench without Python."""
+"""A build: complete, deterministic, and verified by its own testbench without Python."""
 
 import json
 import shutil
@@ -91,7 +91,7 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
 
 
 def run_vectors(out: Path, name: str) -> subprocess.CompletedProcess[str]:
-    """What `vectors/README.md` says, word for word."""
+    """Run the command in `vectors/README.md` verbatim."""
     text = (out / "vectors/README.md").read_text(encoding="utf-8")
     command = next(line for line in text.splitlines() if line.startswith("    iverilog"))
     return subprocess.run(

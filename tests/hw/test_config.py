@@ -1,4 +1,4 @@
-"""Widths of a core: what fits, what does not, and what the messages say."""
+"""Widths of a core: valid ones, invalid ones, and their messages."""
 
 import re
 from typing import Any

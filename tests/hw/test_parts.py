@@ -1,4 +1,4 @@
-"""Parts have what their data sheets say."""
+"""Parts have the resources of their data sheets."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lines with a tap that is chosen at run time, through synthesis: shift registers, and every one counted."""
+"""Synthesised delay lines with a run-time tap become shift registers, and every one is counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SRLS = {
     129: {"SRLC32E": 4},
     130: {"SRLC32E": 4, "SRL16E": 1},
 }
-"""Shift registers of a line, by the longest delay; of one or two places it is flip-flops, as is place 129."""
+"""Shift registers of a line, by the longest delay; one or two stages are flip-flops, as is stage 129."""
 
 
 def _lines(n: int, max_delay: int, lanes: int, name: str = "lines") -> str:

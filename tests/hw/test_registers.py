@@ -1,4 +1,4 @@
-"""The register map: consistent in itself, and what ARCHITECTURE.md says."""
+"""The register map: self-consistent, and as in ARCHITECTURE.md."""
 
 import doctest
 from itertools import pairwise

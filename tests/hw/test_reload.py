@@ -1,4 +1,4 @@
-"""What a host writes to reload a core, and what it refuses to write."""
+"""The words that a host writes to reload a core, and the networks that are refused."""
 
 import re
 import zlib
@@ -85,7 +85,7 @@ def test_other_delays_are_refused() -> None:
 
 
 def _with_delays(*steps: int) -> Network:
-    """The network with these delays, over and over, in its second layer."""
+    """The network with these delays, repeated, in its second layer."""
     own = NETWORK.params[1]
     other = replace(own, delay_steps=np.resize(steps, len(own.weight)))
     return Network(NETWORK.spec, (NETWORK.params[0], other, NETWORK.params[2]))
@@ -138,6 +138,6 @@ def test_only_a_core_with_reload_has_banks() -> None:
     assert "layer0.conv.table_0_0" not in shapes
     assert banks["layer0.conv.table_0_0"] == (16, 6)
     for path, shape in shapes.items():
-        # two banks of parameters, and sums of whatever weights come
+        # two banks of parameters, and sums wide enough for any weights
         grown = path.endswith((".weights", ".bias")) or "accumulators.column_" in path
         assert banks[path] == shape or (grown and banks[path] > shape)

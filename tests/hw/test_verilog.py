@@ -1,4 +1,4 @@
-"""Generation is pure and says what it made."""
+"""Generation is deterministic, and describes its result."""
 
 import hashlib
 import os

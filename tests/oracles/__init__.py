@@ -1,1 +1,1 @@
-"""Independent ways to the same integers."""
+"""Independent implementations that compute the same integers."""

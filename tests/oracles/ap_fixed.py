@@ -1,4 +1,4 @@
-"""Casts by the ``ap_fixed`` headers that hls4ml ships, compiled with g++: the law's source itself."""
+"""Casts by hls4ml's ``ap_fixed`` headers, compiled with g++: the reference of NUMERICS.md."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Cast:
 
 
 def missing_tool() -> str | None:
-    """What this oracle lacks here, by name."""
+    """The reason why this oracle cannot run here, or None."""
     if shutil.which("g++") is None:
         return "g++ is not installed"
     if importlib.util.find_spec("hls4ml") is None:
@@ -37,7 +37,7 @@ def missing_tool() -> str | None:
 
 
 def every_code(fmt: QFormat) -> NDArray[np.int64]:
-    """All codes of a format, rising."""
+    """All codes of a format, ascending."""
     return np.arange(fmt.min_raw, fmt.max_raw + 1)
 
 

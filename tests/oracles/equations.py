@@ -1,4 +1,4 @@
-"""The equations of NUMERICS.md sections 4, 5 and 7, letter by letter, in exact fractions.
+"""The equations of NUMERICS.md sections 4, 5 and 7, literally, in exact fractions.
 
 One sample, scalar loops, real values; nothing of `fxp_model.network` or `fxp_model.fixed`
 is called: the spec is only read.

@@ -1,4 +1,4 @@
-"""Specs of given widths, alike in all else."""
+"""Specs of given widths, equal in all else."""
 
 from __future__ import annotations
 

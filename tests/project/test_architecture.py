@@ -1,4 +1,4 @@
-"""Dependencies point one way, and the base needs no optional back-end (read from the sources by `ast`)."""
+"""Dependencies go one way, and the base needs no optional back-end (read from the sources by `ast`)."""
 
 import ast
 import sys
@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "fxp_model": {"fxp_model"},
     "hw": {"fxp_model", "hw"},
     "tb": {"fxp_model", "hw", "tb"},
-    "scripts": {"fxp_model", "hw", "tb", "scripts", "tests"},  # the draws of the oracles
+    "scripts": {"fxp_model", "hw", "tb", "scripts", "tests"},  # the random draws of the oracles
 }
 """Which of our own packages each may import; tests may import all."""
 
@@ -28,7 +28,7 @@ ONLY_UNDER = {
     "amaranth": ("hw/", "tb/"),
     "cocotb": ("tb/",),
 }
-"""Packages of others, and the folders that are their homes."""
+"""Third-party packages, and the only folders that may import them."""
 
 BASE = (
     "fxp_model/*.py",
@@ -39,12 +39,12 @@ BASE = (
     "scripts/gen_hw.py",
     "scripts/compare.py",
 )
-"""Files that a bare install runs, with nothing but these:"""
+"""Files that a base install runs, with only these packages:"""
 BASE_NEEDS = {"numpy", "filelock", "lazy_loader", "psutil", "amaranth", "matplotlib", "jinja2", "markupsafe"}
 NOT_BASE = ("fxp_model/compiled.py", "fxp_model/engine.py", "fxp_model/engine_kernels.py")
-"""Of the extra ``engine``: compiled code is what they are for, and no other base file may import them."""
+"""Files of the extra ``engine``, which compile code; no other base file may import them."""
 OPTIONAL = "hw/flows/"
-"""Of the extra ``flow``, whose tools are missed only when they are run: no base file may import it."""
+"""Files of the extra ``flow``, whose tools are needed only when run; no base file may import them."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What is not usable is told by an `InputError`, whichever public name it is given to."""
+"""Every public name rejects invalid input with an `InputError`."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ CASES = {
     ),
     "params beyond int64": (
         lambda n, c, x, t: fxp_model.StageParams(np.full((2, 2), 2**64 - 1, np.uint64), [0, 0]),
-        "weight must hold integers of 64 bits with sign, not 18446744073709551615",
+        "weight must hold signed 64-bit integers, not 18446744073709551615",
     ),
     "params true": (
         lambda n, c, x, t: fxp_model.StageParams(np.ones((2, 2), bool), [0, 0]),

@@ -1,6 +1,6 @@
-"""The public face: its names, their signatures, and what importing it costs.
+"""The public interface: its names, their signatures, and the cost of importing it.
 
-A change of it is a decision: ``python -m tests.project.test_public_names`` writes the list anew.
+A change must be deliberate: ``python -m tests.project.test_public_names`` regenerates the list.
 """
 
 import enum

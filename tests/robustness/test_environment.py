@@ -1,4 +1,4 @@
-"""A user's settings, caches that cannot be written and left-over variables change no result, stop no work."""
+"""User settings, unwritable caches and stray variables neither change a result nor stop a run."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_figures_are_equal_whatever_matplotlib_is_set_to(tmp_path: Path) -> None
 
 def test_a_build_has_the_same_bytes_in_any_environment(small: Path, tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 5\nsavefig.bbox: tight\n", encoding="utf-8")
-    nowhere = str(tmp_path / "matplotlibrc" / "x")  # for root, too, no folder that can be made
+    nowhere = str(tmp_path / "matplotlibrc" / "x")  # cannot be created, even by root
     environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MPLCONFIGDIR": nowhere}
     environment |= {"WORLD_SIZE": "2", "NUMBA_CACHE_DIR": nowhere}
     if FULL:  # without a cache, yosys is compiled

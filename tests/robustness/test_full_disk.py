@@ -1,4 +1,4 @@
-"""A disk that is full at any moment: one line that names the file, and nothing half-written."""
+"""A disk that becomes full at any time: one line that names the file, and nothing half-written."""
 
 import os
 import resource
@@ -13,7 +13,7 @@ LIMIT = 60_000
 
 
 def small_files():
-    """No file may grow beyond the limit: as if the disk were full there."""
+    """No file may grow beyond the limit, as if the disk were full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
 
 
@@ -58,7 +58,7 @@ def test_a_folder_is_whole_or_absent(tmp_path):
 
 
 def test_a_database_that_cannot_grow_is_one_line(tmp_path):
-    """And where a worker meets it, one line of all of them."""
+    """If a worker hits it, there is one line for all of them."""
     body = """
         from pathlib import Path
         from fxp_model.qat.tasks import Task, TaskList, store_in, using
@@ -83,7 +83,7 @@ def test_a_program_that_has_no_room_is_one_line(tmp_path):
 
 
 def test_a_closed_stderr_gets_nothing_into_a_file(tmp_path):
-    """Neither its number nor its text: a bar of progress and a message are written to nowhere."""
+    """No file gets its descriptor or its text: a progress bar and a message are discarded."""
     body = """
         from pathlib import Path
         from tqdm import tqdm

@@ -1,7 +1,7 @@
-"""Artifacts with damage that a digest does not show: each is refused in one line, or is one and runs.
+"""Mutated artifacts: each is refused in one line, or is valid and runs.
 
 A mutation changes fields of the description, arrays of an archive, or bytes of a file; mostly the digests are
-made anew, so that what reads the content is reached.
+recomputed, so that the checks of the content are reached.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def array_file(array: Any) -> bytes:
 
 
 BOMB = array_file(np.zeros((1, 1), np.uint8)).replace(b"(1, 1), }", b"(8192, 8192), }".ljust(9))[:-1]
-"""Header of an array of 64 MiB; only what is packed of it tells how much follows."""
+"""Header of an array of 64 MiB; only decompressing shows how much data follows."""
 
 
 def changed_archive(rng: Rng, content: bytes) -> bytes:
@@ -106,7 +106,7 @@ def changed_archive(rng: Rng, content: bytes) -> bytes:
                     [-1, 0, 127, 128, 300, 2**40, -(2**62)]
                 )
                 parts[name] = array_file(other)
-            case 7:  # a header that tells of more
+            case 7:  # a header that promises more
                 size = str(
                     rng.choice(["1", "0", "-1", "9" * 11, "2, 3", "True", "1e3", "(1,)", "1L"])
                 ).encode()

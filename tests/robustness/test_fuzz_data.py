@@ -1,4 +1,4 @@
-"""Mutated data folders: each is a valid data set or one line, soon, in little memory, and stays as it was."""
+"""Mutated data folders: each is valid or refused in one line, quickly, in little memory, and unchanged."""
 
 import io
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 FOLDERS = depth(60, 2000)
 SECONDS = 30
-"""Longest that a folder of a few short clips may take, on a busy machine."""
+"""Most seconds that a folder of a few short clips may take, on a busy machine."""
 MEMORY = 1 << 30
 """Most bytes that all of them may add to the memory of this process."""
 ODD = (
@@ -67,7 +67,7 @@ ODD = (
         "val.csv",
     ),
 )
-"""Names, cells and entries that somebody, somewhere, has."""
+"""Unusual but possible names, cells and entries."""
 NUMBERS = (0, 1, 2, 3, 0x7F, 0xFF, 0x100, 999_983, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
@@ -110,7 +110,7 @@ class Mutator:
         path.write_bytes(content)
 
     def field(self):
-        """Put an odd number where headers have theirs."""
+        """Replace a number in a header by an unusual one."""
         if not (paths := self.paths()):
             return
         path = self.pick(paths)
@@ -120,7 +120,7 @@ class Mutator:
         path.write_bytes(content)
 
     def other_format(self):
-        """Sound of another kind, rate, width or length under an old name."""
+        """Audio of another format, rate, width or length under an existing name."""
         paths = [*self.paths("*.wav"), *self.paths("*.flac")]
         if not paths:
             return
@@ -164,7 +164,7 @@ class Mutator:
                 path.hardlink_to(other)
 
     def lines(self):
-        """Odd cells, and lines that are gone, repeated or elsewhere, in a table or list."""
+        """Unusual cells, and lines that are missing, repeated or moved, in a table or list."""
         paths = [*self.paths("*.csv"), *self.paths("*.txt")]
         if not paths:
             return
@@ -263,7 +263,7 @@ def templates(tmp_path_factory):
 
 
 def contents(folder):
-    """All that a folder holds, whatever it is."""
+    """Everything in a folder, of any kind."""
     found = {}
     for path in sorted(folder.rglob("*")):
         status = path.lstat()

@@ -1,4 +1,4 @@
-"""Odd options of every script: accepted, or refused in one line before any work."""
+"""Unusual options of every script: accepted, or refused in one line before any work."""
 
 import argparse
 import json
@@ -21,14 +21,14 @@ from tests.calls import SCRIPTS, call
 from tests.tiny import tiny_artifact
 
 SECONDS, MESSAGE, MEMORY = 20, 2000, 4 << 30
-"""Longest call and line, and bytes of address space that all calls together may take."""
+"""Most seconds of a call, longest line, and most bytes of address space for all calls together."""
 
 for package in ("torch", "optuna", "hls4ml", "soundfile"):
     pytest.importorskip(package)
 
 
 class AcceptedError(Exception):
-    """The options were taken, and the work would begin."""
+    """The options were accepted, and the work would begin."""
 
 
 def accept(*args: object, **kwargs: object) -> None:
@@ -127,7 +127,7 @@ PATHS += ("/dev/null", "/dev/zero", "/dev/full", "read-only", "project")
 
 @pytest.fixture
 def bounded() -> Iterator[None]:
-    """More memory than `MEMORY` is not given, and so told by a script."""
+    """Allocations beyond `MEMORY` fail, so that the script reports them."""
     limits = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, limits[1]))
@@ -169,7 +169,7 @@ def parser_of(script: str) -> Parser:
 
 
 def value_of(rng: random.Random, action: argparse.Action) -> str:
-    """A value that is usable, nearly so, or not at all."""
+    """A value that is valid, nearly valid, or invalid."""
     numeric = isinstance(action.default, int | float) or (action.type is not None and rng.random() < 0.3)
     kinds = [PATHS, TEXTS, NUMBERS, *[NUMBERS] * 3 * numeric]
     if action.choices:
@@ -178,9 +178,9 @@ def value_of(rng: random.Random, action: argparse.Action) -> str:
 
 
 def arguments_of(rng: random.Random, script: str) -> list[str]:
-    """What is needed, and a few options of the script with values of every kind."""
+    """Required options, and a few others of the script, with values of every kind."""
     arguments = list(NEEDED.get(script, ()))
-    if rng.random() < 0.3:  # what is needed is odd, too
+    if rng.random() < 0.3:  # required options may be unusual as well
         arguments = [own if own.startswith("-") else rng.choice((*PATHS, *TEXTS)) for own in arguments]
     options = [action for action in parser_of(script)._actions if action.option_strings]
     for action in rng.sample(options, min(len(options), rng.randint(1, 4))):
@@ -207,7 +207,7 @@ def state_of(folder: Path) -> dict[str, object]:
 
 
 def restore(folder: Path, before: dict[str, object]) -> None:
-    """Take out what is new, and write back what was changed."""
+    """Remove new files, and restore changed ones."""
     after = state_of(folder)
     for name in sorted(set(after) - set(before), reverse=True):
         path = folder / name
@@ -219,7 +219,7 @@ def restore(folder: Path, before: dict[str, object]) -> None:
 
 
 def flaw(folder: Path, script: str, arguments: list[str]) -> tuple[str, str]:
-    """How a call ended: accepted, done or refused; and what was wrong with that, or nothing."""
+    """The outcome of a call (accepted, done or refused), and what was wrong with it, if anything."""
     before, began = state_of(folder), time.monotonic()
     try:
         done = call(script, *arguments)

@@ -1,4 +1,4 @@
-"""Long jobs: one at a time in a folder, results of one setting, and nothing of the user's is written over."""
+"""Long jobs: one at a time per folder, results of one setting only, and no user file is overwritten."""
 
 import json
 import sqlite3
@@ -67,7 +67,7 @@ def test_a_log_of_the_user_is_not_written_over_by_a_training_that_goes_on(tmp_pa
     log = tmp_path / LOG
     whole = read_text(log)
     log.write_bytes("".join(whole.splitlines(keepends=True)[:-1]).encode())
-    training(tmp_path).resume()  # and with one that is an epoch behind, as when it was killed
+    training(tmp_path).resume()  # and with one that is an epoch behind, as after being killed
     write_text(log, whole + "# looks good")
     with pytest.raises(InputError, match=r"log.csv is not the log of .*checkpoint.npz; move it away"):
         training(tmp_path).resume()
@@ -216,8 +216,8 @@ def test_results_that_the_store_does_not_have_are_not_written_over(tmp_path):
     todo.add(Task("a", 0), {})
     todo.work(lambda *given: noting(tmp_path / "notes", *given), never)
     for text, message in (
-        (json.dumps({"system": "a", "seed": 1}), "holds results that the store does not; move it away"),
-        ("mine", "is no JSON"),
+        (json.dumps({"system": "a", "seed": 1}), "holds results that the store lacks; move it away"),
+        ("mine", "is not JSON"),
     ):
         write_text(results, text)
         with pytest.raises(InputError, match=message):
@@ -228,7 +228,7 @@ def test_results_that_the_store_does_not_have_are_not_written_over(tmp_path):
     assert len(read_text(results).splitlines()) == 1
 
 
-# -- looked at before the work ---------------------------------------------------------------------
+# -- checked before the work ---------------------------------------------------------------------
 
 
 def test_what_is_exported_is_looked_at_before_the_work(tmp_path):

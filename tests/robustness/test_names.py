@@ -1,4 +1,4 @@
-"""Names and texts of a user in Verilog, C++, Tcl, HTML, SVG and Markdown: refused, or as they are."""
+"""A user's names and texts in Verilog, C++, Tcl, HTML, SVG and Markdown: refused, or reproduced exactly."""
 
 import importlib.util
 import os
@@ -28,14 +28,14 @@ from tests.tiny import tiny_artifact
 
 needs_hls = pytest.mark.skipif(importlib.util.find_spec("hls4ml") is None, reason="hls4ml not found")
 HOSTILE = 'a*"$x$<script>alert(1)<p>`{}[exit];#'
-"""A folder of this name can be made."""
+"""A valid folder name."""
 SVG = "{http://www.w3.org/2000/svg}"
 CONTROL = HOSTILE + "\n\x1b[31m\udcff"
 
 
 NOT_RESERVED = {"strength", "finally", "throws", "uuidof", "pre", "post"}
 NOT_RESERVED |= {f"{kind}_inheritance" for kind in ("single", "multiple", "virtual")}
-"""What Pygments lists besides: words of other compilers, and those with a meaning in one place."""
+"""Other words in Pygments' lists: those of other compilers, and context-dependent ones."""
 
 
 def words_of(lexer: str) -> set[str]:

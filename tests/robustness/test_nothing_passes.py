@@ -1,4 +1,4 @@
-"""What claims that things are equal, right or within bounds fails where there is nothing to look at."""
+"""Checks of equality, accuracy or bounds fail if there is nothing to check."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_proof_and_a_simulation_need_clips(
     artifact: Artifact, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     prove = script(monkeypatch, "prove")
-    with pytest.raises(InputError, match=r"^clips to compare must be 1 at least, not 0$"):
+    with pytest.raises(InputError, match=r"^clips to compare must be at least 1, not 0$"):
         prove.differing([], artifact, lambda counts: run(NETWORK, counts))
     counts, lengths = np.zeros((3, 0, N_IN), np.uint8), np.zeros(0, int)
     config = HardwareConfig.uniform(NETWORK.spec)
@@ -118,7 +118,7 @@ def test_networks_that_do_nothing_are_not_shown_to_be_equal() -> None:
     silent = tuple(replace(own, weight=0 * own.weight, bias=0 * own.bias) for own in NETWORK.params)
     network = Network(NETWORK.spec, silent)
     subject = SimpleNamespace(network=network, trace=run(network, np.zeros((4, 2, N_IN), np.uint8)))
-    with pytest.raises(InputError, match=r"^the clips must cause spikes in layer0 to compare, not 0$"):
+    with pytest.raises(InputError, match=r"^the clips must cause spikes in layer0, not 0$"):
         bench.check(subject, subject)
     assert bench._shared(np.zeros((2, 2), bool), np.zeros((2, 2), bool)) is None
 
@@ -135,12 +135,12 @@ def test_builds_without_a_known_figure_in_common_are_not_equal() -> None:
 
 def test_there_is_no_accuracy_of_nothing() -> None:
     none = np.zeros(0, np.int64)
-    with pytest.raises(InputError, match=r"^accuracy must be of 1 sample at least, not of 0$"):
+    with pytest.raises(InputError, match=r"^accuracy needs at least 1 sample, not 0$"):
         evaluate(run, NETWORK, np.zeros((3, 0, N_IN), np.uint8), none, none)
 
 
 def test_a_split_without_clips_is_none() -> None:
-    with pytest.raises(InputError, match=r"^words: split val must have 1 clip at least, not 0$"):
+    with pytest.raises(InputError, match=r"^words: split val must have at least 1 clip, not 0$"):
         SpeechDataset("words", ("a",), {"val": ()}).split("val")
 
 
@@ -167,7 +167,7 @@ def test_results_without_rows_are_none(tmp_path: Path) -> None:
 def test_an_exploration_has_a_front(artifact: Artifact) -> None:
     config = HardwareConfig.uniform(NETWORK.spec)
     found = {"part": next(iter(PARTS)), "clock_mhz": 100.0, "artifact": artifact.name, "front": []}
-    with pytest.raises(InputError, match=r": front must be an array that holds at least 1 times an object, "):
+    with pytest.raises(InputError, match=r": front must be an array of 1 or more values, each an object, "):
         placed(found, artifact, config, 1.0)
 
 
@@ -176,7 +176,7 @@ def test_a_clock_is_of_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     sound = json.loads((table.RESULTS / "tiny-lfe5u25f.json").read_text(encoding="utf-8"))
     file = tmp_path / "a.json"
     file.write_text(json.dumps({**sound, "fmax_mhz": []}), encoding="utf-8")
-    with pytest.raises(InputError, match=r": fmax_mhz must be an array that holds at least 1 times "):
+    with pytest.raises(InputError, match=r": fmax_mhz must be an array of 1 or more values, each "):
         table.read_result(file)
 
 

@@ -1,4 +1,4 @@
-"""Options of odd values, each refused in a line before any work; JSON without numbers that are none."""
+"""Invalid option values, each refused in one line before any work; JSON without NaN and infinities."""
 
 import argparse
 import json
@@ -109,41 +109,41 @@ def test_an_empty_text_is_one_line(script: str, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("script", "arguments", "line"),
     [
-        ("gen_hls.py", ("--rtl", "x"), "--rtl means nothing without --report"),
-        ("gen_hls.py", ("--clips", "200"), "--clips means nothing without --check"),
-        ("gen_hls.py", ("--split", "val"), "--split means nothing without --check"),
+        ("gen_hls.py", ("--rtl", "x"), "--rtl requires --report"),
+        ("gen_hls.py", ("--clips", "200"), "--clips requires --check"),
+        ("gen_hls.py", ("--split", "val"), "--split requires --check"),
         (
             "gen_hls.py",
             ("--report", "x", "--rtl", "x", "--json", "-"),
             "argument --json: not allowed with argument --rtl",
         ),
-        ("synth.py", ("--device", "85k"), "--device means nothing without --pnr"),
-        ("synth.py", ("--seeds", "3"), "--seeds means nothing without --pnr"),
+        ("synth.py", ("--device", "85k"), "--device requires --pnr"),
+        ("synth.py", ("--seeds", "3"), "--seeds requires --pnr"),
         ("synth.py", ("--timeout", "nan"), "--timeout must be a number from 0.001 to 1e+06, not nan"),
-        ("explore.py", ("--timeout", "9"), "--timeout means nothing without --verify"),
-        ("explore.py", ("--pick", "fast"), "--pick means nothing without --out"),
+        ("explore.py", ("--timeout", "9"), "--timeout requires --verify"),
+        ("explore.py", ("--pick", "fast"), "--pick requires --out"),
         ("explore.py", ("--max-us", "nan"), "--max-us must be a number from 0.001 to 1e+09, not nan"),
         (
             "explore.py",
             ("--clock-mhz", "1e-308"),
             "--clock-mhz must be a number from 0.001 to 10000, not 1e-308",
         ),
-        ("gen_hw.py", ("--split", "val"), "--split means nothing without --data"),
-        ("train.py", ("--taught", "0.5"), "--taught means nothing without --teacher"),
-        ("train.py", ("--noise", "x"), "--noise means nothing without --copies"),
-        ("train.py", ("--copies", "2", "--snr-db", "0", "9"), "--snr-db means nothing without --noise"),
+        ("gen_hw.py", ("--split", "val"), "--split requires --data"),
+        ("train.py", ("--taught", "0.5"), "--taught requires --teacher"),
+        ("train.py", ("--noise", "x"), "--noise requires --copies"),
+        ("train.py", ("--copies", "2", "--snr-db", "0", "9"), "--snr-db requires --noise"),
         (
             "train.py",
             ("--copies", "2", "--gain-db", "6", "-30"),
             "gain_db must be a low and a high value, not 6 and -30",
         ),
         ("train.py", ("--copies", "2", "--noise", "x"), "x: noise must be a folder"),
-        ("evaluate.py", ("--snr-db", "9"), "--snr-db means nothing without --noise"),
-        ("evaluate.py", ("--noise", "x"), "--noise means nothing without --snr-db"),
+        ("evaluate.py", ("--snr-db", "9"), "--snr-db requires --noise"),
+        ("evaluate.py", ("--noise", "x"), "--noise requires --snr-db"),
         ("evaluate.py", ("--gain-db", "61"), "--gain-db must be a number from -120 to 60, not 61"),
         ("train.py", ("--hidden", *["8"] * (MAX_LAYERS + 1)), f"layers must be 1..{MAX_LAYERS}, not 248"),
-        ("reproduce.py", ("--json", "-"), "--json means nothing without --summary or --figures"),
-        ("reproduce.py", ("--summary", "--seeds", "1"), "--seeds means nothing without --data"),
+        ("reproduce.py", ("--json", "-"), "--json requires --summary or --figures"),
+        ("reproduce.py", ("--summary", "--seeds", "1"), "--seeds requires --data"),
         ("check_engine.py", ("--seed", "-1"), "--seed must be at least 0, not -1"),
         ("check_engine.py", ("--seed", str(2**64)), f"--seed must be at most {2**63 - 1}, not {2**64}"),
         ("check_engine.py", ("--artifact=--",), "--artifact must have a value, not '--'"),

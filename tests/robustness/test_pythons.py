@@ -1,7 +1,7 @@
-"""The supported versions of Python, and the same Verilog under each.
+"""The supported versions of Python give the same Verilog.
 
-Amaranth reads the name of a signal from the byte code after the call that makes it, which is another in each
-version. Here its tracer reads the byte code of `hw.rtl` under every version that this machine has.
+Amaranth reads the name of a signal from the byte code after the call that creates it, which differs between
+versions. Here its tracer reads the byte code of `hw.rtl` under every version on this machine.
 """
 
 import ast
@@ -88,7 +88,7 @@ def test_signals_have_the_same_names_under(version: str) -> None:
 
 
 def test_the_last_signal_of_a_tuple_is_named() -> None:
-    """The first ones get no name from Amaranth, and the last gets one under Python 3.11 and 3.12 alone."""
+    """The first ones get no name from Amaranth, and the last gets one only under Python 3.11 and 3.12."""
     tuples = 0
     for file in sorted((ROOT / "hw" / "rtl").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""A signal at any moment ends a script with one line, and all that it began: processes, temporary files."""
+"""A signal at any time ends a script with one line, its child processes, and removes temporary files."""
 
 import os
 import signal
@@ -86,7 +86,7 @@ def test_a_signal_that_the_shell_set_aside_stays_so(tmp_path, number):
 
 
 def gone(pid):
-    """Whether the process ends, as it does a moment after it was told to."""
+    """Whether the process ends within a moment after being told to."""
     try:
         psutil.Process(pid).wait(20)
     except psutil.NoSuchProcess:
@@ -117,7 +117,7 @@ WORK = """
 import os, time
 def work(stopped):
     with open(f"temporary-{os.getpid()}", "w") as file:
-        os.write(1, f"{os.getpid()} ready\\n".encode())  # at once, or two workers' lines mix
+        os.write(1, f"{os.getpid()} ready\\n".encode())  # in one write, so that two workers' lines do not mix
         while not stopped():
             time.sleep(0.01)
     os.remove(file.name)

@@ -1,4 +1,4 @@
-"""The published algorithms compute the golden model's network, and the bench measures as it says."""
+"""The published algorithms compute the golden model's network, and the benchmark measures correctly."""
 
 import json
 import subprocess
@@ -47,7 +47,7 @@ UNROUNDED = {
 
 
 def random_network(kind, reset=ResetMode.ZERO, widths=(5, 9, 9, 4), seed=0, common=UNROUNDED):
-    """A lively network whose delays reach beyond one turn of the future buffer."""
+    """An active network whose delays exceed one round of the circular buffer."""
     rng = np.random.default_rng(seed)
     size = 3 if kind is RecurrenceKind.CONV else 0
     recurrence = None if kind is None else RecurrenceSpec(kind, WEIGHT, 5, size)
@@ -209,7 +209,7 @@ def test_an_artifact_of_another_kind_is_refused():
         ),
         (
             random_network(RecurrenceKind.CONV, widths=(5, 9, 8, 4)),
-            r"^hidden layers must be of one width for the GRU, not \[8, 9\]$",
+            r"^hidden layers must have equal widths for the GRU, not \[8, 9\]$",
         ),
     ):
         with pytest.raises(InputError, match=message):

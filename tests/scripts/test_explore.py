@@ -1,4 +1,4 @@
-"""The search for widths: every point by the exact formula, a front that is one, limits that hold."""
+"""Exploration of widths: exact cycles for every point, a true Pareto front, limits that hold."""
 
 from __future__ import annotations
 
@@ -171,4 +171,4 @@ def test_what_the_script_writes_is_what_gen_hw_builds(tmp_path: Path) -> None:
     config.write_text("{", encoding="utf-8")
     broken = script("scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config))
     assert broken.returncode == 2
-    assert f"{config} is no JSON: " in broken.stderr
+    assert f"{config} is not JSON: " in broken.stderr

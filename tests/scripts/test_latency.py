@@ -70,7 +70,7 @@ def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -
         return json.loads(done.stdout)
 
     conv, none, dense = (summary(recurrence) for recurrence in ("conv", "none", "dense"))
-    # noise keeps the first layer busy, so that its clips may take as long either way
+    # noise keeps the first layer busy, so its clips may take equally long either way
     assert conv["cycles_mean"] == none["cycles_mean"] <= dense["cycles_mean"]
     spikes = conv["events_mean"][
         "layer1"

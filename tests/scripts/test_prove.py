@@ -1,4 +1,4 @@
-"""The chain of forms in one command: a line for each, and 0 only when all are equal."""
+"""All implementations in one command: a line for each, and status 0 only if all are equal."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""The sweep of trainings: shared out, resumed, told about when it fails; its table and its figures."""
+"""The sweep of trainings: distributed, resumed, with failures reported; its table and its figures."""
 
 import json
 import math
@@ -166,7 +166,7 @@ def test_a_store_that_cannot_be_used_is_named(tmp_path):
 
 
 def frames(samples):
-    """Four classes, each with a channel of its own that is busy."""
+    """Four classes, each with spikes in a channel of its own."""
     rng = np.random.default_rng(samples)
     labels = np.arange(samples) % 4
     counts = rng.poisson(0.2, (12, samples, 10))
@@ -186,7 +186,7 @@ def sweep_of(folder, *chosen: System):
 
 
 def ignore(epoch, val):
-    """Of a report, nothing."""
+    """Ignore a report."""
 
 
 def test_a_sweep_is_interrupted_goes_on_and_tells_what_failed(tmp_path, monkeypatch):
@@ -228,7 +228,7 @@ def test_what_was_trained_elsewhere_is_not_trained_again(tmp_path):
     assert read_rows(tmp_path / "here" / RESULTS) == rows
     assert not (tmp_path / "here" / "conv-0").exists()
 
-    # a network that is to teach has to be there
+    # a teacher network must exist
     again = replace(there, store=store(tmp_path / "there") + "2", folder=tmp_path / "again")
     assert run_sweep(again, [0], workers=1, known=rows[:2]) == {}
     assert [path.parent.name for path in sorted((tmp_path / "again").glob("*/log.csv"))] == [
@@ -255,7 +255,7 @@ def test_a_stopped_training_goes_on_from_its_checkpoint_to_the_same_row(tmp_path
             halved, lambda: len(done) == 2, Task("conv", 3), None, lambda epoch, val: done.append(epoch)
         )
     row = train_one(halved, never, Task("conv", 3), None, lambda epoch, val: done.append(epoch))
-    assert done == [0, 1, 1, 2, 3]  # the last epoch of the checkpoint is told again
+    assert done == [0, 1, 1, 2, 3]  # the last epoch of the checkpoint is reported again
     for name in whole.keys() - {"date", "seconds_of_last_run"}:
         assert row[name] == whole[name], name
     assert whole["delays_before"] != whole["delays_after"]
@@ -286,7 +286,7 @@ def test_the_best_seed_becomes_an_artifact(tmp_path):
 
 def test_delays_of_an_untrained_system_are_missed_by_name(tmp_path):
     sweep = sweep_of(tmp_path, small("conv-delay-mean"))
-    with pytest.raises(InputError, match=r"^conv of the same seed is not trained, which it needs$"):
+    with pytest.raises(InputError, match=r"^conv with the same seed must be trained first$"):
         train_one(sweep, never, Task("conv-delay-mean", 0), None, ignore)
 
 
@@ -397,10 +397,10 @@ def test_the_table_is_markdown():
     ("text", "message"),
     [
         ("", r"rows.jsonl holds no rows$"),
-        ("{", r"rows.jsonl line 1 is no JSON: "),
+        ("{", r"rows.jsonl line 1 is not JSON: "),
         ("[]", r"rows.jsonl line 1 must hold an object, not \[\]$"),
         (json.dumps({**ROWS[0], "val": 1}) + "\n{}", r"rows.jsonl line 2: system is missing$"),
-        (f"{json.dumps(ROWS[0])}\n" * 2, r"rows.jsonl line 2: conv of seed 0 is there twice$"),
+        (f"{json.dumps(ROWS[0])}\n" * 2, r"rows.jsonl line 2: conv of seed 0 occurs twice$"),
     ],
 )
 def test_a_damaged_file_of_results_is_refused_by_line(tmp_path, text, message):

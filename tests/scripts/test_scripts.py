@@ -1,4 +1,4 @@
-"""Every script: help, and one clear line with status 2 for input that is not usable."""
+"""Every script: help, and one clear line with status 2 for invalid input."""
 
 import subprocess
 import sys
@@ -70,7 +70,7 @@ USAGE_ERRORS = [
         ("--hls-report", "tests"),
         "tests/project.tcl must name the project: tests is not an HLS project",
     ),
-    ("gen_hw.py", ("--exploration", "README.md"), "README.md is no JSON: "),
+    ("gen_hw.py", ("--exploration", "README.md"), "README.md is not JSON: "),
     (
         "gen_hw.py",
         ("--clock-mhz", "0"),

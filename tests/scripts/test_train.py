@@ -1,4 +1,4 @@
-"""scripts/train.py from a folder of sound files to an artifact, and its one-line errors."""
+"""scripts/train.py from a folder of audio files to an artifact, and its one-line errors."""
 
 import csv
 import json
@@ -48,7 +48,7 @@ def train(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes of tones, four clips of training and two of validation each."""
+    """Two classes of tones, each with four training and two validation clips."""
     folder = tmp_path_factory.mktemp("tones")
     seconds = np.arange(16000) / 16000
     rows = {"train": [], "val": []}
@@ -89,10 +89,10 @@ def test_it_writes_an_artifact_with_its_card(trained, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "train.py: {out}/checkpoint.npz exists: go on with --resume, or name another folder"),
+        ((), "train.py: {out}/checkpoint.npz exists: continue with --resume, or name another folder"),
         (
             ("--resume", "--seed", 7),
-            "train.py: {out}/checkpoint.npz: recipe.seed of the checkpoint is 0, not 7 as asked",
+            "train.py: {out}/checkpoint.npz: recipe.seed of the checkpoint is 0, not 7 as requested",
         ),
         (("--resume", "--kernel", 4), "train.py: kernel_size must be odd, not 4"),
         (("--resume", "--batch", 0), "train.py: --batch must be at least 1, not 0"),
@@ -136,7 +136,7 @@ def test_other_data_are_not_resumed(trained, folder, tmp_path):
     assert result.returncode == 2
     line = result.stderr.splitlines()[-1]
     assert line.startswith(f"train.py: {out / CHECKPOINT}: frames_sha256 of the checkpoint is '")
-    assert line.endswith("' as asked: it is of other data")
+    assert line.endswith("' as requested: it belongs to other data")
     assert "Traceback" not in result.stderr
 
 
@@ -206,7 +206,7 @@ def test_copies_of_other_conditions_are_not_resumed(trained, folder):
 
 
 def heed_interrupts() -> None:
-    """Undo what a shell does to a job in its background, of which these tests may be a part."""
+    """Restore the signals that a shell ignores in a background job, as these tests may run in one."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

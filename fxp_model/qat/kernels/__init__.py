@@ -1,8 +1,8 @@
 """A spiking layer compiled for the CPU, forward and backward.
 
-The functions of `fxp_model.qat.plain` and `fxp_model.qat.neuron.simulate`, for membranes that
-are real, or that saturate and round to nearest. `events`, `norm`, `conv` and `dense` are loops
-over arrays, built on `rows`; `simulate` and `layer` join them to autograd.
+The functions of `fxp_model.qat.plain` and `fxp_model.qat.neuron.simulate`, for float
+membranes, and fixed-point ones that saturate and round to nearest. `events`, `norm`, `conv` and `dense` are
+loops over arrays, built on `rows`; `simulate` and `layer` connect them to autograd.
 """
 
 from fxp_model.qat.kernels.layer import hidden_layer, weighed

@@ -1,4 +1,4 @@
-"""A layer with convolutional recurrence, or with none: samples in parallel, each through all steps."""
+"""A layer with convolutional or no recurrence: samples in parallel, each through all steps."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def backward(
     taps: Floats,
     c: Membrane,
 ) -> None:
-    """Write the gradient of the current (T, B, N); add those of beta, kernel and taps, sample by sample.
+    """Write the gradient of the current (T, B, N); accumulate those of beta, kernel and taps, per sample.
 
     `g_v` or `g_out` of length 0 stands for zeros, `kept` of length 0 for ones.
     """

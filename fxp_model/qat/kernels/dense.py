@@ -1,4 +1,4 @@
-"""A layer with dense recurrence: all samples through one step, then one matrix product for them all."""
+"""A layer with dense recurrence: step by step for all samples, with one matrix product per step."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _step(
     taps: Floats,
     c: Membrane,
 ) -> None:
-    """Step `t` of every sample, and the delayed spikes of the step after."""
+    """Step `t` of every sample, and the delayed spikes of the next step."""
     _, samples, n = current.shape
     for b in numba.prange(samples):
         steps = lengths[b]
@@ -144,7 +144,7 @@ def _step_back(
     taps: Floats,
     c: Membrane,
 ) -> None:
-    """Step `t` of every sample, on the way back; `arriving` is that of step t + 1."""
+    """Backward pass through step `t` of every sample; `arriving` is that of step t + 1."""
     _, samples, n = v_mem.shape
     for b in numba.prange(samples):
         steps = lengths[b]

@@ -1,4 +1,4 @@
-"""Products with spikes and counts: only inputs that are not zero cost anything; samples in parallel."""
+"""Products with spikes and counts: only nonzero inputs take time; samples in parallel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def weigh(current: Floats, x: Bits, weight: Floats, lengths: Lengths) -> None:
 
 @compiled(parallel=True, fastmath=FAST)
 def weigh_back(g_weight: Floats, x: Bits, g_current: Floats, lengths: Lengths) -> None:
-    """Add to g_weight (parts, N_in, N_out), one part for each share of the samples, what they give."""
+    """Accumulate the gradient in g_weight (parts, N_in, N_out), one part per share of the samples."""
     _, samples, n_in = x.shape
     parts = len(g_weight)
     for part in numba.prange(parts):
@@ -43,7 +43,7 @@ def weigh_back(g_weight: Floats, x: Bits, g_current: Floats, lengths: Lengths) -
 
 @compiled()
 def _nonzero(which: NDArray[np.int64], row: Bits) -> int:
-    """Write the indices of inputs that are not zero; their number."""
+    """Write the indices of nonzero inputs; returns their number."""
     count = 0
     for j in range(len(row)):
         which[count] = j
@@ -53,7 +53,7 @@ def _nonzero(which: NDArray[np.int64], row: Bits) -> int:
 
 @compiled(fastmath=FAST)
 def _add_rows(total: Floats, which: NDArray[np.int64], row: Bits, weight: Floats) -> None:
-    """total += sum of row[j] * weight[j] over the inputs `which`; four at a time, to spare stores."""
+    """total += sum of row[j] * weight[j] over the inputs `which`; four at a time, to save stores."""
     full = len(which) // 4 * 4
     real = weight.dtype.type
     for e in range(0, full, 4):

@@ -1,7 +1,7 @@
-"""A hidden layer while it trains, from events to events, as one differentiable function.
+"""A hidden layer in training, from input spikes to output spikes, as one differentiable function.
 
-Spikes stay bytes from layer to layer. Their gradients are real numbers: a tensor of the
-spikes' shape without memory of its own, `Signal.link`, is what autograd sees of them.
+Spikes stay bytes from layer to layer. Their gradients are real numbers: autograd sees a tensor of the
+spikes' shape without memory of its own, `Signal.link`.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _weigh_back(x: Tensor, g: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _moments(current: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (N,) over all steps of all clips, float64; samples joined as by Chan et al., 1979."""
+    """Mean and variance (N,) over all steps of all clips, float64; samples merged as by Chan et al., 1979."""
     by_sample = current.new_empty((2, *current.shape[1:]))
     norm.moments(by_sample[0].numpy(), by_sample[1].numpy(), current.numpy(), lengths.numpy())
     means, squares = by_sample.double()
@@ -132,7 +132,7 @@ def _moments(current: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
 def _norm_back(
     g: Tensor, current: Tensor, mean: Tensor, inverse: Tensor, gamma: Tensor, lengths: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Turn `g` in place into the gradient of `current`; gradients of bias and gamma."""
+    """Turn `g` in place into the gradient of `current`; returns the gradients of bias and gamma."""
     by_sample = g.new_empty((2, *g.shape[1:]))
     gradient, x, middle, scale, steps = (a.numpy() for a in (g, current, mean, inverse, lengths))
     norm.products(by_sample[0].numpy(), by_sample[1].numpy(), gradient, x, middle, scale, steps)

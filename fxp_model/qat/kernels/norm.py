@@ -1,7 +1,7 @@
 """Batch norm over the steps inside the clips; samples in parallel.
 
-n = (x - mean) / sqrt(var + eps), out = gamma * n + bias (Ioffe and Szegedy, 1502.03167). The
-factor and offset that this amounts to are applied where the current is used, in `rows`.
+n = (x - mean) / sqrt(var + eps), out = gamma * n + bias (Ioffe and Szegedy, 1502.03167). The equivalent
+factor and offset are applied where the current is used, in `rows`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fxp_model.qat.kernels.rows import FAST, Floats
 
 @compiled(parallel=True, fastmath=FAST)
 def moments(mean: Floats, squares: Floats, x: Floats, lengths: Lengths) -> None:
-    """Write, for each sample, mean and sum of squared deviations (B, N) of x (T, B, N)."""
+    """Write, per sample, mean and sum of squared deviations (B, N) of x (T, B, N)."""
     _, samples, n = x.shape
     for b in numba.prange(samples):
         middle, spread = mean[b], squares[b]
@@ -39,7 +39,7 @@ def moments(mean: Floats, squares: Floats, x: Floats, lengths: Lengths) -> None:
 def products(
     g_bias: Floats, g_gamma: Floats, g: Floats, x: Floats, mean: Floats, inverse: Floats, lengths: Lengths
 ) -> None:
-    """Write, for each sample, the sums (B, N) of g and of g * n; g and x (T, B, N), inverse 1 / deviation."""
+    """Write, per sample, the sums (B, N) of g and of g * n; g and x (T, B, N), inverse 1 / deviation."""
     _, samples, n = g.shape
     for b in numba.prange(samples):
         plain, product = g_bias[b], g_gamma[b]

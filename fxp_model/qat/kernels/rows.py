@@ -1,9 +1,9 @@
-"""One step of one sample: rows of N neurons side by side, which the compiler puts into vector lanes.
+"""One step of one sample: contiguous rows of N neurons, which the compiler maps to SIMD lanes.
 
-The taps of a neuron fill a narrow band that begins at its own delay, so histories are
-stored skewed: the spike of step t goes to row t + first[n], and row t - k then holds, for
-all neurons side by side, what the k-th tap of the band needs. A step costs W vector sweeps
-(W = 2 * (1 + sigma)) whatever the largest delay is. The gradient runs over the same skew in
+The taps of a neuron form a narrow band that begins at its own delay, so histories are
+stored skewed: the spike of step t goes to row t + first[n], and row t - k then holds, contiguously for
+all neurons, what the k-th tap of the band needs. A step takes W vector passes
+(W = 2 * (1 + sigma)) for any largest delay. The backward pass uses the same skewed layout in
 reverse.
 """
 
@@ -30,7 +30,7 @@ class Membrane(NamedTuple):
     """Constants of the neurons; all but the flag are scalars of the dtype of the currents.
 
     v_th : threshold; `NEVER` for neurons that do not fire
-    kept : factor on v - v_th after a spike: 1 when the threshold is subtracted, 0 when v goes to zero
+    kept : factor on v - v_th after a spike: 1 when the threshold is subtracted, 0 when v is reset to zero
     rounds : whether membranes are rounded to multiples of `lsb` = 1 / `scale`, halves up by `half`,
         and held within `low` .. `high`, in lsb
     sharp, peak : h'(v - v_th) = peak / (1 + (sharp * (v - v_th))**2), the surrogate gradient
@@ -60,7 +60,7 @@ def integrate(
     i_rec: Floats,
     c: Membrane,
 ) -> None:
-    """Write membranes before the reset and spikes; `v`, the membrane after the reset, moves on a step.
+    """Write membranes before the reset and spikes; `v`, the membrane after the reset, advances by a step.
 
     The current is factor * current + offset, neuron by neuron: batch norm.
     """
@@ -73,12 +73,12 @@ def integrate(
         v[j] = (u - c.v_th) * c.kept if u >= c.v_th else u
 
 
-# numpy's division: Python's looks for zero divisors, one neuron after the other
+# numpy's division: Python's checks for zero divisors, neuron by neuron
 @compiled(fastmath=FAST, error_model="numpy")
 def integrate_back(
     g_now: Floats, g_after: Floats, g_spike: Floats, g_v: Floats, membrane: Floats, fired: Bits, c: Membrane
 ) -> None:
-    """Write the gradient of the current; `g_after`, that of v after the reset, moves back a step."""
+    """Write the gradient of the current; `g_after`, that of v after the reset, moves back by a step."""
     zero, one = c.half - c.half, c.half + c.half
     for j in range(len(g_now)):
         u = membrane[j]
@@ -117,7 +117,7 @@ def add_scaled(total: Floats, factor: np.floating, row: Floats) -> None:
 
 @compiled(fastmath=FAST)
 def add_tap_gradient(g_spike: Floats, g_tap: Floats, tap: Floats, row: Floats, fired: Bits) -> None:
-    """What the gradient `row` of delayed spikes gives to the spikes and to their tap."""
+    """Propagate the gradient `row` of delayed spikes to the spikes and to their tap."""
     for j in range(len(g_spike)):
         g_spike[j] += tap[j] * row[j]
         g_tap[j] += row[j] if fired[j] != 0 else row[j] - row[j]
@@ -125,7 +125,7 @@ def add_tap_gradient(g_spike: Floats, g_tap: Floats, tap: Floats, row: Floats, f
 
 @compiled(fastmath=FAST)
 def masked(g_spike: Floats, g_out: Floats, kept: Bits, g_count: np.floating) -> None:
-    """Gradient of spikes of which `kept` go out and all are counted; an empty `kept` is all of them."""
+    """Gradient of spikes of which `kept` are output and all are counted; an empty `kept` means all."""
     for j in range(len(g_spike)):
         g_spike[j] = g_count
     if len(kept):

@@ -21,15 +21,15 @@ from fxp_model.spec import ResetMode
 
 
 def match_threads() -> None:
-    """Let the kernels use as many threads as torch does, and torch as many as before.
+    """Let the kernels use as many threads as torch, without changing torch's number.
 
-    Numba shares OpenMP with torch and sets its number of threads when its own start; torch
-    would then sum in other portions from there on, and two equal trainings would differ.
+    Numba shares OpenMP with torch and sets the number of threads when its own start; torch
+    would then partition its sums differently, and two equal trainings would differ.
 
     Raises
     ------
     InputError
-        If the environment names a threading layer that is not there.
+        If the environment names a threading layer that does not exist.
     """
     threads = torch.get_num_threads()
     launched = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
@@ -41,7 +41,7 @@ def match_threads() -> None:
 
 
 def supports(neuron: Neuron, device: torch.device) -> bool:
-    """Whether the kernels compute what plain torch does."""
+    """Whether the kernels support such a stage."""
     modes = (neuron.rounding, neuron.overflow) == (Rounding.RND, Overflow.SAT)
     return (neuron.membrane is None or modes) and device.type == "cpu"
 
@@ -49,7 +49,7 @@ def supports(neuron: Neuron, device: torch.device) -> bool:
 def simulate(
     i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None
 ) -> tuple[Tensor, Tensor]:
-    """Membranes before reset and spikes, (T, B, N), of a stage that `supports` allows.
+    """Membranes before reset and spikes, (T, B, N), of a stage accepted by `supports`.
 
     Arguments and gradients as those of `fxp_model.qat.neuron.simulate`; float32 or float64.
     """
@@ -58,7 +58,7 @@ def simulate(
 
 
 def recurrent_parts(recurrence: Recurrence | None, like: Tensor) -> tuple[Tensor, ...]:
-    """Weight, gate (B, N), first taps and taps of a recurrence beside currents `like` (T, B, N)."""
+    """Weight, gate (B, N), first taps and taps of a recurrence, for currents `like` (T, B, N)."""
     _, samples, n = like.shape
     if recurrence is None:
         empty = like.new_zeros((0, n))
@@ -88,7 +88,7 @@ def membrane_of(neuron: Neuron, beta: Tensor, dtype: torch.dtype) -> Membrane:
 
 
 class Course:
-    """A stage while it runs: what its kernels take, leave and give back.
+    """A running stage: inputs, saved state and outputs of its kernels.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Course:
         self.lengths = lengths.numpy()
         self.kernels = kernels
         self.membrane = membrane
-        # where clips end before the longest one, kernels leave their places alone
+        # the kernels do not write beyond the end of shorter clips
         new = np.empty if bool((lengths == shape[0]).all()) else np.zeros
         self.v_mem = new(shape, weight.dtype)
         self.spikes = new(shape, np.uint8)
@@ -135,9 +135,9 @@ class Course:
         Parameters
         ----------
         g_v, g_out : (T, B, N) tensors or None
-            Of the membranes, and of the spikes that go out; None: zeros.
+            Of the membranes, and of the output spikes; None: zeros.
         kept : (T, B, N) uint8 tensor or None
-            Which spikes go out; None: all.
+            Which spikes are output; None: all.
         g_count : float
             Of the number of spikes.
         """

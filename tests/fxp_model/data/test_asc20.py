@@ -1,4 +1,4 @@
-"""Real speech: 20 words of the Arabic Speech Commands, read by path where they are present."""
+"""Real speech: 20 words of the Arabic Speech Commands, if present at the given path."""
 
 import os
 from pathlib import Path

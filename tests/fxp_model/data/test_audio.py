@@ -1,4 +1,4 @@
-"""Sound files: what is read, and the one line for each that cannot be."""
+"""Audio files: supported ones are read, others give one line."""
 
 import io
 import re
@@ -92,21 +92,21 @@ def test_samples_that_are_not_finite_are_refused(tmp_path, value):
 def test_what_is_not_sound_is_refused(tmp_path, content):
     path = tmp_path / "text.wav"
     path.write_bytes(content)
-    assert refusal(path) == "not a whole wav or flac file (Format not recognised)"
+    assert refusal(path) == "not a valid wav or flac file (Format not recognised)"
 
 
 def test_a_zero_rate_is_refused(tmp_path):
     path = written(tmp_path / "still.wav")
     content = path.read_bytes()
     path.write_bytes(content[:24] + struct.pack("<I", 0) + content[28:])
-    assert re.match(r"not a whole wav or flac file \(", refusal(path))
+    assert re.match(r"not a valid wav or flac file \(", refusal(path))
 
 
 @pytest.mark.parametrize("kept", [20, 36])
 def test_a_truncated_header_is_refused(tmp_path, kept):
     path = written(tmp_path / "head.wav")
     path.write_bytes(path.read_bytes()[:kept])
-    assert re.match(r"not a whole wav or flac file \(", refusal(path))
+    assert re.match(r"not a valid wav or flac file \(", refusal(path))
 
 
 FORMS = [("WAV", "FILE"), ("WAV", "BIG"), ("WAVEX", "FILE"), ("RF64", "FILE")]
@@ -132,7 +132,7 @@ def test_a_wav_of_any_kind_that_is_cut_short_is_refused(form, endian):
     for kept in range(len(content) - 2000, len(content), 9):
         message = refused(content[:kept])
         if kept > len(content) - 1998:  # else there is no sample at all
-            assert message == f"clip: cut short, must hold {len(content)} bytes, not {kept}"
+            assert message == f"clip: truncated, must hold {len(content)} bytes, not {kept}"
 
 
 @pytest.mark.parametrize(("form", "endian"), FORMS)
@@ -142,7 +142,7 @@ def test_a_pad_byte_that_only_the_header_counts_is_not_missed(form, endian):
     assert len(decode_audio(content, "clip")[0]) == len(decode_audio(content[:-1], "clip")[0]) == 999
     assert (
         refused(content[:-2])
-        == f"clip: cut short, must hold {len(content) - 1} bytes, not {len(content) - 2}"
+        == f"clip: truncated, must hold {len(content) - 1} bytes, not {len(content) - 2}"
     )
 
 
@@ -159,7 +159,7 @@ def test_what_others_append_to_sound_is_no_fault(more):
 def test_a_header_that_was_not_brought_up_to_date_is_refused():
     content = bytearray(wav())
     content[4:8], content[40:44] = struct.pack("<I", 136), struct.pack("<I", 100)
-    message = "clip: its header ends the sound at byte 144, but 1900 bytes follow that are no chunk"
+    message = "clip: the header ends the audio data at byte 144, but 1900 bytes follow that are not a chunk"
     assert refused(bytes(content)) == message
 
 
@@ -167,7 +167,7 @@ def test_a_second_sound_behind_the_first_is_refused(tmp_path):
     flac = written(tmp_path / "clip.flac").read_bytes()
     assert refused(flac + flac) == "clip: must hold one flac stream, not more"
     for second in (wav(), b"data" + struct.pack("<I", 1500) + bytes(1500)):
-        assert re.match(r"clip: not a whole wav or flac file \(", refused(wav() + second))
+        assert re.match(r"clip: not a valid wav or flac file \(", refused(wav() + second))
 
 
 @pytest.mark.parametrize("form", ["AIFF", "AU", "W64", "OGG", "MP3", "VOC"])
@@ -182,7 +182,7 @@ def test_a_truncated_flac_is_refused(tmp_path):
     path = written(tmp_path / "cut.flac", np.tile(NOISE, 20))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    assert re.match(r"not a whole wav or flac file \(", refusal(path))
+    assert re.match(r"not a valid wav or flac file \(", refusal(path))
 
 
 def test_a_flac_is_refused_wherever_it_is_cut(tmp_path):
@@ -199,7 +199,7 @@ def test_a_flac_that_promises_more_than_it_holds_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[22:26] = struct.pack(">I", 1001)  # lower bits of STREAMINFO's number of samples
     path.write_bytes(content)
-    assert re.match(r"not a whole wav or flac file \(|cut short, must hold 1001 samples", refusal(path))
+    assert re.match(r"not a valid wav or flac file \(|truncated, must hold 1001 samples", refusal(path))
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""The cochlear encoder: an independent neuron, known sounds, every rate, every limit."""
+"""The cochlear encoder: an independent neuron model, known sounds, every rate, every limit."""
 
 import json
 import math
@@ -21,7 +21,7 @@ def tone(hz, rate_hz=RATE_HZ, seconds=0.5, amplitude=0.1):
 
 
 def voice(rate_hz):
-    """A second of falling harmonics below 3 kHz, the same sound at any rate."""
+    """A second of decaying harmonics below 3 kHz, the same sound at any rate."""
     t = np.arange(rate_hz) / rate_hz
     phase = 2 * np.pi * (140 * t - 14 * t * t)
     harmonics = [
@@ -100,7 +100,7 @@ def test_an_onset_counts_most():
 def test_counts_do_not_depend_on_the_level(gain):
     audio = synthesise("sux", seed=0, speaker=0)
     same = np.mean(ENCODER.encode(gain * audio, RATE_HZ) == ENCODER.encode(audio, RATE_HZ))
-    assert same > 0.999  # floats of another size round differently
+    assert same > 0.999  # float32 and float64 round differently
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
@@ -213,7 +213,7 @@ def test_parameters_have_limits(parameters, message):
     [
         (np.zeros(0), 16000, r"audio must have shape \(samples,\), at least one sample, not \(0,\)"),
         (np.zeros((9, 2)), 16000, r"audio must have shape \(samples,\), at least one sample, not \(9, 2\)"),
-        (np.zeros(9, dtype=np.int16), 16000, "audio must be of floats, not int16"),
+        (np.zeros(9, dtype=np.int16), 16000, "audio must hold floats, not int16"),
         (np.array([0, np.nan]), 16000, "audio must be finite and at most 32768 in magnitude, not nan"),
         (np.array([0, -np.inf]), 16000, "audio must be finite and at most 32768 in magnitude, not inf"),
         (np.array([0, 1e300]), 16000, r"audio must be finite and at most 32768 in magnitude, not 1e\+300"),

@@ -19,7 +19,7 @@ from fxp_model.errors import InputError
 
 def clip_file(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(str(path), encoding="utf-8", errors="replace")  # what is no sound yet can be listed
+    path.write_text(str(path), encoding="utf-8", errors="replace")  # not audio, but the file can be listed
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_a_negative_seed_is_refused(tmp_path):
 def test_a_damaged_clip_is_named(tmp_path):
     class_folders(tmp_path, ["no"], "abc")
     clip = open_dataset(tmp_path).split("train")[0]
-    with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path / clip.name))}: not a whole wav"):
+    with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path / clip.name))}: not a valid wav"):
         clip.source.audio(clip.source.content())
 
 
@@ -317,7 +317,7 @@ def test_a_clip_that_is_there_twice_is_told(tables, caplog):
     with (tables / "train.csv").open("a", encoding="utf-8") as file:
         file.write("./clips/a_yes.wav,yes\n" * 2)
     assert notices(tables, caplog) == [
-        "DATA: 1 clips are there more than once, such as 'clips/a_yes.wav' (train, 'yes') and "
+        "DATA: 1 clips occur more than once, such as 'clips/a_yes.wav' (train, 'yes') and "
         "'./clips/a_yes.wav' (train, 'yes')"
     ]
 
@@ -341,7 +341,10 @@ def test_a_message_of_a_notice_reaches_stderr_once(tmp_path):
         file.unlink()
     program = f"from fxp_model.data import open_dataset; [open_dataset({str(tmp_path)!r}) for _ in range(2)]"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, encoding="utf-8")
-    assert (done.stdout, done.stderr) == ("", f"{tmp_path}: folders without sound are no classes: 'notes'\n")
+    assert (done.stdout, done.stderr) == (
+        "",
+        f"{tmp_path}: folders without audio files are not classes: 'notes'\n",
+    )
 
 
 NFD, NFC = "cafe\u0301", "caf\u00e9"
@@ -354,13 +357,13 @@ NFD, NFC = "cafe\u0301", "caf\u00e9"
             (NFD, NFC),
             r"classes must differ in more than their Unicode form: 'cafe\u0301', 'caf\xe9'",
         ),
-        (("yes ", "yes"), "class must begin and end with what can be seen, not 'yes '"),
-        (("yes\u200b", "yes"), r"class must begin and end with what can be seen, not 'yes\u200b'"),
-        (("\ufeffyes", "yes"), r"class must begin and end with what can be seen, not '\ufeffyes'"),
-        (("\u00a0", "yes"), r"class must begin and end with what can be seen, not '\xa0'"),
+        (("yes ", "yes"), "class must begin and end with a visible character, not 'yes '"),
+        (("yes\u200b", "yes"), r"class must begin and end with a visible character, not 'yes\u200b'"),
+        (("\ufeffyes", "yes"), r"class must begin and end with a visible character, not '\ufeffyes'"),
+        (("\u00a0", "yes"), r"class must begin and end with a visible character, not '\xa0'"),
         (
             ("y\x1bes", "yes"),
-            r"class must be a text without control characters, not 'y\x1bes'",
+            r"class must be a string without control characters, not 'y\x1bes'",
         ),
     ],
 )
@@ -377,7 +380,7 @@ def test_classes_that_nobody_can_tell_apart_are_refused(tmp_path, names, message
 
 def test_classes_of_persian_words_and_of_phones_are_read(tmp_path, caplog):
     class_folders(tmp_path, ["\u0645\u06cc\u200c\u0631\u0648\u0645", "s", "S"], "abc")
-    assert notices(tmp_path, caplog) == ["DATA: are these two classes: 'S', 's'?"]
+    assert notices(tmp_path, caplog) == ["DATA: classes differ in case only: 'S', 's'"]
     assert len(open_dataset(tmp_path).classes) == 3
 
 
@@ -395,11 +398,11 @@ def test_sound_that_is_left_out_is_told(tmp_path, caplog):
     class_folders(tmp_path, ["no", "yes"], "abc")
     for file in ("no/a.mp3", "yes/more/a.wav", "loose.wav", "_noise/a.mp3", "no/.a.mp3", "no/notes.txt"):
         clip_file(tmp_path / file)
-    assert notices(tmp_path, caplog) == ["DATA: 3 sound files are left out, such as 'loose.wav'"]
+    assert notices(tmp_path, caplog) == ["DATA: 3 audio files are ignored, such as 'loose.wav'"]
 
 
 def test_a_name_that_is_not_utf8_is_refused(tmp_path):
-    rule = "must be a text without control characters, not"
+    rule = "must be a string without control characters, not"
     class_folders(tmp_path, ["no", "caf\udce9"], "abc")
     assert refusal(tmp_path) == rf"DATA: class {rule} 'caf\udce9'"
     (tmp_path / "caf\udce9").rename(tmp_path / "cafe")
@@ -430,5 +433,5 @@ def test_a_name_that_no_file_can_have_is_refused_in_a_line(tables, cell):
     with (tables / "val.csv").open("a", encoding="utf-8") as file:
         file.write(f"{cell},no\n")
     assert re.match(
-        r"DATA/val.csv line [45]: (no such file: a|file must be a text without control)", refusal(tables)
+        r"DATA/val.csv line [45]: (no such file: a|file must be a string without control)", refusal(tables)
     )

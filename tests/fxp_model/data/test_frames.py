@@ -60,7 +60,7 @@ def assert_same(one, other):
 
 @pytest.fixture
 def no_encoding(monkeypatch):
-    """Encoding is an error while `no_encoding()` is in force."""
+    """Encoding is an error within `no_encoding()`."""
 
     def refuse(*_):
         raise AssertionError("encoded what the cache holds")
@@ -330,7 +330,7 @@ def test_a_cache_that_cannot_be_used_stops_nothing(folder, tmp_path, monkeypatch
     for _ in range(2 if workers == 1 else 1):
         assert_same(load(folder, cache_dir, workers=workers), expected)
     (message,) = caplog.messages
-    assert message.startswith("counts are not kept for the next run: ")
+    assert message.startswith("counts are not cached for the next run: ")
     assert "\n" not in message
     if place == "in a file":
         assert cache_dir.read_bytes() == b"mine"
@@ -345,7 +345,7 @@ def test_a_disk_that_fills_up_while_the_cache_is_written_stops_nothing(folder, t
         patch.setattr(Path, "write_bytes", full)
         first = load(folder, tmp_path / "cache")
     assert caplog.messages == [
-        f"counts are not kept for the next run: {tmp_path / 'cache'}: No space left on device"
+        f"counts are not cached for the next run: {tmp_path / 'cache'}: No space left on device"
     ]
     assert not (tmp_path / "cache").exists()
     assert_same(load(folder, tmp_path / "cache"), first)
@@ -359,8 +359,8 @@ def test_one_long_clip_among_short_ones_takes_no_memory_for_all(folder, tmp_path
     load(folder, tmp_path / "cache")
     monkeypatch.setattr("fxp_model.data.frames.MAX_PADDING", padding - 1)
     message = (
-        rf"^train5.wav: too long beside the others, 400 frames where the mean is {lengths.mean():.0f}: "
-        r"filling 71 clips up to it takes 0\.0 GiB, more than .*; cut it, or leave it out$"
+        rf"^train5.wav: too long, 400 frames where the mean is {lengths.mean():.0f}: "
+        r"padding 71 clips to it takes 0\.0 GiB, more than .*; cut it, or leave it out$"
     )
     with pytest.raises(InputError, match=message):
         load(folder, tmp_path / "cache")

@@ -47,7 +47,7 @@ def write(path, clips, labels, **extra):
 
 
 def shd(folder, speakers=5, takes=2, seed=0):
-    """SHD in small: every speaker says every digit, in `takes` of different length."""
+    """A small SHD: every speaker says every digit, in `takes` of different lengths."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(seed)
     keys = np.array([name.encode() for name in DIGITS])
@@ -280,7 +280,7 @@ def test_a_missing_split_is_refused(folder):
 
 
 def replaced(name, values):
-    """A damage: data set `name` has other `values`, or is not there."""
+    """A damaged file: data set `name` has other `values`, or is missing."""
 
     def damage(file):
         if name in file:
@@ -321,22 +321,22 @@ TWO = np.array([0.5, 0.25], np.float16)
         (replaced("extra/speaker", np.zeros(3, int)), "extra/speaker must have 200 rows as labels, not 3"),
         (
             replaced("extra/speaker", np.arange(200) % 2),
-            "extra/speaker must tell more than 2 speakers, not 2",
+            "extra/speaker must name more than 2 speakers, not 2",
         ),
-        (replaced("extra/keys", np.arange(20)), "extra/keys must be texts, not int64"),
+        (replaced("extra/keys", np.arange(20)), "extra/keys must be strings, not int64"),
         (
             replaced("extra/keys", ["en-9 ", *DIGITS[1:]]),
-            "extra/keys: class must begin and end with what can be seen, not 'en-9 '",
+            "extra/keys: class must begin and end with a visible character, not 'en-9 '",
         ),
         (replaced("extra/keys", ["a", "b"]), "extra/keys must be 20 different names, not 'a', 'b'"),
         (replaced("spikes/units", np.zeros(3, int)), "spikes/units must have 200 rows as labels, not 3"),
         (
             replaced("spikes/times", np.zeros(200)),
-            "sample 1: spikes/times must be floats (events,), not float64 ()",
+            "sample 1: spikes/times must be floats of shape (events,), not float64 ()",
         ),
         (
             at("spikes/times", 0, TWO),
-            "sample 0: spikes/units must be integers (2,) as times, not uint16 (200,)",
+            "sample 0: spikes/units must be integers of shape (2,), as times, not uint16 (200,)",
         ),
         (
             at("spikes/units", 0, np.arange(600, 800)),
@@ -366,7 +366,7 @@ def test_a_truncated_file_is_named(folder, share):
     path = folder / "shd_train.h5"
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    assert refusal(open_dataset, folder).startswith(f"{path}: not a whole HDF5 file: ")
+    assert refusal(open_dataset, folder).startswith(f"{path}: not a valid HDF5 file: ")
 
 
 @pytest.mark.parametrize("name", ["labels", "spikes/times", "extra/keys"])
@@ -378,14 +378,14 @@ def test_a_file_with_a_damaged_part_is_named(folder, name):
     content[place] ^= 255  # version of the object's header
     path.write_bytes(content)
     message = refusal(lambda: load(open_dataset(folder), "train"))
-    assert message.startswith(f"{path}: not a whole HDF5 file: ")
+    assert message.startswith(f"{path}: not a valid HDF5 file: ")
 
 
 def test_a_file_of_another_kind_is_named(folder):
     path = folder / "shd_test.h5"
     path.write_bytes(b"PK\x03\x04" + bytes(5000))
     message = refusal(load, open_dataset(folder), "test")
-    assert message.startswith(f"{path}: not a whole HDF5 file: ")
+    assert message.startswith(f"{path}: not a valid HDF5 file: ")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Synthetic words: deterministic, disjoint voices, told apart by order, clear enough to learn."""
+"""Synthetic words: deterministic, disjoint voices, distinguished by order, learnable."""
 
 from itertools import combinations
 

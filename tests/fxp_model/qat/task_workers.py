@@ -1,4 +1,4 @@
-"""What worker processes of `test_reproduce.py` run; apart from it, so that they start without torch."""
+"""Functions run by worker processes of `test_reproduce.py`; separate, so that they start without torch."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ def never() -> bool:
 
 
 def noting(path, task, source, report):
-    """A training that takes no time, and notes in a file that it was called."""
+    """A training that takes no time, and records in a file that it was called."""
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{task.system} {task.seed}\n")
     return {"system": task.system, "seed": task.seed, "val": 0.5, "source": source and source["system"]}

@@ -1,4 +1,4 @@
-"""Augmentation: each change explained clip by clip, nothing beyond a clip's length."""
+"""Augmentation: each change is verified clip by clip, and nothing changes beyond a clip's length."""
 
 from itertools import product
 
@@ -14,14 +14,14 @@ NONE = dict.fromkeys(
 
 
 def changed(counts, seed=0, labels=None, lengths=None, **settings):
-    """`counts` under the `settings` alone."""
+    """`counts` augmented with only these `settings`."""
     labels = np.arange(counts.shape[1]) if labels is None else np.array(labels)
     rng = np.random.default_rng(seed)
     return augment(counts, labels, Augmentation(**(NONE | settings)), rng, lengths)
 
 
 def full(steps, samples, channels, seed=9):
-    """Counts with no zero, and so no two ways to explain a move."""
+    """Counts without zeros, so that every shift is unambiguous."""
     return np.random.default_rng(seed).integers(1, 16, (steps, samples, channels)).astype(np.uint8)
 
 
@@ -66,7 +66,7 @@ def test_all_shifts_are_drawn():
 @pytest.mark.parametrize("seed", range(10))
 def test_a_stretched_clip_has_one_tempo(seed):
     lengths = np.array([40, 40, 25, 3])
-    steps = np.arange(1, 41, dtype=np.uint8)[:, None, None]  # a count tells the step it comes from
+    steps = np.arange(1, 41, dtype=np.uint8)[:, None, None]  # each count identifies its original step
     counts = until(np.broadcast_to(steps, (40, 4, 2)), lengths).astype(np.uint8)
     moved = changed(counts, seed, lengths=lengths, time_stretch=0.3)
     assert not np.array_equal(moved, counts)
@@ -120,7 +120,7 @@ def test_a_blend_meets_a_partner_of_its_class_at_its_centre():
     counts = np.zeros((50, 8, 8), np.uint8)
     where = [3, 7, 12, 18, 25, 30, 41, 48]
     for b, t in enumerate(where):
-        counts[t, b, b] = 15  # the channel tells the clip
+        counts[t, b, b] = 15  # the channel identifies the clip
     met = set()
     for seed in range(20):
         blended = changed(counts, seed, labels, blend=1.0)

@@ -47,7 +47,7 @@ def test_a_network_comes_back_as_it_was():
 
 
 def trained_module(shape, seed, n_in=9, classes=4):
-    """A module whose every parameter and statistic has left its start."""
+    """A module whose every parameter and statistic differs from its initial value."""
     torch.manual_seed(seed)
     module = SpikingNetwork(network_spec(shape, n_in, classes))
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05)
@@ -102,7 +102,7 @@ def test_the_norm_is_folded_into_weights_and_bias():
 
 @pytest.mark.parametrize("recurrence", [RecurrenceKind.CONV, RecurrenceKind.DENSE, None])
 def test_training_and_eval_agree_when_batch_and_running_statistics_do(recurrence, monkeypatch):
-    """Real numbers, without noise, with integer delays: the training step gives the scores of eval mode."""
+    """Float network without dropout, integer delays: the training step gives the scores of eval mode."""
     monkeypatch.setattr(layer, "NORM_MOMENTUM", 1.0)
     torch.manual_seed(4)
     numbers = Numbers(quantized=False)

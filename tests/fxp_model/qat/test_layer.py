@@ -60,7 +60,7 @@ def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape,
             recurrence = Recurrence(leaves["recurrent"], taps, gate)
         x = Signal(events, link, LENGTHS)
         out, count = path.hidden_layer(x, leaves["weight"], norm, leaves["beta"], neuron, recurrence, kept)
-        # the readout's weights pull at every spike that goes out
+        # the readout's weights give every output spike a gradient
         pulled = path.weighed(out, pull.flatten()[: 3 * N].view(3, N))
         inside = out.inside()[:, :, None]
         loss = (pulled * inside * pull[:, :, :3]).sum() + 0.3 * count
@@ -103,7 +103,7 @@ def test_padding_changes_no_logit_gradient_or_statistic(recurrence, readout):
 
 
 def test_a_clip_alone_has_the_logits_that_it_has_in_eval_mode_among_others():
-    """What one clip's steps hold reaches no other clip but through batch norm, which eval mode fixes."""
+    """One clip affects another only through batch norm, whose statistics are fixed in eval mode."""
     torch.manual_seed(1)
     module = SpikingNetwork(network_spec(Shape(hidden=(12, 11)), N_IN, 3)).eval()
     x = counts(np.random.default_rng(4)).numpy()

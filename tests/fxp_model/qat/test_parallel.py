@@ -40,7 +40,7 @@ def frames(seed, clips):
 
 
 def train(folder, kind):
-    """Rows and parameters of a short training in float64; the last batch is not a whole one."""
+    """Rows and parameters of a short training in float64; the last batch is incomplete."""
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     spec = network_spec(Shape(hidden=(9, 8), recurrence=kind, max_delay=9), CHANNELS, CLASSES)
@@ -62,7 +62,7 @@ def one_of_two(rank, port, folder, kind):
 def test_two_processes_train_as_one(tmp_path, kind):
     dtype = torch.get_default_dtype()
     try:
-        alone = train(tmp_path / "one", kind)  # first: what it compiles, the two find compiled
+        alone = train(tmp_path / "one", kind)  # first, so that the other two find the kernels compiled
     finally:
         torch.set_default_dtype(dtype)
     with socket.socket() as free:

@@ -1,4 +1,4 @@
-"""The bundled artifacts are what their cards say, and torch evaluates them as the golden model does."""
+"""The bundled artifacts match their model cards, and torch evaluates them as the golden model does."""
 
 import re
 

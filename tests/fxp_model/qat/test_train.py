@@ -1,4 +1,4 @@
-"""Training resumes exactly, selects on validation, stops cleanly, and says what is wrong."""
+"""Training resumes exactly, selects on validation, stops cleanly, and reports errors."""
 
 import csv
 import dataclasses
@@ -34,7 +34,7 @@ CHANNELS, CLASSES, STEPS = 12, 3, 20
 
 
 def frames(seed, clips=24):
-    """Clips whose class is the third of the channels that is busy; two lengths."""
+    """Clips whose class is the third of the channels that has the spikes; two lengths."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, CLASSES, clips)
     lengths = rng.choice([STEPS - 5, STEPS], clips)
@@ -163,10 +163,10 @@ def test_an_epoch_takes_one_copy_of_each_clip(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seed": 1}, r"recipe\.seed of the checkpoint is 0, not 1 as asked$"),
+        ({"seed": 1}, r"recipe\.seed of the checkpoint is 0, not 1 as requested$"),
         (
             {"noise": Regularization(dropout=0.5)},
-            r"recipe\.noise\.dropout of the checkpoint is 0\.3, not 0\.5 as asked$",
+            r"recipe\.noise\.dropout of the checkpoint is 0\.3, not 0\.5 as requested$",
         ),
     ],
 )
@@ -179,14 +179,14 @@ def test_another_recipe_is_refused(tmp_path, change, message):
 def test_another_network_is_refused(tmp_path):
     training(tmp_path, dataclasses.replace(RECIPE, epochs=1)).run(frames(1), frames(2, 10))
     other = training(tmp_path, RECIPE, dataclasses.replace(SHAPE, kernel_size=3))
-    with pytest.raises(InputError, match=r": network\.layers of the checkpoint is .*, not .* as asked$"):
+    with pytest.raises(InputError, match=r": network\.layers of the checkpoint is .*, not .* as requested$"):
         other.resume()
 
 
 def test_other_classes_are_refused(tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=1)
     training(tmp_path, recipe).run(frames(1), frames(2, 10))
-    message = r": classes of the checkpoint is \['a', 'b', 'c'\], not \['a', 'c', 'b'\] as asked$"
+    message = r": classes of the checkpoint is \['a', 'b', 'c'\], not \['a', 'c', 'b'\] as requested$"
     with pytest.raises(InputError, match=message):
         training(tmp_path, recipe, classes=("a", "c", "b")).resume()
 
@@ -198,8 +198,8 @@ def test_other_frames_are_refused(tmp_path, seeds):
     again = training(tmp_path, recipe)
     again.resume()
     before = (tmp_path / CHECKPOINT).read_bytes()
-    message = rf"^.*{CHECKPOINT}: frames_sha256 of the checkpoint is '\w{{64}}', not '\w{{64}}' as asked: "
-    with pytest.raises(InputError, match=f"{message}it is of other data$"):
+    message = rf"^.*{CHECKPOINT}: frames_sha256 of the checkpoint is '\w{{64}}', not '\w{{64}}' as requested"
+    with pytest.raises(InputError, match=f"{message}: it belongs to other data$"):
         again.run(frames(seeds[0]), frames(seeds[1], 10))
     assert (tmp_path / CHECKPOINT).read_bytes() == before
     again.run(frames(1), frames(2, 10))
@@ -288,7 +288,7 @@ def test_a_teacher_is_learned_from_and_belongs_to_the_checkpoint(tmp_path):
     alone = training(tmp_path / "alone", recipe)
     alone.run(train, val)
     assert not states_equal(taught.module.state_dict(), alone.module.state_dict())
-    with pytest.raises(InputError, match=r"teacher_sha256 of the checkpoint is '.*', not None as asked$"):
+    with pytest.raises(InputError, match=r"teacher_sha256 of the checkpoint is '.*', not None as requested$"):
         training(tmp_path / "taught", recipe).resume()
 
 

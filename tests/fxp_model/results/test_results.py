@@ -1,4 +1,4 @@
-"""Committed figures still say what the README and the manual say in words; their tables: tests/docs."""
+"""Figures in the text of README and manual match the committed results; their tables: tests/docs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The cycle formula by hand, and what must hold of it for any counts."""
+"""The cycle formula by hand, and properties for any counts."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ ONE = network_spec(1, 1, 1)
 
 
 def cycles_of(spec: NetworkSpec, config: HardwareConfig, events: list) -> int:
-    """Of one sample, `events` (T,) per stage."""
+    """Cycles of one sample with `events` (T,) per stage."""
     return int(clip_cycles(spec, config, [count[:, np.newaxis] for count in events], [len(events[0])])[0])
 
 
@@ -55,7 +55,7 @@ def test_steps_without_events_follow_each_other_by_a_sweep(update_lanes: int, di
 
 
 def test_the_busiest_stage_sets_the_pace() -> None:
-    """More work than any sweep in every step: a step more costs its words and its marker."""
+    """More work than any sweep in every step: one more step costs its words and its marker."""
     config = HardwareConfig.uniform(SHD, lanes=64, update_lanes=16)
     events = [np.full(60, 10), np.full(60, 40), np.full(60, 12)]
     cycles = [cycles_of(SHD, config, [count[:steps] for count in events]) for steps in (50, 60)]
@@ -64,9 +64,9 @@ def test_the_busiest_stage_sets_the_pace() -> None:
 
 
 def test_two_events_a_cycle_by_hand() -> None:
-    """A pair costs what an event did, and so does one that is left over.
+    """A pair costs as much as an event, and so does a single one left over.
 
-    Alone on a core of one group, a step more takes its items and its marker, once that is more than a sweep.
+    Alone on a core of one group, one more step takes its items and its marker, if that exceeds a sweep.
     """
     config = HardwareConfig(tuple(StageConfig(n, n, 2) for n in (256, 256, 20)))
 
@@ -105,7 +105,7 @@ def test_a_dense_recurrence_forces_a_loop() -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_no_core_is_faster_than_its_dependencies_allow(seed: int) -> None:
-    """Of networks of every kind."""
+    """Networks of every kind."""
     rng = np.random.default_rng(seed)
     network = random_network(rng)
     config = random_hardware(network, seed)

@@ -1,4 +1,4 @@
-"""The resource model against yosys: the committed cores, a core of today, and the rules of memories."""
+"""The resource model against yosys: the committed cores, a newly synthesised core, and the memory rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 RESULTS = ROOT / "scripts" / "results" / "resources.jsonl"
 FITTED = {"xilinx7": ("lut", "ff"), "ecp5": ("comb", "ff")}
-"""Kinds with an error; the others of which something is stated are equal."""
+"""Cell types with an error; all others that the model states are exact."""
 EXACT = {"xilinx7": ("lutram", "srl", "bram36", "dsp"), "ecp5": ("lutram", "ebr", "dsp")}
 
 

@@ -1,4 +1,4 @@
-"""What a core does for a sample, counted by hand, and the energy of it."""
+"""A core's operations for a sample, counted by hand, and their energy."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""`hw/flows/logic_delay.py` on netlists small enough to add the delays up by hand."""
+"""`hw/flows/logic_delay.py` on netlists small enough to add up path delays by hand."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_the_slowest_of_two_paths_is_named_by_block() -> None:
         "logic_delay_ns": (FLIP_FLOP + LUT2_FAST + LUT2_SLOW) / 1000,
         "logic_levels": 2,
         "logic_path": {"from": "a.x", "to": "b.y", "blocks": ["a", "b"]},
-    }, "what comes from a port, as net 7, is not timed"
+    }, "paths from a port, such as net 7, are not timed"
 
 
 def test_a_late_reset_counts() -> None:

@@ -1,4 +1,4 @@
-"""`hw/flows/register_copies`: every wire is short, every reader sees what it saw, and it comes to an end."""
+"""`hw/flows/register_copies`: fan-out is limited, every load sees the same value, and it terminates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hw.flows.netlist import readers_of
 
 MOST = 8
 Q, D = 2, 3
-"""Nets: of a register, and of the LUT that has its next value."""
+"""Nets: of a register, and of the LUT that drives its input."""
 
 
 def cell(kind: str, **pins: tuple[str, int]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def cell(kind: str, **pins: tuple[str, int]) -> dict[str, Any]:
 
 
 def loop(of_register: int, of_lut: int) -> dict[str, Any]:
-    """A register and the LUT of its next value, each read by so many LUTs more."""
+    """A register and the LUT that drives it, each with a number of further LUTs as loads."""
     cells = {
         "state": cell("TRELLIS_FF", DI=("input", D), Q=("output", Q)),
         "next": cell("LUT4", A=("input", Q), Z=("output", D)),
@@ -44,7 +44,7 @@ def test_a_register_and_its_next_value_come_to_an_end(of_register: int) -> None:
         before = set(module["cells"])
         added = register_copies.add(module, MOST)
         assert len(module["cells"]) == len(before) + added
-        assert module["ports"]["out"]["bits"] == [Q], "what leaves the module is of the cell itself"
+        assert module["ports"]["out"]["bits"] == [Q], "output ports are driven by the original cell"
         same = {Q: "state", D: "next"}
         for name, own in module["cells"].items():
             for pin, direction in own["port_directions"].items():

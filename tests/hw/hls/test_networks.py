@@ -32,13 +32,13 @@ pytestmark = pytest.mark.slow
 
 GROUPS, SIZE = 4, 16
 COMPILED = range(GROUPS * SIZE)[:: -(GROUPS * SIZE // depth(4, GROUPS * SIZE))]
-"""Seeds of the networks that become C++, that at the limits among them."""
+"""Seeds of the networks compiled as C++, including the one at the limits."""
 STEPS = 14
 FAST = ("-O0", "-w")
 
 
 def network_of(seed):
-    """Lively networks; in the last group such whose formats lie further apart, and one at the limits."""
+    """Active networks; the last group has formats that are further apart, and one network at the limits."""
     if seed == GROUPS * SIZE - 1:
         return at_the_limits()
     if seed < (GROUPS - 1) * SIZE:

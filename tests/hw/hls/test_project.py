@@ -46,7 +46,7 @@ def artifact(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def project(artifact, tmp_path_factory):
-    """A project whose testbench is compiled, and what that said."""
+    """A project with its compiled testbench, and the testbench's output."""
     out = tmp_path_factory.mktemp("project") / "narrow"
     generate(artifact, "narrow", out, lanes=4)
     return out, subprocess.run(["sh", out / "check.sh"], capture_output=True, text=True, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Random networks as C++ units of one program: a compilation for many."""
+"""Random networks as C++ units of one program, to compile many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two builds side by side: what differs is found, and nothing else."""
+"""Comparison of two builds: the differences are found, and nothing else."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_the_script_writes_text_page_and_json(builds: Path, tmp_path: Path) -> N
     ("content", "message"),
     [
         (None, r"^.* must be a build of gen_hw\.py with its report\.json, or a project of gen_hls\.py$"),
-        ("{", r"^.*report\.json is no JSON: .*$"),
+        ("{", r"^.*report\.json is not JSON: .*$"),
         ("[]", r"^.*report\.json must hold an object, not \[\]$"),
         ('{"name": "core"}', r"^.*report\.json must be the report of a build by gen_hw\.py: KeyError.*$"),
     ],

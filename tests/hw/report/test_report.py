@@ -1,4 +1,4 @@
-"""The report of a build: well formed, alone in the world, and true to its summary."""
+"""The report of a build: well formed, self-contained, and consistent with its summary."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ VOID = {"meta", "link", "br", "hr", "img", "wbr", "input"}
 
 
 class Page(HTMLParser):
-    """Text, tags and attributes of a page; complains where tags do not nest."""
+    """Text, tags and attributes of a page; fails if tags do not nest."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -293,7 +293,7 @@ def test_the_text_has_the_same_figures(folder: Path, summary: dict[str, Any]) ->
 
 
 BARE = EmittedCore(NAME, "", (), (), ())
-"""A core as far as a report looks at it."""
+"""The parts of a core that a report uses."""
 
 
 @pytest.mark.parametrize(("part", "cell"), [("XC7K325T", "DSP"), ("LFE5U-45F", "EBR")])

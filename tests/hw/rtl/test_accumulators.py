@@ -1,4 +1,4 @@
-"""Accumulators are as wide as the weights need, and not a bit wider."""
+"""Accumulators are exactly as wide as the weights need."""
 
 from dataclasses import replace
 

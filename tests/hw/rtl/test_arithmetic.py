@@ -12,7 +12,7 @@ from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, selected,
 
 
 def outputs(logic: Callable[[Signal], Value], operand: Signal, codes: Iterable[int]) -> list[int]:
-    """What `logic` makes of each code of `operand`."""
+    """The result of `logic` for each code of `operand`."""
     m = Module()
     expression = logic(operand)
     result = Signal(expression.shape())

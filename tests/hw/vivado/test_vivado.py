@@ -1,4 +1,4 @@
-"""Vivado without Vivado: the Tcl of a build runs under a stub that records its calls; reports are read."""
+"""Vivado without Vivado: a build's Tcl runs under a stub that records its calls; sample reports are read."""
 
 import json
 import shutil
