@@ -37,7 +37,10 @@ TIMESCALE = ("1ns", "1ps")
 
 _MACROS = [
     "-DVERILATOR=1",
-    *(f"-DVM_{use}=0" for use in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")),
+    *(
+        f"-DVM_{use}=0"
+        for use in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+    ),
 ]
 """With which verilated.mk compiles where no waves are recorded."""
 _COMMANDS = {"icarus": ("iverilog",), "verilator": ("g++", "make", "perl")}
@@ -160,7 +163,7 @@ class Workspace:
             arguments += ["--x-initial", "unique"]
         log = folder / "build.log"
         options = "-O0" if self.brief else "-Os"
-        if sim == "verilator" and self.brief and _is_plain(self.builds):
+        if sim == "verilator" and self.brief and not self.waves and _is_plain(self.builds):
             options += rf"\ -Winvalid-pch\ -include\ {self._header()}"
         with _environment(options):
             try:
@@ -180,21 +183,21 @@ class Workspace:
     def _header(self) -> Path:
         """Verilator's headers, compiled once for all builds: they are most of the C++ of a small design.
 
-        g++ takes what is compiled where the options are the same, else the text.
+        The compiler takes what is compiled where the options are the same, else the text.
         """
         folder = self.builds / "header"
         header = folder / "verilator.h"
         with (self.builds / "header.lock").open("w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not header.exists():
-                folder.mkdir()
+                folder.mkdir(exist_ok=True)
                 text = folder / "text.h"
                 text.write_text('#include "verilated.h"\n#include "verilated_dpi.h"\n', encoding="utf-8")
                 with _environment():
                     include = Path(os.environ["VERILATOR_ROOT"], "include")
                     options = ["-O0", "-std=gnu++20", f"-I{include}", f"-I{include / 'vltstd'}", *_MACROS]
                     output = ["-x", "c++-header", "-o", str(header.with_suffix(".h.gch")), str(text)]
-                    subprocess.run(["g++", *options, *output], check=True)
+                    subprocess.run(["c++", *options, *output], check=True)
                 text.rename(header)
         return header
 

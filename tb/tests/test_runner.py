@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cocotb_tools.config
@@ -22,6 +23,7 @@ def test_a_passing_bench_returns_its_figures(sim: str, workspace: Workspace) -> 
 
 @pytest.mark.skipif(missing_tool("verilator") is not None, reason="needs verilator")
 def test_headers_are_compiled_once_for_all_builds(workspace: Workspace) -> None:
+    workspace = replace(workspace, waves=False)
     log = (workspace.build(ADDER, "verilator") / "build.log").read_text(encoding="utf-8")
     assert f"-include {workspace.builds / 'header' / 'verilator.h'} " in log
     assert "[-Winvalid-pch]" not in log, "what was compiled is not taken"
