@@ -164,6 +164,8 @@ class Workspace:
         log = folder / "build.log"
         options = "-O0" if self.brief else "-Os"
         if sim == "verilator" and self.brief and not self.waves and _is_plain(self.builds):
+            # in one piece: more have a compiled header of their own, which takes as long as the pieces
+            arguments += ["--output-split", "0"]
             options += rf"\ -Winvalid-pch\ -include\ {self._header()}"
         with _environment(options):
             try:
