@@ -308,7 +308,8 @@ class Training:
             own = train.labels[batch], train.lengths[batch]
             moved = augment(train.counts[:, column[batch]], own[0], recipe.augmentation, rng, own[1])
             share = slice(self.rank, None, self.processes)
-            arrays = (np.ascontiguousarray(moved[:, share]), own[0][share], own[1][share])
+            # the kernels are compiled for arrays in one piece
+            arrays = tuple(map(np.ascontiguousarray, (moved[:, share], own[0][share], own[1][share])))
             counts, labels, lengths = (torch.from_numpy(array) for array in arrays)
             output = self.step_module(counts, lengths, sigma, recipe.noise)
             smoothing = recipe.label_smoothing

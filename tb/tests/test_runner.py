@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cocotb_tools.config
 import pytest
 
-from tb.harness.runner import BenchFailure, Design, Workspace
+from tb.harness.runner import BenchFailure, Design, Workspace, missing_tool
 
 ADDER = Design("adder", "module adder(input [3:0] a, output [3:0] y); assign y = a + 4'd1; endmodule\n")
 BENCH = "tb.benches.selftest"
@@ -18,6 +19,14 @@ BENCH = "tb.benches.selftest"
 
 def test_a_passing_bench_returns_its_figures(sim: str, workspace: Workspace) -> None:
     assert workspace.check(ADDER, sim, BENCH, {"a": 4}, "run", ["passes"]) == {"passes": {"y": 5}}
+
+
+@pytest.mark.skipif(missing_tool("verilator") is not None, reason="needs verilator")
+def test_headers_are_compiled_once_for_all_builds(workspace: Workspace) -> None:
+    workspace = replace(workspace, waves=False)
+    log = (workspace.build(ADDER, "verilator") / "build.log").read_text(encoding="utf-8")
+    assert f"-include {workspace.builds / 'header' / 'verilator.h'} " in log
+    assert "[-Winvalid-pch]" not in log, "what was compiled is not taken"
 
 
 def test_a_failing_bench_raises(sim: str, workspace: Workspace) -> None:

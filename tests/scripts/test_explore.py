@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +21,8 @@ from hw.estimates.resources import estimate
 from hw.estimates.resources.shapes import Shape
 from hw.parts import PARTS, Part
 from tb.harness.cores import save_network
+from tests.calls import call
 from tests.oracles.plain_networks import SHD
-from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -139,36 +137,26 @@ def test_narrow_weights_keep_the_scale(bits: int, taps: int) -> None:
         assert 0 <= codes.recurrent[1] - middle < 1 << 8 - bits
 
 
-def script(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
-    )
-
-
 def test_what_the_script_writes_is_what_gen_hw_builds(tmp_path: Path) -> None:
     artifact = save_network(tmp_path / "plain", NETWORK)
     config, figure, result = (tmp_path / name for name in ("config.json", "front.svg", "result.json"))
     arguments = ("--artifact", str(artifact), "--part", "XC7A35T", "--pick", "small", "--out", str(config))
-    done = script("scripts/explore.py", *arguments, "--figure", str(figure), "--json", str(result))
+    done = call("explore.py", *arguments, "--figure", str(figure), "--json", str(result))
     assert done.returncode == 0, done.stderr
     summary = json.loads(result.read_text(encoding="utf-8"))
     assert summary["picked"]["small"]["hardware"] == json.loads(config.read_text(encoding="utf-8"))
     assert f"{summary['points']:,} points" in done.stdout
     assert figure.read_text(encoding="utf-8").count("small") == 1
     out = tmp_path / "build"
-    built = script(
-        "scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--out", str(out)
-    )
+    built = call("gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--out", str(out))
     assert built.returncode == 0, built.stderr
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["hardware"] == json.loads(config.read_text(encoding="utf-8"))
 
-    refused = script(
-        "scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--lanes", "2"
-    )
+    refused = call("gen_hw.py", "--artifact", str(artifact), "--config", str(config), "--lanes", "2")
     assert refused.returncode == 2
     assert refused.stderr.strip().endswith("--config sets all widths; leave --lanes out")
     config.write_text("{", encoding="utf-8")
-    broken = script("scripts/gen_hw.py", "--artifact", str(artifact), "--config", str(config))
+    broken = call("gen_hw.py", "--artifact", str(artifact), "--config", str(config))
     assert broken.returncode == 2
     assert f"{config} is not JSON: " in broken.stderr

@@ -1,8 +1,6 @@
 """`scripts/latency.py`: the golden model's events through the formula, for every preset."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from fxp_model.network import run
 from fxp_model.pretrained import DEFAULT
 from hw.config import PRESETS, HardwareConfig
 from hw.estimates.latency import clip_cycles, event_counts, lower_bound
-from tests.paths import ROOT
+from tests.calls import call
 
 pytestmark = pytest.mark.slow
 
@@ -36,10 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_script_gives_the_cycles_of_the_golden_model(folder: Path, preset: str) -> None:
-    command = [sys.executable, "scripts/latency.py", "--data", str(folder), "--preset", preset]
-    done = subprocess.run(
-        [*command, "--json", "-"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
-    )
+    done = call("latency.py", "--data", str(folder), "--preset", preset, "--json", "-")
+    assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     artifact = load_artifact(DEFAULT)
     spec = artifact.network.spec
@@ -64,9 +60,9 @@ def test_the_script_gives_the_cycles_of_the_golden_model(folder: Path, preset: s
 
 def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -> None:
     def summary(recurrence: str) -> dict:
-        command = [sys.executable, "scripts/latency.py", "--data", str(folder), "--recurrence", recurrence]
-        command += ["--preset", "fast", "--json", "-"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+        options = ("--recurrence", recurrence, "--preset", "fast", "--json", "-")
+        done = call("latency.py", "--data", str(folder), *options)
+        assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     conv, none, dense = (summary(recurrence) for recurrence in ("conv", "none", "dense"))
@@ -79,8 +75,8 @@ def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -
 
 
 def test_the_script_draws_a_histogram(folder: Path) -> None:
-    command = [sys.executable, "scripts/latency.py", "--data", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+    done = call("latency.py", "--data", str(folder))
+    assert done.returncode == 0, done.stderr
     bars = [line for line in done.stdout.splitlines() if "#" in line]
     assert sum(int(line.split()[-1]) for line in done.stdout.splitlines()[-12:]) == 20
     assert max(line.count("#") for line in bars) == 50

@@ -40,10 +40,7 @@ SMALL = ("--hidden", "8", "--epochs", "2", "--batch", "4")
 
 
 def train(*arguments):
-    command = [sys.executable, "scripts/train.py", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
-    )
+    return call("train.py", *map(str, arguments))
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +63,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
+    """By a process of its own; what else `train` is asked is answered in this one."""
     out = tmp_path_factory.mktemp("out") / "run"
-    return out, train("--data", folder, "--out", out, *SMALL)
+    command = [sys.executable, "scripts/train.py", "--data", str(folder), "--out", str(out), *SMALL]
+    return out, subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
+    )
 
 
 def test_it_writes_an_artifact_with_its_card(trained, folder):
@@ -144,11 +145,8 @@ def test_both_engines_evaluate_the_artifact_alike(trained, folder):
     out, _ = trained
     results = []
     for engine in ("golden", "torch"):
-        command = [sys.executable, "scripts/evaluate.py", "--artifact", str(out / "artifact")]
-        command += ["--data", str(folder), "--engine", engine, "--json", "-"]
-        result = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=240, check=False
-        )
+        options = ("--artifact", str(out / "artifact"), "--data", str(folder), "--engine", engine)
+        result = call("evaluate.py", *options, "--json", "-")
         assert result.returncode == 0, result.stderr
         results.append(json.loads(result.stdout))  # one object and nothing else
         assert set(results[-1]) == KEYS

