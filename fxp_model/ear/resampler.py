@@ -27,7 +27,7 @@ PASS, STOP = 0.9, 1.1
 """Edges of pass-band and stop-band, in shares of half the lower one of the two rates."""
 STOP_DB = 80.0
 """Attenuation that the integer taps keep in the stop-band. In the pass-band they keep `RIPPLE_DB`."""
-RIPPLE_DB = 0.01
+RIPPLE_DB = 0.001
 """Largest deviation from 0 dB in the pass-band, in dB."""
 
 _DESIGN_DB = 86.0
