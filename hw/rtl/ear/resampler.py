@@ -29,7 +29,7 @@ class Resampler(wiring.Component):
     The last inputs are in a ring in block RAM, the first half of the symmetric taps in another. An output
     takes a cycle per tap, so memory and time are as small as one multiplier allows, and both grow with K.
 
-    Latency: an output is offered K + `LATENCY` - 1 cycles after the input that completes it, or after the
+    Latency: an output is offered K + `LATENCY` cycles after the input that completes it, or after the
     transfer of the output before it, whichever is later. Throughput: `resampler_cycles`.
 
     Parameters
