@@ -1,7 +1,9 @@
 # The public names and their homes; `__init__.py` loads them when they are used.
 from .artifact import Artifact, load_artifact, save_artifact
 from .data import frames_for, load_frames, open_dataset
-from .ear import Ear, EarEngine, EarSpec
+from .ear.engine import EarEngine
+from .ear.model import Ear
+from .ear.spec import EarSpec
 from .engine import Engine
 from .errors import InputError
 from .evaluation import evaluate
