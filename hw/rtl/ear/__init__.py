@@ -1,0 +1,1 @@
+"""The ear in gates: from a microphone to events."""

@@ -1,0 +1,1 @@
+"""A bench per component of the ear."""
