@@ -1,1 +1,1 @@
-"""The ear in integers: from a microphone to events (NUMERICS.md, from section 11 on)."""
+"""The ear in integers: from the samples of a microphone to counts of events (NUMERICS.md, "The ear")."""

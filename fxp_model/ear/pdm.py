@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from fxp_model.checks import integers
-from fxp_model.ear.pdm_design import fir_taps
+from fxp_model.ear.pdm_design import cic_response, fir_taps
 from fxp_model.errors import InputError, shown
 from fxp_model.fixed import Overflow, QFormat, Rounding, requantize, signed_width
 
@@ -93,7 +93,7 @@ class PdmSpec:
         """
         if not isinstance(pdm_hz, int) or isinstance(pdm_hz, bool):
             raise InputError(f"pdm_hz must be an integer, not {shown(pdm_hz)}")
-        if not 1_024_000 <= pdm_hz <= 3_200_000 or pdm_hz % 64_000 and pdm_hz % 80_000:
+        if not 1_024_000 <= pdm_hz <= 3_200_000 or (pdm_hz % 64_000 and pdm_hz % 80_000):
             raise InputError(
                 f"pdm_hz must be a multiple of 64000 or of 80000 in 1024000..3200000, not {pdm_hz}"
             )
@@ -129,17 +129,15 @@ class PdmSpec:
         return signed_width(-reach, reach + (1 << (FIR_SHIFT - 1)))
 
     def response(self, hz: ArrayLike) -> NDArray[np.float64]:
-        """Magnitude of the whole decimator at the frequencies `hz` of the microphone's bits, 1 for full scale.
+        """Magnitude of CIC and FIR at the frequencies `hz`, (n,), up to `pdm_hz` / 2; 1 is full scale.
 
-        |H(f)| = |sin(pi f R / p) / (R sin(pi f / p))|^5 |sum_j h[j] e^(-2 pi i f j R / p)| / gain, p = `pdm_hz`
+        |sin(pi f R / p) / (R sin(pi f / p))|^5 * |sum_j h[j] exp(-2 pi i f j R / p)| / G, p = `pdm_hz`,
+        where G is the sum of h for which a line of ones gives 2^23
         """
-        turns = np.atleast_1d(np.asarray(hz, dtype=np.float64)) / self.pdm_hz
-        delays = np.arange(len(self.taps)) * self.cic_ratio
-        fir = np.exp(-2j * np.pi * np.outer(turns, delays)) @ np.array(self.taps, dtype=np.float64)
-        bits = np.arange(self.cic_ratio)
-        boxcar = np.exp(-2j * np.pi * np.outer(turns, bits)).mean(axis=1)
-        response: NDArray[np.float64] = np.abs(boxcar**ORDER * fir) / _full_scale(self.cic_ratio)
-        return response
+        given = np.atleast_1d(np.asarray(hz, dtype=np.float64))
+        turns = np.outer(given / self.pdm_hz, np.arange(len(self.taps)) * self.cic_ratio)
+        fir = np.abs(np.exp(-2j * np.pi * turns) @ np.array(self.taps, dtype=np.float64))
+        return cic_response(given, self.pdm_hz, self.cic_ratio, ORDER) * fir / _full_scale(self.cic_ratio)
 
 
 def _cic_shift(cic_ratio: int) -> int:

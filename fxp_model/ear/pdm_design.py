@@ -16,13 +16,14 @@ _GAINS_DB = np.linspace(-0.05, 0.05, 21)
 
 
 def cic_response(hz: NDArray[np.float64], pdm_hz: int, ratio: int, order: int) -> NDArray[np.float64]:
-    """Magnitude of a CIC, 1 at 0 Hz, by Dirichlet's kernel: |sin(pi f R / p) / (R sin(pi f / p))|^order."""
+    """Magnitude of a CIC at `hz`, 1 at 0 Hz: |sin(pi f R / p) / (R sin(pi f / p))|^order (Hogenauer 1981)."""
     turns = hz / pdm_hz
-    return np.abs(np.sinc(turns * ratio) / np.sinc(turns)) ** order
+    response: NDArray[np.float64] = np.abs(np.sinc(turns * ratio) / np.sinc(turns)) ** order
+    return response
 
 
 def fir_taps(pdm_hz: int, cic_ratio: int, order: int, taps: int, gain: float) -> tuple[int, ...]:
-    """Symmetric integer taps, an even number, whose product with the CIC is `gain` in the pass band, 0 beyond.
+    """Symmetric integer taps that make of the CIC a flat `gain` up to `PASS_HZ`, and 0 from `STOP_HZ` on.
 
     Chebyshev's solution by Lawson's iteration: least squares on a grid of frequencies, whose weights are
     multiplied by the errors that remain (Lawson 1961; Rice and Usow 1968). Rounding it adds errors that are
@@ -34,7 +35,9 @@ def fir_taps(pdm_hz: int, cic_ratio: int, order: int, taps: int, gain: float) ->
     pdm_hz, cic_ratio, order : int
         Of the CIC, whose own gain counts as 1; the FIR runs at `pdm_hz` / `cic_ratio`.
     taps : int
+        An even number.
     gain : float
+        Sum of the taps.
     """
     rate = pdm_hz / cic_ratio
     passing = np.linspace(0, PASS_HZ, 140)

@@ -1,1 +1,1 @@
-"""The ear in gates: from a microphone to events."""
+"""The ear: from the pins of a microphone to events, one Component per file."""

@@ -10,7 +10,7 @@ from fxp_model.checks import check_type
 from fxp_model.ear.pdm import SAMPLE, PdmSpec
 from hw.rtl.counter import Counter
 from hw.rtl.ear.pdm_decimator import PdmDecimator
-from hw.rtl.ear.pdm_receiver import SYNCHRONISER, PdmReceiver
+from hw.rtl.ear.pdm_receiver import SYNCHRONISER, PdmReceiver, check_divider
 
 
 class PdmInput(wiring.Component):
@@ -42,14 +42,15 @@ class PdmInput(wiring.Component):
     Raises
     ------
     InputError
-        If `divider` is too small.
+        If `spec` is none, or `divider` is no integer of at least 4.
     """
 
     LATENCY = SYNCHRONISER + PdmDecimator.LATENCY + 1
 
     def __init__(self, spec: PdmSpec, divider: int) -> None:
         check_type("spec", spec, PdmSpec)
-        self._spec, self._receiver = spec, PdmReceiver(divider)
+        check_divider(divider)
+        self._spec, self._divider = spec, divider
         super().__init__(
             {
                 "pdm_clk": Out(1),
@@ -69,7 +70,7 @@ class PdmInput(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.receiver = receiver = self._receiver
+        m.submodules.receiver = receiver = PdmReceiver(self._divider)
         m.submodules.decimator = decimator = PdmDecimator(self._spec)
         m.submodules.overrun_counter = counter = Counter(1)
         m.d.comb += [

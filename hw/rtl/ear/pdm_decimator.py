@@ -45,9 +45,7 @@ class PdmDecimator(wiring.Component):
 
     def __init__(self, spec: PdmSpec) -> None:
         self._spec = spec
-        super().__init__(
-            {"bit": In(1), "valid": In(1), "sample": Out(signed(SAMPLE.width)), "done": Out(1)}
-        )
+        super().__init__({"bit": In(1), "valid": In(1), "sample": Out(signed(SAMPLE.width)), "done": Out(1)})
 
     @staticmethod
     def cycles(spec: PdmSpec) -> int:
@@ -82,40 +80,33 @@ class PdmDecimator(wiring.Component):
         tap = taps.read_port()
         m.d.comb += tap.addr.eq(Cat(index, branch))
 
+        # The sequence of an output: the combs, read in the cycle before; storing; a product per cycle.
         data = Signal(signed(DATA.width), reset_less=True)
-        m.d.comb += write.data.eq(data)
-        reading = Signal()
-        ending = Signal()
-        with m.FSM():
-            with m.State("WAIT"):
-                m.d.comb += read.addr.eq(Cat(index, Const(COMBS, 3)))
-                with m.If(due):
-                    m.d.sync += [data.eq(integrators[-1][spec.cic_shift :]), index.eq(1)]
-                    m.next = "COMBS"
-            with m.State("COMBS"):
-                m.d.comb += [
-                    read.addr.eq(Cat(index, Const(COMBS, 3))),
-                    write.addr.eq(Cat((index - 1)[: len(index)], Const(COMBS, 3))),
-                    write.en.eq(1),
-                ]
-                m.d.sync += [data.eq(data - read.data), index.eq(index + 1)]
-                with m.If(index == ORDER):
-                    m.d.sync += index.eq(0)
-                    m.next = "STORE"
-            with m.State("STORE"):
-                m.d.comb += [write.addr.eq(Cat(newest, branch)), write.en.eq(1)]
-                m.next = "PRODUCTS"
-            with m.State("PRODUCTS"):
-                # A whole turn of `newest` leads back to it. With the last branch it stops just before: there
-                # is the oldest sample of each branch, to be replaced by the next.
-                m.d.comb += [read.addr.eq(Cat(newest, branch)), reading.eq(1)]
-                m.d.sync += [index.eq(index + 1), newest.eq(newest + 1)]
-                with m.If(index == BRANCH_TAPS - 1):
-                    m.d.sync += branch.eq(branch + 1)
-                    with m.If(branch == spec.fir_ratio - 1):
-                        m.d.comb += ending.eq(1)
-                        m.d.sync += [branch.eq(0), newest.eq(newest)]
-                    m.next = "WAIT"
+        combing, storing, reading, ending = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += storing.eq(0)
+        with m.If(due):
+            m.d.sync += [data.eq(integrators[-1][spec.cic_shift :]), index.eq(1), combing.eq(1)]
+        with m.If(combing):
+            m.d.sync += [data.eq(data - read.data), index.eq(index + 1)]
+            with m.If(index == ORDER):
+                m.d.sync += [index.eq(0), combing.eq(0), storing.eq(1)]
+        with m.If(storing):
+            m.d.sync += reading.eq(1)
+        with m.If(reading):
+            # A whole turn of `newest` leads back to it. With the last branch it stops just before: there is
+            # the oldest sample of every branch, to be replaced by the next one.
+            m.d.comb += ending.eq((index == BRANCH_TAPS - 1) & (branch == spec.fir_ratio - 1))
+            m.d.sync += [index.eq(index + 1), newest.eq(newest + ~ending)]
+            with m.If(index == BRANCH_TAPS - 1):
+                m.d.sync += [reading.eq(0), branch.eq(Mux(ending, 0, branch + 1))]
+        comb, sample = Cat(index, Const(COMBS, 3)), Cat(newest, branch)
+        before = Cat((index - 1)[: len(index)], Const(COMBS, 3))
+        m.d.comb += [
+            read.addr.eq(Mux(reading, sample, comb)),
+            write.addr.eq(Mux(storing, sample, before)),
+            write.data.eq(data),
+            write.en.eq(combing | storing),
+        ]
 
         # Product and sum, a cycle each behind the memories; the sum begins with half an lsb of a sample.
         fetched, ended = Signal(2), Signal(3)

@@ -8,12 +8,20 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.ear.pdm import ABSENT_BITS
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
 
 MIN_DIVIDER = 4
 """Below it, or at 3, a period has no 40 to 60 % of high level, which microphones ask for."""
 SYNCHRONISER = 2
 """Flip-flops between the data pin and the logic."""
+
+
+def check_divider(divider: int) -> None:
+    """`InputError` unless a microphone's clock can have this many cycles of ours in a period."""
+    if not isinstance(divider, int) or isinstance(divider, bool):
+        raise InputError(f"divider of a PDM clock must be an integer, not {shown(divider)}")
+    if divider < MIN_DIVIDER:
+        raise InputError(f"divider of a PDM clock must be at least {MIN_DIVIDER}, not {divider}")
 
 
 class PdmReceiver(wiring.Component):
@@ -48,14 +56,11 @@ class PdmReceiver(wiring.Component):
     Raises
     ------
     InputError
-        If `divider` is too small.
+        If `divider` is no integer of at least 4.
     """
 
     def __init__(self, divider: int) -> None:
-        if divider < MIN_DIVIDER:
-            raise InputError(
-                f"divider of the clock for a PDM microphone must be at least {MIN_DIVIDER}, not {divider}"
-            )
+        check_divider(divider)
         self._divider = divider
         super().__init__(
             {

@@ -1,1 +1,1 @@
-"""A bench per component of the ear."""
+"""Benches of the components of the ear, named as their files in `hw/rtl/ear/`."""
