@@ -14,7 +14,7 @@ PLACES = 3
 
 
 def neuron_cycles(spec: EarSpec) -> int:
-    """Cycles of a millisecond that finds all at rest: its first envelope, its last neuron, and all between."""
+    """Cycles of a millisecond that finds all at rest, from its first envelope to its last neuron."""
     return 1 + PLACES + spec.channels * spec.spike_limit
 
 

@@ -59,7 +59,7 @@ class EarNeurons(wiring.Component):
     def __init__(self, spec: EarSpec) -> None:
         self._spec = spec
         code = log_shape(spec)
-        # a channel, or the energy; whether the ms is the first after a reset, the first or the last of a frame
+        # a channel, or the energy; the ms is the first after a reset, or the first or the last of a frame
         self._tag = data.StructLayout(
             {
                 "valid": 1,
