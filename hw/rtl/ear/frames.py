@@ -68,70 +68,62 @@ class FrameEvents(wiring.Component):
         )
         write, read = ring.write_port(), ring.read_port()
 
-        # Frames from bank `oldest` on are to be sent; `lasts` says of each bank whether it ends a sample.
-        newest, oldest = Signal(range(banks)), Signal(range(banks))
-        waiting = Signal(range(banks + 1))
+        # A frame is told by its age: 1 of the one that arrived last, and `banks` of the one whose bank is the
+        # next to be written. Frames from `oldest` on are to be sent; `lasts` says which of them end a sample.
+        written = Signal(range(banks))
+        oldest, waiting = Signal(range(banks + 1)), Signal(range(banks + 1))
         lasts = Signal(banks, reset_less=True)
         drops, dropping, sent = Signal(), Signal(), Signal()
         decision = self.decision
+        sends = Signal()
         m.d.comb += [
             self.waits.eq(waiting != 0),
-            drops.eq(Mux(counts.channel == 0, self.waits & (newest == oldest), dropping)),
+            drops.eq(Mux(counts.channel == 0, self.waits & (oldest == banks), dropping)),
             write.en.eq(counts.valid & ~drops),
-            write.addr.eq(Cat(counts.channel, newest)),
+            write.addr.eq(Cat(counts.channel, written)),
             write.data.eq(counts.count),
             self.arrived.eq(self.ends & ~dropping),
             self.dropped.eq(self.ends & dropping),
+            sends.eq(decision.valid & decision.sends),
         ]
         with m.If(counts.valid):
             m.d.sync += dropping.eq(drops)
-        with m.If(sent):
-            m.d.sync += oldest.eq(self._after(oldest))
         with m.If(decision.valid):
             m.d.sync += [
-                newest.eq(self._after(newest)),
-                lasts.bit_select(newest, 1).eq(decision.sends & decision.last),
+                written.eq(Mux(written == banks - 1, 0, written + 1)),
+                lasts.eq(Cat(decision.sends & decision.last, lasts)),
             ]
-        with m.If(decision.valid & decision.sends & ~self.waits):
-            first = newest - decision.before
-            m.d.sync += oldest.eq(Mux(first < 0, first + banks, first))
-        new = Mux(decision.valid & decision.sends, decision.before + 1, 0)
-        m.d.sync += waiting.eq(waiting + new - sent)
-        self._send(m, read, oldest, lasts.bit_select(oldest, 1), sent)
+        with m.If(self.waits):
+            m.d.sync += oldest.eq(oldest + decision.valid - sent)
+        with m.Elif(decision.valid):
+            m.d.sync += oldest.eq(decision.before + 1)
+        m.d.sync += waiting.eq(waiting + Mux(sends, decision.before + 1, 0) - sent)
+        bank = written - oldest
+        self._send(m, read, Mux(bank < 0, bank + banks, bank), Cat(0, lasts).bit_select(oldest, 1), sent)
         return m
 
-    def _after(self, bank: Signal) -> Value:
-        """The bank that follows."""
-        return Mux(bank == self._banks - 1, 0, bank + 1)
-
-    def _send(self, m: Module, read: memory.ReadPort, bank: Signal, last: Value, sent: Signal) -> None:
+    def _send(self, m: Module, read: memory.ReadPort, bank: Value, last: Value, sent: Signal) -> None:
         """Read `bank` channel by channel, and then comes the marker; `sent` when that is transferred."""
-        channels, o = self._spec.channels, self.o
-        channel = Signal(range(channels + 1))
-        closed, there, moves = Signal(), Signal(), Signal()
-        payload = o.payload
+        channels, payload = self._spec.channels, self.o.payload
+        channel = Signal(range(channels + 2))  # that is read; `channels` is the marker
+        reads, there, moves = Signal(), Signal(), Signal()
         address, marker = Signal.like(payload.address), Signal()
         m.d.comb += [
-            o.valid.eq(there & (marker | read.data.any())),
+            reads.eq(self.waits & (channel != channels + 1)),
+            self.o.valid.eq(there & (marker | read.data.any())),
             payload.marker.eq(marker),
             payload.last.eq(marker & last),
             payload.address.eq(address),
-            moves.eq(~o.valid | o.ready),
-            sent.eq(there & marker & o.ready),
+            moves.eq(~self.o.valid | self.o.ready),
+            sent.eq(there & marker & self.o.ready),
             read.en.eq(moves),
             read.addr.eq(Cat(channel[: len(address)], bank)),
         ]
         if self._spec.count_bits > 1:
             m.d.comb += payload.count.eq(read.data)
         with m.If(moves):
-            m.d.sync += [
-                there.eq(self.waits & ~closed),
-                address.eq(channel),
-                marker.eq(channel == channels),
-            ]
-            with m.If(self.waits & ~closed):
-                m.d.sync += channel.eq(channel + 1)
-                with m.If(channel == channels):
-                    m.d.sync += closed.eq(1)
+            m.d.sync += [there.eq(reads), address.eq(channel), marker.eq(channel == channels)]
         with m.If(sent):
-            m.d.sync += [closed.eq(0), channel.eq(0)]
+            m.d.sync += channel.eq(0)
+        with m.Elif(moves & reads):
+            m.d.sync += channel.eq(channel + 1)
