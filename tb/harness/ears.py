@@ -24,25 +24,25 @@ def random_ear(seed: int, most_channels: int = 40) -> EarSpec:
 
     channels, bits = of(LEAST_CHANNELS, most_channels), of(3, 8)
     drive_bits = of(4, 14)
-    threshold = int(np.exp2(rng.uniform(0, 15.99)))
-    least = of(5, 30)
+    threshold = int(np.exp2(rng.uniform(0, drive_bits)))
+    least = of(0, 20)
     return EarSpec.design(
         channels=channels,
         sections=of(1, 4),
-        headroom=float(rng.uniform(0, 10)),
+        headroom=float(rng.uniform(0, 3)),
         coefficient_bits=of(14, 18),
         state_frac_bits=of(0, 6),
         log_frac_bits=bits,
         compression_shift=of(0, 3),
-        level_start=min(63, of(0, 40)),
+        level_start=of(0, 24),
         level_floor=least,
         level_range=of(0, 4 << bits),
         level_shift=of(0, 12) if rng.random() < 0.3 else of(0, 4),
         level_fall=of(0, 4095),
         drive_frac_bits=drive_bits,
         drive_int_bits=of(1, 8),
-        threshold=min(threshold, 4 << drive_bits, 65535) if rng.random() < 0.8 else threshold,
-        adaptation=int(rng.choice([0, threshold // 16, threshold // 2, 65535], p=[0.2, 0.5, 0.2, 0.1])),
+        threshold=threshold,
+        adaptation=int(rng.choice([0, threshold // 16, threshold // 2, 65535], p=[0.2, 0.5, 0.25, 0.05])),
         leak_shift=of(0, 12) if rng.random() < 0.3 else of(0, 5),
         recovery_shift=of(0, 12) if rng.random() < 0.3 else of(0, 6),
         spike_limit=of(1, 15) if rng.random() < 0.5 else of(1, 4),
