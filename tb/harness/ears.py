@@ -59,7 +59,7 @@ def random_trigger(seed: int) -> TriggerSpec:
         free=bool(rng.random() < 0.2),
         **_lengths(rng, bits, limit),
         log_frac_bits=bits,
-        floor_least=int(rng.integers(0, 40)),
+        floor_least=int(rng.integers(0, 18)),
         floor_fall=int(rng.integers(0, 5)),
         floor_shift=shift,
         floor_rise=int(rng.integers(0, min(1 << shift, 4096))),
@@ -73,14 +73,14 @@ def other_settings(spec: TriggerSpec, rng: np.random.Generator) -> dict[str, Any
 
 
 def _lengths(rng: np.random.Generator, bits: int, limit: int) -> dict[str, int]:
-    rise = int(rng.integers(0, 4 << bits))
+    rise = int(rng.integers(0, 2 << bits))
     return {
         "rise": rise,
-        "fall": int(rng.integers(0, rise + 1)),
+        "fall": int(rng.integers(rise // 2, rise + 1)),
         "onset": int(rng.choice([1, 2, 3, 15], p=[0.4, 0.3, 0.2, 0.1])),
         "preroll": int(rng.integers(0, limit + 1)),
-        "duration": int(rng.choice([1, 2, 5, 40, 4095], p=[0.2, 0.2, 0.3, 0.28, 0.02])),
-        "hold": int(rng.choice([0, 1, 7])),
+        "duration": int(rng.choice([1, 2, 5, 40])),
+        "hold": int(rng.choice([0, 1, 7, 30])),
     }
 
 
@@ -93,12 +93,12 @@ def settings_word(spec: TriggerSpec) -> int:
 def loudness_walk(spec: TriggerSpec, rng: np.random.Generator, frames: int) -> Iterator[int]:
     """Loudness of frames: a noise whose level changes now and then, words, and silence."""
     octave = 1 << spec.log_frac_bits
-    noise, left, word = 0.0, 0, False
+    noise, left, word = 20.0, 0, False
     for _ in range(frames):
         if left == 0:
             word, left = not word, int(rng.integers(1, 30))
-            if rng.random() < 0.2:
-                noise = float(rng.choice([0, rng.uniform(0, 63), rng.uniform(20, 30)]))
+            if rng.random() < 0.05:
+                noise = float(rng.choice([0, rng.uniform(0, 63), rng.uniform(18, 25)]))
         left -= 1
-        octaves = noise + rng.uniform(-0.2, 0.2) + word * rng.uniform(1, 4)
+        octaves = noise + rng.uniform(-0.2, 0.2) + word * rng.uniform(1, 6)
         yield min(max(int(octaves * octave), 0), 64 * octave - 1)

@@ -57,10 +57,10 @@ class SlowLevel(wiring.Component):
         age = Signal(range((1 << shift) + 1))
         m.d.comb += self.level.eq(level)
 
-        # The distance is shifted along with a copy of the age, until that is 1.
+        # The distance is shifted along with a copy of the age, until that is 1. The level is held above its
+        # floor whatever the frame: a loud one takes it nowhere below, as the first of these sets it.
         distance = Signal(signed(max(len(level), spec.level_fall.bit_length()) + 1), reset_less=True)
         divisor = Signal.like(age, reset_less=True)
-        falls = Signal(reset_less=True)
         left = Signal(range(shift + 2))
         loud, older, moved = Signal(), Signal.like(age), Signal(signed(len(distance) + 1))
         m.d.comb += [
@@ -70,7 +70,7 @@ class SlowLevel(wiring.Component):
             self.done.eq(left == 1),
         ]
         with m.If(self.start):
-            m.d.sync += [left.eq(shift + 1), falls.eq(~loud)]
+            m.d.sync += left.eq(shift + 1)
             with m.If(loud):
                 m.d.sync += [
                     age.eq(older),
@@ -82,7 +82,7 @@ class SlowLevel(wiring.Component):
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
             with m.If(self.done):
-                m.d.sync += level.eq(Mux(falls & (moved < floor << shift), floor << shift, moved))
+                m.d.sync += level.eq(Mux(moved < floor << shift, floor << shift, moved))
             with m.Elif(divisor[1:].any()):
                 m.d.sync += [divisor.eq(divisor >> 1), distance.eq(distance >> 1)]
         return m

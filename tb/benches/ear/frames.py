@@ -127,12 +127,12 @@ async def sends_frames(dut: Any) -> None:
     await bench.reset(counts=idle, ends=0, loudness=0, settings=settings_word(trigger), o__ready=0)
     source = BlockStream(dut, "o")
     bench.start(watch_stream(source, lambda raw: bench.see(interpret(raw))))
-    slow = False
-    bench.start(accept(source, lambda: int(rng.integers(40)) if slow else int(rng.random() < 0.2)))
+    pause = 1  # refusals of an event are shorter
+    bench.start(accept(source, lambda: int(rng.integers(pause))))
     bench.start(model())
-    for loudness in loudness_walk(trigger, rng, FRAMES):
+    for number, loudness in enumerate(loudness_walk(trigger, rng, FRAMES)):
         if rng.random() < 0.05:
-            slow = not slow
+            pause = int(rng.choice([1, 2, 40, 400]))
         most = int(rng.choice([0, 1, spec.max_count]))
         counts = rng.integers(0, most + 1, spec.channels).tolist()
         for channel, count in enumerate(counts):
@@ -141,7 +141,9 @@ async def sends_frames(dut: Any) -> None:
             dut.counts.value = layout.const({"valid": 0, "channel": channel, "count": count}).as_bits()
             for _ in range(int(rng.integers(2))):
                 await bench.edge
-        if rng.random() < 0.1:
+        if number == FRAMES - banks - 3:  # more than there is room for
+            golden.spec, pause = replace(trigger, free=True, duration=2), 100_000
+        elif number < FRAMES - banks and rng.random() < 0.1:
             golden.spec = replace(golden.spec, **other_settings(trigger, rng))
         dut.settings.value = settings_word(golden.spec)
         frame = (loudness, counts)
@@ -150,7 +152,6 @@ async def sends_frames(dut: Any) -> None:
         dut.ends.value = 0
         for _ in range(int(rng.integers(2, 20))):
             await bench.edge
-    slow = False
     while unsent:
         await bench.edge
     await bench.finish()

@@ -16,7 +16,7 @@ from tb.harness.depth import depth
 from tb.harness.ears import random_ear
 
 CASES: dict[str, dict[str, Any]] = {f"random{seed}": {"ear": seed} for seed in range(depth(3, 64))}
-FRAMES = 150
+FRAMES = 400
 
 
 def component(ear: int) -> wiring.Component:
@@ -29,15 +29,15 @@ async def follows(dut: Any) -> None:
     spec, rng = random_ear(bench.case["ear"]), bench.rng
     state = EarState.rest(spec)
     level, age = state.level, state.age
-    moved = 0
+    moved, octave = 0, 1 << spec.log_frac_bits
     await bench.reset(start=0, loudness=0)
     await bench.edge
     for _ in range(FRAMES):
-        # anywhere, or around the level
-        octaves = rng.uniform(0, spec.energy_bits)
-        if rng.random() < 0.7:
-            octaves = level / 2 ** (spec.log_frac_bits + spec.level_shift) + rng.uniform(-4, 2)
-        energy = int(np.exp2(min(max(octaves, 0), spec.energy_bits - 1e-3)))
+        # anywhere, around the level, or around what is loud
+        now = level / 2**spec.level_shift
+        near, edge = now + rng.uniform(-4, 2) * octave, now - spec.level_range + rng.uniform(-2, 2)
+        code = rng.choice([rng.uniform(0, spec.energy_bits * octave), near, near, edge])
+        energy = int(np.exp2(min(max(code / octave, 0), spec.energy_bits - 1e-3)))
         loudness = int(log2_code(np.array(energy), spec.log_frac_bits))
         dut.start.value, dut.loudness.value = 1, loudness
         await bench.edge

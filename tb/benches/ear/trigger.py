@@ -16,7 +16,7 @@ from tb.harness.depth import depth
 from tb.harness.ears import loudness_walk, other_settings, random_trigger, settings_word
 
 CASES: dict[str, dict[str, Any]] = {f"random{seed}": {"trigger": seed} for seed in range(depth(4, 64))}
-FRAMES = 1500
+FRAMES = 2000
 
 
 def component(trigger: int) -> wiring.Component:
