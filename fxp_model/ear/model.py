@@ -103,11 +103,9 @@ class Ear:
             self._filter(sample << spec.state_frac_bits)
             state.samples += 1
             if state.samples % spec.samples_per_ms == 0:
-                self._fire()
+                self.fire()
             if state.samples == spec.samples_per_frame:
-                frames.append(np.minimum(state.counts, spec.max_count).astype(np.uint8))
-                self._follow()
-                state.counts[:] = state.energy = state.samples = 0
+                frames.append(self.end_frame())
         return np.array(frames, np.uint8).reshape(-1, spec.channels)
 
     def _filter(self, x: int) -> None:
@@ -122,8 +120,8 @@ class Ear:
             y[1], y[0] = y[0], now
         state.envelope += np.maximum(state.sections[-1, 0], 0)
 
-    def _fire(self) -> None:
-        """Sections 12 and 13: what the millisecond drives, and the spikes of the neurons."""
+    def fire(self) -> None:
+        """End a millisecond, sections 12 and 13: what it drives, and the spikes of the neurons."""
         spec, state = self.spec, self.state
         state.energy += int(state.envelope.sum())
         drive = self.drive(state.envelope, state.level >> spec.level_shift)
@@ -146,11 +144,13 @@ class Ear:
         drive = np.minimum(power << up >> down, spec.max_drive)
         return np.where(envelope > 0, drive, 0)
 
-    def _follow(self) -> None:
-        """Section 14: the slow level, after a frame."""
+    def end_frame(self) -> NDArray[np.uint8]:
+        """End a frame: its counts (channels,), and the slow level after it, section 14."""
         spec, state = self.spec, self.state
-        level, age = follow(spec, state.level, state.age, state.energy)
-        state.level, state.age = level, age
+        counts = np.minimum(state.counts, spec.max_count).astype(np.uint8)
+        state.level, state.age = follow(spec, state.level, state.age, state.energy)
+        state.counts[:] = state.energy = state.samples = 0
+        return counts
 
 
 def follow(spec: EarSpec, level: int, age: int, energy: int) -> tuple[int, int]:

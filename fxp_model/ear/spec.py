@@ -19,6 +19,8 @@ SAMPLE_BITS = 16
 """Width of a sample of sound, two's complement."""
 FRAME_MS = 10
 """Duration of a frame, which is a time step of the network."""
+MAX_LOG = 64
+"""Octaves above every logarithm: sums are narrower."""
 MAX_STATE_BITS, MAX_SUM_BITS = 32, 62
 MIN_CHANNELS, MAX_CHANNELS, MAX_SECTIONS = 8, 256, 4
 
