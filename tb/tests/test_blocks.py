@@ -10,10 +10,14 @@ import pytest
 from amaranth.back import rtlil
 
 from hw.verilog import write_verilog
-from tb.benches import blocks
+from tb.benches import blocks, ear
 from tb.harness.runner import Design, Workspace
 
-BENCHES = {name: import_module(f"{blocks.__name__}.{name}") for _, name, _ in iter_modules(blocks.__path__)}
+BENCHES = {
+    name: import_module(f"{package.__name__}.{name}")
+    for package in (blocks, ear)
+    for _, name, _ in iter_modules(package.__path__)
+}
 CASES = [(bench, case) for bench in BENCHES.values() for case in bench.CASES]
 IDS = [f"{name}-{case}" for name, bench in BENCHES.items() for case in bench.CASES]
 

@@ -1,0 +1,1 @@
+"""Benches of the components of the ear, named as their files in `hw/rtl/ear/`."""
