@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from amaranth.hdl import Cat, Module, Mux, ShapeLike, Signal, Value, signed, unsigned
 from amaranth.lib import data, memory, stream, wiring
@@ -16,7 +17,7 @@ from hw.rtl.ear.envelopes import Envelopes
 from hw.rtl.ear.schedule import ROUND, Schedule
 from hw.rtl.pipeline import delayed
 
-Tag = View[StructLayout]
+Tag: TypeAlias = "View[StructLayout]"
 """What a round or a row is."""
 
 

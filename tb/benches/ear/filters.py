@@ -180,7 +180,7 @@ async def resets(dut: Any) -> None:
     bench = setup.bench
     await setup.begin()
     setup.watch()
-    bench.start(accept(setup.sink, no_gaps))
+    bench.start(accept(setup.sink, random_gaps(bench.rng)))
     for _ in range(6):
         before = len(setup.taken)
         samples = int(bench.rng.integers(1, setup.spec.samples_per_ms))
