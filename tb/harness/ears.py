@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from fxp_model.ear.spec import SAMPLE_BITS, EarSpec
 from fxp_model.errors import InputError
 
+_LEAST, _MOST = -(1 << SAMPLE_BITS - 1), (1 << SAMPLE_BITS - 1) - 1
+
 
 def random_ear(seed: int, most_channels: int = 40) -> EarSpec:
     """Designed filters of every width and precision, or, one time in three, poles and shifts at random."""
@@ -55,23 +57,25 @@ def _placed(rng: np.random.Generator, most_channels: int) -> EarSpec:
     )
 
 
+def square_wave(spec: EarSpec, channel: int, length: int) -> NDArray[np.int64]:
+    """Of full scale, at the centre frequency of a channel."""
+    one = 1 << spec.coefficient_frac_bits
+    radius = np.sqrt(abs(spec.a2[channel]) / one)
+    omega = np.arccos(np.clip(-spec.a1[channel] / max(2 * one * radius, 1.0), -1, 1))
+    return np.where(np.cos(omega * np.arange(length)) >= 0, _MOST, _LEAST)
+
+
 def loud_sound(rng: np.random.Generator, spec: EarSpec, samples: int) -> NDArray[np.int64]:
     """Noise, square waves of full scale at the centre of a channel, constants and clicks, by turns."""
-    least, most = -(1 << SAMPLE_BITS - 1), (1 << SAMPLE_BITS - 1) - 1
     parts: list[NDArray[np.int64]] = []
     for kind in rng.permutation(6).tolist() * -(-samples // 6):
         length = int(rng.integers(1, 40))
-        if sum(map(len, parts)) >= samples:
-            break
         if kind < 2:
-            parts.append(rng.integers(least, most + 1, length))
+            parts.append(rng.integers(_LEAST, _MOST + 1, length))
         elif kind < 4:
-            a1, a2 = (codes[int(rng.integers(spec.channels))] for codes in (spec.a1, spec.a2))
-            scale = np.sqrt(abs(a2) / (1 << spec.coefficient_frac_bits)) * (2 << spec.coefficient_frac_bits)
-            omega = np.arccos(np.clip(-a1 / max(scale, 1.0), -1, 1))
-            parts.append(np.where(np.cos(omega * np.arange(length)) >= 0, most, least))
+            parts.append(square_wave(spec, int(rng.integers(spec.channels)), length))
         elif kind == 4:
-            parts.append(np.full(length, rng.choice([least, most])))
+            parts.append(np.full(length, rng.choice([_LEAST, _MOST])))
         else:
-            parts.append(np.where(np.arange(length) == 0, least, 0))
+            parts.append(np.where(np.arange(length) == 0, _LEAST, 0))
     return np.concatenate(parts)[:samples]

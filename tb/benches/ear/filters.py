@@ -17,13 +17,15 @@ from hw.rtl.ear.filters import FilterBank
 from hw.rtl.ear.schedule import MULTIPLIERS, Schedule
 from tb.harness.block_bench import BlockBench, pack_lanes, signed_lanes
 from tb.harness.depth import depth
-from tb.harness.drivers import BlockStream, accept, drive, no_gaps, random_gaps
-from tb.harness.ears import loud_sound, random_ear
+from tb.harness.drivers import BlockStream, Gaps, accept, drive, no_gaps, random_gaps
+from tb.harness.ears import loud_sound, random_ear, square_wave
 from tb.harness.monitors import watch_stream
 from tb.harness.scoreboard import MismatchError
 
+WIDE = {"channels": 8, "sections": 1, "low_hz": 200.0, "high_hz": 2000.0, "width": 4.0}
+"""Filters that full-scale square waves take to the highest bit of their states and of their envelopes."""
 CASES: dict[str, dict[str, Any]] = {
-    "least": {"multipliers": 4, "design": {"channels": 8, "sections": 1}},
+    "least": {"multipliers": 4, "design": WIDE},
     "one_too_many": {"multipliers": 4, "design": {"channels": 9, "sections": 1}},
     **{f"random_{s}": {"multipliers": MULTIPLIERS[s % 3], "seed": s} for s in range(depth(3, 64))},
     **({} if depth(1, 2) == 1 else {
@@ -49,7 +51,7 @@ class Setup:
         self.spec = spec_of(**bench.case)
         self.schedule = Schedule(self.spec, bench.case["multipliers"])
         self.source, self.sink = BlockStream(dut, "i"), BlockStream(dut, "o")
-        self.states = self.envelopes = self.restarts = self.cycle = 0
+        self.states = self.envelopes = self.cycle = self.largest_state = self.largest_envelope = 0
         self.taken: list[int] = []
         self._forget()
 
@@ -82,7 +84,6 @@ class Setup:
             if dut.i__valid.value and dut.i__ready.value:
                 self._hear(signed_lanes(self.source.read(), SAMPLE_BITS, 1)[0])
             if dut.restart.value:
-                self.restarts += 1
                 self._envelope[:] = self._place = 0
 
     def _hear(self, sample: int) -> None:
@@ -91,11 +92,13 @@ class Setup:
         states = self._ear.state.sections[:, 0].copy()
         self._due.append((len(self.taken), states))
         self._envelope += np.maximum(states[-1], 0)
+        self.largest_state = max(self.largest_state, int(np.abs(states).max()))
         self._place += 1
         if self._place == self.spec.samples_per_ms:
             for value in self._envelope.tolist():
                 self.bench.expect(value)
             self.envelopes += self.spec.channels
+            self.largest_envelope = max(self.largest_envelope, int(self._envelope.max()))
             self._envelope[:] = self._place = 0
 
     def _compare(self, slot: int, word: int) -> None:
@@ -114,10 +117,9 @@ class Setup:
         if self._slot == 0:
             self._due.popleft()
 
-    async def send(self, samples: int, gaps: Any) -> None:
-        """Drive random sound."""
-        sound = loud_sound(self.bench.rng, self.spec, samples).tolist()
-        words = [pack_lanes([sample], SAMPLE_BITS) for sample in sound]
+    async def send(self, samples: NDArray[np.int64], gaps: Gaps) -> None:
+        """Drive samples."""
+        words = [pack_lanes([sample], SAMPLE_BITS) for sample in samples.tolist()]
         await drive(self.source, words, gaps, self.bench.rng)
 
     async def finish(self) -> None:
@@ -127,9 +129,10 @@ class Setup:
         await self.bench.finish()
         assert not self._due, f"{len(self._due)} samples are not complete"
 
-    def samples(self, cycles: int) -> int:
-        """How many keep the component busy for so long, three milliseconds at least."""
-        return max(3 * self.spec.samples_per_ms, cycles // self.schedule.cycles)
+    def sound(self, cycles: int) -> NDArray[np.int64]:
+        """Loud samples that keep the component busy for so long, three milliseconds at least."""
+        samples = max(3 * self.spec.samples_per_ms, cycles // self.schedule.cycles)
+        return loud_sound(self.bench.rng, self.spec, samples)
 
 
 @cocotb.test()
@@ -153,10 +156,10 @@ async def sound(dut: Any) -> None:
     busy = max(1, setup.schedule.cycles * per_ms // setup.spec.channels)
     refusals = random_gaps(bench.rng)
     bench.start(accept(setup.sink, lambda: refusals() * int(bench.rng.integers(1 + busy))))
-    total = setup.samples(6000)
-    await setup.send(total, random_gaps(bench.rng))
+    samples = setup.sound(6000)
+    await setup.send(samples, random_gaps(bench.rng))
     await setup.finish()
-    assert setup.states == total * setup.spec.sections * setup.spec.channels
+    assert setup.states == len(samples) * setup.spec.sections * setup.spec.channels
     assert setup.envelopes > 0
 
 
@@ -167,7 +170,11 @@ async def cycles(dut: Any) -> None:
     await setup.begin()
     setup.watch()
     setup.bench.start(accept(setup.sink, no_gaps))
-    await setup.send(setup.samples(2000), no_gaps)
+    await setup.send(setup.sound(2000), no_gaps)
+    if setup.bench.case.get("design") == WIDE:
+        await setup.send(square_wave(setup.spec, 0, 240), no_gaps)
+        assert setup.largest_state >> setup.spec.state_bits - 2 == 1
+        assert setup.largest_envelope >> setup.spec.envelope_bits - 1 == 1
     await setup.finish()
     promised = filter_cycles(setup.spec, setup.bench.case["multipliers"])
     assert set(np.diff(setup.taken).tolist()) == {promised}
@@ -184,10 +191,10 @@ async def resets(dut: Any) -> None:
     for _ in range(6):
         before = len(setup.taken)
         samples = int(bench.rng.integers(1, setup.spec.samples_per_ms))
-        await setup.send(samples, no_gaps)
+        await setup.send(loud_sound(bench.rng, setup.spec, samples), no_gaps)
         for _ in range(1 + int(bench.rng.integers(setup.schedule.cycles))):
             await bench.edge
         assert len(setup.taken) == before + samples
         await setup.begin()
-    await setup.send(setup.samples(0), no_gaps)
+    await setup.send(setup.sound(0), no_gaps)
     await setup.finish()
