@@ -32,7 +32,8 @@ class FilterBank(wiring.Component):
     Throughput: a sample every `Schedule.cycles` cycles, 2 * channels * sections / multipliers where no row
     of the last group is empty. The last sample of a millisecond waits until the one before is sent.
     Latency: a sample that waits for no other is taken 2 to 5 cycles after it is offered; the first envelope
-    is offered `Schedule.cycles` + 5 cycles after the last sample of its millisecond is taken.
+    is offered `Schedule.cycles` + 5 cycles after the last sample of its millisecond is taken, + 4 with one
+    multiplier.
 
     Parameters
     ----------
@@ -105,8 +106,9 @@ class FilterBank(wiring.Component):
     def _row(self, m: Module, name: str, of_round: Tag, beat: Value) -> Tag:
         """The row of a round whose first term is at this beat.
 
-        Its low bits are those of the beat, in registers of their own nowhere: so it is plain to tools that a
-        memory is not read where it is written.
+        Its low bits are those of the beat and not registers of their own: so yosys can prove that two rows
+        differ, and a memory is not read where it is written, which costs logic where a block RAM does not say
+        what it reads then.
         """
         schedule, term = self._schedule, beat[: 2 - self._schedule.terms]
         row = Signal(schedule.row_layout(), name=name)

@@ -8,6 +8,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from amaranth.lib import wiring
+from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
 from fxp_model.ear.model import Ear
@@ -15,7 +16,7 @@ from fxp_model.ear.spec import SAMPLE_BITS, EarSpec
 from hw.estimates.ear import filter_cycles
 from hw.rtl.ear.filters import FilterBank
 from hw.rtl.ear.schedule import MULTIPLIERS, Schedule
-from tb.harness.block_bench import BlockBench, pack_lanes, signed_lanes
+from tb.harness.block_bench import PERIOD_NS, BlockBench, pack_lanes, signed_lanes
 from tb.harness.depth import depth, ears
 from tb.harness.drivers import BlockStream, Gaps, accept, drive, no_gaps, random_gaps
 from tb.harness.filter_banks import loud_sound, random_filters, square_wave
@@ -51,16 +52,28 @@ class Setup:
         self.spec = spec_of(**bench.case)
         self.schedule = Schedule(self.spec, bench.case["multipliers"])
         self.source, self.sink = BlockStream(dut, "i"), BlockStream(dut, "o")
-        self.states = self.envelopes = self.cycle = self.largest_state = self.largest_envelope = 0
+        self.states = self.envelopes = self.largest_state = self.largest_envelope = 0
         self.taken: list[int] = []
+        self.delays: list[int] = []
         self._forget()
 
     def _forget(self) -> None:
         self._ear = Ear(self.spec)
         self._envelope = np.zeros(self.spec.channels, np.int64)
         self._place = 0
+        self._closed = 0
         self._due: deque[tuple[int, NDArray[np.int64]]] = deque()
         self._slot = 0
+
+    @property
+    def cycle(self) -> int:
+        """Of the clock, the same for all who look at an edge."""
+        return round(get_sim_time("ns")) // PERIOD_NS
+
+    @property
+    def millisecond(self) -> int:
+        """Cycles, where every sample waits."""
+        return self.schedule.cycles * self.spec.samples_per_ms
 
     async def begin(self) -> None:
         """Reset; nothing of what was heard before counts from now on."""
@@ -70,13 +83,12 @@ class Setup:
     def watch(self) -> None:
         """Compare from now on."""
         self.bench.start(self._watch())
-        self.bench.start(watch_stream(self.sink, self.bench.see))
+        self.bench.start(watch_stream(self.sink, self._receive))
 
     async def _watch(self) -> None:
         dut = self.bench.dut
         while True:
             await self.bench.edge
-            self.cycle += 1
             if dut.rst.value:
                 continue
             if dut.probe_valid.value:
@@ -85,6 +97,11 @@ class Setup:
                 self._hear(signed_lanes(self.source.read(), SAMPLE_BITS, 1)[0])
             if dut.restart.value:
                 self._envelope[:] = self._place = 0
+
+    def _receive(self, envelope: int) -> None:
+        if self.bench.compared % self.spec.channels == 0:
+            self.delays.append(self.cycle - self._closed)
+        self.bench.see(envelope)
 
     def _hear(self, sample: int) -> None:
         self.taken.append(self.cycle)
@@ -97,6 +114,7 @@ class Setup:
         if self._place == self.spec.samples_per_ms:
             for value in self._envelope.tolist():
                 self.bench.expect(value)
+            self._closed = self.cycle
             self.envelopes += self.spec.channels
             self.largest_envelope = max(self.largest_envelope, int(self._envelope.max()))
             self._envelope[:] = self._place = 0
@@ -124,7 +142,9 @@ class Setup:
 
     async def finish(self) -> None:
         """Wait for the rest, of which nothing may be missing."""
-        for _ in range(self.schedule.cycles + 10):
+        for _ in range(10 * self.millisecond):
+            if not self._due and self.bench.compared == self.envelopes:
+                break
             await self.bench.edge
         await self.bench.finish()
         assert not self._due, f"{len(self._due)} samples are not complete"
@@ -139,23 +159,23 @@ class Setup:
 async def sound(dut: Any) -> None:
     """Gaps before samples, refused envelopes, and milliseconds that begin anew."""
     setup = Setup(dut)
-    bench, per_ms = setup.bench, setup.spec.samples_per_ms
+    bench = setup.bench
     await setup.begin()
     setup.watch()
 
     async def restart() -> None:
         while True:
-            for _ in range(int(bench.rng.integers(2 * setup.schedule.cycles * 3 * per_ms))):
+            for _ in range(int(bench.rng.integers(6 * setup.millisecond))):
                 await bench.edge
             dut.restart.value = 1
             await bench.edge
             dut.restart.value = 0
 
     bench.start(restart())
-    # so slowly at times that a millisecond waits for the one before
-    busy = max(1, setup.schedule.cycles * per_ms // setup.spec.channels)
+    # about as long as a millisecond, so that many wait for the one before
+    slowly = 4 * setup.millisecond // setup.spec.channels
     refusals = random_gaps(bench.rng)
-    bench.start(accept(setup.sink, lambda: refusals() * int(bench.rng.integers(1 + busy))))
+    bench.start(accept(setup.sink, lambda: min(3, refusals()) * int(bench.rng.integers(1 + slowly))))
     samples = setup.sound(6000)
     await setup.send(samples, random_gaps(bench.rng))
     await setup.finish()
@@ -165,7 +185,7 @@ async def sound(dut: Any) -> None:
 
 @cocotb.test()
 async def cycles(dut: Any) -> None:
-    """Samples that wait, envelopes that do not: each takes the promised cycles."""
+    """Samples that wait, envelopes that do not: in the promised cycles, and after the promised delay."""
     setup = Setup(dut)
     await setup.begin()
     setup.watch()
@@ -176,8 +196,10 @@ async def cycles(dut: Any) -> None:
         assert setup.largest_state >> setup.spec.state_bits - 2 == 1
         assert setup.largest_envelope >> setup.spec.envelope_bits - 1 == 1
     await setup.finish()
-    promised = filter_cycles(setup.spec, setup.bench.case["multipliers"])
+    multipliers = setup.bench.case["multipliers"]
+    promised = filter_cycles(setup.spec, multipliers)
     assert set(np.diff(setup.taken).tolist()) == {promised}
+    assert set(setup.delays) == {promised + (4 if multipliers == 1 else 5)}
 
 
 @cocotb.test()
