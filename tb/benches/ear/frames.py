@@ -132,8 +132,11 @@ async def sends_frames(dut: Any) -> None:
     least, most = 0, 1  # cycles for which an event is refused
     bench.start(accept(source, lambda: int(rng.integers(least, most))))
     bench.start(model())
-    for number, loudness in enumerate(loudness_walk(trigger, rng, FRAMES)):
-        if number < FRAMES - banks - 3 and rng.random() < 0.05:
+    # First a word after silence, with all the frames before it that there is room for.
+    golden.spec = replace(trigger, free=False, rise=8, fall=8, onset=1, preroll=trigger.preroll_limit)
+    word = [0] * (trigger.preroll_limit + 1) + [(64 << trigger.log_frac_bits) - 1]
+    for number, loudness in enumerate([*word, *loudness_walk(trigger, rng, FRAMES - len(word))]):
+        if len(word) <= number < FRAMES - banks - 3 and rng.random() < 0.05:
             most = int(rng.choice([1, 2, 40, 400]))
         largest = int(rng.choice([0, 1, spec.max_count]))
         counts = rng.integers(0, largest + 1, spec.channels).tolist()
@@ -146,7 +149,7 @@ async def sends_frames(dut: Any) -> None:
         if number == FRAMES - banks - 3:  # more than there is room for, and none is taken
             golden.spec = replace(trigger, free=True, duration=2)
             least, most = STUCK, STUCK + 1
-        elif number < FRAMES - banks - 3 and rng.random() < 0.1:
+        elif len(word) <= number < FRAMES - banks - 3 and rng.random() < 0.1:
             golden.spec = replace(golden.spec, **other_settings(trigger, rng))
         dut.settings.value = settings_word(golden.spec)
         frame = (loudness, counts)
@@ -162,7 +165,7 @@ async def sends_frames(dut: Any) -> None:
     assert totals["events"] > 0
     assert totals["last"] > 0
     assert totals["dropped"] > 0
-    assert bool(totals["before"]) == bool(trigger.preroll_limit)
+    assert totals["before"] >= trigger.preroll_limit
 
 
 @cocotb.test()
