@@ -21,8 +21,8 @@ from fxp_model.qat.train import CHECKPOINT, Recipe
 
 ROW = "row.json"
 COPIES = 8
-"""Of each training clip: as recorded, and at random gain, most of them in noise."""
-GAIN_DB, SNR_DB, NOISE_SHARE = (-30.0, 6.0), (0.0, 30.0), 0.7
+"""Of each training clip: as recorded, and at random gain in noise."""
+GAIN_DB, SNR_DB, NOISE_SHARE = (-30.0, 6.0), (0.0, 30.0), 1.0
 """Of the copies."""
 _CHANNELS = 140
 """For which the augmentation's defaults are."""

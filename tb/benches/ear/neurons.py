@@ -136,6 +136,8 @@ async def _run(dut: Any, gaps: Gaps | None) -> Ledger:
     bench.start(watch_stream(source, ledger.take))
     bench.start(ledger.watch(dut))
     await drive(source, random_envelopes(ledger.spec, bench.rng), gaps, bench.rng)
+    for _ in range(REST):
+        await bench.edge
     await bench.finish()
     assert ledger.frames >= FRAMES // 2
     return ledger
