@@ -24,15 +24,10 @@ from tb.harness.drivers import BlockStream, accept
 from tb.harness.ears import loudness_walk, other_settings, random_ear, random_trigger, settings_word
 from tb.harness.monitors import watch_stream
 
-<<<<<<< HEAD
 CASES: dict[str, dict[str, Any]] = {f"random{seed}": {"seed": seed} for seed in range(ears(4))}
-FRAMES = 250
-=======
-CASES: dict[str, dict[str, Any]] = {f"random{seed}": {"seed": seed} for seed in range(depth(4, 64))}
 FRAMES = 200
 STUCK = 4000
 """Cycles, of which a frame has a hundred at most."""
->>>>>>> rtl-neurons
 
 
 class Frames(wiring.Component):
