@@ -25,7 +25,7 @@ def parser() -> Parser:
     add("--out", type=some_path, required=True, help="folder of the trainings, which it goes on from")
     add("--listeners", nargs="+", choices=tuple(LISTENERS), default=list(LISTENERS), help="default: all")
     add("--seeds", nargs="+", type=SEED, default=[0, 1, 2], help="of the trainings; default: 0 1 2")
-    add("--epochs", type=COUNT, default=40, help="of each training; default: %(default)s")
+    add("--epochs", type=COUNT, default=60, help="of each training; default: %(default)s")
     add("--table", type=output_file, help="file for a line of JSON per training")
     return parser
 

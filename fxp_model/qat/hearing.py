@@ -20,7 +20,7 @@ from fxp_model.qat.template import Shape
 from fxp_model.qat.train import CHECKPOINT, Recipe
 
 ROW = "row.json"
-COPIES = 4
+COPIES = 8
 """Of each training clip: as recorded, and at random gain, most of them in noise."""
 GAIN_DB, SNR_DB, NOISE_SHARE = (-30.0, 6.0), (0.0, 30.0), 0.7
 """Of the copies."""

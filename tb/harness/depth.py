@@ -10,3 +10,8 @@ def depth(reduced: int, full: int) -> int:
     """A number of examples: `full` in `make test-all`, otherwise `reduced`, which is at least 1."""
     assert 1 <= reduced <= full
     return full if FULL else reduced
+
+
+def ears(reduced: int) -> int:
+    """Random ears, or triggers, of a bench: ``SPIKELINE_EARS`` of the environment, or by the depth."""
+    return int(os.environ.get("SPIKELINE_EARS", depth(reduced, 12)))

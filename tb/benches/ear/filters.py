@@ -16,7 +16,7 @@ from hw.estimates.ear import filter_cycles
 from hw.rtl.ear.filters import FilterBank
 from hw.rtl.ear.schedule import MULTIPLIERS, Schedule
 from tb.harness.block_bench import BlockBench, pack_lanes, signed_lanes
-from tb.harness.depth import depth
+from tb.harness.depth import depth, ears
 from tb.harness.drivers import BlockStream, Gaps, accept, drive, no_gaps, random_gaps
 from tb.harness.filter_banks import loud_sound, random_filters, square_wave
 from tb.harness.monitors import watch_stream
@@ -27,7 +27,7 @@ WIDE = {"channels": 8, "sections": 1, "low_hz": 200.0, "high_hz": 2000.0, "width
 CASES: dict[str, dict[str, Any]] = {
     "least": {"multipliers": 4, "design": WIDE},
     "one_too_many": {"multipliers": 4, "design": {"channels": 9, "sections": 1}},
-    **{f"random_{s}": {"multipliers": MULTIPLIERS[s % 3], "seed": s} for s in range(depth(3, 64))},
+    **{f"random_{s}": {"multipliers": MULTIPLIERS[s % 3], "seed": s} for s in range(ears(3))},
     **({} if depth(1, 2) == 1 else {
         f"whole_{multipliers}": {"multipliers": multipliers, "design": {"channels": 140, "sections": 4}}
         for multipliers in MULTIPLIERS

@@ -17,14 +17,14 @@ from fxp_model.ear.spec import FRAME_MS, EarSpec
 from hw.estimates.ear_neurons import closing_cycles, neuron_cycles
 from hw.rtl.ear.neurons import EarNeurons, counts_layout
 from tb.harness.block_bench import BlockBench
-from tb.harness.depth import depth
+from tb.harness.depth import ears
 from tb.harness.drivers import BlockStream, Gaps, drive, no_gaps, random_gaps
 from tb.harness.ears import random_ear
 from tb.harness.monitors import watch_stream
 
 CASES: dict[str, dict[str, Any]] = {
     "default": {"ear": None},
-    **{f"random{seed}": {"ear": seed} for seed in range(depth(4, 64))},
+    **{f"random{seed}": {"ear": seed} for seed in range(ears(4))},
 }
 FRAMES = 12
 REST = 80
