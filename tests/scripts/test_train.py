@@ -1,6 +1,5 @@
 """scripts/train.py from a folder of audio files to an artifact, and its one-line errors."""
 
-import csv
 import json
 import shutil
 import signal
@@ -8,14 +7,14 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-import soundfile
 
 from fxp_model.artifact import load_artifact
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.qat import checkpoint
 from fxp_model.qat.train import CHECKPOINT, LOG, training_folder
+from tests import sounds
 from tests.calls import call
 from tests.paths import ROOT
 
@@ -29,6 +28,7 @@ KEYS = {
     "snr_db",
     "noise",
     "seed",
+    "from_rest",
     "engine",
     "clips",
     "accuracy",
@@ -45,20 +45,7 @@ def train(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two classes of tones, each with four training and two validation clips."""
-    folder = tmp_path_factory.mktemp("tones")
-    seconds = np.arange(16000) / 16000
-    rows = {"train": [], "val": []}
-    for label, hz in (("high", 2000), ("low", 300)):
-        for index in range(6):
-            name = f"{label}_{index}.wav"
-            tone = 0.3 * np.sin(2 * np.pi * hz * (1 + index / 50) * seconds)
-            soundfile.write(folder / name, tone, 16000)
-            rows["train" if index < 4 else "val"].append((name, label))
-    for split, lines in rows.items():
-        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("file", "class"), *lines])
-    return folder
+    return sounds.tones(tmp_path_factory.mktemp("tones"))
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +146,7 @@ def test_both_engines_evaluate_the_artifact_alike(trained, folder):
 
 @pytest.fixture(scope="module")
 def noise(tmp_path_factory):
-    """Six recordings, of which the fifth measures."""
-    folder = tmp_path_factory.mktemp("noise")
-    for index in range(6):
-        sound = np.random.default_rng(index).uniform(-0.5, 0.5, 20000)
-        soundfile.write(folder / f"{index}.wav", sound, 16000)
-    return folder
+    return sounds.noise(tmp_path_factory.mktemp("noise"))
 
 
 def test_a_network_trains_on_copies_in_noise_and_is_measured_in_other_noise(trained, folder, noise, tmp_path):
@@ -196,11 +178,47 @@ def test_a_network_trains_on_copies_in_noise_and_is_measured_in_other_noise(trai
     assert len({recorded, *others}) == 3
 
 
+def test_a_network_of_an_ear_is_measured_with_the_level_of_a_session_and_from_rest(tmp_path):
+    (tmp_path / "data").mkdir()
+    data, out = sounds.spoken(tmp_path / "data"), tmp_path / "ear"
+    result = train("--data", data, "--out", out, *SMALL, "--encoder", "ear", "--channels", 8, "--sections", 1)
+    assert result.returncode == 0, result.stderr
+    artifact = load_artifact(out / "artifact")
+    assert EarSpec.from_dict(artifact.encoder) == EarSpec.design(channels=8, sections=1)
+    assert artifact.network.spec.n_in == 8
+    accuracies, scores = [], []
+    for more in ((), ("--from-rest",)):
+        done = call(
+            "evaluate.py", "--artifact", str(out / "artifact"), "--data", str(data), *more, "--json", "-"
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert told["from_rest"] == bool(more)
+        accuracies.append(told["accuracy"])
+        scores.append(told["scores_sha256"])
+    assert accuracies[0] == artifact.metrics["val"]["accuracy"]
+    assert scores[0] != scores[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--channels", 8), "--channels requires --encoder"),
+        (("--encoder", "ear", "--channels", 7), "--channels must be at least 8, not 7"),
+        (("--encoder", "ear", "--sections", 5), "--sections must be at most 4, not 5"),
+    ],
+)
+def test_an_ear_has_limits(folder, tmp_path, options, message):
+    result = train("--data", folder, "--out", tmp_path / "run", *SMALL, *options)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [f"train.py: {message}"]
+
+
 def test_copies_of_other_conditions_are_not_resumed(trained, folder):
     out, _ = trained
     result = train("--data", folder, "--out", out, *SMALL, "--resume", "--copies", 2)
     assert result.returncode == 2
-    assert result.stderr.splitlines()[-1].endswith("' as asked: it is of other data")
+    assert result.stderr.splitlines()[-1].endswith("' as requested: it belongs to other data")
 
 
 def heed_interrupts() -> None:

@@ -1,5 +1,6 @@
 """Frames for an artifact: its encoder and classes must fit."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from fxp_model.artifact import load_artifact
 from fxp_model.data import CochlearEncoder, frames_for
 from fxp_model.data.audio import read_audio
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 
@@ -37,6 +39,21 @@ def test_frames_are_the_encoders(folder: Path) -> None:
         expected = encoder.encode(*read_audio(folder / f"{label}.wav"))
         assert np.array_equal(frames.counts[:, index], expected)
         assert frames.labels[index] == index
+
+
+def test_frames_are_those_of_an_ear(folder: Path) -> None:
+    artifact = load_artifact(DEFAULT)
+    encoder = EarSpec.design(sections=1)
+    stored = json.loads(json.dumps(encoder.to_dict()))
+    frames = frames_for(replace(artifact, encoder=stored), folder, "val")
+    for index, label in enumerate(artifact.labels):
+        expected = encoder.encode(*read_audio(folder / f"{label}.wav"))
+        assert np.array_equal(frames.counts[:, index], expected)
+    small = EarSpec.design(channels=64).to_dict()
+    with pytest.raises(InputError, match=r": channels of the encoder must be 140, not 64$"):
+        frames_for(replace(artifact, encoder=small), folder, "val")
+    with pytest.raises(InputError, match=r"^encoder version must be 1, not 2$"):
+        frames_for(replace(artifact, encoder=stored | {"version": 2}), folder, "val")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from fxp_model.data import (
     Conditions,
     Part,
     encode_file,
+    encoder_for,
     load_frames,
     open_dataset,
     open_noise,
@@ -24,6 +25,7 @@ from fxp_model.data import (
 from fxp_model.data.cache import default_cache_dir
 from fxp_model.data.frames import CHUNK
 from fxp_model.data.notice import notice
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -288,6 +290,38 @@ def test_an_encoder_without_a_level_hears_each_clip_alone(folder, tmp_path):
         for conditions in (gains, replace(gains, carried=False))
     )
     assert np.array_equal(carried.counts, alone.counts)
+
+
+EAR = EarSpec.design(channels=8, sections=1)
+
+
+def test_an_ear_is_designed_with_the_counts_of_the_network(folder):
+    dataset = open_dataset(folder)
+    small = encoder_for(dataset, 3, {"channels": 8, "sections": 1})
+    assert small == EarSpec.design(channels=8, sections=1, count_bits=3)
+    assert encoder_for(dataset, 3) == CochlearEncoder(count_bits=3)
+    with pytest.raises(InputError, match=r"^channels must be in 8\.\.256, not 7$"):
+        encoder_for(dataset, 3, {"channels": 7})
+
+
+def test_an_ear_hears_a_speakers_clips_as_a_session_or_each_from_rest(spoken, tmp_path):
+    for index, file in enumerate(sorted(spoken.glob("*.wav"))):  # each louder than those before
+        sound = np.random.default_rng(index).uniform(-0.02, 0.02, 480) * (index + 1)
+        soundfile.write(file, sound, 16000, "PCM_16")
+    session, rest = (
+        load(spoken, tmp_path / "cache", "train", EAR, conditions=conditions)
+        for conditions in (None, Conditions(carried=False))
+    )
+    sounds = [read_audio(spoken / file) for file in session.files]
+    for index, sound in enumerate(sounds):
+        assert np.array_equal(rest.counts[:, index], EAR.encode(*sound))
+    for speaker in range(3):
+        level = None
+        for index in Conditions().order(range(speaker, 30, 3)):
+            counts, level = EAR.encode_after(*sounds[index], level)
+            assert np.array_equal(session.counts[:, index], counts)
+    assert np.array_equal(session.counts[:, 30], rest.counts[:, 30])  # of nobody
+    assert not np.array_equal(session.counts[:, :30], rest.counts[:, :30])
 
 
 def test_workers_have_a_limit(folder, tmp_path):

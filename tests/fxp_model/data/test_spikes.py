@@ -21,6 +21,7 @@ from fxp_model.data import (
     open_dataset,
 )
 from fxp_model.data.artifact_frames import ENCODERS
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 
@@ -403,8 +404,12 @@ def test_a_binner_has_limits(fields, message):
     assert refusal(lambda: EventBinner(**fields)) == message
 
 
-def test_an_artifact_keeps_either_encoder():
-    for encoder in (EventBinner(channels=70, count_bits=3), CochlearEncoder(channels=3)):
+def test_an_artifact_keeps_any_encoder():
+    for encoder in (
+        EventBinner(channels=70, count_bits=3),
+        CochlearEncoder(channels=3),
+        EarSpec.design(channels=8),
+    ):
         told = encoder.to_dict()
         assert ENCODERS[told["name"]].from_dict(told) == encoder
 
@@ -442,7 +447,7 @@ def test_an_artifact_of_sound_and_one_of_spikes_refuse_each_others_data(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "mel"}, "encoder name must be one of cochlear, event-bins, not 'mel'"),
+        ({"name": "mel"}, "encoder name must be one of cochlear, ear, event-bins, not 'mel'"),
         ({"version": 2}, "encoder version must be 1, not 2"),
         ({"channels": 70}, "artifact asc20-256x256-k5: channels of the encoder must be 140, not 70"),
         ({"units": 600}, "channels must be a divisor of units = 600, not 140"),
