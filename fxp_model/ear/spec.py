@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import ClassVar, NamedTuple, Self
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fxp_model.ear import bounds
 from fxp_model.ear.design import centre_hz, resonators
 from fxp_model.encoding import Encoder, check_limit
+from fxp_model.errors import InputError, shown
 from fxp_model.fixed import signed_width
 
 SAMPLE_BITS = 16
@@ -329,6 +330,19 @@ class EarSpec(Encoder):
             As the class, or a frequency or `width` is outside its limits.
         """
         rate_hz = more.get("rate_hz", 16_000)
+        for name, value in (("channels", channels), ("sections", sections), *more.items()):
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise InputError(f"{name} must be an integer, not {shown(value)}")
+        for name, value in (
+            ("low_hz", low_hz),
+            ("high_hz", high_hz),
+            ("width", width),
+            ("headroom", headroom),
+        ):
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise InputError(f"{name} must be a number, not {shown(value)}")
+        if unknown := more.keys() - {field.name for field in fields(cls)}:
+            raise InputError(f"an ear has no parameter {min(unknown)}")
         check_limit("rate_hz", rate_hz, 8000 <= rate_hz <= 48_000, "in 8000..48000")
         inside = MIN_CHANNELS <= channels <= MAX_CHANNELS
         check_limit("channels", channels, inside, f"in {MIN_CHANNELS}..{MAX_CHANNELS}")

@@ -49,6 +49,11 @@ def test_what_is_outside_the_limits_is_refused_by_name(change, message):
         ({"width": 5}, "width must be in 0.25..4, not 5"),
         ({"headroom": -1}, "headroom must be in 0..16, not -1"),
         ({"rate_hz": 96_000}, "rate_hz must be in 8000..48000, not 96000"),
+        ({"channels": "many"}, "channels must be an integer, not 'many'"),
+        ({"threshold": 0.5}, "threshold must be an integer, not 0.5"),
+        ({"low_hz": None}, "low_hz must be a number, not None"),
+        ({"low_hz": float("nan")}, "low_hz must be at least 20, not nan"),
+        ({"volume": 3}, "an ear has no parameter volume"),
     ],
 )
 def test_a_design_outside_the_limits_is_refused_by_name(change, message):
