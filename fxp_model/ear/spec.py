@@ -333,14 +333,10 @@ class EarSpec(Encoder):
         for name, value in (("channels", channels), ("sections", sections), *more.items()):
             if not isinstance(value, int) or isinstance(value, bool):
                 raise InputError(f"{name} must be an integer, not {shown(value)}")
-        for name, value in (
-            ("low_hz", low_hz),
-            ("high_hz", high_hz),
-            ("width", width),
-            ("headroom", headroom),
-        ):
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise InputError(f"{name} must be a number, not {shown(value)}")
+        reals = {"low_hz": low_hz, "high_hz": high_hz, "width": width, "headroom": headroom}
+        for name, real in reals.items():
+            if not isinstance(real, int | float) or isinstance(real, bool):
+                raise InputError(f"{name} must be a number, not {shown(real)}")
         if unknown := more.keys() - {field.name for field in fields(cls)}:
             raise InputError(f"an ear has no parameter {min(unknown)}")
         check_limit("rate_hz", rate_hz, 8000 <= rate_hz <= 48_000, "in 8000..48000")
