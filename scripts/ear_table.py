@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, parse_json, read_text, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.options import Parser, some_path
@@ -25,8 +26,6 @@ from hw.options import add_timeout_option
 from tb.harness.ear_blocks import BLOCKS, as_core
 
 RESULTS = Path(__file__).parent / "results" / "ear.jsonl"
-
-
 ROUTED = ("filters 140 x 4 x 1", "filters and neurons 140 x 4 x 1")
 """Also placed and routed on the usual device of `ROUTES`, at its slowest grade."""
 ROUTES = ("ecp5",)
@@ -58,6 +57,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         if "fmax_mhz" in row:
             check_fields(name, row, {"fmax_mhz": array_of(SIZE, 1), "fmax_mhz_median": SIZE})
         rows.append(row)
+    if not rows:
+        raise InputError(f"{path} holds no row of a synthesised block")
     return rows
 
 
