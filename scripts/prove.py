@@ -3,6 +3,11 @@
 All run the same clips and are compared with the golden model: every current, membrane, spike and
 score; for the RTL every membrane, spike, score and cycle. The golden model itself is compared with a run of
 each clip batched with another one.
+
+With recordings for an artifact whose encoder is an ear it begins at sound: one ear hears them one after the
+other, and its counts are the clips of the others. The compiled ear, and the golden ear that hears the
+recordings in pieces, are compared in all counts and in the state after each recording; the RTL in every state
+after every sample, every neuron and every count.
 """
 
 from __future__ import annotations
@@ -13,10 +18,12 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     run_script(__file__)
 
 import argparse
+import copy
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +31,8 @@ from numpy.typing import NDArray
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.cli import write_json
+from fxp_model.ear.model import Ear, EarState
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.folders import owned
 from fxp_model.options import COUNT, Parser, add_data_options, add_json_option, some_path
@@ -122,6 +131,107 @@ FORMS: dict[str, Form] = {
 }
 
 
+Samples = NDArray[np.int64]
+EAR_MULTIPLIERS = 4
+"""Of the simulated ear: these take the fewest cycles."""
+
+
+class Heard(NamedTuple):
+    """Recordings (n,) that a golden ear heard one after the other, its counts (T, channels), its states."""
+
+    spec: EarSpec
+    recordings: list[Samples]
+    counts: list[NDArray[np.uint8]]
+    states: list[EarState]
+
+    @classmethod
+    def of(cls, spec: EarSpec, recordings: list[Samples]) -> Heard:
+        """Heard whole, from rest."""
+        ear = Ear(spec)
+        counts, states = [], []
+        for samples in recordings:
+            counts.append(ear.step(samples))
+            states.append(copy.deepcopy(ear.state))
+        return cls(spec, recordings, counts, states)
+
+    def differing(self, state: EarState, step: Callable[[Samples], NDArray[np.uint8]]) -> str | None:
+        """First difference of counts by `step`, or of `state` after them."""
+        for index, samples in enumerate(self.recordings):
+            counts = step(samples)
+            if counts.shape != self.counts[index].shape:
+                return f"clip {index}: frames: expected {len(self.counts[index])}, got {len(counts)}"
+            for frame, channel in np.argwhere(counts != self.counts[index])[:1]:
+                expected, got = self.counts[index][frame, channel], counts[frame, channel]
+                return f"clip {index}: frame {frame} channel {channel}: expected {expected}, got {got}"
+            field = self.states[index].differs(state)
+            if field is not None:
+                return f"clip {index}: {field} of the ear after it differs"
+        return None
+
+
+EarForm = Callable[[Heard, argparse.Namespace], str | None]
+"""Hears recordings; as `Form`."""
+
+
+def by_golden_ear(heard: Heard, args: argparse.Namespace) -> str | None:
+    """The golden ear, which gets the samples in pieces, of a millisecond on average."""
+    ear, rng = Ear(heard.spec), np.random.default_rng(0)
+
+    def step(samples: Samples) -> NDArray[np.uint8]:
+        cuts = rng.integers(0, len(samples), len(samples) // heard.spec.samples_per_ms)
+        return np.concatenate([ear.step(piece) for piece in np.split(samples, np.sort(cuts))])
+
+    return heard.differing(ear.state, step)
+
+
+def by_ear_engine(heard: Heard, args: argparse.Namespace) -> str | None:
+    """The compiled ear."""
+    from fxp_model.ear.engine import EarEngine
+
+    ear = EarEngine(heard.spec)
+    return heard.differing(ear.state, ear.step)
+
+
+def by_ear_rtl(sim: str) -> EarForm:
+    """Filters and neurons under the simulator `sim`."""
+
+    def form(heard: Heard, args: argparse.Namespace) -> str | None:
+        from tb.harness.ear_chain import hear
+        from tb.harness.runner import BenchFailure, Workspace, missing_tool
+
+        missing = missing_tool(sim)
+        if missing is not None:
+            raise ImportError(missing)
+        try:
+            with Workspace.of_run(args.out) as workspace:
+                hear(heard.spec, EAR_MULTIPLIERS, heard.recordings, sim, workspace)
+        except BenchFailure as failure:
+            return str(failure)
+        return None
+
+    return form
+
+
+EAR_FORMS: dict[str, EarForm] = {
+    "ear-golden": by_golden_ear,
+    "ear-engine": by_ear_engine,
+    "ear-rtl-verilator": by_ear_rtl("verilator"),
+    "ear-rtl-icarus": by_ear_rtl("icarus"),
+}
+
+
+def heard_clips(artifact: Artifact, args: argparse.Namespace) -> Heard | None:
+    """The recordings, where there are any and the encoder is an ear; `InputError` if an ear is to run."""
+    if args.data is not None and (artifact.encoder or {}).get("name") == EarSpec.name:
+        from fxp_model.data.artifact_frames import recordings_for
+
+        return Heard.of(*recordings_for(artifact, args.data, args.split, args.clips))
+    for name in args.forms or ():
+        if name in EAR_FORMS:
+            raise InputError(f"--forms {name} must have --data and an artifact whose encoder is an ear")
+    return None
+
+
 def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) -> Iterator[Clip]:
     """Clips (T, 1, n_in), each of its own length, spread over a split or the artifact's stimulus."""
     counts, lengths = artifact.stimulus, np.full(artifact.stimulus.shape[1], len(artifact.stimulus))
@@ -134,19 +244,25 @@ def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) 
         yield counts[: lengths[index], index : index + 1]
 
 
-def run_forms(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> dict[str, Any]:
+def run_forms(
+    artifact: Artifact, heard: Heard | None, clips: list[Clip], args: argparse.Namespace
+) -> dict[str, Any]:
     """Result and seconds of each requested form; prints a line for it."""
+    runs: dict[str, Callable[[], str | None]] = {}
+    if heard is not None:
+        runs = {name: partial(form, heard, args) for name, form in EAR_FORMS.items()}
+    runs |= {name: partial(form, artifact, clips, args) for name, form in FORMS.items()}
     forms: dict[str, Any] = {}
-    for name in args.forms:
+    for name in args.forms or runs:
         started = time.perf_counter()
         try:
-            mismatch = FORMS[name](artifact, clips, args)
+            mismatch = runs[name]()
             result = "equal" if mismatch is None else mismatch
         except ImportError as error:
             result = f"not run: {error}"
         forms[name] = {"result": result, "seconds": round(time.perf_counter() - started, 1)}
         if args.json != "-":
-            print(f"{name:15}{result}", flush=True)
+            print(f"{name:19}{result}", flush=True)
     return forms
 
 
@@ -159,9 +275,8 @@ def parser() -> Parser:
     parser.add_argument(
         "--forms",
         nargs="+",
-        choices=tuple(FORMS),
-        default=list(FORMS),
-        help="implementations to run (default: all)",
+        choices=(*EAR_FORMS, *FORMS),
+        help="implementations to run (default: all; those of an ear where there are recordings for one)",
     )
     add_width_options(parser)
     parser.add_argument(
@@ -176,10 +291,14 @@ def main() -> int:
     args = parser().options()
     artifact = load_artifact(args.artifact)
     config_of(args, artifact.network.spec)
-    clips = list(chosen_clips(artifact, args.data, args.split, args.clips))
+    heard = heard_clips(artifact, args)
+    if heard is not None:
+        clips: list[Clip] = [counts[:, None] for counts in heard.counts]
+    else:
+        clips = list(chosen_clips(artifact, args.data, args.split, args.clips))
     args.out = args.out.resolve()
     with owned(args.out):
-        forms = run_forms(artifact, clips, args)
+        forms = run_forms(artifact, heard, clips, args)
     if args.json:
         write_json(args.json, {"artifact": artifact.name, "clips": len(clips), "forms": forms})
     return 0 if all(form["result"] == "equal" for form in forms.values()) else 1

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fxp_model.artifact import Artifact
 from fxp_model.checks import check_type
+from fxp_model.data.audio import checked_clip, pcm, resampled
 from fxp_model.data.binner import EventBinner
-from fxp_model.data.catalog import open_dataset
+from fxp_model.data.catalog import Dataset, open_dataset
 from fxp_model.data.conditions import Conditions
+from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.frames import EncodedSplit, SoundEncoder, check_encoder, load_frames
 from fxp_model.ear.spec import EarSpec
@@ -35,6 +40,37 @@ def frames_for(
         classes are not the artifact's, or if the data cannot be read; all but the last before any
         clip is encoded.
     """
+    dataset, encoder = _opened(artifact, source)
+    return load_frames(dataset, split, encoder, conditions=conditions)
+
+
+def recordings_for(
+    artifact: Artifact, source: Path | str, split: str, most: int
+) -> tuple[EarSpec, list[NDArray[np.int64]]]:
+    """The ear of `artifact`, and `most` recordings, spread over a split, as the samples that it hears.
+
+    Each is (n,) of 16 bits at the rate of the ear, and ends with silence up to a whole frame.
+
+    Raises
+    ------
+    InputError
+        As `frames_for`, or if the encoder is not an ear.
+    """
+    dataset, encoder = _opened(artifact, source)
+    if not isinstance(encoder, EarSpec):
+        raise InputError(f"artifact {artifact.name}: the encoder must be an ear, not {encoder.name}")
+    assert isinstance(dataset, SpeechDataset)
+    clips = dataset.split(split)
+    samples = []
+    for index in np.linspace(0, len(clips) - 1, min(most, len(clips))).astype(int):
+        audio, rate_hz = clips[index].source.audio(clips[index].source.content())
+        heard = pcm(resampled(checked_clip(audio, rate_hz), rate_hz, encoder.rate_hz)).astype(np.int64)
+        samples.append(np.pad(heard, (0, -len(heard) % encoder.samples_per_frame)))
+    return encoder, samples
+
+
+def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, SoundEncoder | EventBinner]:
+    """The data set, and the encoder of `artifact`, which fits it."""
     check_type("artifact", artifact, Artifact)
     if artifact.encoder is None:
         raise InputError(f"artifact {artifact.name} has no encoder: it takes neither sound nor spikes")
@@ -53,7 +89,7 @@ def frames_for(
             f"classes of {source} must be those of the artifact ({', '.join(artifact.labels)}), "
             f"not {', '.join(dataset.classes)}"
         )
-    return load_frames(dataset, split, encoder, conditions=conditions)
+    return dataset, encoder
 
 
 def _encoder(values: dict[str, Any]) -> SoundEncoder | EventBinner:

@@ -29,6 +29,8 @@ from torch import Tensor, nn
 
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact
+from fxp_model.ear.engine import EarEngine
+from fxp_model.ear.spec import EarSpec
 from fxp_model.engine import Engine
 from fxp_model.engine import Stage as EngineStage
 from fxp_model.errors import InputError
@@ -63,6 +65,10 @@ SYSTEMS = (
     "torch_eval",
     "engine",
 )
+EARS = ((140, 4), (140, 2), (64, 2))
+"""Channels and sections of the ears."""
+EAR_SECONDS = 1
+"""Of sound that they hear."""
 ROUNDS = 7
 TRAINING_ROUNDS = 5
 CHECKED_CLIPS = 8
@@ -222,6 +228,9 @@ def measure(
                 calls = calls_of(conv, dense, batch)
                 times = medians(calls, result["rounds"], 0.0 if quick else 0.02)
             result[part][scenario] = {f"{name}_s": times[name] for name in SYSTEMS}
+    progress("ear")
+    heard = medians(ears(), result["rounds"], 0.0 if quick else 0.2)
+    result["ear"] = {"times_real_time": {name: EAR_SECONDS / seconds for name, seconds in heard.items()}}
     progress("training")
     result["training"] = training(conv, dense, 1 if quick else TRAINING_ROUNDS)
     return result
@@ -336,6 +345,16 @@ def _exact_layers(conv: Subject, batch: int) -> Calls:
     }
 
 
+def ears() -> Calls:
+    """Calls by which compiled ears, on one thread, hear noise of `EAR_SECONDS`."""
+    calls: Calls = {}
+    for channels, sections in EARS:
+        ear = EarEngine(EarSpec.design(channels=channels, sections=sections))
+        samples = np.random.default_rng(0).integers(-8192, 8192, EAR_SECONDS * ear.spec.rate_hz)
+        calls[f"{channels}x{sections}"] = partial(ear.step, samples)
+    return calls
+
+
 def training(conv: Subject, dense: Subject, rounds: int) -> dict[str, Any]:
     """Seconds per epoch of `EPOCH_CLIPS` clips, scaled from `rounds` steps of `BATCH` clips.
 
@@ -431,6 +450,10 @@ def table(result: dict[str, Any]) -> str:
             cells = [result[part][name] for name in SCENARIOS]
             times = [(cell[f"{system}_s"], cell[f"{system}_s"] / cell["engine_s"]) for cell in cells]
             lines.append(f"  {system:22}" + "".join(f"{s * 1e3:12.3f} ms{r:9.1f} x" for s, r in times))
+    heard = result["ear"]["times_real_time"]
+    lines.append(
+        f"{'ear, times real time':24}" + "".join(f"{name:>16}: {x:5.0f} x" for name, x in heard.items())
+    )
     trained = result["training"]
     lines.append(f"{'training':24}{'published':>15}{'ours':>15}   seconds per epoch")
     for kind, suffix in (("conv", ""), ("dense", "_dense")):

@@ -218,6 +218,13 @@ def hardware_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
     return sound, lambda file: script.table([script.read_result(file)])
 
 
+def ear_table_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
+    script = importlib.import_module("ear_table")
+    lines = (RESULTS / "ear.jsonl").read_text(encoding="utf-8").splitlines()
+    sound = next(row for row in map(json.loads, lines) if "fmax_mhz" in row)
+    return sound, lambda file: script.table(script.read_rows(file))
+
+
 def exploration_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
     artifact, config = saved(folder / "artifact"), HardwareConfig.uniform(NETWORK.spec)
     point = {"system": "a", "accuracy": 0.9, "us": 12.5, "share": 0.25, "cycles": 1250}
@@ -243,6 +250,7 @@ READERS = {
     "--rows": rows_reader,
     "--results": resources_reader,
     "hardware": hardware_reader,
+    "ear": ear_table_reader,
     "--exploration": exploration_reader,
     "report.json": report_reader,
 }

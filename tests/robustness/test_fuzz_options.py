@@ -49,6 +49,8 @@ WORK: dict[str, Callable[..., None]] = {
     "hw.hls.project.generate": accept,
     "scripts.check_engine.difference": accept,
     "scripts.cosim.cosimulate": accept,
+    "scripts.ear_table.extend": accept,
+    "scripts.ear_table.table": accept,
     "scripts.explore.golden": mock.Mock(run=accept),
     "scripts.fit_resources.fit": accept,
     "scripts.fit_resources.synthesise": accept,

@@ -250,6 +250,9 @@ def test_the_script_writes_the_shape_that_others_rely_on(tmp_path):
         for times in result[part].values():
             assert times.keys() >= TIMES
             assert all(seconds > 0 for seconds in times.values())
+    assert set(result["ear"]["times_real_time"]) == {"140x4", "140x2", "64x2"}
+    assert all(times > 0 for times in result["ear"]["times_real_time"].values())
+    assert "ear, times real time" in done.stdout
     training = result["training"]
     assert training["published_s_per_epoch"] > 0
     assert training["ours_s_per_epoch"] > 0

@@ -7,9 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from fxp_model import network as golden
 from fxp_model.artifact import save_artifact
+from fxp_model.data.audio import read_audio
+from fxp_model.ear.engine import EarEngine
+from fxp_model.ear.spec import EarSpec
+from fxp_model.errors import InputError
 from tb.harness.stimulus import random_network, random_samples
 from tests.hw.hls import units as hls_units
 from tests.paths import ROOT
@@ -59,10 +64,14 @@ def test_every_form_is_there(prove):
     assert list(prove.FORMS) == ["torch", "golden", "engine", "rtl-verilator", "rtl-icarus", "hls"]
 
 
+def test_every_form_of_an_ear_is_there(prove):
+    assert list(prove.EAR_FORMS) == ["ear-golden", "ear-engine", "ear-rtl-verilator", "ear-rtl-icarus"]
+
+
 def test_equal_forms_are_a_line_each_and_status_0(prove, monkeypatch, capsys, folder, tmp_path):
     forms = ["torch", "golden", "engine", "hls"]
     status = call(prove, monkeypatch, folder, tmp_path, "--clips", "3", "--forms", *forms)
-    assert capsys.readouterr().out.splitlines() == [f"{form:15}equal" for form in forms]
+    assert capsys.readouterr().out.splitlines() == [f"{form:19}equal" for form in forms]
     assert status == 0
 
 
@@ -94,4 +103,79 @@ def test_one_other_integer_is_named_and_status_1(prove, monkeypatch, capsys, fol
 def test_a_form_that_cannot_run_is_no_proof(prove, monkeypatch, capsys, folder, tmp_path):
     monkeypatch.setattr("tb.harness.runner.missing_tool", lambda sim: f"{sim} is not installed")
     assert call(prove, monkeypatch, folder, tmp_path, "--forms", "rtl-icarus") == 1
-    assert capsys.readouterr().out == "rtl-icarus     not run: icarus is not installed\n"
+    assert capsys.readouterr().out == "rtl-icarus         not run: icarus is not installed\n"
+
+
+EAR_FORMS = ["ear-golden", "ear-engine", "ear-rtl-icarus"]
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    """An artifact with an ear, and recordings for it."""
+    place = tmp_path_factory.mktemp("heard")
+    network = random_network(5, 6)
+    first = network.spec.layers[0]
+    ear = EarSpec.design(channels=first.n_in, sections=1, count_bits=first.input_bits)
+    labels = tuple(f"word{index:02}" for index in range(network.spec.n_out))
+    save_artifact(
+        place / "artifact",
+        network=network,
+        labels=labels,
+        encoder=ear.to_dict(),
+        provenance={},
+        metrics={},
+        stimulus=np.zeros((1, 1, first.n_in), np.uint8),
+    )
+    rng, rows = np.random.default_rng(0), ["file,class"]
+    for index, label in enumerate(labels):
+        soundfile.write(place / f"{label}.wav", rng.normal(0, 0.2, 500 + index), 16_000)
+        rows.append(f"{label}.wav,{label}")
+    (place / "val.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+    return place
+
+
+def test_a_proof_begins_at_sound_where_there_is_an_ear(prove, monkeypatch, capsys, heard, tmp_path):
+    forms = [*EAR_FORMS, "golden", "engine"]
+    options = ("--data", str(heard), "--clips", "2", "--forms", *forms)
+    seen = []
+    monkeypatch.setitem(prove.FORMS, "engine", lambda artifact, clips, args: seen.extend(clips))
+    status = call(prove, monkeypatch, heard / "artifact", tmp_path, *options)
+    assert capsys.readouterr().out.splitlines() == [f"{form:19}equal" for form in forms]
+    assert status == 0
+    ear = EarEngine(EarSpec.from_dict(prove.load_artifact(heard / "artifact").encoder))
+    files = sorted(heard.glob("*.wav"))
+    for file, counts in zip((files[0], files[-1]), seen, strict=True):
+        samples = np.rint(read_audio(file)[0] * 32768).astype(int)
+        np.testing.assert_array_equal(counts[:, 0], ear.step(np.pad(samples, (0, -len(samples) % 160))))
+        assert counts.any()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("counts", "clip 0: frame 0 channel 0: expected "),
+        ("state", "clip 0: level of the ear after it differs"),
+    ],
+)
+def test_another_ear_is_named_and_status_1(prove, monkeypatch, capsys, heard, tmp_path, wrong, message):
+    step = EarEngine.step
+
+    def other(ear, samples):
+        counts = step(ear, samples)
+        if wrong == "counts":
+            counts[0, 0] ^= 1
+        else:
+            ear.state.level += 1
+        return counts
+
+    monkeypatch.setattr(EarEngine, "step", other)
+    options = ("--data", str(heard), "--forms", "ear-engine")
+    assert call(prove, monkeypatch, heard / "artifact", tmp_path, *options) == 1
+    assert message in capsys.readouterr().out
+
+
+def test_an_ear_needs_sound(prove, monkeypatch, heard, folder, tmp_path):
+    for artifact, more in ((heard / "artifact", ()), (folder, ("--data", str(heard)))):
+        message = "^--forms ear-engine must have --data and an artifact whose encoder is an ear$"
+        with pytest.raises(InputError, match=message):
+            call(prove, monkeypatch, artifact, tmp_path, "--forms", "ear-engine", *more)

@@ -1,0 +1,119 @@
+"""Synthesise the blocks of the ear with open tools, and print a table of their area and clocks.
+
+Each result is a row of a file, and existing rows are kept.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fxp_model.errors import InputError
+from fxp_model.files import check_file_target, parse_json, read_text, replacing, write_text
+from fxp_model.folders import owned
+from fxp_model.options import Parser, some_path
+from fxp_model.tables import SIZE, array_of, check_fields, one_of
+from hw.flows.synth import RouteOptions, through
+from hw.options import add_timeout_option
+from tb.harness.ear_blocks import BLOCKS, as_core
+
+RESULTS = Path(__file__).parent / "results" / "ear.jsonl"
+ROUTED = ("filters 140 x 4 x 1", "filters and neurons 140 x 4 x 1")
+"""Also placed and routed on the usual device of `ROUTES`, at its slowest grade."""
+ROUTES = ("ecp5",)
+SEEDS = 3
+_KINDS = {
+    "xilinx7": ("lut", "ff", "bram36", "dsp"),
+    "ecp5": ("comb", "ff", "ebr", "dsp"),
+    "ice40": ("lut", "ff", "ebr"),
+}
+_HEAD = ("LUT", "flip-flops", "block RAM", "multipliers")
+
+
+def synthesise(block: str, target: str, timeout_s: float, kept: Path | None) -> dict[str, Any]:
+    """The row of a block for a target."""
+    route = RouteOptions.of(target, None, None, SEEDS) if block in ROUTED and target in ROUTES else None
+    result = through(as_core(BLOCKS[block]()), target, route, timeout_s, lambda line: None, kept)
+    del result["blocks"]
+    return {"block": block, "target": target, **result}
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file; `InputError` if it holds something else."""
+    rows = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        name = f"{path} line {number}"
+        row = parse_json(line, name, dict)
+        check_fields(name, row, {"block": one_of(BLOCKS), "target": one_of(_KINDS)})
+        check_fields(name, row, dict.fromkeys(_KINDS[row["target"]], SIZE))
+        if "fmax_mhz" in row:
+            check_fields(name, row, {"fmax_mhz": array_of(SIZE, 1), "fmax_mhz_median": SIZE})
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{path} holds no row of a synthesised block")
+    return rows
+
+
+def extend(results: Path, targets: Sequence[str], blocks: Sequence[str], timeout_s: float) -> None:
+    """Append to `results` a row for every block and target without one."""
+    known = {(row["block"], row["target"]) for row in read_rows(results)} if results.exists() else set()
+    left = [(block, target) for block in blocks for target in targets if (block, target) not in known]
+    for number, (block, target) in enumerate(left, start=1):
+        print(f"{number} of {len(left)}: {block}, {target}", file=sys.stderr)
+        row = synthesise(block, target, timeout_s, None)
+        text = read_text(results) if results.exists() else ""
+        with replacing(results) as file:
+            write_text(file, text + json.dumps(row) + "\n")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: a table for each target, a row for each block, in the order of `BLOCKS`."""
+    order = list(BLOCKS)
+    lines: list[str] = []
+    for target, kinds in _KINDS.items():
+        own = [row for row in rows if row["target"] == target]
+        if not own:
+            continue
+        head = ("block", *_HEAD[: len(kinds)], "clock")
+        lines += ["", f"{target}:", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+        for row in sorted(own, key=lambda row: order.index(row["block"])):
+            cells = [row["block"], *(f"{row[kind]:,g}" for kind in kinds)]
+            cells.append(f"{row['fmax_mhz_median']:.1f} MHz" if "fmax_mhz" in row else "")
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def parser() -> Parser:
+    """The command-line options."""
+    parser = Parser(description=__doc__)
+    add = parser.add_argument
+    add(
+        "--results",
+        type=some_path,
+        default=RESULTS,
+        help="file of synthesised blocks, read and appended (default: %(default)s)",
+    )
+    add("--targets", nargs="+", choices=tuple(_KINDS), default=tuple(_KINDS), help="default: all")
+    add("--blocks", nargs="+", choices=tuple(BLOCKS), default=tuple(BLOCKS), help="default: all")
+    add("--table-only", action="store_true", help="synthesise nothing")
+    add_timeout_option(parser)
+    return parser
+
+
+def main() -> int:
+    """Synthesise, print."""
+    args = parser().options()
+    check_file_target(args.results)
+    if not args.table_only:
+        with owned(args.results.parent):
+            extend(args.results, args.targets, args.blocks, args.timeout)
+    print(table(read_rows(args.results)), end="")
+    return 0
