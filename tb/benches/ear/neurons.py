@@ -24,7 +24,7 @@ from tb.harness.monitors import watch_stream
 
 CASES: dict[str, dict[str, Any]] = {
     "default": {"ear": None},
-    **{f"random{seed}": {"ear": seed} for seed in range(ears(4))},
+    **{f"random{seed}": {"ear": seed} for seed in range(ears(3))},
 }
 FRAMES = 12
 REST = 80
