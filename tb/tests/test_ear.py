@@ -15,7 +15,7 @@ from fxp_model.ear.spec import EarSpec
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.verilog import write_verilog
 from tb.benches.ear import inputs
-from tb.harness.depth import depth
+from tb.harness.depth import ears
 from tb.harness.ear_chain import hear, recorder
 from tb.harness.ears import random_ear
 from tb.harness.filter_banks import loud_sound
@@ -38,7 +38,7 @@ def sounds(spec: EarSpec, frames: tuple[int, ...]) -> list[NDArray[np.int64]]:
     return [loud_sound(rng, spec, own * spec.samples_per_frame) for own in frames]
 
 
-@pytest.mark.parametrize("seed", range(depth(2, 64)))
+@pytest.mark.parametrize("seed", range(ears(2)))
 def test_random_ears_hear_as_the_golden_ear(seed: int, sim: str, workspace: Workspace) -> None:
     spec = random_ear(seed, most_channels=20)
     recordings = sounds(spec, (2, 1))
