@@ -13,13 +13,14 @@ from fxp_model.ear.trigger import TriggerSpec
 from hw.ear import MICROPHONES, ear_of
 from hw.verilog import write_verilog
 from tb.benches.ear import inputs
+from tb.harness.depth import FULL
 from tb.harness.hearing import hear
-from tb.harness.runner import Design, Workspace
+from tb.harness.runner import SIMULATORS, Design, Workspace, missing_tool
 from tb.harness.stimulus import random_hardware
 from tests.tiny import hearing_artifact
 
 NETWORKS = {"i2s": 59, "pdm": 16, "pcm": 27}
-"""Seeds of networks with 8 inputs and more, and counts of 4, 2 and 1 bits."""
+"""Seeds of networks with 8 inputs and more, and counts of 4, 2 and 1 bits; minutes under Icarus."""
 
 
 def test_a_recording_through_the_pins(sim: str, workspace: Workspace, tmp_path: Path) -> None:
@@ -32,9 +33,13 @@ def test_a_recording_through_the_pins(sim: str, workspace: Workspace, tmp_path: 
     workspace.check(design, sim, inputs.__name__, {"case": case, "seed": 1}, "recording")
 
 
+@pytest.mark.parametrize("simulator", SIMULATORS if FULL else ("verilator",))
 @pytest.mark.parametrize("microphone", MICROPHONES)
-def test_a_device_hears(microphone: str, sim: str, workspace: Workspace, tmp_path: Path) -> None:
+def test_a_device_hears(microphone: str, simulator: str, workspace: Workspace, tmp_path: Path) -> None:
     """Samples of two frames, at a gain that clips; a host that sends sound has one of its own, too."""
+    missing = missing_tool(simulator)
+    if missing is not None:
+        pytest.skip(missing)
     artifact = hearing_artifact(tmp_path / "heard", NETWORKS[microphone])
     ear = ear_of(artifact)
     frames, answers = (12, 2) if microphone == "pcm" else (2, 1)
@@ -44,7 +49,7 @@ def test_a_device_hears(microphone: str, sim: str, workspace: Workspace, tmp_pat
         tmp_path / "heard",
         np.rint(sound).astype(np.int16),
         microphone,
-        sim,
+        simulator,
         workspace,
         trigger=TriggerSpec(free=True, duration=2),
         samples=answers,
