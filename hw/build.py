@@ -15,6 +15,7 @@ from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from hw.config import HardwareConfig
+from hw.ear import EarConfig, emit_device
 from hw.names import free_name
 from hw.registers import register_map
 from hw.report.figures import draw
@@ -36,9 +37,17 @@ def module_name(artifact: Artifact) -> str:
 
 
 def build_core(
-    artifact: Artifact, config: HardwareConfig, name: str, out: Path, subject: Subject | None = None
+    artifact: Artifact,
+    config: HardwareConfig,
+    name: str,
+    out: Path,
+    subject: Subject | None = None,
+    ear: EarConfig | None = None,
 ) -> dict[str, Any]:
     """Generate the core `name` of `artifact` in the folder `out` and return its manifest.
+
+    With `ear`, also ``<name>_ear.v``, a top level of microphone, ear and core, which the manifest describes
+    as ``ear``.
 
     Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
     given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``; ``SHA256SUMS`` lists them.
@@ -48,14 +57,15 @@ def build_core(
     Raises
     ------
     InputError
-        If the configuration or the name does not fit, or if `out` holds something else or a changed file of
-        the earlier build.
+        If the configuration or the name does not fit, if the artifact of an `ear` has none, or if `out` holds
+        something else or a changed file of the earlier build.
     """
     check_type("artifact", artifact, Artifact)
     check_type("config", config, HardwareConfig)
     out = path_of("out", out)
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
+    device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
     estimate = summary(artifact, config, core, subject or Subject())
     manifest = {
         "format": FOLDER.format,
@@ -77,8 +87,12 @@ def build_core(
         },
         "estimate": estimate,
     }
+    if device is not None:
+        manifest["ear"] = device.manifest
     with FOLDER.writing(out) as folder:
         write_text(folder / f"{name}.v", core.verilog)
+        if device is not None:
+            write_text(folder / f"{device.name}.v", device.verilog)
         write_text(folder / MANIFEST, json_text(manifest))
         figures = draw(folder / "figures", estimate, artifact)
         write_text(folder / "report.html", report_page(estimate, figures))

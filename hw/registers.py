@@ -212,13 +212,18 @@ def hash_words(sha256: str) -> tuple[int, ...]:
 
 def table() -> Iterator[str]:
     """Lines of the table in ARCHITECTURE.md."""
-    yield "| offset | register | access | meaning |"
-    yield "|---|---|---|---|"
-    for register in (*COMMON, *RELOADING):
-        fields = "; ".join(f"{_bits(f)} {f.name}: {f.meaning}" for f in register.fields)
-        yield f"| {_place(register)} | {fields or register.meaning} |"
+    yield from rows((*COMMON, *RELOADING))
     for register in stage_registers("<stage>", 0):
         yield f"| {_place(register)} | {register.meaning} |"
+
+
+def rows(registers: Sequence[Register]) -> Iterator[str]:
+    """Lines of a table of `registers`, with its head."""
+    yield "| offset | register | access | meaning |"
+    yield "|---|---|---|---|"
+    for register in registers:
+        fields = "; ".join(f"{_bits(f)} {f.name}: {f.meaning}" for f in register.fields)
+        yield f"| {_place(register)} | {fields or register.meaning} |"
 
 
 def _place(register: Register) -> str:

@@ -106,28 +106,47 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(f"sha256 must be 64 digits of 0..9, a..f, not {sha256!r}")
     config.check(network.spec)  # before a Component exists: Amaranth warns about one that is never elaborated
-    core = Core(network, config, sha256)
+    rtlil_text, verilog, ports = _converted(Core(network, config, sha256), name)
+    return EmittedCore(
+        name=name,
+        verilog=verilog,
+        ports=ports,
+        probes=tuple(_probes(network, config)),
+        memories=tuple(_memories(rtlil_text, name)),
+    )
+
+
+def emit_top(top: wiring.Component, name: str) -> tuple[str, tuple[Port, ...]]:
+    """The Verilog of any top level as the module `name`, and its ports in the order of its declaration.
+
+    Raises
+    ------
+    InputError
+        If `name` cannot be that of a core (`hw.names`).
+    """
+    check_name("a core", name)
+    _, verilog, ports = _converted(top, name)
+    return verilog, ports
+
+
+def _converted(top: wiring.Component, name: str) -> tuple[str, str, tuple[Port, ...]]:
+    """RTLIL, Verilog and ports of a top level."""
     ports = {
         "_".join(map(str, path)): (
             value,
             PortDirection.Input if member.flow is wiring.In else PortDirection.Output,
         )
-        for path, member, value in core.signature.flatten(core)
+        for path, member, value in top.signature.flatten(top)
     }
-    rtlil_text = rtlil.convert(core, name=name, ports=ports, emit_src=False)
+    rtlil_text = rtlil.convert(top, name=name, ports=ports, emit_src=False)
     header = f"module {name}({', '.join(ports)});"  # yosys would list the clock last
     verilog, headers = re.subn(
         rf"^module {name}\([^)]*\);$", header, write_verilog(rtlil_text), flags=re.MULTILINE
     )
     if headers != 1:  # yosys escapes a name that Verilog reserves
         raise RuntimeError(f"Verilog must have one header of the module {name}, not {headers}")
-    return EmittedCore(
-        name=name,
-        verilog=verilog,
-        ports=tuple(Port(key, direction.value, len(value)) for key, (value, direction) in ports.items()),
-        probes=tuple(_probes(network, config)),
-        memories=tuple(_memories(rtlil_text, name)),
-    )
+    own = tuple(Port(key, direction.value, len(value)) for key, (value, direction) in ports.items())
+    return rtlil_text, verilog, own
 
 
 def write_verilog(rtlil_text: str) -> str:

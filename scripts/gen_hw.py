@@ -17,11 +17,13 @@ from fxp_model.options import Parser, add_data_options, nonempty, some_path
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.printable import printable
 from hw.build import FOLDER, build_core, module_name
+from hw.ear import MICROPHONES, EarConfig
 from hw.hls.report import read_report
 from hw.names import check_name
 from hw.options import add_clock_option, add_width_options, config_of
 from hw.parts import PARTS
 from hw.report.subject import DEFAULT_PART, Recordings, Subject
+from hw.rtl.ear.schedule import MULTIPLIERS
 
 
 def recordings_of(artifact: Artifact, source: str, split: str) -> Recordings:
@@ -57,6 +59,21 @@ def parser() -> Parser:
     parser.add_argument("--out", type=some_path, help="folder to write (default: build/<name>)")
     parser.add_argument("--name", type=nonempty, help="Verilog module (default: from the artifact's name)")
     add_width_options(parser)
+    group = parser.add_argument_group("ear")
+    ear = group.add_argument(
+        "--ear", action="store_true", help="also a top level with microphone, ear and core: <name>_ear.v"
+    )
+    microphone = group.add_argument(
+        "--microphone", choices=MICROPHONES, default="i2s", help="its interface (default: %(default)s)"
+    )
+    multipliers = group.add_argument(
+        "--multipliers",
+        type=int,
+        choices=MULTIPLIERS,
+        default=1,
+        help="of the ear (default: %(default)s)",
+    )
+    parser.only_with(ear, microphone, multipliers)
     group = parser.add_argument_group("report")
     add_data_options(parser, "the artifact's stimulus", group)
     add = group.add_argument
@@ -91,10 +108,12 @@ def main() -> int:
     check_name("a core", name)
     out = args.out or Path("build") / name
     FOLDER.check(out)  # before the clips of a data set are run
-    build_core(artifact, config, name, out, subject_of(args, artifact))
+    ear = EarConfig(args.microphone, args.multipliers) if args.ear else None
+    build_core(artifact, config, name, out, subject_of(args, artifact), ear)
     print(read_text(out / "report.txt"), end="")
     kept = FOLDER.others(out)
     if kept:
         print(f"kept in {out}/, not written by the build: {shortened(kept)}")
-    print(f"written to {out}/: {name}.v, manifest.json, report.*, figures/, vectors/, vivado/")
+    tops = f"{name}.v, {name}_ear.v" if args.ear else f"{name}.v"
+    print(f"written to {out}/: {tops}, manifest.json, report.*, figures/, vectors/, vivado/")
     return 0

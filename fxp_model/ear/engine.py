@@ -66,3 +66,7 @@ class EarEngine:
         state.energy, state.level, state.age = carried.tolist()
         state.samples = (state.samples + len(heard)) % spec.samples_per_frame
         return frames
+
+    def drop(self) -> None:
+        """See `Ear.drop`."""
+        self.state.drop()

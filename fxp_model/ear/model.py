@@ -60,6 +60,10 @@ class EarState:
             samples=0,
         )
 
+    def drop(self) -> None:
+        """Forget the frame that has begun: its envelope, energy, counts and samples."""
+        self.envelope[:] = self.counts[:] = self.energy = self.samples = 0
+
     def differs(self, other: EarState) -> str | None:
         """Name of the first field that is not equal, None if all are."""
         names = (field.name for field in fields(self))
@@ -107,6 +111,10 @@ class Ear:
             if state.samples == spec.samples_per_frame:
                 frames.append(self.end_frame())
         return np.array(frames, np.uint8).reshape(-1, spec.channels)
+
+    def drop(self) -> None:
+        """Drop the frame that has begun, if one has (section 14)."""
+        self.state.drop()
 
     def _filter(self, x: int) -> None:
         """Section 11: every section of every channel, and the rectified sum."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
@@ -19,22 +19,16 @@ from hw.registers import (
     RELOAD_DATA,
     RELOADING,
     STATUS,
-    Access,
-    Register,
 )
 from hw.rtl.accumulators import QUEUE_WORDS
-from hw.rtl.arithmetic import any_of, selected
 from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
 from hw.rtl.counter import Counter
 from hw.rtl.loader import Loader, Region
-from hw.rtl.pipeline import delayed
+from hw.rtl.register_file import among, answer, written
 from hw.rtl.sample_timer import SampleTimer
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.stage_counters import StageCounters
-
-NEAR_BITS = 2
-"""Address bits of a register that select among adjacent words."""
 
 HANDSHAKE = data.StructLayout({"valid": 1, "ready": 1, "last": 1})
 """Handshake of an AXI4-Stream in a cycle."""
@@ -130,8 +124,8 @@ class Control(wiring.Component):
         clearing = Signal()
         m.d.sync += [
             clear.eq(clearing),
-            self.soft_reset.eq(_written(axi_lite, CONTROL) & ones[CONTROL["SOFT_RESET"].low]),
-            clearing.eq(_written(axi_lite, CONTROL) & ones[CONTROL["CLEAR"].low]),
+            self.soft_reset.eq(written(axi_lite, CONTROL) & ones[CONTROL["SOFT_RESET"].low]),
+            clearing.eq(written(axi_lite, CONTROL) & ones[CONTROL["CLEAR"].low]),
         ]
 
         s_axis, m_axis, restart = Signal(HANDSHAKE), Signal(HANDSHAKE), Signal(name="restart")
@@ -154,11 +148,11 @@ class Control(wiring.Component):
         ]
 
         irq_enable, irq_status = Signal(), Signal(name="irq_status")
-        with m.If(_written(axi_lite, IRQ_ENABLE) & axi_lite.write_mask[0]):
+        with m.If(written(axi_lite, IRQ_ENABLE) & axi_lite.write_mask[0]):
             m.d.sync += irq_enable.eq(axi_lite.write_data[0])
         with m.If(ends):
             m.d.sync += irq_status.eq(1)
-        with m.Elif(_written(axi_lite, IRQ_STATUS) & ones[0]):
+        with m.Elif(written(axi_lite, IRQ_STATUS) & ones[0]):
             m.d.sync += irq_status.eq(0)
         m.d.sync += self.irq.eq(irq_status & irq_enable)
 
@@ -195,7 +189,11 @@ class Control(wiring.Component):
             for register, total in zip(registers.stage_registers(stage, index), totals, strict=True):
                 contents[register.name] = total
 
-        self._answer(m, axi_lite, contents)
+        register_map = registers.register_map(tuple(self._taps), bool(self._regions))
+        write_ok = answer(m, axi_lite, register_map, contents)
+        if self._regions:
+            write_ok &= ~(self.pending & among(RELOADING, axi_lite.write_word))
+        m.d.comb += axi_lite.write_ok.eq(write_ok)
         return m
 
     def _loaded(self, m: Module, axi_lite: AxiLite, busy: Value) -> dict[str, Value]:
@@ -204,9 +202,9 @@ class Control(wiring.Component):
         ones = axi_lite.write_data & axi_lite.write_mask
         open_ = ~loader.pending
         m.d.comb += [
-            loader.begin.eq(_written(axi_lite, RELOAD_BEGIN) & ones[0] & open_),
-            loader.write.eq(_written(axi_lite, RELOAD_DATA) & open_),
-            loader.commit.eq(_written(axi_lite, RELOAD_COMMIT) & open_),
+            loader.begin.eq(written(axi_lite, RELOAD_BEGIN) & ones[0] & open_),
+            loader.write.eq(written(axi_lite, RELOAD_DATA) & open_),
+            loader.commit.eq(written(axi_lite, RELOAD_COMMIT) & open_),
             loader.word.eq(ones),
             loader.held.eq(self.held),
             loader.busy.eq(busy),
@@ -226,37 +224,3 @@ class Control(wiring.Component):
             "RELOAD_POSITION": loader.position,
             **{register.name: Const(0, 32) for register in (RELOAD_BEGIN, RELOAD_DATA, RELOAD_COMMIT)},
         }
-
-    def _answer(self, m: Module, axi_lite: AxiLite, contents: Mapping[str, Value]) -> None:
-        """Answer the host with the contents of the registers, by name, and check its accesses."""
-        register_map = registers.register_map(tuple(self._taps), bool(self._regions))
-        words: list[Value] = [Const(0, 32)] * (register_map[-1].offset // 4 + 1)
-        for register in register_map:
-            words[register.offset // 4] = contents[register.name]
-        writable = [register for register in register_map if register.access is not Access.RO]
-        write_ok = _among(writable, axi_lite.write_word)
-        if self._regions:
-            write_ok &= ~(self.pending & _among(RELOADING, axi_lite.write_word))
-        # Decode | select among adjacent words, whose registers are all over the device | select among those.
-        place, near_words = axi_lite.read_word, 1 << NEAR_BITS
-        words += [Const(0, 32)] * (-len(words) % near_words)
-        chosen = delayed(m, Cat(place[:NEAR_BITS] == index for index in range(near_words)), 1)
-        near = [
-            delayed(m, any_of(chosen, words[low : low + near_words]), 1)
-            for low in range(0, len(words), near_words)
-        ]
-        m.d.comb += [
-            axi_lite.read_data.eq(delayed(m, selected(near, place[NEAR_BITS:]), 1)),
-            axi_lite.read_ok.eq(delayed(m, _among(register_map, place), 1)),
-            axi_lite.write_ok.eq(write_ok),
-        ]
-
-
-def _written(axi_lite: AxiLite, register: Register) -> Value:
-    """Whether the host writes bytes of `register` in this cycle; a write without a strobe does not count."""
-    return axi_lite.write & axi_lite.write_mask.any() & (axi_lite.write_word == register.offset // 4)
-
-
-def _among(some: Iterable[Register], word: Value) -> Value:
-    """Whether `word` is the address of one of these registers: a bit of a constant."""
-    return (Const(sum(1 << register.offset // 4 for register in some)) >> word)[0]

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from cocotb.triggers import RisingEdge
 
+from fxp_model.ear.gain import PCM
 from hw.protocol import Beat
 from hw.registers import Register
 
@@ -78,6 +79,24 @@ class Axis:
         self.write(Beat(tdata, bool(rng.integers(2)), tkeep))
 
 
+class PcmAxis:
+    """`Stream` of 16-bit PCM, raw codes at ``s_axis_pcm``."""
+
+    def __init__(self, dut: Any, clock: Any) -> None:
+        self.clock = clock
+        self.valid, self.ready = dut.s_axis_pcm_tvalid, dut.s_axis_pcm_tready
+        self._tdata = dut.s_axis_pcm_tdata
+
+    def write(self, item: int) -> None:
+        self._tdata.value = item
+
+    def read(self) -> int:
+        return int(self._tdata.value)
+
+    def write_garbage(self, rng: np.random.Generator) -> None:
+        self.write(int(rng.integers(1 << PCM.width)))
+
+
 class BlockStream:
     """`Stream` of an Amaranth component: raw payloads on ``<name>__payload``."""
 
@@ -111,10 +130,10 @@ class Host(Protocol):
 
 
 class AxiLite:
-    """`Host` at ``s_axil`` that makes one access at a time, and none during reset."""
+    """`Host` at an AXI4-Lite that makes one access at a time, and none during reset."""
 
-    def __init__(self, dut: Any) -> None:
-        self._dut = dut
+    def __init__(self, dut: Any, prefix: str = "s_axil") -> None:
+        self._dut, self._prefix = dut, prefix
         for name in AXI_LITE_INPUTS:
             self._net(name).value = 0
 
@@ -137,7 +156,7 @@ class AxiLite:
         await self._answer("b", "bresp")
 
     def _net(self, name: str) -> Any:
-        return getattr(self._dut, f"s_axil_{name}")
+        return getattr(self._dut, f"{self._prefix}_{name}")
 
     async def _transfer(self, channel: str, **payload: int) -> None:
         edge = RisingEdge(self._dut.aclk)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.ear.spec import SAMPLE_BITS, EarSpec
 from fxp_model.errors import InputError
+from hw.rtl.ear.schedule import Schedule
+from tb.harness.block_bench import signed_lanes
+from tb.harness.scoreboard import MismatchError
 
 _LEAST, _MOST = -(1 << SAMPLE_BITS - 1), (1 << SAMPLE_BITS - 1) - 1
 
@@ -79,3 +84,45 @@ def loud_sound(rng: np.random.Generator, spec: EarSpec, samples: int) -> NDArray
         else:
             parts.append(np.where(np.arange(length) == 0, _LEAST, 0))
     return np.concatenate(parts)[:samples]
+
+
+class SectionStates:
+    """Compares the states that a `FilterBank` writes, sample by sample, with those that are expected.
+
+    compared : states
+    """
+
+    def __init__(self, spec: EarSpec, multipliers: int) -> None:
+        self.compared = 0
+        self._spec, self._schedule = spec, Schedule(spec, multipliers)
+        self.forget()
+
+    def forget(self) -> None:
+        """After a reset: nothing is expected."""
+        self._due: deque[tuple[int, NDArray[np.int64]]] = deque()
+        self._slot = 0
+
+    @property
+    def due(self) -> int:
+        """Samples that are not complete."""
+        return len(self._due)
+
+    def expect(self, sample: int, states: NDArray[np.int64]) -> None:
+        """Latest states (sections, channels) after this sample."""
+        self._due.append((sample, states))
+
+    def see(self, slot: int, word: int) -> None:
+        """Slots come in order, all of them for each sample; some channels do not exist."""
+        if slot != self._slot:
+            raise MismatchError(f"slot {self._slot} was to be written, not {slot}")
+        self._slot = (slot + 1) % self._schedule.slots
+        section, channel = self._schedule.place(slot)
+        sample, states = self._due[0]
+        for lane, y in enumerate(signed_lanes(word, self._spec.state_bits, self._schedule.lanes)):
+            if channel + lane < self._spec.channels:
+                self.compared += 1
+                if y != (expected := states[section, channel + lane]):
+                    place = f"sample {sample}, section {section}, channel {channel + lane}"
+                    raise MismatchError(f"{place}: expected {expected}, got {y}")
+        if self._slot == 0:
+            self._due.popleft()

@@ -13,11 +13,12 @@ from hw.verilog import write_verilog
 from tb.benches import blocks, ear
 from tb.harness.runner import Design, Workspace
 
-BENCHES = {
+MODULES = {
     name: import_module(f"{package.__name__}.{name}")
     for package in (blocks, ear)
     for _, name, _ in iter_modules(package.__path__)
 }
+BENCHES = {name: bench for name, bench in MODULES.items() if hasattr(bench, "CASES")}
 CASES = [(bench, case) for bench in BENCHES.values() for case in bench.CASES]
 IDS = [f"{name}-{case}" for name, bench in BENCHES.items() for case in bench.CASES]
 
@@ -26,5 +27,5 @@ IDS = [f"{name}-{case}" for name, bench in BENCHES.items() for case in bench.CAS
 def test_block(bench: ModuleType, case: str, sim: str, workspace: Workspace) -> None:
     parameters = bench.CASES[case]
     rtl = rtlil.convert(bench.component(**parameters), name="block", emit_src=False)
-    design = Design("block", write_verilog(rtl))
+    design = Design("block", write_verilog(rtl), getattr(bench, "VISIBLE", ()))
     workspace.check(design, sim, bench.__name__, {"case": parameters, "seed": 1}, case)

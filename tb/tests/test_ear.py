@@ -1,25 +1,26 @@
-"""A recording through the pins of a microphone, and recordings through the whole chain of the ear."""
+"""Sound through the pins of a microphone, as far as 16 kHz, and as far as the class."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from amaranth.back import rtlil
-from numpy.typing import NDArray
 
-from fxp_model.ear.spec import EarSpec
-from hw.rtl.ear.schedule import MULTIPLIERS
+from fxp_model.ear.trigger import TriggerSpec
+from hw.ear import MICROPHONES, ear_of
 from hw.verilog import write_verilog
 from tb.benches.ear import inputs
-from tb.harness.depth import ears
-from tb.harness.ear_chain import hear, recorder
-from tb.harness.ears import random_ear
-from tb.harness.filter_banks import loud_sound
-from tb.harness.runner import BenchFailure, Design, Workspace
+from tb.harness.depth import FULL
+from tb.harness.hearing import hear
+from tb.harness.runner import SIMULATORS, Design, Workspace, missing_tool
+from tb.harness.stimulus import random_hardware
+from tests.tiny import hearing_artifact
+
+NETWORKS = {"i2s": 59, "pdm": 16, "pcm": 27}
+"""Seeds of networks with 8 inputs and more, and counts of 4, 2 and 1 bits; minutes under Icarus."""
 
 
 def test_a_recording_through_the_pins(sim: str, workspace: Workspace, tmp_path: Path) -> None:
@@ -32,30 +33,29 @@ def test_a_recording_through_the_pins(sim: str, workspace: Workspace, tmp_path: 
     workspace.check(design, sim, inputs.__name__, {"case": case, "seed": 1}, "recording")
 
 
-def sounds(spec: EarSpec, frames: tuple[int, ...]) -> list[NDArray[np.int64]]:
-    """A loud recording of so many frames each."""
-    rng = np.random.default_rng(0)
-    return [loud_sound(rng, spec, own * spec.samples_per_frame) for own in frames]
-
-
-@pytest.mark.parametrize("seed", range(ears(2)))
-def test_random_ears_hear_as_the_golden_ear(seed: int, sim: str, workspace: Workspace) -> None:
-    spec = random_ear(seed, most_channels=20)
-    recordings = sounds(spec, (2, 1))
-    figures = hear(spec, MULTIPLIERS[seed % 3], recordings, sim, workspace)
-    assert figures["recordings"] == 2
-    assert figures["states"] == sum(map(len, recordings)) * spec.sections * spec.channels
-
-
-@pytest.mark.parametrize(
-    ("changed", "named"), [("a1", "states: sample 1, section 0, channel 3"), ("threshold", "neurons: ms")]
-)
-def test_another_ear_is_noticed(
-    changed: str, named: str, sim: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = EarSpec.design(channels=8, sections=1)
-    a1 = (*spec.a1[:3], spec.a1[3] + 1, *spec.a1[4:])
-    other = replace(spec, a1=a1) if changed == "a1" else replace(spec, threshold=spec.threshold + 1)
-    monkeypatch.setattr("tb.harness.ear_chain.recorder", lambda _, multipliers: recorder(other, multipliers))
-    with pytest.raises(BenchFailure, match=rf"recording 0, {named}"):
-        hear(spec, 4, sounds(spec, (1,)), sim, workspace)
+@pytest.mark.parametrize("simulator", SIMULATORS if FULL else ("verilator",))
+@pytest.mark.parametrize("microphone", MICROPHONES)
+def test_a_device_hears(microphone: str, simulator: str, workspace: Workspace, tmp_path: Path) -> None:
+    """Samples of two frames, at a gain that clips; a host that sends sound has one of its own, too."""
+    missing = missing_tool(simulator)
+    if missing is not None:
+        pytest.skip(missing)
+    artifact = hearing_artifact(tmp_path / "heard", NETWORKS[microphone])
+    ear = ear_of(artifact)
+    frames, answers = (12, 2) if microphone == "pcm" else (2, 1)
+    time_s = np.arange(frames * ear.samples_per_frame) / ear.rate_hz
+    sound = 20_000 * np.sin(2 * np.pi * (300 + 9000 * time_s) * time_s) * (1 + np.sin(100 * time_s)) / 2
+    figures = hear(
+        tmp_path / "heard",
+        np.rint(sound).astype(np.int16),
+        microphone,
+        simulator,
+        workspace,
+        trigger=TriggerSpec(free=True, duration=2),
+        samples=answers,
+        gain=2,
+        config=random_hardware(artifact.network, NETWORKS[microphone]),
+        tests=("hears", "changes_over") if microphone == "pcm" else ("hears",),
+    )
+    assert len(figures["hears"]["answers"]) == answers
+    assert figures["hears"]["registers"]["CLIPPED"] > 0

@@ -12,10 +12,11 @@ from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.estimates.resources.recurrence import current_bits
 from hw.registers import HASH_WORDS, STAGE_STRIDE
 from hw.rtl.banks import WORD, Part, pieces
-from hw.rtl.control import NEAR_BITS, samples_in_flight
+from hw.rtl.control import samples_in_flight
 from hw.rtl.conv_engine import TABLE_TAPS
 from hw.rtl.neuron_update import NeuronUpdate, fires
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
+from hw.rtl.register_file import NEAR_BITS
 from hw.rtl.stage_counters import CHUNK
 
 COUNTER = 33

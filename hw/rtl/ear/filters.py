@@ -31,9 +31,9 @@ class FilterBank(wiring.Component):
 
     Throughput: a sample every `Schedule.cycles` cycles, 2 * channels * sections / multipliers where no row
     of the last group is empty. The last sample of a millisecond waits until the one before is sent.
-    Latency: a sample that waits for no other is taken 2 to 5 cycles after it is offered; the first envelope
-    is offered `Schedule.cycles` + 5 cycles after the last sample of its millisecond is taken, + 4 with one
-    multiplier.
+    Latency: a sample that waits for no other is taken 2 to `TAKEN_AFTER` cycles after it is offered; the
+    first envelope is offered `Schedule.cycles` + `ENVELOPE_AFTER` cycles after the last sample of its
+    millisecond is taken.
 
     Parameters
     ----------
@@ -48,6 +48,9 @@ class FilterBank(wiring.Component):
     restart : In(1)
         The sample that is taken next, after this cycle, is the first of a millisecond: what an incomplete
         one has added up is forgotten.
+    closes : Out(1)
+        The sample that is taken in this cycle is the last of its millisecond. Envelopes of the one before
+        are all transferred.
     o : Out stream of unsigned(envelope_bits)
         Sums of the channels of a millisecond, channel 0 first.
 
@@ -55,12 +58,15 @@ class FilterBank(wiring.Component):
     lanes, which are written then.
     """
 
+    TAKEN_AFTER, ENVELOPE_AFTER = 5, 5
+
     def __init__(self, spec: EarSpec, multipliers: int) -> None:
         self._spec, self._schedule = spec, Schedule(spec, multipliers)
         super().__init__(
             {
                 "i": In(stream.Signature(signed(SAMPLE_BITS))),
                 "restart": In(1),
+                "closes": Out(1),
                 "o": Out(stream.Signature(unsigned(spec.envelope_bits))),
             }
         )
@@ -106,9 +112,8 @@ class FilterBank(wiring.Component):
     def _row(self, m: Module, name: str, of_round: Tag, beat: Value) -> Tag:
         """The row of a round whose first term is at this beat.
 
-        Its low bits are those of the beat and not registers of their own: so yosys can prove that two rows
-        differ, and a memory is not read where it is written, which costs logic where a block RAM does not say
-        what it reads then.
+        Its low bits are those of the beat, in registers of their own nowhere: so it is plain to tools that a
+        memory is not read where it is written.
         """
         schedule, term = self._schedule, beat[: 2 - self._schedule.terms]
         row = Signal(schedule.row_layout(), name=name)
@@ -153,7 +158,10 @@ class FilterBank(wiring.Component):
         x = Signal(signed(SAMPLE_BITS))
         x_before = Signal(signed(SAMPLE_BITS))
         step = Signal(signed(SAMPLE_BITS + 1), reset_less=True)
-        m.d.comb += self.i.ready.eq(now.valid & (now.number == 0) & (beat == 1))
+        m.d.comb += [
+            self.i.ready.eq(now.valid & (now.number == 0) & (beat == 1)),
+            self.closes.eq(self.i.ready & closes),
+        ]
         with m.If(self.i.ready):
             m.d.sync += [
                 x.eq(self.i.payload),

@@ -32,7 +32,7 @@ class EarNeurons(wiring.Component):
     level. Potential, raised threshold and count of a channel are one word of RAM, and 0 is taken for them in
     the first millisecond after a reset or of a frame: nothing is ever cleared.
 
-    Throughput: a channel every `spike_limit` cycles. Cycles: `hw.estimates.ear_neurons`. For benches, plain
+    Throughput: a channel every `spike_limit` cycles. Cycles: `hw.estimates.ear`. For benches, plain
     nets of what is written: `probe_valid`, `probe_potential`, `probe_raised` and `probe_count`.
 
     Parameters

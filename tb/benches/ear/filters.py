@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 import cocotb
@@ -19,9 +18,8 @@ from hw.rtl.ear.schedule import MULTIPLIERS, Schedule
 from tb.harness.block_bench import PERIOD_NS, BlockBench, pack_lanes, signed_lanes
 from tb.harness.depth import depth, ears
 from tb.harness.drivers import BlockStream, Gaps, accept, drive, no_gaps, random_gaps
-from tb.harness.filter_banks import loud_sound, random_filters, square_wave
+from tb.harness.filter_banks import SectionStates, loud_sound, random_filters, square_wave
 from tb.harness.monitors import watch_stream
-from tb.harness.scoreboard import MismatchError
 
 WIDE = {"channels": 8, "sections": 1, "low_hz": 200.0, "high_hz": 2000.0, "width": 4.0}
 """Filters that full-scale square waves take to the highest bit of their states and of their envelopes."""
@@ -52,7 +50,8 @@ class Setup:
         self.spec = spec_of(**bench.case)
         self.schedule = Schedule(self.spec, bench.case["multipliers"])
         self.source, self.sink = BlockStream(dut, "i"), BlockStream(dut, "o")
-        self.states = self.envelopes = self.largest_state = self.largest_envelope = 0
+        self.states = SectionStates(self.spec, bench.case["multipliers"])
+        self.envelopes = self.largest_state = self.largest_envelope = 0
         self.taken: list[int] = []
         self.delays: list[int] = []
         self._forget()
@@ -62,8 +61,7 @@ class Setup:
         self._envelope = np.zeros(self.spec.channels, np.int64)
         self._place = 0
         self._closed = 0
-        self._due: deque[tuple[int, NDArray[np.int64]]] = deque()
-        self._slot = 0
+        self.states.forget()
 
     @property
     def cycle(self) -> int:
@@ -92,7 +90,7 @@ class Setup:
             if dut.rst.value:
                 continue
             if dut.probe_valid.value:
-                self._compare(int(dut.probe_slot.value), int(dut.probe_states.value))
+                self.states.see(int(dut.probe_slot.value), int(dut.probe_states.value))
             if dut.i__valid.value and dut.i__ready.value:
                 self._hear(signed_lanes(self.source.read(), SAMPLE_BITS, 1)[0])
             if dut.restart.value:
@@ -107,7 +105,7 @@ class Setup:
         self.taken.append(self.cycle)
         self._ear.step([sample])
         states = self._ear.state.sections[:, 0].copy()
-        self._due.append((len(self.taken), states))
+        self.states.expect(len(self.taken), states)
         self._envelope += np.maximum(states[-1], 0)
         self.largest_state = max(self.largest_state, int(np.abs(states).max()))
         self._place += 1
@@ -119,22 +117,6 @@ class Setup:
             self.largest_envelope = max(self.largest_envelope, int(self._envelope.max()))
             self._envelope[:] = self._place = 0
 
-    def _compare(self, slot: int, word: int) -> None:
-        """Slots come in order, all of them for each sample; some channels do not exist."""
-        if slot != self._slot:
-            raise MismatchError(f"slot {self._slot} was to be written, not {slot}")
-        self._slot = (slot + 1) % self.schedule.slots
-        section, channel = self.schedule.place(slot)
-        sample, states = self._due[0]
-        for lane, y in enumerate(signed_lanes(word, self.spec.state_bits, self.schedule.lanes)):
-            if channel + lane < self.spec.channels:
-                self.states += 1
-                if y != (expected := states[section, channel + lane]):
-                    place = f"sample {sample}, section {section}, channel {channel + lane}"
-                    raise MismatchError(f"{place}: expected {expected}, got {y}")
-        if self._slot == 0:
-            self._due.popleft()
-
     async def send(self, samples: NDArray[np.int64], gaps: Gaps) -> None:
         """Drive samples."""
         words = [pack_lanes([sample], SAMPLE_BITS) for sample in samples.tolist()]
@@ -143,11 +125,11 @@ class Setup:
     async def finish(self) -> None:
         """Wait for the rest, of which nothing may be missing."""
         for _ in range(10 * self.millisecond):
-            if not self._due and self.bench.compared == self.envelopes:
+            if not self.states.due and self.bench.compared == self.envelopes:
                 break
             await self.bench.edge
         await self.bench.finish()
-        assert not self._due, f"{len(self._due)} samples are not complete"
+        assert not self.states.due, f"{self.states.due} samples are not complete"
 
     def sound(self, cycles: int) -> NDArray[np.int64]:
         """Loud samples that keep the component busy for so long, three milliseconds at least."""
@@ -179,7 +161,7 @@ async def sound(dut: Any) -> None:
     samples = setup.sound(6000)
     await setup.send(samples, random_gaps(bench.rng))
     await setup.finish()
-    assert setup.states == len(samples) * setup.spec.sections * setup.spec.channels
+    assert setup.states.compared == len(samples) * setup.spec.sections * setup.spec.channels
     assert setup.envelopes > 0
 
 

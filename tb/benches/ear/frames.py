@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import Trigger as Golden
 from fxp_model.ear.trigger import TriggerSpec
-from hw.estimates.ear_neurons import sending_cycles
+from hw.estimates.ear import sending_cycles
 from hw.rtl.ear.frames import FrameEvents
 from hw.rtl.ear.neurons import counts_layout
 from hw.rtl.ear.trigger import Trigger, settings_layout

@@ -25,7 +25,7 @@ from hw.rtl.ear.pcm import PcmInput
 from hw.rtl.ear.resampler import Resampler
 from tb.harness.block_bench import BlockBench, pack_lanes, signed_lanes
 from tb.harness.depth import depth
-from tb.harness.drivers import BlockStream, accept, drive, random_gaps
+from tb.harness.drivers import BlockStream, PcmAxis, accept, drive, random_gaps
 from tb.harness.i2s_microphone import I2sMicrophone
 from tb.harness.monitors import watch_stream
 
@@ -66,24 +66,6 @@ class Chain(wiring.Component):
 
 def component(rate_hz: int, gain: int, recording: str | None = None, **case: int) -> wiring.Component:
     return Chain(rate_hz, **case)
-
-
-class Axis:
-    """`Stream` at ``s_axis_pcm``."""
-
-    def __init__(self, dut: Any) -> None:
-        self.clock = dut.clk
-        self.valid, self.ready = dut.s_axis_pcm_tvalid, dut.s_axis_pcm_tready
-        self._tdata = dut.s_axis_pcm_tdata
-
-    def write(self, item: int) -> None:
-        self._tdata.value = item
-
-    def read(self) -> int:
-        return int(self._tdata.value)
-
-    def write_garbage(self, rng: np.random.Generator) -> None:
-        self.write(int(rng.integers(1 << PCM.width)))
 
 
 class Ear:
@@ -164,7 +146,7 @@ async def _through_pins(bench: BlockBench, ear: Ear) -> None:
 async def _through_axis(bench: BlockBench, ear: Ear) -> None:
     dut = bench.dut
     await bench.reset(s_axis_pcm_tvalid=0, gain=bench.case["gain"], o__ready=0)
-    source = Axis(dut)
+    source = PcmAxis(dut, dut.clk)
     ear.start()
     bench.start(watch_stream(source, lambda raw: ear.predict(widened(signed_lanes(raw, PCM.width, 1)))))
     pcm = _sound(bench) >> SAMPLE.frac_bits

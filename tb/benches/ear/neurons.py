@@ -14,7 +14,7 @@ from cocotb.triggers import RisingEdge
 from fxp_model.ear.logarithm import log2_code
 from fxp_model.ear.model import Ear
 from fxp_model.ear.spec import FRAME_MS, EarSpec
-from hw.estimates.ear_neurons import closing_cycles, neuron_cycles
+from hw.estimates.ear import closing_cycles, neuron_cycles
 from hw.rtl.ear.neurons import EarNeurons, counts_layout
 from tb.harness.block_bench import BlockBench
 from tb.harness.depth import ears

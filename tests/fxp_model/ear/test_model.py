@@ -1,7 +1,8 @@
 """The ear in literal fractions, in numpy and compiled: the same integers for every sample."""
 
 import math
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import fields, replace
 from fractions import Fraction
 
 import numpy as np
@@ -203,6 +204,25 @@ def test_no_state_exceeds_its_bound(seed):
         assert ear.state.envelope.max() < 1 << spec.envelope_bits
         assert ear.state.energy < 1 << spec.energy_bits
     assert reached > 0.4
+
+
+def test_a_frame_is_dropped_at_any_sample_and_all_but_its_sums_stays():
+    rng = np.random.default_rng(21)
+    spec = EarSpec.design(channels=8, level_floor=0)
+    golden, engine = Ear(spec), EarEngine(spec)
+    for samples in (1, 15, 16, 100, 159, 0, 160):
+        heard = sounds(rng, 480 + samples)
+        assert np.array_equal(golden.step(heard), engine.step(heard))
+        before = deepcopy(golden.state)
+        assert before.samples == samples % 160
+        golden.drop()
+        engine.drop()
+        assert golden.state.differs(engine.state) is None
+        dropped = dict.fromkeys(("envelope", "counts"), np.zeros(8)) | {"energy": 0, "samples": 0}
+        for field in fields(before):
+            expected = dropped.get(field.name, getattr(before, field.name))
+            assert np.array_equal(getattr(golden.state, field.name), expected), field.name
+        assert len(golden.step(heard[:160])) == len(engine.step(heard[:160])) == 1
 
 
 def test_what_comes_later_does_not_change_what_was_heard():

@@ -7,7 +7,7 @@ import pytest
 
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
-from hw.estimates.ear import filter_cycles
+from hw.estimates.ear import closing_cycles, filter_cycles, least_clock_hz, sample_cycles
 from hw.rtl.ear.schedule import MULTIPLIERS, Schedule
 
 design = cache(EarSpec.design)
@@ -26,6 +26,19 @@ design = cache(EarSpec.design)
 def test_cycles_by_hand(channels: int, sections: int, cycles: tuple[int, ...]) -> None:
     spec = design(channels=channels, sections=sections)
     assert tuple(filter_cycles(spec, multipliers) for multipliers in MULTIPLIERS) == cycles
+
+
+def test_the_largest_ear_is_heard_at_18_mhz_with_one_multiplier() -> None:
+    assert sample_cycles(design(channels=140, sections=4), 1) == 1120
+    assert least_clock_hz(design(channels=140, sections=4), 1) == 17_920_000
+    assert least_clock_hz(design(), 1) == 8_960_000
+
+
+def test_many_spikes_per_millisecond_take_longer_than_few_sections() -> None:
+    spec = design(channels=140, sections=1, spike_limit=15)
+    assert closing_cycles(spec) == 3 + 136 * 15 + 3 * 15
+    assert filter_cycles(spec, 4) == 72
+    assert sample_cycles(spec, 4) == 136  # (72 + 5 + 5 + 2088) / 16, rounded up
 
 
 @pytest.mark.parametrize("multipliers", MULTIPLIERS)

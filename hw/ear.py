@@ -1,0 +1,158 @@
+"""The hardware of an ear: which microphone it has, and the top level of an artifact that hears."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from fxp_model.artifact import Artifact
+from fxp_model.ear.i2s import FRAME, I2sSpec
+from fxp_model.ear.pdm import PdmSpec
+from fxp_model.ear.spec import EarSpec
+from fxp_model.ear.trigger import TriggerSpec
+from fxp_model.encoding import check_limit
+from fxp_model.errors import InputError, shown
+from hw.config import HardwareConfig
+from hw.ear_registers import ALL
+from hw.estimates.ear import sample_cycles
+from hw.rtl.ear.device import Device, Microphone
+from hw.rtl.ear.i2s import I2sInput
+from hw.rtl.ear.pcm import PcmInput
+from hw.rtl.ear.pdm import PdmInput
+from hw.rtl.ear.pdm_receiver import MIN_DIVIDER
+from hw.rtl.ear.schedule import MULTIPLIERS
+from hw.verilog import emit_top
+
+MICROPHONES = ("i2s", "pdm", "pcm")
+PDM_HZ = 1_024_000
+"""Slowest clock of a PDM microphone, with which an ear needs the slowest clock."""
+
+
+def ear_of(artifact: Artifact) -> EarSpec:
+    """The ear with which the network of an artifact hears; `InputError` if it has none."""
+    if artifact.encoder is None:
+        raise InputError(f"{artifact.name} must have an ear, not frames without an encoder")
+    return EarSpec.from_dict(artifact.encoder)
+
+
+@dataclass(frozen=True)
+class EarConfig:
+    """How an ear is built.
+
+    Parameters
+    ----------
+    microphone : str
+        One of `MICROPHONES`.
+    multipliers : int
+        Of the filters: 1, 2 or 4.
+    settles : bool
+        The microphone needs its time after power-up, as those do that one can buy.
+
+    Raises
+    ------
+    InputError
+        There is no such microphone, or `multipliers` is something else.
+    """
+
+    microphone: str = "i2s"
+    multipliers: int = 1
+    settles: bool = True
+
+    def __post_init__(self) -> None:
+        if self.microphone not in MICROPHONES:
+            names = ", ".join(MICROPHONES)
+            raise InputError(f"microphone must be one of {names}, not {shown(self.microphone)}")
+        if self.multipliers not in MULTIPLIERS:
+            raise InputError(f"multipliers must be 1, 2 or 4, not {shown(self.multipliers)}")
+
+    @property
+    def i2s(self) -> I2sSpec:
+        """Of an `I2sInput`."""
+        return I2sSpec() if self.settles else I2sSpec(settle_frames=4)
+
+    @property
+    def pdm(self) -> PdmSpec:
+        """Of a `PdmInput`."""
+        spec = PdmSpec.design(PDM_HZ)
+        return spec if self.settles else replace(spec, dropped=40)
+
+    def sample_cycles(self, ear: EarSpec) -> int:
+        """Cycles from a sample to the next, of a microphone exactly, and no fewer than `ear` needs."""
+        needed = sample_cycles(ear, self.multipliers)
+        least = {"i2s": 2, "pdm": MIN_DIVIDER, "pcm": 1}[self.microphone]
+        if self.microphone == "pcm":
+            return needed
+        return FRAME * max(least, -(-needed // FRAME))
+
+    def input(self, ear: EarSpec) -> Microphone:
+        """The component in front of `ear`; both interfaces have 64 periods of their clock in a sample."""
+        periods = self.sample_cycles(ear) // FRAME
+        if self.microphone == "i2s":
+            return I2sInput(self.i2s, periods)
+        return PdmInput(self.pdm, periods) if self.microphone == "pdm" else PcmInput()
+
+
+def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigger: TriggerSpec) -> Device:
+    """The top level of an artifact with an ear.
+
+    Raises
+    ------
+    InputError
+        Network, ear, trigger and widths do not belong to each other.
+    """
+    ear, network = ear_of(artifact), artifact.network
+    # before a Component exists: Amaranth warns about one that is never elaborated
+    config.check(network.spec)
+    n_in, most = network.spec.n_in, network.spec.layers[0].max_input
+    check_limit("channels of the ear", ear.channels, ear.channels == n_in, f"{n_in}")
+    check_limit("largest count of the ear", ear.max_count, ear.max_count <= most, f"at most {most}")
+    ours, theirs = ear.log_frac_bits, trigger.log_frac_bits
+    check_limit("log_frac_bits of the trigger", theirs, theirs == ours, f"{ours}")
+    return Device(network, config, ear, trigger, own.multipliers, own.input(ear), sha256=artifact.sha256)
+
+
+def trigger_of(artifact: Artifact) -> TriggerSpec:
+    """Of an artifact's ear, with samples as long as those of its stimulus; a host can change them."""
+    ear = ear_of(artifact)
+    defaults = TriggerSpec()
+    octave, duration = 1 << ear.log_frac_bits, len(artifact.stimulus)
+    check_limit("steps of the stimulus", duration, duration <= 4095, "at most 4095")
+    return replace(
+        defaults,
+        rise=defaults.rise * octave >> defaults.log_frac_bits,
+        fall=defaults.fall * octave >> defaults.log_frac_bits,
+        log_frac_bits=ear.log_frac_bits,
+        duration=duration,
+        floor_least=max(0, ear.level_floor - 3),
+    )
+
+
+class EmittedDevice(NamedTuple):
+    """A generated top level: name of its module, Verilog, and its part of a manifest."""
+
+    name: str
+    verilog: str
+    manifest: dict[str, Any]
+
+
+def emit_device(artifact: Artifact, config: HardwareConfig, own: EarConfig, name: str) -> EmittedDevice:
+    """Generate an artifact's top level with an ear as the module `name`.
+
+    Raises
+    ------
+    InputError
+        The artifact has no ear, or `name` cannot be that of a core.
+    """
+    ear, trigger = ear_of(artifact), trigger_of(artifact)
+    verilog, ports = emit_top(device_of(artifact, config, own, trigger), name)
+    cycles = own.sample_cycles(ear)
+    manifest = {
+        "name": name,
+        **asdict(own),
+        "trigger": asdict(trigger),
+        "sample_cycles": cycles,
+        "clock_hz": cycles * ear.rate_hz,
+        "ports": [asdict(port) for port in ports],
+        "registers": [asdict(register) for register in ALL],
+    }
+    return EmittedDevice(name, verilog, manifest)

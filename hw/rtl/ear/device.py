@@ -1,0 +1,193 @@
+"""The top level with an ear: a microphone, and the core that hears it."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from amaranth.hdl import Cat, ClockDomain, Const, DomainRenamer, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from fxp_model.ear.spec import EarSpec
+from fxp_model.ear.trigger import TriggerSpec
+from fxp_model.network import Network
+from hw.config import HardwareConfig
+from hw.protocol import END_OF_STEP, WORD_BITS, WORD_KEEP
+from hw.registers import ADDRESS_BITS, NO_HASH
+from hw.rtl.axi_lite import axi_lite_signature
+from hw.rtl.core import Core
+from hw.rtl.ear.control import EarControl
+from hw.rtl.ear.ear import Ear
+from hw.rtl.ear.gain import Gain
+from hw.rtl.ear.i2s import I2sInput
+from hw.rtl.ear.pcm import PcmInput
+from hw.rtl.ear.pdm import PdmInput
+
+Microphone: TypeAlias = I2sInput | PdmInput | PcmInput
+"""What gives samples of 24 bits."""
+
+_INSIDE = ("o", "absent", "overrun", "overruns", "clear")
+"""Members of a `Microphone` that are no pins."""
+
+
+class Device(wiring.Component):
+    """A microphone, its gain, the ear, and a core behind it, which a host can also use as before.
+
+    The core takes samples from the ear or from `s_axis`, as the host says, and changes over when neither is
+    within a sample. Events of the ear that the core does not take are forgotten. A soft reset of the core is
+    none of the ear: what is left of a sample that the ear is sending becomes a shorter one.
+
+    Parameters
+    ----------
+    network : Network
+    config : HardwareConfig
+    ear : EarSpec
+        With as many channels as the network has inputs; its rate is that of the samples of the microphone.
+    trigger : TriggerSpec
+    multipliers : int
+        Of the ear: 1, 2 or 4.
+    microphone : Microphone
+        Only a `PcmInput` can wait; from another one samples are lost if the clock is too slow.
+    sha256 : str
+        Of the artifact; readable by the host.
+
+    Members
+    -------
+    aclk, aresetn, s_axis_*, m_axis_*, s_axil, irq
+        As those of `Core`.
+    s_axil_ear : In(axi_lite_signature)
+        Registers of the ear (`hw.ear_registers`); all inputs may be tied to 0.
+    sck, ws, sd, right
+        With an `I2sInput`.
+    pdm_clk, pdm_data, select
+        With a `PdmInput`.
+    s_axis_pcm_*
+        With a `PcmInput`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        config: HardwareConfig,
+        ear: EarSpec,
+        trigger: TriggerSpec,
+        multipliers: int,
+        microphone: Microphone,
+        sha256: str = NO_HASH,
+    ) -> None:
+        self._microphone, self._trigger = microphone, trigger
+        self._count_bits = ear.count_bits
+        self._ear = Ear(ear, trigger, multipliers)
+        self._core = Core(network, config, sha256)
+        members = microphone.signature.members
+        self._pins = {name: member for name, member in members.items() if name not in _INSIDE}
+        super().__init__(
+            {
+                **self._core.signature.members,
+                **self._pins,
+                "s_axil_ear": In(axi_lite_signature(ADDRESS_BITS)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        # The core has domains of its own. The reset is as late as there, with nothing transferred meanwhile.
+        ear_domain, late = ClockDomain("ear"), ClockDomain("late", reset_less=True)
+        ear_domain.clk = late.clk = self.aclk
+        m.domains += [ear_domain, late]
+        reset, resets = Signal(), Signal()
+        m.d.late += [reset.eq(~self.aresetn), ear_domain.rst.eq(reset)]
+        m.d.comb += resets.eq(~self.aresetn | reset | ear_domain.rst)
+        within = DomainRenamer("ear")
+        ear, core = self._ear, self._core
+        m.submodules.microphone = within(self._microphone)
+        m.submodules.amplifier = within(gain := Gain())
+        m.submodules.ear = within(ear)
+        m.submodules.ear_control = within(
+            control := EarControl(self._trigger, len(ear.level), len(ear.floor), len(ear.loudness))
+        )
+        m.submodules.core = core
+        self._hear(m, gain, control, resets)
+        _wire_bus(m, self.s_axil_ear, control.bus, ~resets)
+        for name, member in core.signature.members.items():
+            if not name.startswith(("s_axis", "s_axil")):
+                _wire(m, getattr(self, name), getattr(core, name), member)
+        _wire_bus(m, self.s_axil, core.s_axil)
+        self._choose(m, control)
+        return m
+
+    def _hear(self, m: Module, gain: Gain, control: EarControl, resets: Value) -> None:
+        """The microphone, its gain and the ear, with what the host sets and reads."""
+        microphone, ear = self._microphone, self._ear
+        for name, member in self._pins.items():
+            pin, inner = getattr(self, name), getattr(microphone, name)
+            _wire(m, pin, inner, member, ~resets if name.endswith(("valid", "ready")) else None)
+        wiring.connect(m, microphone.o, gain.i)
+        live = not isinstance(microphone, PcmInput)
+        m.d.comb += [
+            gain.gain.eq(control.gain),
+            ear.live.eq(int(live)),
+            ear.i.valid.eq(gain.o.valid),
+            ear.i.payload.eq(Mux(control.mute, 0, gain.o.payload)),
+            gain.o.ready.eq(ear.i.ready),
+            ear.settings.eq(control.settings),
+            control.absent.eq(microphone.absent if live else 0),
+            control.level.eq(ear.level),
+            control.floor.eq(ear.floor),
+            control.loudness.eq(ear.loudness),
+            control.heard.valid.eq(gain.o.valid & gain.o.ready),
+            control.heard.sample.eq(gain.o.payload),
+            control.ended.eq(ear.ends),
+            control.clipped.eq(gain.clipped),
+            control.overrun.eq(ear.overrun),
+            control.dropped.eq(ear.dropped),
+        ]
+
+    def _choose(self, m: Module, control: EarControl) -> None:
+        """Beats of the core, from the host or from events of the ear."""
+        core, events = self._core, self._ear.o
+        hosted, changes = Signal(), Signal()
+        between, ear_between = Signal(init=1), Signal(init=1)
+        m.d.comb += [
+            control.hosted.eq(hosted),
+            # The one that is to be left goes no further than the end of its sample.
+            changes.eq((control.host != hosted) & Mux(hosted, between, ear_between)),
+        ]
+        with m.If(changes & between & ear_between):
+            m.d.ear += hosted.eq(control.host)
+        with m.If(core.s_axis_tvalid & core.s_axis_tready & hosted):
+            m.d.ear += between.eq(core.s_axis_tlast)
+        with m.If(events.valid & events.ready):
+            m.d.ear += ear_between.eq(events.payload.marker & events.payload.last)
+
+        event = events.payload
+        count = event.count if self._count_bits > 1 else Const(1, 1)
+        word = Mux(event.marker, END_OF_STEP, Cat(Cat(event.address, Const(0, 16))[:16], count))
+        own = self.s_axis_tdata, self.s_axis_tvalid, self.s_axis_tlast
+        theirs = word, events.valid, event.marker & event.last
+        data, valid, last = (Mux(hosted, host, ear) for host, ear in zip(own, theirs, strict=True))
+        m.d.comb += [
+            core.s_axis_tdata.eq(data),
+            core.s_axis_tvalid.eq(valid & ~changes),
+            core.s_axis_tlast.eq(last),
+            self.s_axis_tready.eq(core.s_axis_tready & hosted & ~changes),
+            # while the host is heard, the ear's events are forgotten, and not where a sample would be cut
+            events.ready.eq(Mux(hosted, ~(changes & ear_between), core.s_axis_tready & ~changes)),
+        ]
+        if len(self.s_axis_tdata) > WORD_BITS:
+            m.d.comb += core.s_axis_tkeep.eq(Mux(hosted, self.s_axis_tkeep, WORD_KEEP))
+
+
+def _wire(m: Module, pin: Value, inner: Value, member: wiring.Member, open_: Value | None = None) -> None:
+    """A port of the top level and that of a part of it, for a handshake only where `open_`."""
+    sink, source = (inner, pin) if member.flow is wiring.In else (pin, inner)
+    m.d.comb += sink.eq(source if open_ is None else source & open_)
+
+
+def _wire_bus(
+    m: Module, bus: wiring.PureInterface, inner: wiring.PureInterface, open_: Value | None = None
+) -> None:
+    """An AXI4-Lite, of which a signature has the flows that its master sees."""
+    for name, member in axi_lite_signature(ADDRESS_BITS).members.items():
+        handshake = name.endswith(("valid", "ready"))
+        _wire(m, getattr(inner, name), getattr(bus, name), member, open_ if handshake else None)

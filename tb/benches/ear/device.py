@@ -1,0 +1,202 @@
+"""A whole device: what its microphone gives comes out as classes, and a host gets its turn.
+
+The plan names the `artifact` of a network with an ear, the `microphone`, its `sound` (a file of 16-bit PCM)
+and how many `samples` of the network are to be answered. The golden chain begins at the pins, as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import Event, RisingEdge, Timer
+from numpy.typing import NDArray
+
+from fxp_model.artifact import load_artifact
+from fxp_model.ear.gain import PCM, amplify, widened
+from fxp_model.ear.i2s import FRAME, receive
+from fxp_model.ear.pdm import SAMPLE_HZ, PdmDecimator
+from fxp_model.ear.trigger import TriggerSpec
+from fxp_model.network import run
+from hw import ear_registers as registers
+from hw.config import HardwareConfig
+from hw.ear import EarConfig, ear_of
+from hw.protocol import Beat, encode_result, encode_sample, packed
+from tb.harness.block_bench import PERIOD_NS, pack_lanes, signed_lanes
+from tb.harness.delta_sigma import recorded
+from tb.harness.drivers import AxiLite, Axis, PcmAxis, accept, drive, no_gaps, random_gaps, reset
+from tb.harness.hearing import answers
+from tb.harness.i2s_microphone import I2sMicrophone
+from tb.harness.monitors import watch_stream
+from tb.harness.pdm_microphone import PdmMicrophone
+from tb.harness.plan import Figures, load_plan
+from tb.harness.scoreboard import MismatchError
+
+SILENCE = 3
+"""Frames behind the sound."""
+
+
+class Setup:
+    """The device, its microphone, and the host that collects what is answered."""
+
+    def __init__(self, dut: Any) -> None:
+        self.dut, self.plan = dut, load_plan()
+        self.rng = np.random.default_rng(self.plan["seed"])
+        artifact = load_artifact(Path(self.plan["artifact"]))
+        self.network, self.ear = artifact.network, ear_of(artifact)
+        self.trigger = TriggerSpec(**self.plan["trigger"])
+        self.own = EarConfig(**self.plan["ear"])
+        self.slots = HardwareConfig.from_dict(self.plan["hardware"]).stages[0].events_per_cycle
+        self.host = AxiLite(dut, "s_axil_ear")
+        self.answered: list[list[Beat]] = []
+        self._set, self._played = Event(), Event()
+        self._beats: list[Beat] = []
+        self._samples: Callable[[], NDArray[np.int64]]
+        Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
+
+    async def begin(self) -> None:
+        """Reset; the microphone plays, and what the device answers is collected."""
+        dut, play = self.dut, getattr(self, f"_{self.own.microphone}")
+        AxiLite(dut)
+        dut.aresetn.value = 0
+        sound = np.load(self.plan["sound"])["pcm"].astype(np.int64)
+        play(np.pad(sound, (0, SILENCE * self.ear.samples_per_frame)))
+        await reset(dut, cycles=6)
+        sink = Axis(dut, "m_axis")
+        cocotb.start_soon(watch_stream(sink, self._collect))
+        cocotb.start_soon(accept(sink, random_gaps(self.rng)))
+        await self.host.write(registers.GAIN, self.plan["gain"])
+        self._set.set()
+
+    def _i2s(self, pcm: NDArray[np.int64]) -> None:
+        dut, line = self.dut, list[int]()
+        dut.sd.value, dut.right.value = 0, 0
+        words = widened(pcm).tolist()
+        spec = self.own.i2s
+        microphone = I2sMicrophone(
+            dut.sck, dut.ws, dut.sd, words, False, (1, 9), self.rng, startup_words=spec.settle_frames - 1
+        )
+
+        async def start() -> None:
+            await RisingEdge(dut.aresetn)
+            cocotb.start_soon(microphone.run())
+            while True:
+                await RisingEdge(dut.sck)
+                line.append(int(dut.sd.value))
+
+        def samples() -> NDArray[np.int64]:
+            whole = len(line) // FRAME * FRAME
+            return receive(spec, np.reshape(line[:whole], (-1, FRAME))).samples
+
+        cocotb.start_soon(start())
+        self._samples = samples
+
+    def _pdm(self, pcm: NDArray[np.int64]) -> None:
+        dut, line = self.dut, list[int]()
+        dut.pdm_data.value, dut.select.value = 0, 0
+        spec = self.own.pdm
+        bits = recorded(np.pad(pcm, (spec.dropped, 0)) / -PCM.min_raw, SAMPLE_HZ, spec.pdm_hz)
+        microphone = PdmMicrophone(dut.pdm_clk, dut.pdm_data, 0, 5, self.rng)
+
+        async def start() -> None:
+            await RisingEdge(dut.aresetn)
+            cocotb.start_soon(microphone.play(bits.tolist()))
+            while True:
+                await RisingEdge(dut.pdm_clk)
+                line.append(int(dut.pdm_data.value))
+
+        cocotb.start_soon(start())
+        self._samples = lambda: PdmDecimator(spec).step(line)
+
+    def _pcm(self, pcm: NDArray[np.int64]) -> None:
+        source, taken = PcmAxis(self.dut, self.dut.aclk), list[int]()
+        source.valid.value = 0
+        words = [pack_lanes([code], PCM.width) for code in pcm.tolist()]
+
+        async def start() -> None:
+            await RisingEdge(self.dut.aresetn)
+            await self._set.wait()
+            cocotb.start_soon(watch_stream(source, lambda raw: taken.extend(signed_lanes(raw, PCM.width, 1))))
+            await drive(source, words, random_gaps(self.rng), self.rng)
+            self._played.set()
+
+        cocotb.start_soon(start())
+        self._samples = lambda: widened(taken)
+
+    def _collect(self, beat: Beat) -> None:
+        self._beats.append(beat)
+        if beat.tlast:
+            self.answered.append(self._beats)
+            self._beats = []
+
+    async def answers(self, count: int) -> None:
+        """Wait for so many of them, each no longer than for its frames and the start."""
+        period = self.own.sample_cycles(self.ear)
+        frames = (count - len(self.answered)) * self.trigger.duration + SILENCE
+        for _ in range(frames * self.ear.samples_per_frame):
+            if len(self.answered) >= count:
+                return
+            await Timer(period * PERIOD_NS, unit="ns")
+        raise MismatchError(f"{count} answers must have come, not {len(self.answered)}")
+
+    def expected(self) -> list[list[Beat]]:
+        """What the golden chain makes of the samples so far."""
+        return answers(self.network, self.ear, self.trigger, self.plan["gain"], self._samples())
+
+    async def figures(self) -> dict[str, int]:
+        """Counters and meters at the end, of which those that the golden chain knows are compared with it."""
+        if self.own.microphone == "pcm":  # otherwise silence has begun
+            await self._played.wait()
+            await Timer(1000 * PERIOD_NS, unit="ns")
+        values = {register.name: await self.host.read(register) for register in registers.ALL[4:]}
+        pcm, clipped = amplify(self._samples(), self.plan["gain"])
+        assert values["CLIPPED"] == np.count_nonzero(clipped)
+        assert values["PEAK"] == np.abs(pcm).max()
+        assert values["OVERRUNS"] == 0
+        assert values["GAIN"] == self.plan["gain"]
+        return values
+
+
+@cocotb.test()
+async def hears(dut: Any) -> None:
+    """Every score and class."""
+    setup = Setup(dut)
+    await setup.begin()
+    assert await setup.host.read(registers.IDENTITY) == registers.IDENTITY_WORD
+    wanted = setup.plan["samples"]
+    await setup.answers(wanted)
+    expected = setup.expected()
+    assert len(expected) >= wanted
+    assert setup.answered == expected[: len(setup.answered)]
+    figures = await setup.figures()
+    results = [[beat.tdata for beat in answer] for answer in setup.answered[:wanted]]
+    Figures().add("hears", {"answers": results, "registers": figures})
+
+
+@cocotb.test()
+async def changes_over(dut: Any) -> None:
+    """A host's sample between those of the ear, which go on from a later one."""
+    setup = Setup(dut)
+    await setup.begin()
+    counts = setup.rng.integers(0, 2, (4, setup.network.spec.n_in))
+    scores = run(setup.network, counts[:, None]).scores[0]
+    await setup.answers(1)
+    await setup.host.write(registers.SOURCE, 1)
+    while not await setup.host.read(registers.STATUS) >> registers.STATUS["HOST"].low & 1:
+        pass
+    beats = packed(encode_sample(counts), setup.slots)
+    await drive(Axis(dut, "s_axis", setup.slots), beats, no_gaps, setup.rng)
+    await setup.host.write(registers.SOURCE, 0)
+    before = len(setup.answered)
+    await setup.answers(before + 4)
+    place = setup.answered.index(encode_result(scores))
+    expected = setup.expected()
+    assert setup.answered[:place] == expected[:place]
+    after = setup.answered[place + 1 :]
+    assert after
+    ends = range(place, len(expected) - len(after) + 1)
+    assert any(expected[end : end + len(after)] == after for end in ends), "the ear did not go on"
