@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.ear.logarithm import log2_code
 from fxp_model.ear.model import Ear
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.rtl.ear.trigger import settings_layout
+from tb.harness.stimulus import random_network
 
 LEAST_CHANNELS = 8
 
@@ -119,3 +122,26 @@ def loudness_walk(spec: TriggerSpec, rng: np.random.Generator, frames: int) -> I
         left -= 1
         octaves = noise + rng.uniform(-0.2, 0.2) + word * rng.uniform(1, 6)
         yield min(max(int(octaves * octave), 0), 64 * octave - 1)
+
+
+def hearing_artifact(folder: Path, seed: int) -> Artifact:
+    """A random network, of a seed with 8 inputs at least, with an ear of a section per channel at 8 kHz."""
+    network = random_network(seed, max_neurons=16)
+    layer = network.spec.layers[0]
+    ear = EarSpec.design(
+        channels=layer.n_in,
+        sections=1,
+        rate_hz=8000,
+        high_hz=3500.0,
+        count_bits=layer.input_bits,
+        level_floor=0,
+    )
+    return save_artifact(
+        folder,
+        network=network,
+        labels=tuple(f"class {i}" for i in range(network.spec.n_out)),
+        encoder=ear.to_dict(),
+        provenance={},
+        metrics={},
+        stimulus=np.zeros((2, 1, layer.n_in), np.uint8),
+    )

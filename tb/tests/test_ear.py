@@ -14,10 +14,10 @@ from hw.ear import MICROPHONES, ear_of
 from hw.verilog import write_verilog
 from tb.benches.ear import inputs
 from tb.harness.depth import FULL
+from tb.harness.ears import hearing_artifact
 from tb.harness.hearing import hear
 from tb.harness.runner import SIMULATORS, Design, Workspace, missing_tool
 from tb.harness.stimulus import random_hardware
-from tests.tiny import hearing_artifact
 
 NETWORKS = {"i2s": 59, "pdm": 16, "pcm": 27}
 """Seeds of networks with 8 inputs and more, and counts of 4, 2 and 1 bits; minutes under Icarus."""

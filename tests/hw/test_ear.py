@@ -9,7 +9,8 @@ from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
 from hw.config import HardwareConfig
 from hw.ear import MICROPHONES, EarConfig, device_of, ear_of, emit_device, trigger_of
-from tests.tiny import hearing_artifact, tiny_artifact
+from tb.harness.ears import hearing_artifact
+from tests.tiny import tiny_artifact
 
 PINS = {
     "i2s": {"sck", "ws", "sd", "right"},
