@@ -13,7 +13,7 @@ from fxp_model.pretrained import DEFAULT
 from fxp_model.qat import evaluate
 from tests.paths import ROOT
 
-FOLDER = Path(os.environ.get("SPIKELINE_ASC20") or ROOT / "shared" / "data" / "asc20")
+FOLDER = Path(os.environ.get("SPIKELINE_ASC20") or ROOT.parent / "shared" / "data" / "asc20")
 
 pytestmark = pytest.mark.skipif(
     not (FOLDER / "train.csv").is_file(),
