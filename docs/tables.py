@@ -16,7 +16,7 @@ from fxp_model.files import replacing
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 from hw.estimates.resources import measured
-from scripts import hardware_table
+from scripts import ear_table, hardware_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
@@ -126,10 +126,16 @@ def explored() -> str:
     return _table(head, rows)
 
 
+def ears() -> str:
+    """Blocks of the ear as synthesised."""
+    return ear_table.table(ear_table.read_rows(ear_table.RESULTS))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "compared": compared,
     "systems": systems,
     "cores": cores,
+    "ears": ears,
     "speed": speed,
     "estimates": estimates,
     "explored": explored,

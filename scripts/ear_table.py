@@ -102,7 +102,14 @@ def parser() -> Parser:
         help="file of synthesised blocks, read and appended (default: %(default)s)",
     )
     add("--targets", nargs="+", choices=tuple(_KINDS), default=tuple(_KINDS), help="default: all")
-    add("--blocks", nargs="+", choices=tuple(BLOCKS), default=tuple(BLOCKS), help="default: all")
+    add(
+        "--blocks",
+        nargs="+",
+        choices=tuple(BLOCKS),
+        default=tuple(BLOCKS),
+        metavar="BLOCK",
+        help="as in the table (default: all)",
+    )
     add("--table-only", action="store_true", help="synthesise nothing")
     add_timeout_option(parser)
     return parser
