@@ -12,6 +12,8 @@ from hw.ear import MICROPHONES, EarConfig, device_of, ear_of, emit_device, trigg
 from tb.harness.ears import hearing_artifact
 from tests.tiny import tiny_artifact
 
+pytestmark = pytest.mark.slow
+
 PINS = {
     "i2s": {"sck", "ws", "sd", "right"},
     "pdm": {"pdm_clk", "pdm_data", "select"},

@@ -13,6 +13,8 @@ from fxp_model.errors import InputError
 from tb.harness.delta_sigma import MOST, delta_sigma, recorded
 from tb.harness.depth import FULL
 
+pytestmark = pytest.mark.slow
+
 COMMON = [1_024_000, 1_536_000, 2_000_000, 2_048_000, 3_072_000]
 SUPPORTED = [SAMPLE_HZ * ratio for ratio in range(64, 201) if ratio % 4 == 0 or ratio % 5 == 0]
 SOME = SUPPORTED if FULL else COMMON

@@ -10,6 +10,8 @@ from fxp_model.ear.spec import EarSpec
 from hw.rtl.ear.logarithm import coarse, coarse_layout, drive, is_zero, log2, log_shape
 from tb.harness.depth import FULL
 
+pytestmark = pytest.mark.slow
+
 
 def simulated(m: Module, operand: Signal, results: list[Signal], codes: list[int]) -> list[list[int]]:
     """What the `results` are for each code of `operand`."""

@@ -13,6 +13,8 @@ from hw.rtl.ear.pdm import PdmInput
 from hw.rtl.ear.pdm_decimator import PdmDecimator as Decimator
 from hw.rtl.ear.pdm_receiver import PdmReceiver
 
+pytestmark = pytest.mark.slow
+
 SPECS = {
     hz: replace(PdmSpec.design(hz), dropped=SETTLING) for hz in (1_024_000, 1_040_000, 2_000_000, 3_200_000)
 }
