@@ -18,7 +18,7 @@ from hw.rtl.ear.ear import Ear
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.rtl.events import event_layout
 from tb.harness.block_bench import BlockBench, pack_lanes, signed_lanes
-from tb.harness.depth import depth
+from tb.harness.depth import ears
 from tb.harness.drivers import BlockStream, Gaps, accept, drive, no_gaps, random_gaps
 from tb.harness.ears import Listener, other_settings, random_ear, random_trigger, settings_word
 from tb.harness.filter_banks import SectionStates, loud_sound
@@ -26,7 +26,7 @@ from tb.harness.monitors import watch_stream
 
 CASES: dict[str, dict[str, Any]] = {
     "neurons": {"seed": 5, "multipliers": 4, "slow": {"spike_limit": 15, "sections": 1}},
-    **{f"random{seed}": {"seed": seed, "multipliers": MULTIPLIERS[seed % 3]} for seed in range(depth(3, 64))},
+    **{f"random{seed}": {"seed": seed, "multipliers": MULTIPLIERS[seed % 3]} for seed in range(ears(3))},
 }
 VISIBLE = tuple(("block.filters", net) for net in ("probe_valid", "probe_slot", "probe_states"))
 LEVEL_AFTER = 40
