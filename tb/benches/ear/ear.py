@@ -18,7 +18,7 @@ from hw.rtl.ear.ear import Ear
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.rtl.events import event_layout
 from tb.harness.block_bench import BlockBench, pack_lanes, signed_lanes
-from tb.harness.depth import ears
+from tb.harness.depth import depth, ears
 from tb.harness.drivers import BlockStream, Gaps, accept, drive, no_gaps, random_gaps
 from tb.harness.ears import Listener, other_settings, random_ear, random_trigger, settings_word
 from tb.harness.filter_banks import SectionStates, loud_sound
