@@ -176,7 +176,7 @@ async def hears(dut: Any) -> None:
     pause = 1  # refusals of an event are shorter
     bench.start(accept(ledger.sink, lambda: int(rng.integers(pause))))
     for turn in range(depth(4, 12)):
-        await ledger.play(int(rng.integers(1, 2 * frame)), random_gaps(rng))
+        await ledger.play(int(rng.integers(frame, 2 * frame)), random_gaps(rng))  # ends a dropped frame
         dut.live.value = 1
         before = ledger.overruns  # there may be one at once, as samples of the source before wait
         await ledger.play(int(rng.integers(1, frame)), lambda: period - 1)
