@@ -13,7 +13,7 @@ from pathlib import Path
 from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
-from fxp_model.options import Parser, add_data_options, nonempty, some_path
+from fxp_model.options import Parser, add_data_options, nonempty, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.printable import printable
 from hw.build import FOLDER, build_core, module_name
@@ -68,7 +68,7 @@ def parser() -> Parser:
     )
     multipliers = group.add_argument(
         "--multipliers",
-        type=int,
+        type=whole(1, 4),
         choices=MULTIPLIERS,
         default=1,
         help="of the ear (default: %(default)s)",

@@ -38,7 +38,7 @@ def parser() -> Parser:
     add("--sim", choices=SIMULATORS, default="verilator", help="simulator (default: %(default)s)")
     add(
         "--multipliers",
-        type=int,
+        type=whole(1, 4),
         choices=MULTIPLIERS,
         default=1,
         help="of the ear (default: %(default)s)",
