@@ -14,4 +14,4 @@ def depth(reduced: int, full: int) -> int:
 
 def ears(reduced: int) -> int:
     """Random ears, or triggers, of a bench: ``SPIKELINE_EARS`` of the environment, or by the depth."""
-    return int(os.environ.get("SPIKELINE_EARS", depth(reduced, 6)))
+    return int(os.environ.get("SPIKELINE_EARS", depth(reduced, 4)))
