@@ -48,11 +48,15 @@ def component(**case: int) -> wiring.Component:
 
 
 def _samples(rng: np.random.Generator, spec: ResamplerSpec, outputs: int) -> NDArray[np.int64]:
-    """Full scale with the signs of the taps, which saturates, then noise; the last completes an output."""
+    """Full scale with the signs of an output's taps, which saturates it, then noise to the last output."""
     count = (outputs - 1) * spec.down // spec.up + 1
     noise = rng.integers(PCM.min_raw, PCM.max_raw + 1, count)
-    signs = np.where(spec.phases[0][::-1] > 0, PCM.max_raw, PCM.min_raw)
-    return np.concatenate([signs, noise])[:count]
+    # of the first output that has K samples: its newest one, and its phase
+    output = -(-(spec.taps_per_phase - 1) * spec.up // spec.down)
+    newest, phase = divmod(output * spec.down, spec.up)
+    signs = np.where(spec.phases[phase][::-1] > 0, PCM.max_raw, PCM.min_raw)
+    before = np.zeros(newest + 1 - len(signs), np.int64)
+    return np.concatenate([before, signs, noise])[:count]
 
 
 class Setup:
