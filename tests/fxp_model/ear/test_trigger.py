@@ -64,7 +64,7 @@ def test_the_trigger_is_its_law(seed):
     spec, rng = random_trigger(seed), np.random.default_rng(seed)
     golden, plain = Trigger(spec), Plain(spec)
     ended = 0
-    for frame, loudness in enumerate(loudness_walk(spec, rng, 600)):
+    for frame, loudness in enumerate(loudness_walk(spec, rng, 1500)):
         if rng.random() < 0.01:
             golden.spec = plain.spec = replace(golden.spec, **other_settings(spec, rng))
         waits = bool(rng.random() < 0.3)
