@@ -110,12 +110,12 @@ BUGS = {
     ),
     "tie_in_argmax": Bug("score_unit.py", "eq(score > best)", "eq(score >= best)"),
     "write_without_a_strobe": Bug(
-        "control.py", "axi_lite.write & axi_lite.write_mask.any() &", "axi_lite.write &", bench="reload"
+        "register_file.py", "axi_lite.write & axi_lite.write_mask.any() &", "axi_lite.write &", bench="reload"
     ),
     "sample_that_ends_while_its_interrupt_is_cleared": Bug(
         "control.py",
-        "with m.Elif(_written(axi_lite, IRQ_STATUS) & ones[0]):",
-        "with m.If(_written(axi_lite, IRQ_STATUS) & ones[0]):",
+        "with m.Elif(written(axi_lite, IRQ_STATUS) & ones[0]):",
+        "with m.If(written(axi_lite, IRQ_STATUS) & ones[0]):",
         bench="control",
     ),
     "cycles_of_a_sample_that_is_not_counted": Bug(

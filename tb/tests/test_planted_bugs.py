@@ -9,7 +9,7 @@ import pytest
 from fxp_model.artifact import load_artifact
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
-from tb.harness.planted import BUGS, generate, hardware, network, plant
+from tb.harness.planted import BUGS, PROJECT, generate, hardware, network, plant
 from tb.harness.runner import Outcome, Workspace, missing_tool
 from tb.harness.stimulus import retrained
 
@@ -57,3 +57,9 @@ def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
     assert bench != "network" or "traffic" in outcome.failed
     assert outcome.failed
     assert all(message.startswith(CAUGHT) for message in outcome.failed.values())
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_the_text_of_a_bug_is_in_the_rtl_once(name: str) -> None:
+    bug = BUGS[name]
+    assert (PROJECT / "hw" / "rtl" / bug.file).read_text(encoding="utf-8").count(bug.right) == 1
