@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.artifact import Artifact
-from fxp_model.data import Conditions, Part, frames_for, open_noise
+from fxp_model.data import Conditions, Part, SpikeDataset, frames_for, open_dataset, open_noise
 from fxp_model.ear.spec import EarSpec
 from fxp_model.engine import score
+from fxp_model.errors import InputError, shown
 from fxp_model.evaluation import evaluate
 from fxp_model.files import json_text, read_json, replacing, write_text
 from fxp_model.qat.augment import Augmentation
@@ -72,17 +74,40 @@ def listen(
     Raises
     ------
     InputError
-        As `train_artifact` and `open_noise` do, or another process has the folder.
+        As `train_artifact` and `open_noise` do, the data are spikes, another process has the folder, or a row
+        there is of other data, noise, epochs or copies.
     """
+    sounds = {"data_sha256": _sha256(data)} | {
+        f"noise_{part}_sha256": open_noise(noise, part).sha256 for part in Part
+    }
     for seed in seeds:
         for name in names:
-            folder = out / f"{name}-{seed}"
+            folder, listener = out / f"{name}-{seed}", LISTENERS[name]
+            asked = {"listener": name, "seed": seed, "epochs": epochs, "copies": listener.copies} | sounds
             if not (folder / ROW).exists():
-                artifact = _trained(data, noise, folder, LISTENERS[name], seed, epochs, command)
-                row = {"listener": name, "seed": seed, "epochs": epochs} | _row(artifact, data, noise)
+                artifact = _trained(data, noise, folder, listener, seed, epochs, command)
                 with replacing(folder / ROW) as path:
-                    write_text(path, json_text(row))
-            yield read_json(folder / ROW, dict)
+                    write_text(path, json_text(asked | _row(artifact, data, noise)))
+            row = read_json(folder / ROW, dict)
+            for key, value in asked.items():
+                if (held := row.get(key)) != value:
+                    raise InputError(
+                        f"{folder / ROW}: {key} must be {value}, not {shown(held)}; name another folder"
+                    )
+            yield row
+
+
+def _sha256(data: str) -> str:
+    """Digest of the clips of a data set of sound: names, classes and contents of the splits that are used."""
+    dataset = open_dataset(data)
+    if isinstance(dataset, SpikeDataset):
+        raise InputError(f"{data} must hold sound, not {dataset.holds}")
+    digest = hashlib.sha256()
+    for split in ("train", "val"):
+        for clip in dataset.split(split):
+            digest.update(f"{split} {clip.name} {clip.label}\0".encode())
+            digest.update(hashlib.sha256(clip.source.content()).digest())
+    return digest.hexdigest()
 
 
 def _trained(

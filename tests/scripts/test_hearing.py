@@ -69,6 +69,24 @@ def test_it_goes_on_from_rows_and_from_checkpoints(folders, heard, tmp_path):
     assert (copy / "ear-32x1-3" / ROW).read_bytes() == row
 
 
+def test_rows_of_other_questions_do_not_stand_in_one_table(folders, heard, tmp_path):
+    *_, out = folders
+    row = out / "ear-32x1-3" / ROW
+    other = hear(folders, "--epochs", "2")
+    assert other.returncode == 2
+    assert other.stderr == f"hearing.py: {row}: epochs must be 2, not 1; name another folder\n"
+    for index, key in ((0, "data_sha256"), (1, "noise_train_sha256")):
+        changed = list(folders)
+        changed[index] = tmp_path / key
+        shutil.copytree(folders[index], changed[index])
+        sound = min(changed[index].rglob("*.wav"))
+        sound.write_bytes(max(changed[index].rglob("*.wav")).read_bytes())
+        other = hear(changed)
+        assert other.returncode == 2
+        assert other.stderr.startswith(f"hearing.py: {row}: {key} must be ")
+    assert hear(folders).stdout == heard.stdout
+
+
 def test_a_table_is_in_the_order_of_the_listeners():
     rows = [{"listener": name, "seed": seed} for seed in (1, 0) for name in reversed(LISTENERS)]
     lines = [json.loads(line) for line in table(rows).splitlines()]
