@@ -28,6 +28,8 @@ RESULTS = Path(__file__).parent / "results" / "reproduce.jsonl"
 
 def parser() -> Parser:
     """The command-line options."""
+    from fxp_model.ear.spec import MAX_CHANNELS, MIN_CHANNELS
+
     parser = Parser(description=__doc__)
     add = parser.add_argument
     data = add("--data", type=nonempty, help="folder of a data set, or 'synthetic'")
@@ -39,6 +41,19 @@ def parser() -> Parser:
             "--seeds", type=SEED, nargs="+", default=[0, 1, 2], metavar="SEED", help="seeds (default: 0 1 2)"
         ),
         add("--systems", nargs="+", metavar="NAME", help="systems to train (default: all)"),
+        add(
+            "--channels",
+            type=whole(MIN_CHANNELS, MAX_CHANNELS),
+            default=140,
+            help="filters of the ear (default: %(default)s)",
+        ),
+        add("--noise", type=some_path, metavar="FOLDER", help="recordings to train against, at all gains"),
+        add(
+            "--copies",
+            type=whole(*LIMITS["copies"]),
+            default=16,
+            help="of each clip in noise, and as recorded (default: %(default)s)",
+        ),
         add("--workers", type=WORKERS, default=2, help="single-threaded processes (default: 2)"),
         add("--epochs", type=epochs, help="epochs of each training (default: the recipe's)"),
         add(
@@ -108,24 +123,31 @@ def train(args: argparse.Namespace) -> int:
     # one thread per worker, which inherits this
     os.environ["OMP_NUM_THREADS"] = "1"
     from fxp_model.files import made_folder
-    from fxp_model.qat.sweep import Sweep, export, exported, load, run_sweep
+    from fxp_model.qat.hearing import in_noise, scaled
+    from fxp_model.qat.sweep import Sweep, export, exported, load, opened, run_sweep
     from fxp_model.qat.systems import system_of, systems
     from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
 
-    recipe = Recipe() if args.epochs is None else replace(Recipe(), epochs=args.epochs)
+    recipe = replace(Recipe(), augmentation=scaled(Recipe().augmentation, args.channels))
+    if args.epochs is not None:
+        recipe = replace(recipe, epochs=args.epochs)
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
     if args.export is not None:
         exported(table, args.export)
     known = [] if args.known is None else read_rows(args.known)
+    ear = {"channels": args.channels, "sections": 2}
+    dataset, encoder = opened(args.data, ear)
+    heard = [] if args.noise is None else in_noise(args.noise, args.copies)
     with made_folder(args.out):
-        sweep = Sweep(args.store or store_in(args.out, "tasks.db"), args.out, table, *load(args.data))
+        store = args.store or store_in(args.out, "tasks.db")
+        sweep = Sweep(store, args.out, table, *load(dataset, encoder, heard))
     failures = run_sweep(sweep, args.seeds, args.workers, known)
     for task, reason in failures.items():
         print(f"reproduce.py: {task}: {reason}", file=sys.stderr)
     if failures:
         return 1
     if args.export is not None:
-        for path in export(sweep, args.export, args.data, shlex.join(["python", *sys.argv])):
+        for path in export(sweep, args.export, dataset, encoder, shlex.join(["python", *sys.argv])):
             print(path, file=sys.stderr)
     return 0

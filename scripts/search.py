@@ -87,7 +87,7 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     from fxp_model.files import made_folder
     from fxp_model.qat.search import Search, begin, rows, search
-    from fxp_model.qat.sweep import load
+    from fxp_model.qat.sweep import load, opened
     from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
     from fxp_model.qat.workers import run_workers
@@ -95,7 +95,7 @@ def main() -> int:
     recipe, clock_mhz = Recipe(epochs=args.epochs), args.clock_mhz
     store = args.store or store_in(args.out, "search.db")
     with made_folder(args.out):
-        train, val, classes = load(args.data)
+        train, val, classes = load(*opened(args.data))
         own = partial(costs, args.part, args.preset, clock_mhz)
         about = {"part": args.part, "preset": args.preset, "clock_mhz": clock_mhz}
         asked = Search(store, args.out, train, val, classes, recipe, own, about)

@@ -25,7 +25,7 @@ ROW = "row.json"
 COPIES = 8
 """Of each training clip: as recorded, and at random gain in noise."""
 GAIN_DB, SNR_DB, NOISE_SHARE = (-30.0, 6.0), (0.0, 30.0), 1.0
-"""Of the copies."""
+"""Of the other copies."""
 _CHANNELS = 140
 """For which the augmentation's defaults are."""
 
@@ -62,6 +62,17 @@ def measured(noise: Path) -> dict[str, Conditions]:
         **{f"snr_{snr}_db": replace(unheard, snr_db=(snr, snr)) for snr in (30, 20, 10, 0)},
         **{f"gain_{gain}_db": replace(clean, gain_db=(gain, gain)) for gain in (-30, -20, -10, 12)},
     }
+
+
+def in_noise(noise: Path, copies: int) -> list[Conditions]:
+    """Of all `copies` of a training clip but the first, which is as it was recorded.
+
+    Every other one is heard from rest, as the first clip of a session is.
+    """
+    heard = Conditions(
+        gain_db=GAIN_DB, snr_db=SNR_DB, noise=open_noise(noise, Part.TRAIN), noise_share=NOISE_SHARE
+    )
+    return [replace(heard, copy=copy, carried=copy % 2 == 1) for copy in range(1, copies)]
 
 
 def listen(
@@ -113,9 +124,6 @@ def _sha256(data: str) -> str:
 def _trained(
     data: str, noise: Path, folder: Path, listener: Listener, seed: int, epochs: int, command: str
 ) -> Artifact:
-    heard = Conditions(
-        gain_db=GAIN_DB, snr_db=SNR_DB, noise=open_noise(noise, Part.TRAIN), noise_share=NOISE_SHARE
-    )
     ear, recipe = None, Recipe(epochs=epochs, seed=seed)
     if listener.ear is not None:
         channels, sections = listener.ear
@@ -128,8 +136,7 @@ def _trained(
         recipe,
         resume=(folder / CHECKPOINT).exists(),
         ear=ear,
-        # every other one from rest, as the first clip of a session is heard
-        heard=[replace(heard, copy=copy, carried=copy % 2 == 1) for copy in range(1, listener.copies)],
+        heard=in_noise(noise, listener.copies),
         command=command,
     )
     assert artifact is not None  # one process trains

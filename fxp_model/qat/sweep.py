@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,14 +15,7 @@ import torch
 from tqdm import tqdm
 
 from fxp_model.artifact import FOLDER
-from fxp_model.data import (
-    EventBinner,
-    SpeechDataset,
-    SpikeDataset,
-    encoder_for,
-    load_frames,
-    open_dataset,
-)
+from fxp_model.data import Conditions, Dataset, EventBinner, encoder_for, load_frames, open_dataset
 from fxp_model.data.frames import SoundEncoder
 from fxp_model.errors import InputError
 from fxp_model.files import parse_json, read_text, replacing
@@ -30,7 +23,7 @@ from fxp_model.qat import delays
 from fxp_model.qat.layer import simulate
 from fxp_model.qat.network import SpikingNetwork
 from fxp_model.qat.publish import publish, versions
-from fxp_model.qat.session import frames_of
+from fxp_model.qat.session import frames_of, training_frames
 from fxp_model.qat.systems import System
 from fxp_model.qat.tasks import Row, Setting, Stopped, Task, TaskList, check_setting, using
 from fxp_model.qat.template import Shape, network_spec
@@ -60,16 +53,18 @@ class Sweep:
     classes: tuple[str, ...]
 
 
-def load(data: str) -> tuple[Frames, Frames, tuple[str, ...]]:
-    """Frames of splits ``train`` and ``val`` of a data set, and the names of its classes."""
-    dataset, encoder = _opened(data)
-    train, val = (frames_of(load_frames(dataset, split, encoder)) for split in ("train", "val"))
-    return train, val, dataset.classes
-
-
-def _opened(data: str) -> tuple[SpeechDataset | SpikeDataset, SoundEncoder | EventBinner]:
+def opened(data: str, ear: Mapping[str, int] | None = None) -> tuple[Dataset, SoundEncoder | EventBinner]:
+    """A data set and the encoder that a sweep hears it with; `ear` is that of `train_artifact`."""
     dataset = open_dataset(data)
-    return dataset, encoder_for(dataset, Shape().input_bits)
+    return dataset, encoder_for(dataset, Shape().input_bits, ear)
+
+
+def load(
+    dataset: Dataset, encoder: SoundEncoder | EventBinner, heard: Sequence[Conditions] = ()
+) -> tuple[Frames, Frames, tuple[str, ...]]:
+    """Frames of splits ``train`` (see `training_frames`) and ``val``, and the names of the classes."""
+    train = training_frames(dataset, encoder, heard)
+    return train, frames_of(load_frames(dataset, "val", encoder)), dataset.classes
 
 
 def run_sweep(sweep: Sweep, seeds: Iterable[int], workers: int, known: Iterable[Row] = ()) -> dict[Task, str]:
@@ -201,7 +196,9 @@ def exported(systems: dict[str, System], folder: Path) -> list[str]:
     return names
 
 
-def export(sweep: Sweep, folder: Path, data: str, command: str) -> list[Path]:
+def export(
+    sweep: Sweep, folder: Path, dataset: Dataset, encoder: SoundEncoder | EventBinner, command: str
+) -> list[Path]:
     """Write the best seed of every quantised system as an artifact, ``folder/SYSTEM``.
 
     Parameters
@@ -209,12 +206,11 @@ def export(sweep: Sweep, folder: Path, data: str, command: str) -> list[Path]:
     sweep : Sweep
         A sweep with all systems trained.
     folder : Path
-    data : str
-        The data set of the sweep's frames.
+    dataset, encoder
+        Whose frames the sweep has.
     command : str
         For the provenance.
     """
-    dataset, encoder = _opened(data)
     rows = TaskList(sweep.store).rows()
     written = []
     for name in exported(sweep.systems, folder):
