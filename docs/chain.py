@@ -11,7 +11,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import NDArray
 
 from fxp_model import find, load_artifact, run
-from fxp_model.data import CochlearEncoder, synthesise
+from fxp_model.data import synthesise
+from fxp_model.ear.spec import EarSpec
 from fxp_model.results.style import COLORS, INK, PALE, PAPER, figure
 
 PICTURE = Path(__file__).parent / "images" / "chain.svg"
@@ -39,7 +40,7 @@ def draw(path: Path = PICTURE) -> Path:
     """Write the picture as SVG."""
     artifact = load_artifact(find(NETWORK))
     sound = synthesise(WORD, 0, SPEAKER)
-    counts = CochlearEncoder.from_dict(artifact.encoder or {}).encode(sound, 16_000)
+    counts = EarSpec.from_dict(artifact.encoder or {}).encode(sound, 16_000)
     trace = run(artifact.network, counts[:, np.newaxis])
     with figure(path, WIDTH / 72, HEIGHT / 72, 12) as drawing:
         drawing.set_layout_engine("none")
@@ -52,7 +53,7 @@ def draw(path: Path = PICTURE) -> Path:
         _scores(panels[3], trace.scores[0])
         notes = (
             "one second, 16 kHz",
-            "140 channels of a cochlea,\n10 ms a step",
+            "140 channels of an ear,\n10 ms a step",
             "256 neurons receive their\nown delayed spikes",
             "20 words; the highest wins",
         )

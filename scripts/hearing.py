@@ -1,4 +1,4 @@
-"""Encoders of sound compared on a data set: accuracy in silence, in noise, and at other gains."""
+"""Ears compared on a data set: accuracy in silence, in noise, and at other gains."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def within(name: str) -> Callable[[str], int | float]:
 def parser() -> Parser:
     """The options."""
     from fxp_model.data.conditions import GAIN_DB, SHARE, SHIFT_MS, SNR_DB
-    from fxp_model.ear.spec import MAX_CHANNELS, MAX_SECTIONS, MIN_CHANNELS
+    from fxp_model.ear.spec import MAX_CHANNELS, MAX_SECTIONS, MIN_CHANNELS, EarSpec
     from fxp_model.qat.template import RecurrentLayers, Shape
     from fxp_model.qat.train import Recipe
 
@@ -150,17 +150,11 @@ def parser() -> Parser:
     add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
     hearing = parser.add_argument_group("hearing of sound: each epoch draws one copy of each clip")
     add = hearing.add_argument
-    encoder = add(
-        "--encoder",
-        choices=("cochlear", "ear"),
-        default="cochlear",
-        help="in floats, or in integers as hardware",
-    )
-    channels = add(
-        "--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=140, help="filters of an ear"
-    )
-    sections = add("--sections", type=whole(1, MAX_SECTIONS), default=2, help="second-order sections of each")
-    parser.only_with(encoder, channels, sections)
+    add("--encoder", choices=(EarSpec.name,), default=EarSpec.name, help="of sound, as in hardware")
+    ear_help = "filters of the ear (default: 140)", "second-order sections of each (default: 2)"
+    left_out = argparse.SUPPRESS
+    add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=left_out, help=ear_help[0])
+    add("--sections", type=whole(1, MAX_SECTIONS), default=left_out, help=ear_help[1])
     copies = add(
         "--copies",
         type=within("copies"),
@@ -228,7 +222,7 @@ def main() -> int:
         shift_ms=args.shift_ms,
         seed=args.seed,
     )
-    ear = {"channels": args.channels, "sections": args.sections} if args.encoder == "ear" else None
+    ear = {name: getattr(args, name) for name in ("channels", "sections") if hasattr(args, name)}
     heard = [replace(conditions, copy=copy) for copy in range(1, args.copies)]
     command = shlex.join(["python", *sys.argv])
     with launched():

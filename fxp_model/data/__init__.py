@@ -6,7 +6,6 @@ from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import Dataset, open_dataset
 from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import Clip, SpeechDataset
-from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.frames import EncodedSplit, encode_file, encoder_for, load_frames
 from fxp_model.data.noise import Noise, Part, open_noise
 from fxp_model.data.spikes import SpikeDataset
@@ -14,7 +13,6 @@ from fxp_model.data.synthetic import synthesise
 
 __all__ = [
     "Clip",
-    "CochlearEncoder",
     "Conditions",
     "Dataset",
     "EncodedSplit",

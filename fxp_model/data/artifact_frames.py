@@ -15,14 +15,11 @@ from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import Dataset, open_dataset
 from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import SpeechDataset
-from fxp_model.data.encoder import CochlearEncoder
-from fxp_model.data.frames import EncodedSplit, SoundEncoder, check_encoder, load_frames
+from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError, shown
 
-ENCODERS: dict[str, type[SoundEncoder | EventBinner]] = {
-    kind.name: kind for kind in (CochlearEncoder, EarSpec, EventBinner)
-}
+ENCODERS: dict[str, type[EarSpec | EventBinner]] = {kind.name: kind for kind in (EarSpec, EventBinner)}
 """Encoders that an artifact may name."""
 
 
@@ -69,7 +66,7 @@ def recordings_for(
     return encoder, samples
 
 
-def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, SoundEncoder | EventBinner]:
+def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, EarSpec | EventBinner]:
     """The data set, and the encoder of `artifact`, which fits it."""
     check_type("artifact", artifact, Artifact)
     if artifact.encoder is None:
@@ -92,7 +89,7 @@ def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, SoundEncod
     return dataset, encoder
 
 
-def _encoder(values: dict[str, Any]) -> SoundEncoder | EventBinner:
+def _encoder(values: dict[str, Any]) -> EarSpec | EventBinner:
     name = str(values.get("name"))
     if name not in ENCODERS:
         raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {shown(name)}")

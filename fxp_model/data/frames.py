@@ -11,10 +11,9 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,6 @@ from fxp_model.data.cache import Cache, default_cache_dir
 from fxp_model.data.catalog import Dataset
 from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import Clip
-from fxp_model.data.encoder import CochlearEncoder
 from fxp_model.data.notice import notice
 from fxp_model.data.spikes import SpikeDataset
 from fxp_model.ear.spec import EarSpec
@@ -44,19 +42,10 @@ _CACHE_FORMAT = "spikeline-frames-1"
 _HEARD_FORMAT = "spikeline-heard-1"
 
 Counts = NDArray[np.uint8]
-SoundEncoder = CochlearEncoder | EarSpec
 Chunk = Sequence[tuple[int, Clip]]
 """Clips with their indices in the split."""
 Encoded = tuple[list[Counts], str | None]
 """Counts of the clips of a chunk, and why they could not be kept."""
-
-
-@runtime_checkable
-class Carrying(Protocol):
-    """An encoder of sound whose level goes on from clip to clip."""
-
-    def encode_after(self, audio: NDArray[np.floating], rate_hz: int, level: Any) -> tuple[Counts, Any]:
-        """Counts of a clip that is heard at `level`, None: at rest; and the level that the clip leaves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,23 +66,21 @@ class EncodedSplit:
 
 def encoder_for(
     dataset: Dataset, count_bits: int, ear: Mapping[str, int] | None = None
-) -> SoundEncoder | EventBinner:
+) -> EarSpec | EventBinner:
     """The encoder that makes frames of `dataset`, with counts of `count_bits`.
 
-    ear : what `EarSpec.design` takes, for sound; default: a `CochlearEncoder`
+    ear : what `EarSpec.design` takes beside, for sound
 
     Raises
     ------
     InputError
         An ear for spikes, or one that is outside its limits.
     """
-    if ear is not None:
-        encoder = EarSpec.design(**{**ear, "count_bits": count_bits})
-        check_encoder(dataset, encoder)
-        return encoder
-    if isinstance(dataset, SpikeDataset):
+    if isinstance(dataset, SpikeDataset) and not ear:
         return EventBinner(count_bits=count_bits)
-    return CochlearEncoder(count_bits=count_bits)
+    encoder = EarSpec.design(**{**(ear or {}), "count_bits": count_bits})
+    check_encoder(dataset, encoder)
+    return encoder
 
 
 def check_encoder(dataset: Dataset, encoder: Encoder) -> None:
@@ -107,7 +94,7 @@ def check_encoder(dataset: Dataset, encoder: Encoder) -> None:
 def load_frames(
     dataset: Dataset,
     split: str,
-    encoder: SoundEncoder | EventBinner,
+    encoder: EarSpec | EventBinner,
     cache_dir: Path | str | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -125,7 +112,7 @@ def load_frames(
     dataset : SpeechDataset or SpikeDataset
     split : str
         Name of the split.
-    encoder : CochlearEncoder, EarSpec or EventBinner
+    encoder : EarSpec or EventBinner
         As `encoder_for` gives it.
     cache_dir : path, optional
         Default: ``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``.
@@ -136,7 +123,7 @@ def load_frames(
     progress : bool
         Show a bar on stderr.
     conditions : Conditions, optional
-        Under which sound is heard; default: as it was recorded, with the level carried where there is one.
+        Under which sound is heard; default: as it was recorded, with the level carried.
 
     Raises
     ------
@@ -156,10 +143,7 @@ def load_frames(
         return _padded(list(bar), spikes.labels, names)
     assert not isinstance(encoder, EventBinner)
     clips = dataset.split(split)
-    if isinstance(encoder, Carrying):
-        conditions = conditions or Conditions()
-    elif conditions is not None:
-        conditions = replace(conditions, carried=False)
+    conditions = conditions or Conditions()
     chunks = _chunks(clips, conditions)
     cache = Cache(Path(cache_dir) if cache_dir is not None else default_cache_dir())
     if workers is None:
@@ -198,23 +182,22 @@ def _padded(encoded: Sequence[Counts], labels: NDArray[np.int64], names: tuple[s
     return EncodedSplit(padded, labels, lengths, names)
 
 
-def encode_file(path: Path | str, encoder: SoundEncoder) -> Counts:
+def encode_file(path: Path | str, encoder: EarSpec) -> Counts:
     """Counts (T, channels) of a wav or flac file; errors name the file."""
     audio, rate_hz = read_audio(path)
     with _naming(str(path)):
         return encoder.encode(audio, rate_hz)
 
 
-def _chunks(clips: Sequence[Clip], conditions: Conditions | None) -> list[Chunk]:
+def _chunks(clips: Sequence[Clip], conditions: Conditions) -> list[Chunk]:
     """What a worker encodes and a cache entry keeps: clips that are heard from rest, or all of a speaker."""
     from_rest: list[int] = []
     spoken: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
-        follows = conditions is not None and conditions.carried and clip.speaker is not None
+        follows = conditions.carried and clip.speaker is not None
         (spoken.setdefault(str(clip.speaker), []) if follows else from_rest).append(index)
     rows = [from_rest[start : start + CHUNK] for start in range(0, len(from_rest), CHUNK)]
-    if conditions is not None:
-        rows += [conditions.order(own) for own in spoken.values()]
+    rows += [conditions.order(own) for own in spoken.values()]
     return [[(index, clips[index]) for index in row] for row in rows]
 
 
@@ -239,13 +222,9 @@ def _encode_chunks(
         pool.shutdown(cancel_futures=True)
 
 
-def _encode_chunk(
-    encoder: SoundEncoder, conditions: Conditions | None, cache: Cache, chunk: Chunk
-) -> Encoded:
+def _encode_chunk(encoder: EarSpec, conditions: Conditions, cache: Cache, chunk: Chunk) -> Encoded:
     contents = [clip.source.content() for _, clip in chunk]
-    key = _key(encoder, contents)
-    if conditions is not None:
-        key = _key_heard(key, conditions, [index for index, _ in chunk])
+    key = _key_heard(_key(encoder, contents), conditions, [index for index, _ in chunk])
     payload = cache.get(key)
     if payload is not None:
         return _unpack(payload), None
@@ -254,21 +233,18 @@ def _encode_chunk(
 
 
 def _encoded(
-    encoder: SoundEncoder, conditions: Conditions | None, chunk: Chunk, contents: Sequence[bytes]
+    encoder: EarSpec, conditions: Conditions, chunk: Chunk, contents: Sequence[bytes]
 ) -> Iterator[Counts]:
     level = first = None
-    if conditions is not None and conditions.carried and chunk[0][1].speaker is not None:
+    if conditions.carried and chunk[0][1].speaker is not None:
         first = min(index for index, _ in chunk)
     for (index, clip), content in zip(chunk, contents, strict=True):
         audio, rate_hz = clip.source.audio(content)
         with _naming(clip.name):
-            if conditions is not None:
-                audio = conditions.heard(audio, rate_hz, index, first)
-            if first is None:
-                counts = encoder.encode(audio, rate_hz)
-            else:
-                assert isinstance(encoder, Carrying)
-                counts, level = encoder.encode_after(audio, rate_hz, level)
+            heard = conditions.heard(audio, rate_hz, index, first)
+            counts, left = encoder.encode_after(heard, rate_hz, level)
+        if first is not None:
+            level = left
         yield counts
 
 
@@ -281,7 +257,7 @@ def _naming(name: str) -> Iterator[None]:
         raise InputError(f"{name}: {error}") from None
 
 
-def _key(encoder: SoundEncoder, contents: Sequence[bytes]) -> str:
+def _key(encoder: EarSpec, contents: Sequence[bytes]) -> str:
     digest = hashlib.sha256(_CACHE_FORMAT.encode())
     digest.update(hashlib.sha256(json.dumps(encoder.to_dict(), sort_keys=True).encode()).digest())
     for content in contents:

@@ -21,7 +21,7 @@ class Augmentation:
     """Largest changes; each clip draws new ones in every epoch.
 
     time_shift : steps, either way
-    channel_shift : channels, either way; on a cochlear scale, a longer or shorter vocal tract
+    channel_shift : channels, either way; on the scale of the ear, a longer or shorter vocal tract
     event_drop : share of (step, channel) cells that lose their count, to the nearest 1/256
     time_mask, channel_mask : width of a silenced block of steps, of channels
     time_stretch : relative change of tempo, either way; 0..0.5

@@ -1,11 +1,11 @@
-"""Encoders of sound compared: networks trained on what they hear, measured in noise and at other gains."""
+"""Ears compared: networks trained on what they hear, measured in noise and at other gains."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +30,12 @@ _CHANNELS = 140
 """For which the augmentation's defaults are."""
 
 
-@dataclass(frozen=True)
-class Listener:
-    """An encoder and how many copies of each clip its network learns from.
-
-    ear : channels and sections; None: the float encoder
-    """
-
-    ear: tuple[int, int] | None
-    copies: int = COPIES
-
-
 LISTENERS = {
-    "float": Listener(None),
-    "float-clean": Listener(None, copies=1),
-    **{
-        f"ear-{channels}x{sections}": Listener((channels, sections))
-        for channels in (140, 64, 32)
-        for sections in (2, 4, 1)
-    },
+    f"ear-{channels}x{sections}": {"channels": channels, "sections": sections}
+    for channels in (140, 64, 32)
+    for sections in (2, 4, 1)
 }
+"""What `EarSpec.design` takes."""
 
 
 def measured(noise: Path) -> dict[str, Conditions]:
@@ -93,10 +79,10 @@ def listen(
     }
     for seed in seeds:
         for name in names:
-            folder, listener = out / f"{name}-{seed}", LISTENERS[name]
-            asked = {"listener": name, "seed": seed, "epochs": epochs, "copies": listener.copies} | sounds
+            folder = out / f"{name}-{seed}"
+            asked = {"listener": name, "seed": seed, "epochs": epochs, "copies": COPIES} | sounds
             if not (folder / ROW).exists():
-                artifact = _trained(data, noise, folder, listener, seed, epochs, command)
+                artifact = _trained(data, noise, folder, LISTENERS[name], seed, epochs, command)
                 with replacing(folder / ROW) as path:
                     write_text(path, json_text(asked | _row(artifact, data, noise)))
             row = read_json(folder / ROW, dict)
@@ -122,13 +108,10 @@ def _sha256(data: str) -> str:
 
 
 def _trained(
-    data: str, noise: Path, folder: Path, listener: Listener, seed: int, epochs: int, command: str
+    data: str, noise: Path, folder: Path, ear: dict[str, int], seed: int, epochs: int, command: str
 ) -> Artifact:
-    ear, recipe = None, Recipe(epochs=epochs, seed=seed)
-    if listener.ear is not None:
-        channels, sections = listener.ear
-        ear = {"channels": channels, "sections": sections}
-        recipe = replace(recipe, augmentation=scaled(recipe.augmentation, channels))
+    recipe = Recipe(epochs=epochs, seed=seed)
+    recipe = replace(recipe, augmentation=scaled(recipe.augmentation, ear["channels"]))
     artifact = train_artifact(
         data,
         folder,
@@ -136,7 +119,7 @@ def _trained(
         recipe,
         resume=(folder / CHECKPOINT).exists(),
         ear=ear,
-        heard=in_noise(noise, listener.copies),
+        heard=in_noise(noise, COPIES),
         command=command,
     )
     assert artifact is not None  # one process trains
@@ -161,10 +144,9 @@ def _row(artifact: Artifact, data: str, noise: Path) -> dict[str, Any]:
         if name == "clean":
             row["events_per_clip"] = float((split.counts > 0).sum() / len(split.labels))
     assert artifact.encoder is not None
-    if artifact.encoder["name"] == EarSpec.name:
-        spec = EarSpec.from_dict(artifact.encoder)
-        row["products_per_second"] = spec.products_per_second
-        row["state_ram_bits"] = 2 * spec.state_bits * spec.channels * spec.sections
+    spec = EarSpec.from_dict(artifact.encoder)
+    row["products_per_second"] = spec.products_per_second
+    row["state_ram_bits"] = 2 * spec.state_bits * spec.channels * spec.sections
     return row
 
 

@@ -19,8 +19,8 @@ import fxp_model
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.data import EventBinner, SpeechDataset, SpikeDataset, load_frames
-from fxp_model.data.frames import SoundEncoder
 from fxp_model.data.synthetic import synthetic_dataset
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import CheckFailed
 from fxp_model.network import Network
 from fxp_model.qat.network import SpikingNetwork
@@ -38,7 +38,7 @@ def publish(
     training: Training,
     module: SpikingNetwork,
     dataset: SpeechDataset | SpikeDataset,
-    encoder: SoundEncoder | EventBinner,
+    encoder: EarSpec | EventBinner,
     splits: tuple[Frames, Frames],
     *,
     command: str,
@@ -179,7 +179,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def stimulus(encoder: SoundEncoder | EventBinner, val: Frames) -> NDArray[np.uint8]:
+def stimulus(encoder: EarSpec | EventBinner, val: Frames) -> NDArray[np.uint8]:
     """Counts (T, B, channels) of a few clips of different classes: synthetic where `encoder` takes sound."""
     if isinstance(encoder, EventBinner):
         _, first = np.unique(val.labels, return_index=True)

@@ -20,7 +20,7 @@ from fxp_model.data import (
     load_frames,
     open_dataset,
 )
-from fxp_model.data.frames import SoundEncoder
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network
@@ -62,7 +62,7 @@ def train_artifact(
     teacher : Path, optional
         Artifact whose logits are learned from beside the labels.
     ear : mapping, optional
-        What `EarSpec.design` takes; default: the float encoder.
+        What `EarSpec.design` takes, for sound.
     heard : sequence of Conditions
         Of further copies of the training clips, see `training_frames`.
     command : str
@@ -134,7 +134,7 @@ def _train(
 
 def training_frames(
     dataset: Dataset,
-    encoder: SoundEncoder | EventBinner,
+    encoder: EarSpec | EventBinner,
     heard: Sequence[Conditions] = (),
     progress: bool = True,
 ) -> Frames:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from fxp_model.artifact import FOLDER
 from fxp_model.data import Conditions, Dataset, EventBinner, encoder_for, load_frames, open_dataset
-from fxp_model.data.frames import SoundEncoder
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.files import parse_json, read_text, replacing
 from fxp_model.qat import delays
@@ -53,14 +53,14 @@ class Sweep:
     classes: tuple[str, ...]
 
 
-def opened(data: str, ear: Mapping[str, int] | None = None) -> tuple[Dataset, SoundEncoder | EventBinner]:
+def opened(data: str, ear: Mapping[str, int] | None = None) -> tuple[Dataset, EarSpec | EventBinner]:
     """A data set and the encoder that a sweep hears it with; `ear` is that of `train_artifact`."""
     dataset = open_dataset(data)
     return dataset, encoder_for(dataset, Shape().input_bits, ear)
 
 
 def load(
-    dataset: Dataset, encoder: SoundEncoder | EventBinner, heard: Sequence[Conditions] = ()
+    dataset: Dataset, encoder: EarSpec | EventBinner, heard: Sequence[Conditions] = ()
 ) -> tuple[Frames, Frames, tuple[str, ...]]:
     """Frames of splits ``train`` (see `training_frames`) and ``val``, and the names of the classes."""
     train = training_frames(dataset, encoder, heard)
@@ -197,7 +197,7 @@ def exported(systems: dict[str, System], folder: Path) -> list[str]:
 
 
 def export(
-    sweep: Sweep, folder: Path, dataset: Dataset, encoder: SoundEncoder | EventBinner, command: str
+    sweep: Sweep, folder: Path, dataset: Dataset, encoder: EarSpec | EventBinner, command: str
 ) -> list[Path]:
     """Write the best seed of every quantised system as an artifact, ``folder/SYSTEM``.
 

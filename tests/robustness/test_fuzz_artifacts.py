@@ -158,7 +158,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> list[Members]:
             folder / str(seed),
             network=network,
             labels=tuple(f"word {index}" for index in range(network.spec.n_out)),
-            encoder={"name": "cochlear", "version": 1},
+            encoder={"name": "ear", "version": 1},
             provenance={"seed": 7, "data": {"name": "synthetic"}},
             metrics={"val": {"accuracy": 0.5, "events_per_step": {"layer0": 1.5}}},
             stimulus=random_counts(rng, network.spec, 5, 2).astype(np.uint8),

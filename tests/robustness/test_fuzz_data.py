@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from fxp_model.data import CochlearEncoder, EventBinner, SpikeDataset, load_frames, open_dataset
+from fxp_model.data import EventBinner, SpikeDataset, load_frames, open_dataset
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from tb.harness.depth import depth
 
@@ -279,7 +280,7 @@ def use(folder, cache):
         spikes = isinstance(dataset, SpikeDataset)
         splits = {}
         for split in ("train", "val") if spikes else dataset.splits:
-            encoder = EventBinner(channels=7) if spikes else CochlearEncoder(channels=3)
+            encoder = EventBinner(channels=7) if spikes else EarSpec.design(channels=8, sections=1)
             splits[split] = load_frames(dataset, split, encoder, cache, workers=1, progress=False)
     except InputError as error:
         return str(error)

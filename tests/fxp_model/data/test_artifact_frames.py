@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fxp_model.artifact import load_artifact
-from fxp_model.data import CochlearEncoder, frames_for
+from fxp_model.data import frames_for
 from fxp_model.data.audio import read_audio
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
@@ -34,7 +34,7 @@ def test_frames_are_the_encoders(folder: Path) -> None:
     artifact = load_artifact(DEFAULT)
     frames = frames_for(artifact, folder, "val")
     assert artifact.encoder is not None
-    encoder = CochlearEncoder.from_dict(artifact.encoder)
+    encoder = EarSpec.from_dict(artifact.encoder)
     for index, label in enumerate(artifact.labels):
         expected = encoder.encode(*read_audio(folder / f"{label}.wav"))
         assert np.array_equal(frames.counts[:, index], expected)
@@ -60,15 +60,22 @@ def test_frames_are_those_of_an_ear(folder: Path) -> None:
     ("changes", "message"),
     [
         ({"encoder": None}, r"^artifact asc20-256x256-k5 has no encoder: it takes neither sound nor spikes$"),
-        ({"channels": 64}, r"^artifact asc20-256x256-k5: channels of the encoder must be 140, not 64$"),
-        ({"count_bits": 5}, r"^artifact asc20-256x256-k5: count_bits of the encoder must be 4, not 5$"),
+        (
+            {"ear": {"channels": 64}},
+            r"^artifact asc20-256x256-k5: channels of the encoder must be 140, not 64$",
+        ),
+        (
+            {"ear": {"count_bits": 5}},
+            r"^artifact asc20-256x256-k5: count_bits of the encoder must be 4, not 5$",
+        ),
         ({"labels": ("a",)}, r"^classes of .* must be those of the artifact \(a\), not close, .*$"),
     ],
 )
 def test_what_does_not_fit_is_refused(folder: Path, changes: dict, message: str) -> None:
     artifact = load_artifact(DEFAULT)
     assert artifact.encoder is not None
-    own = {key: changes.pop(key) for key in ("channels", "count_bits") if key in changes}
-    changed = replace(artifact, **({"encoder": artifact.encoder | own} | changes))
+    if (own := changes.pop("ear", None)) is not None:
+        changes["encoder"] = EarSpec.design(**own).to_dict()
+    changed = replace(artifact, **changes)
     with pytest.raises(InputError, match=message):
         frames_for(changed, folder, "val")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fxp_model.artifact import load_artifact
-from fxp_model.data import CochlearEncoder, encode_file, open_dataset
+from fxp_model.data import encode_file, open_dataset
+from fxp_model.ear.spec import EarSpec
 from fxp_model.network import run
 from fxp_model.pretrained import DEFAULT
 from fxp_model.qat import evaluate
@@ -36,7 +37,7 @@ def test_splits_hold_20_words_of_disjoint_speakers(dataset):
 
 def test_activity_is_what_the_hardware_is_meant_for(dataset):
     clips = dataset.split("val")[::37]
-    counts = np.stack([encode_file(FOLDER / clip.name, CochlearEncoder()) for clip in clips])
+    counts = np.stack([encode_file(FOLDER / clip.name, EarSpec.design()) for clip in clips])
     assert counts.shape == (33, 100, 140)
     assert 0.2 < np.mean(counts > 0) < 0.3
     assert 8 < counts.max() <= 15
@@ -50,7 +51,7 @@ def test_default_artifact_hears_words_and_torch_equals_the_golden_model(dataset)
     assert len(clips) == 42
     assert {clip.label for clip in clips} == set(range(20))
     assert len({clip.speaker for clip in clips}) == 6
-    encoder = CochlearEncoder.from_dict(artifact.encoder)
+    encoder = EarSpec.from_dict(artifact.encoder)
     counts = np.stack([encode_file(FOLDER / clip.name, encoder) for clip in clips], axis=1)
     trace = run(artifact.network, counts)
     assert trace.first_mismatch(evaluate.run(artifact.network, counts)) is None

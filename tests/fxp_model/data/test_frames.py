@@ -12,7 +12,6 @@ import pytest
 import soundfile
 
 from fxp_model.data import (
-    CochlearEncoder,
     Conditions,
     Part,
     encode_file,
@@ -30,7 +29,7 @@ from fxp_model.errors import InputError
 
 pytestmark = pytest.mark.slow
 
-ENCODER = CochlearEncoder(channels=6)
+ENCODER = EarSpec.design(channels=8, sections=1)
 
 
 @pytest.fixture
@@ -67,14 +66,14 @@ def no_encoding(monkeypatch):
     def refuse(*_):
         raise AssertionError("encoded what the cache holds")
 
-    return lambda: monkeypatch.setattr(CochlearEncoder, "encode", refuse)
+    return lambda: monkeypatch.setattr(EarSpec, "encode_after", refuse)
 
 
 def test_a_split_is_its_clips_padded_with_zeros(folder, tmp_path):
     split = load(folder, tmp_path / "cache")
     assert split.counts.dtype == np.uint8
     assert split.labels.dtype == split.lengths.dtype == np.int64
-    assert split.counts.shape == (split.lengths.max(), CHUNK + 7, 6)
+    assert split.counts.shape == (split.lengths.max(), CHUNK + 7, 8)
     assert split.labels.tolist() == [index % 2 for index in range(CHUNK + 7)]
     for index, (file, length) in enumerate(zip(split.files, split.lengths, strict=True)):
         counts = encode_file(folder / file, ENCODER)
@@ -121,7 +120,7 @@ def test_a_damaged_entry_is_made_again(folder, tmp_path, damage, no_encoding):
 def test_another_encoder_and_another_sound_are_encoded_anew(folder, tmp_path):
     cache_dir = tmp_path / "cache"
     first = load(folder, cache_dir, "val")
-    coarse = load(folder, cache_dir, "val", CochlearEncoder(channels=6, count_bits=1))
+    coarse = load(folder, cache_dir, "val", replace(ENCODER, count_bits=1))
     np.testing.assert_array_equal(coarse.counts, np.minimum(first.counts, 1))
     soundfile.write(folder / "val1.wav", np.zeros(800), 8000)
     changed = load(folder, cache_dir, "val")
@@ -133,7 +132,7 @@ def test_another_encoder_and_another_sound_are_encoded_anew(folder, tmp_path):
 def test_what_was_encoded_before_an_interruption_is_kept(folder, tmp_path, monkeypatch):
     cache_dir = tmp_path / "cache"
     expected = load(folder, tmp_path / "other")
-    encode, calls = CochlearEncoder.encode, []
+    encode, calls = EarSpec.encode_after, []
 
     def interrupted(self, *arguments):
         calls.append(1)
@@ -141,7 +140,7 @@ def test_what_was_encoded_before_an_interruption_is_kept(folder, tmp_path, monke
             raise KeyboardInterrupt
         return encode(self, *arguments)
 
-    monkeypatch.setattr(CochlearEncoder, "encode", interrupted)
+    monkeypatch.setattr(EarSpec, "encode_after", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load(folder, cache_dir)
     assert len(list(cache_dir.iterdir())) == 1
@@ -231,15 +230,12 @@ def test_other_conditions_and_other_noise_are_heard_anew(folder, tmp_path, condi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counting(CochlearEncoder):
+class Counting(EarSpec):
     """Its level, the second count of a clip, is the number of clips before; the first count is the sound."""
-
-    def encode(self, audio, rate_hz):
-        return self.encode_after(audio, rate_hz, None)[0]
 
     def encode_after(self, audio, rate_hz, level):
         level = level or 0
-        return np.array([[round(100 * audio[0]), level] + [0] * 4], np.uint8), level + 1
+        return np.array([[round(100 * audio[0]), level] + [0] * 6], np.uint8), level + 1
 
 
 @pytest.fixture
@@ -259,7 +255,7 @@ def spoken(tmp_path):
 def test_a_speakers_clips_follow_each_other_in_a_drawn_order(spoken, tmp_path, workers):
     def levels(**values):
         conditions = Conditions(**values)
-        split = load(spoken, tmp_path / "cache", "train", Counting(channels=6), workers, conditions)
+        split = load(spoken, tmp_path / "cache", "train", Counting.design(channels=8), workers, conditions)
         assert split.counts[0, :, 0].tolist() == list(range(31))
         assert split.labels.tolist() == [n % 2 for n in range(31)]
         return split.counts[0, :, 1]
@@ -283,23 +279,11 @@ def test_a_speakers_clips_have_one_gain():
     assert len(set(alone)) == 5
 
 
-def test_an_encoder_without_a_level_hears_each_clip_alone(folder, tmp_path):
-    gains = Conditions(gain_db=(-30, 6))
-    carried, alone = (
-        load(folder, tmp_path / "cache", conditions=conditions)
-        for conditions in (gains, replace(gains, carried=False))
-    )
-    assert np.array_equal(carried.counts, alone.counts)
-
-
-EAR = EarSpec.design(channels=8, sections=1)
-
-
 def test_an_ear_is_designed_with_the_counts_of_the_network(folder):
     dataset = open_dataset(folder)
     small = encoder_for(dataset, 3, {"channels": 8, "sections": 1})
     assert small == EarSpec.design(channels=8, sections=1, count_bits=3)
-    assert encoder_for(dataset, 3) == CochlearEncoder(count_bits=3)
+    assert encoder_for(dataset, 3) == EarSpec.design(count_bits=3)
     with pytest.raises(InputError, match=r"^channels must be in 8\.\.256, not 7$"):
         encoder_for(dataset, 3, {"channels": 7})
 
@@ -309,16 +293,16 @@ def test_an_ear_hears_a_speakers_clips_as_a_session_or_each_from_rest(spoken, tm
         sound = np.random.default_rng(index).uniform(-0.02, 0.02, 480) * (index + 1)
         soundfile.write(file, sound, 16000, "PCM_16")
     session, rest = (
-        load(spoken, tmp_path / "cache", "train", EAR, conditions=conditions)
+        load(spoken, tmp_path / "cache", "train", ENCODER, conditions=conditions)
         for conditions in (None, Conditions(carried=False))
     )
     sounds = [read_audio(spoken / file) for file in session.files]
     for index, sound in enumerate(sounds):
-        assert np.array_equal(rest.counts[:, index], EAR.encode(*sound))
+        assert np.array_equal(rest.counts[:, index], ENCODER.encode(*sound))
     for speaker in range(3):
         level = None
         for index in Conditions().order(range(speaker, 30, 3)):
-            counts, level = EAR.encode_after(*sounds[index], level)
+            counts, level = ENCODER.encode_after(*sounds[index], level)
             assert np.array_equal(session.counts[:, index], counts)
     assert np.array_equal(session.counts[:, 30], rest.counts[:, 30])  # of nobody
     assert not np.array_equal(session.counts[:, :30], rest.counts[:, :30])
@@ -388,7 +372,7 @@ def test_a_disk_that_fills_up_while_the_cache_is_written_stops_nothing(folder, t
 def test_one_long_clip_among_short_ones_takes_no_memory_for_all(folder, tmp_path, monkeypatch):
     soundfile.write(folder / "train5.wav", np.zeros(8000 * 4), 8000)
     lengths = load(folder, tmp_path / "cache").lengths
-    padding = int((400 - lengths).sum()) * 6
+    padding = int((400 - lengths).sum()) * 8
     monkeypatch.setattr("fxp_model.data.frames.MAX_PADDING", padding)
     load(folder, tmp_path / "cache")
     monkeypatch.setattr("fxp_model.data.frames.MAX_PADDING", padding - 1)
@@ -402,7 +386,7 @@ def test_one_long_clip_among_short_ones_takes_no_memory_for_all(folder, tmp_path
 
 def test_a_clip_lasts_as_long_as_memory_is_for_and_no_longer(monkeypatch):
     monkeypatch.setattr("fxp_model.data.audio.MAX_SECONDS", 2)
-    encoder = CochlearEncoder(channels=1)
+    encoder = ENCODER
     assert len(encoder.encode(np.zeros(2000), 1000)) == 200
     with pytest.raises(InputError, match=r"^audio must last at most 2 s, not 2\.1; cut it first$"):
         encoder.encode(np.zeros(2100), 1000)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from fxp_model.artifact import load_artifact
 from fxp_model.data import (
-    CochlearEncoder,
     Conditions,
     EventBinner,
     SpikeDataset,
@@ -405,23 +404,19 @@ def test_a_binner_has_limits(fields, message):
 
 
 def test_an_artifact_keeps_any_encoder():
-    for encoder in (
-        EventBinner(channels=70, count_bits=3),
-        CochlearEncoder(channels=3),
-        EarSpec.design(channels=8),
-    ):
+    for encoder in (EventBinner(channels=70, count_bits=3), EarSpec.design(channels=8)):
         told = encoder.to_dict()
         assert ENCODERS[told["name"]].from_dict(told) == encoder
 
 
 def test_an_encoder_of_another_kind_of_data_is_refused(folder):
-    with pytest.raises(InputError, match=r"^SHD holds spikes, but encoder 'cochlear' takes sound$"):
-        load_frames(open_dataset(folder), "val", CochlearEncoder())
+    with pytest.raises(InputError, match=r"^SHD holds spikes, but encoder 'ear' takes sound$"):
+        load_frames(open_dataset(folder), "val", EarSpec.design())
     with pytest.raises(InputError, match=r"^synthetic holds sound, but encoder 'event-bins' takes spikes$"):
         load_frames(open_dataset("synthetic"), "val", EventBinner())
     with pytest.raises(InputError, match=r"^SHD holds spikes; gain and noise are for sound$"):
         load_frames(open_dataset(folder), "val", EventBinner(), conditions=Conditions())
-    assert isinstance(encoder_for(open_dataset("synthetic"), 3), CochlearEncoder)
+    assert isinstance(encoder_for(open_dataset("synthetic"), 3), EarSpec)
     assert encoder_for(open_dataset(folder), 3) == EventBinner(count_bits=3)
 
 
@@ -438,7 +433,7 @@ def test_frames_for_an_artifact_of_spikes(folder):
 
 def test_an_artifact_of_sound_and_one_of_spikes_refuse_each_others_data(folder):
     sound = load_artifact(DEFAULT)
-    expected = "SHD holds spikes, but encoder 'cochlear' takes sound"
+    expected = "SHD holds spikes, but encoder 'ear' takes sound"
     assert refusal(frames_for, sound, folder, "val") == expected
     expected = "synthetic holds sound, but encoder 'event-bins' takes spikes"
     assert refusal(frames_for, spiking(sound), "synthetic", "val") == expected
@@ -447,7 +442,7 @@ def test_an_artifact_of_sound_and_one_of_spikes_refuse_each_others_data(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "mel"}, "encoder name must be one of cochlear, ear, event-bins, not 'mel'"),
+        ({"name": "mel"}, "encoder name must be one of ear, event-bins, not 'mel'"),
         ({"version": 2}, "encoder version must be 1, not 2"),
         ({"channels": 70}, "artifact asc20-256x256-k5: channels of the encoder must be 140, not 70"),
         ({"units": 600}, "channels must be a divisor of units = 600, not 140"),

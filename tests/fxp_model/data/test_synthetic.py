@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxp_model.data import CochlearEncoder, synthesise
+from fxp_model.data import synthesise
 from fxp_model.data.synthetic import WORDS, synthetic_dataset
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -66,7 +67,7 @@ def test_sizes_have_limits(arguments, message):
 
 def test_order_matters_and_words_are_clear():
     """The nearest mean of aligned counts finds the word of an unheard voice; the mean over time does not."""
-    encoder = CochlearEncoder(channels=28)
+    encoder = EarSpec.design(channels=28)
     train, val = [], []
     for speakers, rows in ((range(6), train), (range(100, 103), val)):
         for word in WORDS:
