@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,42 @@ def ears() -> str:
     return ear_table.table(ear_table.read_rows(ear_table.RESULTS))
 
 
+_HEARD = {
+    "clean": "clean",
+    "from_rest": "from rest",
+    **{f"snr_{snr}_db": f"{snr} dB" for snr in (30, 20, 10, 0)},
+    **{f"gain_{gain}_db": f"{gain:+} dB" for gain in (-30, -20, -10, 12)},
+}
+
+
+def hearing() -> str:
+    """Accuracy of networks by what they hear with, in silence, in noise, at other gains."""
+    listeners: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for line in (RESULTS / "hearing.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        listeners.setdefault((row["listener"], row["epochs"]), []).append(row)
+    head = ("hears with", "epochs", "seeds", *_HEARD.values(), "products/s", "state bits")
+    rows = []
+    for (name, epochs), own in listeners.items():
+        accuracies = (_spread([100 * row[key] for row in own]) for key in _HEARD)
+        cost = [
+            f"{own[0][key]:,}" if key in own[0] else "" for key in ("products_per_second", "state_ram_bits")
+        ]
+        rows.append([name, str(epochs), str(len(own)), *accuracies, *cost])
+    return _table(head, rows)
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean = f"{statistics.fmean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "compared": compared,
     "systems": systems,
     "cores": cores,
     "ears": ears,
+    "hearing": hearing,
     "speed": speed,
     "estimates": estimates,
     "explored": explored,

@@ -34,6 +34,14 @@ def parser() -> Parser:
     add = parser.add_argument
     data = add("--data", type=nonempty, help="folder of a data set, or 'synthetic'")
     epochs = whole(*LIMITS["epochs"])
+    noise = add("--noise", type=some_path, metavar="FOLDER", help="recordings to train in, at many gains")
+    copies = add(
+        "--copies",
+        type=whole(*LIMITS["copies"]),
+        default=16,
+        help="of each clip: one as it was recorded, the others in noise (default: %(default)s)",
+    )
+    parser.only_with(noise, copies)
     parser.only_with(
         data,
         add("--out", type=some_path, help="folder for checkpoints and results.jsonl; run again to continue"),
@@ -41,19 +49,9 @@ def parser() -> Parser:
             "--seeds", type=SEED, nargs="+", default=[0, 1, 2], metavar="SEED", help="seeds (default: 0 1 2)"
         ),
         add("--systems", nargs="+", metavar="NAME", help="systems to train (default: all)"),
-        add(
-            "--channels",
-            type=whole(MIN_CHANNELS, MAX_CHANNELS),
-            default=140,
-            help="filters of the ear (default: %(default)s)",
-        ),
-        add("--noise", type=some_path, metavar="FOLDER", help="recordings to train against, at all gains"),
-        add(
-            "--copies",
-            type=whole(*LIMITS["copies"]),
-            default=16,
-            help="of each clip in noise, and as recorded (default: %(default)s)",
-        ),
+        add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), help="filters of the ear (default: 140)"),
+        noise,
+        copies,
         add("--workers", type=WORKERS, default=2, help="single-threaded processes (default: 2)"),
         add("--epochs", type=epochs, help="epochs of each training (default: the recipe's)"),
         add(
@@ -129,14 +127,16 @@ def train(args: argparse.Namespace) -> int:
     from fxp_model.qat.tasks import store_in
     from fxp_model.qat.train import Recipe
 
-    recipe = replace(Recipe(), augmentation=scaled(Recipe().augmentation, args.channels))
+    recipe, ear = Recipe(), None
     if args.epochs is not None:
         recipe = replace(recipe, epochs=args.epochs)
+    if args.channels is not None:
+        ear = {"channels": args.channels}
+        recipe = replace(recipe, augmentation=scaled(recipe.augmentation, args.channels))
     table = {name: system_of(name, recipe) for name in args.systems or systems(recipe)}
     if args.export is not None:
         exported(table, args.export)
     known = [] if args.known is None else read_rows(args.known)
-    ear = {"channels": args.channels, "sections": 2}
     dataset, encoder = opened(args.data, ear)
     heard = [] if args.noise is None else in_noise(args.noise, args.copies)
     with made_folder(args.out):

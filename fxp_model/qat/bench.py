@@ -37,6 +37,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import QFormat
 from fxp_model.network import Network
 from fxp_model.qat import kernels
+from fxp_model.qat.gru import Gru
 from fxp_model.qat.layer import simulate
 from fxp_model.qat.network import Output, SpikingNetwork, from_network
 from fxp_model.qat.publish import NotEqual
@@ -130,23 +131,6 @@ def clips(counts: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """`counts` (T, B, n_in) repeated or cut to (`STEPS`, `BATCH`, n_in); short clips are zero-padded."""
     picked = counts[:STEPS, np.arange(BATCH) % counts.shape[1]]
     return np.pad(picked, ((0, STEPS - len(picked)), (0, 0), (0, 0)))
-
-
-class Gru(nn.Module):
-    """A GRU of the network's widths and a linear readout, averaged over time."""
-
-    def __init__(self, spec: NetworkSpec) -> None:
-        super().__init__()
-        widths = {layer.n_out for layer in spec.layers}
-        if len(widths) > 1:
-            raise InputError(f"hidden layers must have equal widths for the GRU, not {sorted(widths)}")
-        self.recurrent = nn.GRU(spec.n_in, widths.pop(), num_layers=len(spec.layers))
-        self.readout = nn.Linear(spec.layers[-1].n_out, spec.n_out)
-
-    def forward(self, counts: Tensor) -> Tensor:
-        """Scores (B, classes) of `counts` (T, B, n_in)."""
-        mean: Tensor = self.readout(self.recurrent(counts)[0]).mean(0)
-        return mean
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def _row(artifact: Artifact, data: str, noise: Path) -> dict[str, Any]:
     spec = EarSpec.from_dict(artifact.encoder)
     row["products_per_second"] = spec.products_per_second
     row["state_ram_bits"] = 2 * spec.state_bits * spec.channels * spec.sections
-    return row
+    return row | {name: artifact.provenance[name] for name in ("command", "date", "versions")}
 
 
 def table(rows: Iterable[dict[str, Any]]) -> str:

@@ -44,7 +44,7 @@ WORK: dict[str, Callable[..., None]] = {
     "fxp_model.data.artifact_frames.load_frames": frames,
     "fxp_model.qat.bench.measure": accept,
     "fxp_model.qat.session.Training": accept,
-    "fxp_model.qat.sweep.load_frames": frames,
+    "fxp_model.qat.session.load_frames": frames,
     "fxp_model.results.figures.draw": accept,
     "hw.hls.project.generate": accept,
     "scripts.check_engine.difference": accept,

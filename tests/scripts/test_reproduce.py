@@ -21,7 +21,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 from fxp_model.qat import workers
-from fxp_model.qat.sweep import RESULTS, Sweep, export, load, run_sweep, spike_rate, train_one
+from fxp_model.qat.sweep import RESULTS, Sweep, export, load, opened, run_sweep, spike_rate, train_one
 from fxp_model.qat.systems import System, systems
 from fxp_model.qat.tasks import Stopped, Task, TaskList
 from fxp_model.qat.template import network_spec
@@ -268,13 +268,15 @@ def every(n, clips):
 def test_the_best_seed_becomes_an_artifact(tmp_path):
     chosen = [small("dense-float", epochs=1), small("conv-taught", epochs=1)]
     table = {system.name: system for system in chosen}
-    train, val, classes = load("synthetic")
+    dataset, encoder = opened("synthetic")
+    train, val, classes = load(dataset, encoder)
     sweep = Sweep(store(tmp_path), tmp_path, table, every(8, train), every(8, val), classes)
     todo = TaskList(sweep.store)
     for system, seed in product(chosen, (0, 1)):
         todo.add(Task(system.name, seed), {}, system.after and Task(system.after, seed))
     todo.work(partial(train_one, sweep, never), never)
-    assert export(sweep, tmp_path / "best", "synthetic", "as asked") == [tmp_path / "best" / "conv-taught"]
+    written = export(sweep, tmp_path / "best", dataset, encoder, "as asked")
+    assert written == [tmp_path / "best" / "conv-taught"]
     artifact = load_artifact(tmp_path / "best" / "conv-taught")
     best = max((row for row in todo.rows() if row["system"] == "conv-taught"), key=lambda row: row["val"])
     assert artifact.metrics["val"]["accuracy"] == best["val"]

@@ -1,0 +1,84 @@
+"""Train a GRU on the frames that the networks learn from, as a baseline."""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
+import os
+import shlex
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from fxp_model.options import COUNT, SEED, Parser, add_json_option, nonempty, some_path
+
+LEARNING_RATE = 2e-3
+"""Peak, of a float GRU."""
+
+
+def parser() -> Parser:
+    """The options."""
+    parser = Parser(description=__doc__)
+    add = parser.add_argument
+    add("--data", type=nonempty, required=True, help="folder of a data set of sound, or 'synthetic'")
+    noise = add("--noise", type=some_path, metavar="FOLDER", help="recordings to train in, at many gains")
+    copies = add(
+        "--copies",
+        type=COUNT,
+        default=16,
+        help="of each clip: one as it was recorded, the others in noise (default: %(default)s)",
+    )
+    parser.only_with(noise, copies)
+    add("--seeds", nargs="+", type=SEED, default=[0], help="default: 0")
+    add("--epochs", type=COUNT, default=40, help="default: %(default)s")
+    add_json_option(parser, "a row for each seed")
+    return parser
+
+
+def main() -> int:
+    """Train, print a line for each seed."""
+    # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from tqdm import tqdm
+
+    from fxp_model.cli import write_json
+    from fxp_model.qat.gru import train_gru
+    from fxp_model.qat.hearing import in_noise
+    from fxp_model.qat.publish import versions
+    from fxp_model.qat.sweep import load, opened
+    from fxp_model.qat.template import Shape, network_spec
+    from fxp_model.qat.train import Recipe, frames_sha256
+
+    args = parser().options()
+    dataset, encoder = opened(args.data)
+    heard = [] if args.noise is None else in_noise(args.noise, args.copies)
+    train, val, classes = load(dataset, encoder, heard)
+    spec = network_spec(Shape(), train.counts.shape[2], len(classes))
+    rows = []
+    for seed in args.seeds:
+        recipe = replace(Recipe(), epochs=args.epochs, seed=seed, learning_rate=LEARNING_RATE)
+        with tqdm(total=args.epochs, desc=f"seed {seed}", unit="epoch") as bar:
+            curve = train_gru(spec, recipe, train, val, lambda accuracy: bar.update())
+        rows.append(
+            {
+                "system": "gru",
+                "seed": seed,
+                "widths": [layer.n_out for layer in spec.layers],
+                "val": max(curve),
+                "selected_epoch": curve.index(max(curve)),
+                "epochs": args.epochs,
+                "curve": curve,
+                "frames_sha256": frames_sha256(train, val),
+                "command": shlex.join(["python", *sys.argv]),
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "versions": versions(),
+            }
+        )
+        if args.json != "-":
+            print(f"GRU seed {seed}: {100 * max(curve):.1f} % of {len(val)} validation clips")
+    if args.json:
+        write_json(args.json, rows)
+    return 0
