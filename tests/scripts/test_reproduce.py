@@ -18,17 +18,21 @@ import pytest
 from scipy.stats import ttest_rel
 
 from fxp_model.artifact import load_artifact
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 from fxp_model.qat import workers
+from fxp_model.qat.hearing import in_noise
 from fxp_model.qat.sweep import RESULTS, Sweep, export, load, opened, run_sweep, spike_rate, train_one
 from fxp_model.qat.systems import System, systems
 from fxp_model.qat.tasks import Stopped, Task, TaskList
 from fxp_model.qat.template import network_spec
-from fxp_model.qat.train import Frames, Recipe, Training
+from fxp_model.qat.train import Frames, Recipe, Training, frames_sha256
 from fxp_model.results.figures import draw
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, paired_p_value, summarise
+from tests import sounds
+from tests.calls import call
 from tests.fxp_model.qat.task_workers import never, noting, work_forever, work_noting
 from tests.paths import ROOT
 
@@ -284,6 +288,25 @@ def test_the_best_seed_becomes_an_artifact(tmp_path):
     delays = [params.delay_steps.tolist() for params in artifact.network.params[:2]]
     assert delays == best["delays_after"]
     assert "    as asked\n" in (tmp_path / "best" / "conv-taught" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_sweep_hears_with_another_ear_in_noise(tmp_path):
+    data, noise, out = (tmp_path / name for name in ("data", "noise", "out"))
+    data.mkdir()
+    noise.mkdir()
+    own = ("--systems", "none", "--seeds", "0", "--epochs", "1", "--workers", "1", "--channels", "8")
+    heard = ("--noise", str(sounds.noise(noise)), "--copies", "2")
+    done = call(
+        *("reproduce.py", "--data", str(sounds.spoken(data)), "--out", str(out), *own, *heard),
+        *("--export", str(tmp_path / "best")),
+    )
+    assert done.returncode == 0, done.stderr
+    artifact = load_artifact(tmp_path / "best" / "none")
+    assert artifact.encoder == json.loads(json.dumps(EarSpec.design(channels=8).to_dict()))
+    dataset, encoder = opened(str(data), {"channels": 8})
+    train, val, _ = load(dataset, encoder, in_noise(noise, 2))
+    assert train.copies == 2
+    assert artifact.provenance["data"]["frames_sha256"] == frames_sha256(train, val)
 
 
 def test_delays_of_an_untrained_system_are_missed_by_name(tmp_path):

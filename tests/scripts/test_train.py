@@ -203,9 +203,8 @@ def test_a_network_of_an_ear_is_measured_with_the_level_of_a_session_and_from_re
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--channels", 8), "--channels requires --encoder"),
-        (("--encoder", "ear", "--channels", 7), "--channels must be at least 8, not 7"),
-        (("--encoder", "ear", "--sections", 5), "--sections must be at most 4, not 5"),
+        (("--channels", 7), "--channels must be at least 8, not 7"),
+        (("--sections", 5), "--sections must be at most 4, not 5"),
     ],
 )
 def test_an_ear_has_limits(folder, tmp_path, options, message):
