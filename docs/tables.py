@@ -16,7 +16,7 @@ from fxp_model.files import replacing
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 from hw.estimates.resources import measured
-from scripts import ear_table, hardware_table
+from scripts import ear_table, fit_ear, hardware_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
@@ -131,6 +131,11 @@ def ears() -> str:
     return ear_table.table(ear_table.read_rows(ear_table.RESULTS))
 
 
+def ear_estimates() -> str:
+    """Error of the model of the ear's cells against yosys, in percent."""
+    return fit_ear.table(fit_ear.measured(ear_table.read_rows(ear_table.RESULTS)))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "compared": compared,
     "systems": systems,
@@ -138,6 +143,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ears": ears,
     "speed": speed,
     "estimates": estimates,
+    "ear_estimates": ear_estimates,
     "explored": explored,
 }
 
