@@ -27,7 +27,7 @@ An iCE40 has multipliers only as an UltraPlus, ``up5k``.
 """
 WITHOUT_LUT_RAM = ("ice40", "up5k")
 
-_ICE40 = {
+_ICE40: dict[str, dict[str, int | float]] = {
     "lut": {"SB_LUT4": 1},
     "carry": {"SB_CARRY": 1},
     "ff": {f"SB_DFF{kind}": 1 for kind in ("", "E", "SR", "SS", "ESR", "ESS")},

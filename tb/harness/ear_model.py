@@ -111,7 +111,7 @@ class Block:
             "control": ear.control,
             "gain": ear.gain,
             "i2s": lambda: ear.i2s(CLOCK_HZ // I2S_HZ),
-            "pdm": lambda: ear.pdm(PdmSpec.design(self.pdm_hz), CLOCK_HZ // self.pdm_hz),
+            "pdm": lambda: ear.pdm(self.pdm_hz, CLOCK_HZ // self.pdm_hz),
         }
         return [makers[self.kind]()]
 
@@ -169,6 +169,7 @@ def _modelled() -> Iterator[Block]:
     yield Block("i2s")
     yield Block("pdm", pdm_hz=2_048_000)
     yield Block("ear", 64, 2, 1)
+    yield Block("ear", 8, 1, 1, "pcm")
     # the others check the model
     yield Block("pdm", held_out=True)
     yield Block("filters", 48, 2, 1, held_out=True)

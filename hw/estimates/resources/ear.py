@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from fxp_model.ear.i2s import FRAME
@@ -126,7 +127,7 @@ def ear_parts(ear: EarSpec, config: EarConfig) -> dict[str, EarParts]:
     divider = config.sample_cycles(ear) // FRAME  # both interfaces have as many periods in a sample
     microphone = {
         "i2s": lambda: i2s(divider),
-        "pdm": lambda: pdm(PdmSpec.design(PDM_HZ), divider),
+        "pdm": lambda: pdm(PDM_HZ, divider),
         "pcm": lambda: EarParts("pcm"),  # wires
     }[config.microphone]()
     return {
@@ -221,7 +222,7 @@ def events(spec: EarSpec, trigger: TriggerSpec) -> EarParts:
 def decides(trigger: TriggerSpec) -> EarParts:
     """`Trigger`."""
     floor = (MAX_LOG - 1).bit_length() + trigger.log_frac_bits + trigger.floor_shift
-    amounts = {"floor": floor, "fixed": 1}
+    amounts: dict[str, float] = {"floor": floor, "fixed": 1}
     return EarParts("trigger", amounts, dict(amounts))
 
 
@@ -246,9 +247,9 @@ def i2s(divider: int) -> EarParts:
     return _constant("i2s", divider)
 
 
-def pdm(spec: PdmSpec, divider: int) -> EarParts:
-    """`PdmInput`."""
-    parts = _constant("pdm", divider)
+def pdm(pdm_hz: int, divider: int) -> EarParts:
+    """`PdmInput`, of `PdmSpec.design`."""
+    spec, parts = _decimator(pdm_hz), _constant("pdm", divider)
     for amounts in (parts.logic, parts.registers):
         amounts["integrator"] = ORDER * spec.integrator_bits
     parts.memories = [
@@ -257,6 +258,11 @@ def pdm(spec: PdmSpec, divider: int) -> EarParts:
     ]
     parts.multipliers, parts.products = dict.fromkeys(EAR_KINDS, 1), 1
     return parts
+
+
+@cache
+def _decimator(pdm_hz: int) -> PdmSpec:
+    return PdmSpec.design(pdm_hz)  # which takes a third of a second
 
 
 def _constant(name: str, divider: int | None = None) -> EarParts:
