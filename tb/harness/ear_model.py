@@ -33,6 +33,8 @@ from tb.harness.ear_blocks import SIZES, as_core
 
 CLOCK_HZ, I2S_HZ = 24_576_000, 1_024_000
 """Of microphones by themselves."""
+CHECKED = (140, 2)
+"""One of `SIZES` whose blocks check the model."""
 CORE = "core"
 """Instance of the core in a `Device`."""
 
@@ -150,10 +152,11 @@ class Block:
 def _modelled() -> Iterator[Block]:
     """Blocks to which the model of the cells is fitted, and with which it is checked."""
     for channels, sections in SIZES:
+        checks = (channels, sections) == CHECKED
         for multipliers in MULTIPLIERS:
-            yield Block("filters", channels, sections, multipliers)
-        yield Block("neurons", channels, sections)
-        yield Block("events", channels, sections)
+            yield Block("filters", channels, sections, multipliers, held_out=checks)
+        yield Block("neurons", channels, sections, held_out=checks)
+        yield Block("events", channels, sections, held_out=checks)
     yield Block("filters", 32, 1, 2, widths={"coefficient_bits": 14, "state_frac_bits": 4})
     yield Block("filters", 16, 3, 4, widths={"coefficient_bits": 16, "state_frac_bits": 6})
     yield Block("filters", 256, 1, 1)
