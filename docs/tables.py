@@ -17,7 +17,7 @@ from fxp_model.files import replacing
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 from hw.estimates.resources import measured
-from scripts import ear_table, hardware_table
+from scripts import ear_table, fit_ear, hardware_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
@@ -162,6 +162,11 @@ def _spread(values: Sequence[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
 
 
+def ear_estimates() -> str:
+    """Error of the model of the ear's cells against yosys, in percent."""
+    return fit_ear.table(fit_ear.measured(ear_table.read_rows(ear_table.RESULTS)))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "compared": compared,
     "systems": systems,
@@ -170,6 +175,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "hearing": hearing,
     "speed": speed,
     "estimates": estimates,
+    "ear_estimates": ear_estimates,
     "explored": explored,
 }
 

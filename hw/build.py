@@ -66,7 +66,7 @@ def build_core(
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
-    estimate = summary(artifact, config, core, subject or Subject())
+    estimate = summary(artifact, config, core, subject or Subject(), ear)
     manifest = {
         "format": FOLDER.format,
         "name": name,

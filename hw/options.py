@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
+from pathlib import Path
 
 from fxp_model.errors import InputError
 from fxp_model.files import read_json
@@ -80,6 +82,22 @@ def add_timeout_option(parser: argparse.ArgumentParser) -> argparse.Action:
         metavar="S",
         help="time limit of each tool in seconds (default: %(default)s)",
     )
+
+
+def add_synthesis_options(
+    parser: argparse.ArgumentParser, results: Path, what: str, targets: Collection[str]
+) -> None:
+    """Give a script ``--results``, a file of synthesised `what`, ``--targets`` and ``--timeout``."""
+    parser.add_argument(
+        "--results",
+        type=some_path,
+        default=results,
+        help=f"file of synthesised {what}, read and appended (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--targets", nargs="+", choices=tuple(targets), default=tuple(targets), help="default: all"
+    )
+    add_timeout_option(parser)
 
 
 def config_of(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:

@@ -1,6 +1,7 @@
 """Synthesise the blocks of the ear with open tools, and print a table of their area and clocks.
 
-Each result is a row of a file, and existing rows are kept.
+Each result is a row of a file, and existing rows are kept. Those that are not in the table are for the model
+of the cells (``scripts/fit_ear.py``).
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, parse_json, read_text, replacing, write_text
 from fxp_model.folders import owned
-from fxp_model.options import Parser, some_path
+from fxp_model.options import Parser
 from fxp_model.tables import SIZE, array_of, check_fields, one_of
+from hw.estimates.resources.ear import EAR_KINDS
+from hw.flows import yosys
 from hw.flows.synth import RouteOptions, through
-from hw.options import add_timeout_option
+from hw.options import add_synthesis_options
 from tb.harness.ear_blocks import BLOCKS, as_core
+from tb.harness.ear_model import CORE, MODELLED
 
 RESULTS = Path(__file__).parent / "results" / "ear.jsonl"
 ROUTED = ("filters 140 x 4 x 1", "filters and neurons 140 x 4 x 1")
@@ -34,16 +39,23 @@ _KINDS = {
     "xilinx7": ("lut", "ff", "bram36", "dsp"),
     "ecp5": ("comb", "ff", "ebr", "dsp"),
     "ice40": ("lut", "ff", "ebr"),
+    "up5k": ("lut", "ff", "ebr", "dsp"),
 }
+ALL = tuple(dict.fromkeys((*BLOCKS, *MODELLED)))
 _HEAD = ("LUT", "flip-flops", "block RAM", "multipliers")
 
 
 def synthesise(block: str, target: str, timeout_s: float, kept: Path | None) -> dict[str, Any]:
-    """The row of a block for a target."""
+    """The row of a block for a target; a whole ear is without the core behind it."""
     route = RouteOptions.of(target, None, None, SEEDS) if block in ROUTED and target in ROUTES else None
-    result = through(as_core(BLOCKS[block]()), target, route, timeout_s, lambda line: None, kept)
-    del result["blocks"]
-    return {"block": block, "target": target, **result}
+    core = as_core(BLOCKS[block]()) if block in BLOCKS else MODELLED[block].core()
+    result = through(core, target, route, timeout_s, lambda line: None, kept)
+    parts = {path: own for path, own in result.pop("blocks").items() if path.partition(".")[0] != CORE}
+    if block in MODELLED and MODELLED[block].kind == "ear":
+        kinds = next(iter(parts.values()))
+        result |= {kind: sum(own[kind] for own in parts.values()) for kind in kinds}
+    made = {"command": yosys.SYNTHESIS[target], "date": datetime.now(UTC).date().isoformat()}
+    return {"block": block, "target": target, **result, **made}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -52,8 +64,10 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         name = f"{path} line {number}"
         row = parse_json(line, name, dict)
-        check_fields(name, row, {"block": one_of(BLOCKS), "target": one_of(_KINDS)})
-        check_fields(name, row, dict.fromkeys(_KINDS[row["target"]], SIZE))
+        check_fields(name, row, {"block": one_of(ALL), "target": one_of(_KINDS)})
+        check_fields(
+            name, row, dict.fromkeys((*_KINDS[row["target"]], *EAR_KINDS.get(row["target"], ())), SIZE)
+        )
         if "fmax_mhz" in row:
             check_fields(name, row, {"fmax_mhz": array_of(SIZE, 1), "fmax_mhz_median": SIZE})
         rows.append(row)
@@ -79,7 +93,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     order = list(BLOCKS)
     lines: list[str] = []
     for target, kinds in _KINDS.items():
-        own = [row for row in rows if row["target"] == target]
+        own = [row for row in rows if row["target"] == target and row["block"] in BLOCKS]
         if not own:
             continue
         head = ("block", *_HEAD[: len(kinds)], "clock")
@@ -94,24 +108,17 @@ def table(rows: list[dict[str, Any]]) -> str:
 def parser() -> Parser:
     """The command-line options."""
     parser = Parser(description=__doc__)
+    add_synthesis_options(parser, RESULTS, "blocks", _KINDS)
     add = parser.add_argument
-    add(
-        "--results",
-        type=some_path,
-        default=RESULTS,
-        help="file of synthesised blocks, read and appended (default: %(default)s)",
-    )
-    add("--targets", nargs="+", choices=tuple(_KINDS), default=tuple(_KINDS), help="default: all")
     add(
         "--blocks",
         nargs="+",
-        choices=tuple(BLOCKS),
-        default=tuple(BLOCKS),
+        choices=ALL,
+        default=ALL,
         metavar="BLOCK",
-        help="as in the table (default: all)",
+        help="as in the table, or of tb/harness/ear_model.py (default: all)",
     )
     add("--table-only", action="store_true", help="synthesise nothing")
-    add_timeout_option(parser)
     return parser
 
 

@@ -20,20 +20,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.optimize import nnls
-
 from fxp_model.cli import write_json
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, read_text, replacing, write_text
 from fxp_model.folders import owned
-from fxp_model.options import Parser, some_path
+from fxp_model.options import Parser
 from hw.config import HardwareConfig
 from hw.estimates.resources import parts_of, prices
+from hw.estimates.resources.fitting import fitted
 from hw.estimates.resources.measured import KINDS, Row, errors, read_rows
 from hw.estimates.resources.shapes import Shape
 from hw.flows.synth import through
-from hw.options import add_timeout_option
+from hw.options import add_synthesis_options
 from hw.verilog import emit
 
 RESULTS = Path(__file__).parent / "results" / "resources.jsonl"
@@ -92,9 +90,6 @@ HELD_OUT: dict[str, tuple[Shape, Widths]] = {
 """Networks, and the widths of their cores as arguments of `HardwareConfig.uniform`."""
 
 WHOLE = "whole core"
-PRIOR = {"fixed": (50.0, 1e-4)}
-ELSE = (1.0, 0.02)
-"""Prior value of a coefficient in LUTs, and the weight of that prior against an error of 1."""
 
 
 def synthesise(results: Path, targets: Sequence[str], timeout_s: float) -> None:
@@ -150,14 +145,7 @@ def fit(rows: Iterable[Row], target: str) -> dict[str, float]:
             luts[neighbourhood(block)] += logic(area, target)
             luts[WHOLE] += logic(area, target)
         equations += [(own, luts[name]) for name, own in amounts.items()]
-    names = sorted({name for own, _ in equations for name in own})
-    matrix = np.array([[own.get(name, 0) for name in names] for own, _ in equations], float)
-    measured = np.array([luts for _, luts in equations], float)
-    scale = 1 / np.maximum(measured, 50)
-    means, weights = np.array([PRIOR.get(name.partition(".")[2], ELSE) for name in names]).T
-    system = np.vstack([matrix * scale[:, None], np.diag(weights)])
-    found, _ = nnls(system, np.append(measured * scale, means * weights))
-    return {name: round(float(price), 3) for name, price in zip(names, found, strict=True)}
+    return fitted(equations)
 
 
 def logic(area: Mapping[str, float], target: str) -> float:
@@ -168,16 +156,8 @@ def logic(area: Mapping[str, float], target: str) -> float:
 def parser() -> Parser:
     """The command-line options."""
     parser = Parser(description=__doc__)
-    add = parser.add_argument
-    add(
-        "--results",
-        type=some_path,
-        default=RESULTS,
-        help="file of synthesised cores, read and appended (default: %(default)s)",
-    )
-    add("--targets", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="default: all")
-    add("--fit-only", action="store_true", help="synthesise nothing")
-    add_timeout_option(parser)
+    add_synthesis_options(parser, RESULTS, "cores", KINDS)
+    parser.add_argument("--fit-only", action="store_true", help="synthesise nothing")
     return parser
 
 

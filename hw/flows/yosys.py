@@ -19,9 +19,20 @@ SYNTHESIS = {
     "xilinx7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
     "ecp5": "synth_ecp5",
     "ice40": "synth_ice40 -device hx",
+    "up5k": "synth_ice40 -device u -dsp",
 }
-"""Targets, and the command of each; without pads, as a core is part of a design."""
+"""Targets, and the command of each; without pads, as a core is part of a design.
 
+An iCE40 has multipliers only as an UltraPlus, ``up5k``.
+"""
+WITHOUT_LUT_RAM = ("ice40", "up5k")
+
+_ICE40: dict[str, dict[str, int | float]] = {
+    "lut": {"SB_LUT4": 1},
+    "carry": {"SB_CARRY": 1},
+    "ff": {f"SB_DFF{kind}": 1 for kind in ("", "E", "SR", "SS", "ESR", "ESS")},
+    "ebr": {"SB_RAM40_4K": 1},
+}
 _SITES: dict[str, dict[str, dict[str, int | float]]] = {
     "xilinx7": {
         "lut_logic": {**{f"LUT{n}": 1 for n in range(1, 7)}, "INV": 1},
@@ -49,12 +60,8 @@ _SITES: dict[str, dict[str, dict[str, int | float]]] = {
         "ebr": {"DP16KD": 1, "PDPW16KD": 1},
         "dsp": {"MULT18X18D": 1},
     },
-    "ice40": {
-        "lut": {"SB_LUT4": 1},
-        "carry": {"SB_CARRY": 1},
-        "ff": {f"SB_DFF{kind}": 1 for kind in ("", "E", "SR", "SS", "ESR", "ESS")},
-        "ebr": {"SB_RAM40_4K": 1},
-    },
+    "ice40": _ICE40,
+    "up5k": {**_ICE40, "dsp": {"SB_MAC16": 1}},
 }
 """Sites of the fabric that a cell takes, by target and kind.
 
@@ -65,6 +72,7 @@ _NO_SITES = {
     "xilinx7": {"MUXF7", "MUXF8", "$scopeinfo"},
     "ecp5": {"PFUMX", "L6MUX21", "$scopeinfo"},
     "ice40": {"$scopeinfo"},
+    "up5k": {"$scopeinfo"},
 }
 """Cells that are part of adjacent LUTs, or annotations of yosys."""
 
@@ -88,7 +96,8 @@ def synthesise(
         As `run_tool`.
     """
     source, netlist = folder / "core.v", folder / "netlist.json"
-    source.write_text(_without_lut_ram(core.verilog) if target == "ice40" else core.verilog, encoding="utf-8")
+    verilog = _without_lut_ram(core.verilog) if target in WITHOUT_LUT_RAM else core.verilog
+    source.write_text(verilog, encoding="utf-8")
     passes = [
         f"read_verilog {source.name}",
         "proc",
@@ -125,7 +134,8 @@ def area(cells: Cells, target: str) -> Area:
 
     ``xilinx7``: `lut` is all LUT sites, and `lut_logic`, `lutram` and `srl` are its parts; `ff`, `bram36`
     (a RAMB18 is half of one), `dsp`, `carry4`. ``ecp5``: `comb` is all LUT sites, `lutram` the part that
-    is RAM; `ff`, `ebr`, `dsp`. ``ice40``: `ebr`, and `lut`, `carry` and `ff`, which will share cells.
+    is RAM; `ff`, `ebr`, `dsp`. ``ice40`` and ``up5k``: `ebr`, and `lut`, `carry` and
+    `ff`, which will share cells; of the latter also `dsp`.
 
     Raises
     ------

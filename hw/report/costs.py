@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 
 from fxp_model.artifact import Artifact
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import RecurrenceKind
 from fxp_model.tables import OBJECT, TEXT, array_of, check_fields, number, one_of
 from fxp_model.variants import with_recurrence
 from hw.config import HardwareConfig
+from hw.ear import EarConfig
 from hw.estimates.bottleneck import loads
 from hw.estimates.clips import Clips, follow
 from hw.estimates.energy import energy
 from hw.estimates.latency import clip_cycles, clip_intervals, lower_bound
-from hw.estimates.resources import estimate
+from hw.estimates.resources import Estimate, estimate
 from hw.estimates.work import work
 from hw.parts import PARTS, Part
 from hw.report.subject import Recordings
@@ -86,13 +88,25 @@ def energy_of(network: Network, config: HardwareConfig, clips: Clips) -> dict[st
     return {"stages": stages, "total_nj": sum(own["total_nj"] for own in stages)}
 
 
-def resources(network: Network, config: HardwareConfig, part: Part) -> dict[str, Any]:
-    """Estimated cells in total and block by block, their error, and the capacity of `part`."""
-    cells = estimate(network, config, part.target)
+def resources(
+    network: Network, config: HardwareConfig, part: Part, ear: tuple[EarSpec, EarConfig] | None = None
+) -> dict[str, Any]:
+    """Estimated cells in total and block by block, their error, and the capacity of `part`.
+
+    Those of an ear are in ``ear``, and not in the total.
+    """
+    cells = estimate(network, config, part.target, ear)
     return {
         "part": part.name,
         "target": part.target,
         "capacity": part.capacity,
+        **_cells(cells),
+        "ear": cells.ear and _cells(cells.ear),
+    }
+
+
+def _cells(cells: Estimate) -> dict[str, Any]:
+    return {
         "total": cells.total,
         "blocks": dict(cells.blocks),
         "error": {kind: list(own) for kind, own in cells.error.items()},

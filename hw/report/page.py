@@ -42,7 +42,7 @@ def render_page(template: str, **values: Any) -> str:
 
 def report_page(summary: Mapping[str, Any], figures: Sequence[Path]) -> str:
     """The page of a build, from its summary and its figures."""
-    metrics = list(numbers(summary["metrics"]))
+    metrics, cells = list(numbers(summary["metrics"])), summary["resources"]
     return render_page(
         "report.html",
         report=summary,
@@ -50,7 +50,8 @@ def report_page(summary: Mapping[str, Any], figures: Sequence[Path]) -> str:
         metrics=metrics,
         accuracy=next((own for own in metrics if own[0].endswith("accuracy")), None),
         memories=list(alike(summary["memories"])),
-        blocks=stage_blocks(summary["resources"]["blocks"]),
+        blocks=stage_blocks(cells["blocks"]),
+        ear_blocks=stage_blocks(cells["ear"]["blocks"]) if cells["ear"] else [],
         hls_rows=hls_rows(summary),
     )
 

@@ -10,6 +10,7 @@ from fxp_model.artifact import Artifact
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
 from hw.config import HardwareConfig, StageConfig
+from hw.ear import EarConfig, ear_of
 from hw.estimates.clips import follow
 from hw.estimates.latency import clip_cycles, lower_bound
 from hw.report.costs import energy_of, placed, recurrences, resources, timing
@@ -19,7 +20,11 @@ from hw.verilog import EmittedCore
 
 
 def summary(
-    artifact: Artifact, config: HardwareConfig, core: EmittedCore, subject: Subject
+    artifact: Artifact,
+    config: HardwareConfig,
+    core: EmittedCore,
+    subject: Subject,
+    ear: EarConfig | None = None,
 ) -> dict[str, Any]:
     """The content of the report, as JSON.
 
@@ -29,7 +34,7 @@ def summary(
         ``name``, ``artifact``, ``sha256``, ``metrics``; ``layers`` with formats and delays; ``memories`` of
         the emitted core and ``memory_bits``; ``clips``, ``cycles_mean``, ``cycles_max`` of the artifact's
         stimulus. For the clips of `subject` ``timing``, ``energy`` and ``recurrences``; ``resources`` on its
-        part; ``hls`` and ``exploration`` if it has them.
+        part, with those of `ear`; ``hls`` and ``exploration`` if it has them.
     """
     network = artifact.network
     stages = zip(network.spec.stage_names, network.spec.stages, network.params, config.stages, strict=True)
@@ -55,7 +60,9 @@ def summary(
         **stimulus,
         "timing": timing(network, config, clips, recordings.source, subject.clock_mhz),
         "energy": energy_of(network, config, clips),
-        "resources": resources(network, config, subject.part),
+        "resources": resources(
+            network, config, subject.part, None if ear is None else (ear_of(artifact), ear)
+        ),
         "recurrences": recurrences(network, config, recordings, subject.part),
         "hls": subject.hls,
         "exploration": found and placed(found, artifact, config, stimulus["cycles_mean"]),

@@ -95,19 +95,35 @@ def _timing(timing: Mapping[str, Any]) -> list[str]:
 
 
 def _resources(cells: Mapping[str, Any]) -> list[str]:
+    lines = [f"Resources on {cells['part']}", *_cells(cells, cells["capacity"]), ""]
+    ear = cells["ear"]
+    if ear is not None:
+        kinds = list(cells["capacity"])
+        rows = [(path, *(f"{own[kind]:,g}" for kind in kinds)) for path, own in ear["blocks"].items()]
+        lines += [
+            f"Of the ear, not in these, on {cells['part']}",
+            *_cells(ear, cells["capacity"]),
+            "",
+            *table(("block of the ear", *kinds), rows, right=range(1, len(kinds) + 1)),
+            "",
+        ]
+    return lines
+
+
+def _cells(cells: Mapping[str, Any], capacity: Mapping[str, int]) -> list[str]:
     rows = [
         (
             kind,
             f"{cells['total'][kind]:,g}",
-            f"{capacity:,}",
-            f"{100 * cells['total'][kind] / capacity:.1f} %",
+            f"{amount:,}",
+            f"{100 * cells['total'][kind] / amount:.1f} %",
             f"{cells['error'][kind][0]:.1f} %",
             f"{cells['error'][kind][1]:.1f} %",
         )
-        for kind, capacity in cells["capacity"].items()
+        for kind, amount in capacity.items()
     ]
     head = ("cells", "estimated", "capacity", "share", "median error", "worst")
-    return [f"Resources on {cells['part']}", *table(head, rows, right=range(1, 6)), ""]
+    return table(head, rows, right=range(1, 6))
 
 
 def _recurrences(kinds: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -7,8 +7,12 @@ import pytest
 
 from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
+from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.ear import MICROPHONES, EarConfig, device_of, ear_of, emit_device, trigger_of
+from hw.estimates.resources import estimate_ear
+from hw.parts import PARTS
+from hw.report.subject import DEFAULT_PART
 from tb.harness.ears import hearing_artifact
 from tests.tiny import tiny_artifact
 
@@ -54,3 +58,18 @@ def test_what_does_not_fit_is_refused(artifact: Artifact, tmp_path: Path) -> Non
         device_of(wrong, config, EarConfig(), trigger_of(other))
     with pytest.raises(InputError, match=r"^log_frac_bits of the trigger must be 6, not 5$"):
         device_of(artifact, config, EarConfig(), replace(trigger_of(artifact), log_frac_bits=5))
+
+
+def test_a_report_has_the_cells_of_the_ear(artifact: Artifact, tmp_path: Path) -> None:
+    config, built = HardwareConfig.uniform(artifact.network.spec, lanes=4), EarConfig("pdm", multipliers=2)
+    cells = estimate_ear(ear_of(artifact), built, PARTS[DEFAULT_PART].target)
+    with_ear = build_core(artifact, config, "heard", tmp_path / "ear", ear=built)["estimate"]["resources"]
+    assert with_ear["ear"]["total"] == cells.total
+    assert with_ear["ear"]["blocks"] == cells.blocks
+    alone = build_core(artifact, config, "heard", tmp_path / "core")["estimate"]["resources"]
+    assert alone == {**with_ear, "ear": None}
+    for folder, shown in (("ear", True), ("core", False)):
+        text = (tmp_path / folder / "report.txt").read_text(encoding="utf-8")
+        page = (tmp_path / folder / "report.html").read_text(encoding="utf-8")
+        assert ("Of the ear, not in these" in text) is ("Of the ear, not in these" in page) is shown
+        assert ("ear.filters" in text) is shown

@@ -26,6 +26,7 @@ def test_every_package_is_listed() -> None:
 def test_every_script_is_a_command_but_for_those_that_write_into_a_checkout() -> None:
     scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")} - {
         "ear_table",
+        "fit_ear",
         "fit_resources",
         "hardware_table",
     }

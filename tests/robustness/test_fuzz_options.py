@@ -52,6 +52,7 @@ WORK: dict[str, Callable[..., None]] = {
     "scripts.ear_table.extend": accept,
     "scripts.ear_table.table": accept,
     "scripts.explore.golden": mock.Mock(run=accept),
+    "scripts.fit_ear.fit": accept,
     "scripts.fit_resources.fit": accept,
     "scripts.fit_resources.synthesise": accept,
     "scripts.gen_hw.build_core": accept,

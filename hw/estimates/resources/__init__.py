@@ -2,7 +2,8 @@
 
 Flip-flops, memories, shift registers and multipliers are counted as the RTL has them, by the rules by which
 yosys maps them. Logic is the adders, multiplexers and tables of each block, each times a price in LUTs that
-``scripts/fit_resources.py`` fits to synthesised cores.
+``scripts/fit_resources.py`` fits to synthesised cores. Flip-flops of an ear have such a price, too, by
+``scripts/fit_ear.py``.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fxp_model.checks import check_type
+from fxp_model.ear.spec import EarSpec
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
+from hw.ear import EarConfig
+from hw.estimates.resources.ear import ear_parts
 from hw.estimates.resources.frame import control, decoder, loader, stage_counters
 from hw.estimates.resources.parts import FABRICS, Parts
-from hw.estimates.resources.prices import prices_of
+from hw.estimates.resources.prices import ear_prices_of, prices_of
 from hw.estimates.resources.stage import stage
 
 Area = dict[str, int | float]
@@ -25,21 +29,25 @@ Area = dict[str, int | float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Predicted cells of a core, by the kinds of `hw.flows.yosys.area` except `carry4`.
+    """Predicted cells of a core, or of an ear, by the kinds of `hw.flows.yosys.area` except carries.
 
-    total : of the whole core
+    total : of the whole core, or the whole ear
     blocks : of each instance, by its path; their sum is `total`
-    error : of each kind, in percent of yosys' count: median and worst of the cores used to check the model
+    error : of each kind, in percent of yosys' count: median and worst of what was used to check the model
+    ear : what is in front of the core, and not in its figures
     """
 
     target: str
     total: Area
     blocks: Mapping[str, Area]
     error: Mapping[str, tuple[float, float]]
+    ear: Estimate | None = None
 
 
-def estimate(network: Network, config: HardwareConfig, target: str) -> Estimate:
-    """Predict what yosys makes of the core of `network` and `config` on `target`.
+def estimate(
+    network: Network, config: HardwareConfig, target: str, ear: tuple[EarSpec, EarConfig] | None = None
+) -> Estimate:
+    """Predict what yosys makes of the core of `network` and `config` on `target`, and of an ear before it.
 
     Parameters
     ----------
@@ -48,6 +56,8 @@ def estimate(network: Network, config: HardwareConfig, target: str) -> Estimate:
     config : HardwareConfig
     target : str
         ``xilinx7`` or ``ecp5``.
+    ear : (EarSpec, EarConfig), optional
+        Estimated by `estimate_ear`.
 
     Raises
     ------
@@ -62,6 +72,29 @@ def estimate(network: Network, config: HardwareConfig, target: str) -> Estimate:
         name: part.cells(FABRICS[target], prices.luts)
         for name, part in parts_of(network, config, target).items()
     }
+    heard = None if ear is None else estimate_ear(*ear, target)
+    return Estimate(target, _sum(blocks.values()), blocks, prices.error, heard)
+
+
+def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
+    """Predict what yosys makes of an ear, its microphone, and its registers.
+
+    Parameters
+    ----------
+    spec : EarSpec
+    config : EarConfig
+    target : str
+        ``xilinx7``, ``ecp5``, or ``up5k``, which is an iCE40 with multipliers.
+
+    Raises
+    ------
+    InputError
+        If there is no such target.
+    """
+    check_type("spec", spec, EarSpec)
+    check_type("config", config, EarConfig)
+    prices = ear_prices_of(target)
+    blocks = {name: part.cells(target, prices) for name, part in ear_parts(spec, config).items()}
     return Estimate(target, _sum(blocks.values()), blocks, prices.error)
 
 

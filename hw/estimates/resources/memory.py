@@ -2,7 +2,7 @@
 
 It prices every form of every RAM of the library of a target by its cells and by the multiplexers
 that join them, and takes the cheapest (pass ``memory_libmap`` of yosys 0.70, with the libraries of
-``synth_xilinx`` and ``synth_ecp5``). So the numbers here are exact; nothing is fitted.
+``synth_xilinx``, ``synth_ecp5`` and ``synth_ice40``). So the numbers here are exact; nothing is fitted.
 """
 
 from __future__ import annotations
@@ -71,8 +71,12 @@ RAMS = {
         Ram("block", 14, (1, 2, 4, 9, 18, 36), 128, 1),  # PDPW16KD
         Ram("block", 14, (1, 2, 4, 9, 18), 128, 1, ports=2, shared=True),  # DP16KD
     ),
+    "up5k": (
+        Ram("block", 11, (2, 4, 8), 64, 1, byte=0),  # SB_RAM40_4K
+        Ram("block", 8, (16,), 64, 1, byte=1),  # the same, which then has an enable for each bit
+    ),
 }
-LOGIC_ROM = {"xilinx7": 1 / 64, "ecp5": 1 / 16}
+LOGIC_ROM = {"xilinx7": 1 / 64, "ecp5": 1 / 16, "up5k": 1 / 16}
 """Price of a bit of a read-only memory as logic."""
 
 

@@ -1,4 +1,7 @@
-"""LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit."""
+"""LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit.
+
+Those of an ear, and the flip-flops per amount of its registers, are from ``scripts/fit_ear.py``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fxp_model.errors import InputError
 from fxp_model.files import read_json
 
 FILE = Path(__file__).with_name("prices.json")
+EAR_FILE = Path(__file__).with_name("ear_prices.json")
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,40 @@ class Prices:
     error: Mapping[str, tuple[float, float]]
 
 
+@dataclass(frozen=True)
+class EarPrices(Prices):
+    """Prices of a target, of an ear.
+
+    Parameters
+    ----------
+    ff : mapping of str to float
+        Flip-flops by the names in `EarParts.registers`.
+    """
+
+    ff: Mapping[str, float]
+
+
 @cache
 def prices_of(target: str) -> Prices:
     """The fitted prices of `target`; `InputError` if there are none."""
-    table = read_json(FILE, dict)
+    own = _table(FILE, target)
+    return Prices(own["luts"], _bands(own))
+
+
+@cache
+def ear_prices_of(target: str) -> EarPrices:
+    """The fitted prices of an ear on `target`; `InputError` if there are none."""
+    own = _table(EAR_FILE, target)
+    return EarPrices(own["luts"], _bands(own), own["ff"])
+
+
+def _table(file: Path, target: str) -> dict[str, Any]:
+    table = read_json(file, dict)
     if target not in table:
         raise InputError(f"target must be one of {', '.join(table)}, not {target!r}")
-    own = table[target]
-    return Prices(own["luts"], {kind: (median, worst) for kind, (median, worst) in own["error"].items()})
+    own: dict[str, Any] = table[target]
+    return own
+
+
+def _bands(own: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    return {kind: (median, worst) for kind, (median, worst) in own["error"].items()}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.fixed import signed_width
-from hw.estimates.resources.memory import mapped
+from hw.estimates.resources.memory import Mapped, mapped
 from hw.rtl.ear.schedule import Schedule
 
-DSP_WIDTHS = {"xilinx7": (25, 18), "ecp5": (18, 18)}
+DSP_WIDTHS = {"xilinx7": (25, 18), "ecp5": (18, 18), "up5k": (16, 16)}
 """Widest signed factors of a multiplier of the fabric."""
 
 
@@ -26,6 +26,10 @@ class EarMemory(NamedTuple):
     def bits(self) -> int:
         """Bits held."""
         return self.width * self.depth
+
+    def mapped(self, target: str) -> Mapped:
+        """Its form in the fabric."""
+        return mapped(target, self.width, self.depth, 1, self.writes, "block" if self.block else None)
 
 
 def filter_memories(spec: EarSpec, multipliers: int) -> list[EarMemory]:
@@ -71,9 +75,8 @@ def event_memories(spec: EarSpec, trigger: TriggerSpec) -> list[EarMemory]:
 
 
 def block_rams(memories: list[EarMemory], target: str) -> float:
-    """RAMB36 of ``xilinx7``, where a half is a RAMB18, or EBR of ``ecp5``."""
-    forms = (mapped(target, m.width, m.depth, 1, m.writes, "block" if m.block else None) for m in memories)
-    return sum(form.block for form in forms)
+    """RAMB36 of ``xilinx7``, where a half is a RAMB18; EBR of ``ecp5`` and of ``up5k``."""
+    return sum(memory.mapped(target).block for memory in memories)
 
 
 def filter_multipliers(spec: EarSpec, multipliers: int, target: str) -> int:
