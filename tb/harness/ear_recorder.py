@@ -25,6 +25,7 @@ from hw.rtl.ear.pdm import PdmInput
 from hw.rtl.ear.schedule import Schedule
 from hw.rtl.ear.trigger import settings_layout
 from hw.verilog import write_verilog
+from tb.harness.block_bench import PERIOD_NS
 from tb.harness.microphones import Played
 from tb.harness.runner import Design, Workspace
 
@@ -180,10 +181,12 @@ def recorder(spec: EarSpec, trigger: TriggerSpec, own: EarConfig) -> Design:
     newline = "\n  "
     top = f"""
 module recorder(
-  input clk, input rst, input flush, input start,
+  input rst, input flush, input start,
   input [{gain - 1}:0] gain, input [{settings - 1}:0] settings, output reg lost,
   {ports.pins}
 );
+  reg clk = 0;
+  always #{PERIOD_NS / 2:g} clk = ~clk;
   {ports.source.replace("PERIOD", str(period))}
   reg signed [63:0] cycle;
   reg [{settings - 1}:0] settings_before;
@@ -205,7 +208,7 @@ module recorder(
   end
 endmodule
 """
-    return Design("recorder", write_verilog(chain) + top)
+    return Design("recorder", write_verilog(chain) + top, delays=True)
 
 
 class _Ports(NamedTuple):
