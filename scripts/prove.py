@@ -6,8 +6,8 @@ each clip batched with another one.
 
 With recordings for an artifact whose encoder is an ear it begins at sound: one ear hears them one after the
 other, and its counts are the clips of the others. The compiled ear, and the golden ear that hears the
-recordings in pieces, are compared in all counts and in the state after each recording; the RTL in every state
-after every sample, every neuron and every count.
+recordings in pieces, are compared in all counts and in the state after each recording; the RTL, from a
+microphone on, in every sample and its cycles, every state after it, every neuron, level, count and event.
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ from numpy.typing import NDArray
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.cli import write_json
+from fxp_model.ear.gain import amplify
 from fxp_model.ear.model import Ear, EarState
 from fxp_model.ear.spec import EarSpec
+from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.errors import InputError
 from fxp_model.folders import owned
 from fxp_model.options import COUNT, Parser, add_data_options, add_json_option, some_path
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
+from hw.ear import MICROPHONES, EarConfig, ear_of, trigger_of
 from hw.options import add_width_options, config_of
+from tb.harness.microphones import Played
 
 Clip = NDArray[np.integer]
 Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
@@ -137,22 +141,31 @@ EAR_MULTIPLIERS = 4
 
 
 class Heard(NamedTuple):
-    """Recordings (n,) that a golden ear heard one after the other, its counts (T, channels), its states."""
+    """Recordings (n,) that a golden ear heard one after the other, its counts (T, channels), its states.
+
+    sound : (n,) what was played to the microphone, all of them
+    """
 
     spec: EarSpec
+    trigger: TriggerSpec
+    microphone: EarConfig
+    sound: Samples
     recordings: list[Samples]
     counts: list[NDArray[np.uint8]]
     states: list[EarState]
 
     @classmethod
-    def of(cls, spec: EarSpec, recordings: list[Samples]) -> Heard:
-        """Heard whole, from rest."""
+    def of(cls, artifact: Artifact, microphone: EarConfig, played: list[Samples]) -> Heard:
+        """Heard whole, from rest, as the golden receiver of the microphone delivers them."""
+        spec, sound = ear_of(artifact), np.concatenate(played)
         ear = Ear(spec)
+        pcm, _ = amplify(Played.to(microphone, sound).samples, 0)
+        recordings = np.split(pcm, np.cumsum([len(own) for own in played])[:-1])
         counts, states = [], []
         for samples in recordings:
             counts.append(ear.step(samples))
             states.append(copy.deepcopy(ear.state))
-        return cls(spec, recordings, counts, states)
+        return cls(spec, trigger_of(artifact), microphone, sound, recordings, counts, states)
 
     def differing(self, state: EarState, step: Callable[[Samples], NDArray[np.uint8]]) -> str | None:
         """First difference of counts by `step`, or of `state` after them."""
@@ -193,10 +206,10 @@ def by_ear_engine(heard: Heard, args: argparse.Namespace) -> str | None:
 
 
 def by_ear_rtl(sim: str) -> EarForm:
-    """Filters and neurons under the simulator `sim`."""
+    """The ear behind its microphone under the simulator `sim`."""
 
     def form(heard: Heard, args: argparse.Namespace) -> str | None:
-        from tb.harness.ear_chain import hear
+        from tb.harness.ear_recorder import hear
         from tb.harness.runner import BenchFailure, Workspace, missing_tool
 
         missing = missing_tool(sim)
@@ -204,7 +217,7 @@ def by_ear_rtl(sim: str) -> EarForm:
             raise ImportError(missing)
         try:
             with Workspace.of_run(args.out) as workspace:
-                hear(heard.spec, EAR_MULTIPLIERS, heard.recordings, sim, workspace)
+                hear(heard.spec, heard.trigger, heard.microphone, heard.sound, sim, workspace)
         except BenchFailure as failure:
             return str(failure)
         return None
@@ -225,7 +238,9 @@ def heard_clips(artifact: Artifact, args: argparse.Namespace) -> Heard | None:
     if args.data is not None and (artifact.encoder or {}).get("name") == EarSpec.name:
         from fxp_model.data.artifact_frames import recordings_for
 
-        return Heard.of(*recordings_for(artifact, args.data, args.split, args.clips))
+        microphone = EarConfig(args.microphone, EAR_MULTIPLIERS, settles=False)
+        _, recordings = recordings_for(artifact, args.data, args.split, args.clips)
+        return Heard.of(artifact, microphone, recordings)
     for name in args.forms or ():
         if name in EAR_FORMS:
             raise InputError(f"--forms {name} must have --data and an artifact whose encoder is an ear")
@@ -277,6 +292,12 @@ def parser() -> Parser:
         nargs="+",
         choices=(*EAR_FORMS, *FORMS),
         help="implementations to run (default: all; those of an ear where there are recordings for one)",
+    )
+    parser.add_argument(
+        "--microphone",
+        choices=MICROPHONES,
+        default="pcm",
+        help="through which recordings reach an ear; pcm: as they are (default: %(default)s)",
     )
     add_width_options(parser)
     parser.add_argument(

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Module, Signal, Value
+from amaranth.hdl import ClockDomain, Module, Mux, Signal, Value, signed
 from amaranth.hdl._ir import PortDirection
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In
 
 from fxp_model.ear.i2s import I2sSpec
 from fxp_model.ear.pdm import PdmSpec
 from fxp_model.ear.resampler import ResamplerSpec
-from fxp_model.ear.spec import EarSpec
+from fxp_model.ear.spec import FRAME_MS, SAMPLE_BITS, EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.flows import nextpnr
 from hw.rtl.ear.filters import FilterBank
@@ -26,7 +27,44 @@ from hw.rtl.ear.resampler import Resampler
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.rtl.ear.trigger import Trigger
 from hw.verilog import EmittedCore, write_verilog
-from tb.harness.ear_chain import EarChain
+
+
+class EarChain(wiring.Component):
+    """`FilterBank`, and `EarNeurons` behind it, which are told where frames begin: for synthesis only.
+
+    Members
+    -------
+    i : In stream of signed(16)
+    counts : Out(counts_layout)
+    ends : Out(1)
+        The counts of a frame are all given.
+    level : Out
+        As of `EarNeurons`.
+    """
+
+    def __init__(self, spec: EarSpec, multipliers: int) -> None:
+        self._spec = spec
+        self._filters, self._neurons = FilterBank(spec, multipliers), EarNeurons(spec)
+        outputs = {name: self._neurons.signature.members[name] for name in ("counts", "ends", "level")}
+        super().__init__({"i": In(stream.Signature(signed(SAMPLE_BITS))), **outputs})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.filters, m.submodules.neurons = filters, neurons = self._filters, self._neurons
+        wiring.connect(m, wiring.flipped(self.i), filters.i)
+        wiring.connect(m, filters.o, neurons.i)
+        envelopes = FRAME_MS * self._spec.channels
+        place = Signal(range(envelopes))
+        with m.If(filters.o.valid & filters.o.ready):
+            m.d.sync += place.eq(Mux(place == envelopes - 1, 0, place + 1))
+        m.d.comb += [
+            neurons.first.eq(place == 0),
+            self.counts.eq(neurons.counts),
+            self.ends.eq(neurons.ends),
+            self.level.eq(neurons.level),
+        ]
+        return m
+
 
 Made = Callable[[], wiring.Component]
 SIZES = ((140, 4), (140, 2), (64, 2))

@@ -68,11 +68,13 @@ class Design:
     verilog : the whole text
     visible : (module, net) patterns of internal nets that the bench reads; Verilator keeps only
         these (Icarus keeps all)
+    delays : the design has some, such as those of its own clock, which saves the bench's two calls per cycle
     """
 
     top: str
     verilog: str
     visible: tuple[tuple[str, str], ...] = ()
+    delays: bool = False
 
     @property
     def control(self) -> str:
@@ -132,7 +134,7 @@ class Workspace:
     def build(self, design: Design, sim: str) -> Path:
         """Folder with `design` built for `sim`; built only once."""
         key: list[str | bool] = [sim, design.top, design.verilog, design.control, cocotb.__version__]
-        key += [self.waves, self.brief]
+        key += [self.waves, self.brief, design.delays]
         folder = self.builds / f"{sim}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         self.builds.mkdir(parents=True, exist_ok=True)
         done = folder / "built"
@@ -160,7 +162,7 @@ class Workspace:
             sources.insert(0, VerilatorControlFile(control))
             # the runner makes every net public, which is slow; the control file names the few needed
             arguments = ["--no-public-flat-rw", "-Wno-fatal", "-O3", "--x-assign", "unique"]
-            arguments += ["--x-initial", "unique"]
+            arguments += ["--x-initial", "unique", *(["--timing"] if design.delays else [])]
         log = folder / "build.log"
         options = "-O0" if self.brief else "-Os"
         if sim == "verilator" and self.brief and not self.waves and _is_plain(self.builds):

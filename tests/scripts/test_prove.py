@@ -150,6 +150,22 @@ def test_a_proof_begins_at_sound_where_there_is_an_ear(prove, monkeypatch, capsy
         assert counts.any()
 
 
+@pytest.mark.parametrize("microphone", ["i2s", "pdm"])
+def test_a_microphone_is_heard_by_all(prove, monkeypatch, capsys, heard, tmp_path, microphone):
+    forms = ["ear-golden", "ear-engine", "golden"]
+    options = ("--data", str(heard), "--microphone", microphone, "--forms", *forms)
+    seen = []
+    for name in ("ear-rtl-icarus", "golden"):
+        table = prove.EAR_FORMS if name in prove.EAR_FORMS else prove.FORMS
+        monkeypatch.setitem(table, name, lambda first, second, *args: seen.append((first, second)))
+    assert call(prove, monkeypatch, heard / "artifact", tmp_path, *options, "ear-rtl-icarus") == 0
+    (_, (counts,)), (own, _) = seen
+    assert own.microphone.microphone == microphone
+    alike = np.array_equal(own.sound, own.recordings[0])
+    assert alike == (microphone == "i2s")  # PDM is not without loss, and late
+    np.testing.assert_array_equal(counts[:, 0], EarEngine(own.spec).step(own.recordings[0]))
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
