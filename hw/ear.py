@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from fxp_model.artifact import Artifact
+from fxp_model.ear.gain import MAX_GAIN
 from fxp_model.ear.i2s import FRAME, I2sSpec
 from fxp_model.ear.pdm import PdmSpec
+from fxp_model.ear.resampler import EAR_RATE_HZ, ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.encoding import check_limit
@@ -16,14 +18,18 @@ from hw.config import HardwareConfig
 from hw.ear_registers import ALL
 from hw.estimates.ear import sample_cycles
 from hw.rtl.ear.device import Device, Microphone
+from hw.rtl.ear.gain import Gain
 from hw.rtl.ear.i2s import I2sInput
 from hw.rtl.ear.pcm import PcmInput
 from hw.rtl.ear.pdm import PdmInput
 from hw.rtl.ear.pdm_receiver import MIN_DIVIDER
+from hw.rtl.ear.resampler import resampler_cycles
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.verilog import emit_top
 
 MICROPHONES = ("i2s", "pdm", "pcm")
+I2S_HZ = 8_000, 192_000
+"""Rates of an I2S microphone. Below, a sample of it would be more of the ear's than wait there."""
 PDM_HZ = 1_024_000
 """Slowest clock of a PDM microphone, with which an ear needs the slowest clock."""
 
@@ -47,6 +53,9 @@ class EarConfig:
         Of the filters: 1, 2 or 4.
     settles : bool
         The microphone needs its time after power-up, as those do that one can buy.
+    rate_hz : int, optional
+        Samples per second of the microphone; by default those of the ear. From others a resampler makes
+        16,000: of a microphone on I2S 8,000 .. 192,000, of a host's PCM those of `ResamplerSpec`.
 
     Raises
     ------
@@ -57,6 +66,7 @@ class EarConfig:
     microphone: str = "i2s"
     multipliers: int = 1
     settles: bool = True
+    rate_hz: int | None = None
 
     def __post_init__(self) -> None:
         if self.microphone not in MICROPHONES:
@@ -76,9 +86,43 @@ class EarConfig:
         spec = PdmSpec.design(PDM_HZ)
         return spec if self.settles else replace(spec, dropped=40)
 
+    def rate_of(self, ear: EarSpec) -> int:
+        """Samples per second of the microphone."""
+        return ear.rate_hz if self.rate_hz is None else self.rate_hz
+
+    def resampler(self, ear: EarSpec) -> ResamplerSpec | None:
+        """What is between microphone and `ear`, if their rates are not the same.
+
+        Raises
+        ------
+        InputError
+            There is no resampler for these rates, or none for this microphone.
+        """
+        rate = self.rate_of(ear)
+        if rate == ear.rate_hz:
+            return None
+        if self.microphone == "pdm" or ear.rate_hz != EAR_RATE_HZ:
+            who = "a PDM microphone" if self.microphone == "pdm" else f"what is not heard at {EAR_RATE_HZ} Hz"
+            raise InputError(f"rate_hz of {who} must be that of the ear, {ear.rate_hz}, not {shown(rate)}")
+        spec = ResamplerSpec.design(rate)
+        if self.microphone == "i2s":
+            low, high = I2S_HZ
+            check_limit("rate_hz of an I2S microphone", rate, low <= rate <= high, f"in {low}..{high}")
+        return spec
+
     def sample_cycles(self, ear: EarSpec) -> int:
-        """Cycles from a sample to the next, of a microphone exactly, and no fewer than `ear` needs."""
-        needed = sample_cycles(ear, self.multipliers)
+        """Cycles from a sample to the next, of a microphone exactly, and no fewer than are needed.
+
+        The ear needs `hw.estimates.ear.sample_cycles` for each of its own. A sample that cannot wait is
+        through gain and resampler before the next one comes; one that can is so on average.
+        """
+        needed = -(-sample_cycles(ear, self.multipliers) * ear.rate_hz // self.rate_of(ear))
+        spec = self.resampler(ear)
+        if spec is not None:
+            output = resampler_cycles(spec, 0, 1)
+            waits = self.microphone == "pcm"
+            outputs = -(-output * spec.up // spec.down) if waits else output * -(-spec.up // spec.down)
+            needed = max(needed, Gain.cycles(MAX_GAIN) + 1 + outputs)
         least = {"i2s": 2, "pdm": MIN_DIVIDER, "pcm": 1}[self.microphone]
         if self.microphone == "pcm":
             return needed
@@ -98,7 +142,7 @@ def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigge
     Raises
     ------
     InputError
-        Network, ear, trigger and widths do not belong to each other.
+        Network, ear, trigger, widths and rate do not belong to each other.
     """
     ear, network = ear_of(artifact), artifact.network
     # before a Component exists: Amaranth warns about one that is never elaborated
@@ -108,7 +152,8 @@ def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigge
     check_limit("largest count of the ear", ear.max_count, ear.max_count <= most, f"at most {most}")
     ours, theirs = ear.log_frac_bits, trigger.log_frac_bits
     check_limit("log_frac_bits of the trigger", theirs, theirs == ours, f"{ours}")
-    return Device(network, config, ear, trigger, own.multipliers, own.input(ear), sha256=artifact.sha256)
+    resampler, sha256 = own.resampler(ear), artifact.sha256
+    return Device(network, config, ear, trigger, own.multipliers, own.input(ear), resampler, sha256)
 
 
 def trigger_of(artifact: Artifact) -> TriggerSpec:
@@ -150,8 +195,9 @@ def emit_device(artifact: Artifact, config: HardwareConfig, own: EarConfig, name
         "name": name,
         **asdict(own),
         "trigger": asdict(trigger),
+        "rate_hz": own.rate_of(ear),
         "sample_cycles": cycles,
-        "clock_hz": cycles * ear.rate_hz,
+        "clock_hz": cycles * own.rate_of(ear),
         "ports": [asdict(port) for port in ports],
         "registers": [asdict(register) for register in ALL],
     }

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.ear.resampler import MAX_RATE_HZ, MIN_RATE_HZ
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
 from fxp_model.options import Parser, add_data_options, nonempty, some_path, whole
@@ -73,7 +74,13 @@ def parser() -> Parser:
         default=1,
         help="of the ear (default: %(default)s)",
     )
-    parser.only_with(ear, microphone, multipliers)
+    rate = group.add_argument(
+        "--rate-hz",
+        type=whole(MIN_RATE_HZ, MAX_RATE_HZ),
+        metavar="HZ",
+        help="samples of the microphone per second, resampled (default: as many as the ear hears)",
+    )
+    parser.only_with(ear, microphone, multipliers, rate)
     group = parser.add_argument_group("report")
     add_data_options(parser, "the artifact's stimulus", group)
     add = group.add_argument
@@ -108,12 +115,12 @@ def main() -> int:
     check_name("a core", name)
     out = args.out or Path("build") / name
     FOLDER.check(out)  # before the clips of a data set are run
-    ear = EarConfig(args.microphone, args.multipliers) if args.ear else None
+    ear = EarConfig(args.microphone, args.multipliers, rate_hz=args.rate_hz) if args.ear else None
     build_core(artifact, config, name, out, subject_of(args, artifact), ear)
     print(read_text(out / "report.txt"), end="")
     kept = FOLDER.others(out)
     if kept:
         print(f"kept in {out}/, not written by the build: {shortened(kept)}")
-    tops = f"{name}.v, {name}_ear.v" if args.ear else f"{name}.v"
-    print(f"written to {out}/: {tops}, manifest.json, report.*, figures/, vectors/, vivado/")
+    own = f"{name}_ear.v, vectors_ear/, " if args.ear else ""
+    print(f"written to {out}/: {name}.v, {own}manifest.json, report.*, figures/, vectors/, vivado/")
     return 0

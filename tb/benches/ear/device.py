@@ -17,7 +17,9 @@ from cocotb.triggers import Event, RisingEdge, Timer
 from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
-from fxp_model.ear.gain import PCM, amplify, widened
+from fxp_model.ear.delta_sigma import recorded
+from fxp_model.ear.device import Device
+from fxp_model.ear.gain import PCM, widened
 from fxp_model.ear.i2s import FRAME, receive
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmDecimator
 from fxp_model.ear.trigger import TriggerSpec
@@ -27,9 +29,7 @@ from hw.config import HardwareConfig
 from hw.ear import EarConfig, ear_of
 from hw.protocol import Beat, encode_result, encode_sample, packed
 from tb.harness.block_bench import PERIOD_NS, pack_lanes, signed_lanes
-from tb.harness.delta_sigma import recorded
 from tb.harness.drivers import AxiLite, Axis, PcmAxis, accept, drive, no_gaps, random_gaps, reset
-from tb.harness.hearing import answers
 from tb.harness.i2s_microphone import I2sMicrophone
 from tb.harness.monitors import watch_stream
 from tb.harness.pdm_microphone import PdmMicrophone
@@ -64,7 +64,7 @@ class Setup:
         AxiLite(dut)
         dut.aresetn.value = 0
         sound = np.load(self.plan["sound"])["pcm"].astype(np.int64)
-        play(np.pad(sound, (0, SILENCE * self.ear.samples_per_frame)))
+        play(np.pad(sound, (0, SILENCE * self.samples_per_frame)))
         await reset(dut, cycles=6)
         sink = Axis(dut, "m_axis")
         cocotb.start_soon(watch_stream(sink, self._collect))
@@ -133,19 +133,30 @@ class Setup:
             self.answered.append(self._beats)
             self._beats = []
 
+    @property
+    def samples_per_frame(self) -> int:
+        """Of the microphone."""
+        return -(-self.ear.samples_per_frame * self.own.rate_of(self.ear) // self.ear.rate_hz)
+
+    def golden(self) -> Device:
+        """The golden chain at its start."""
+        return Device(self.network, self.ear, self.trigger, self.own.resampler(self.ear))
+
     async def answers(self, count: int) -> None:
         """Wait for so many of them, each no longer than for its frames and the start."""
         period = self.own.sample_cycles(self.ear)
         frames = (count - len(self.answered)) * self.trigger.duration + SILENCE
-        for _ in range(frames * self.ear.samples_per_frame):
+        for _ in range(frames * self.samples_per_frame):
             if len(self.answered) >= count:
                 return
             await Timer(period * PERIOD_NS, unit="ns")
         raise MismatchError(f"{count} answers must have come, not {len(self.answered)}")
 
-    def expected(self) -> list[list[Beat]]:
-        """What the golden chain makes of the samples so far."""
-        return answers(self.network, self.ear, self.trigger, self.plan["gain"], self._samples())
+    def heard(self) -> tuple[Device, list[list[Beat]]]:
+        """The golden chain that has heard the samples so far, and its answers."""
+        golden = self.golden()
+        golden.gain = self.plan["gain"]
+        return golden, [encode_result(scores) for scores in golden.step(self._samples())]
 
     async def figures(self) -> dict[str, int]:
         """Counters and meters at the end, of which those that the golden chain knows are compared with it."""
@@ -153,11 +164,11 @@ class Setup:
             await self._played.wait()
             await Timer(1000 * PERIOD_NS, unit="ns")
         values = {register.name: await self.host.read(register) for register in registers.ALL[4:]}
-        pcm, clipped = amplify(self._samples(), self.plan["gain"])
-        assert values["CLIPPED"] == np.count_nonzero(clipped)
-        assert values["PEAK"] == np.abs(pcm).max()
+        golden, _ = self.heard()
+        assert values["CLIPPED"] == golden.clipped
+        assert values["PEAK"] == golden.peak
         assert values["OVERRUNS"] == 0
-        assert values["GAIN"] == self.plan["gain"]
+        assert values["GAIN"] == golden.gain
         return values
 
 
@@ -169,7 +180,7 @@ async def hears(dut: Any) -> None:
     assert await setup.host.read(registers.IDENTITY) == registers.IDENTITY_WORD
     wanted = setup.plan["samples"]
     await setup.answers(wanted)
-    expected = setup.expected()
+    _, expected = setup.heard()
     assert len(expected) >= wanted
     assert setup.answered == expected[: len(setup.answered)]
     figures = await setup.figures()
@@ -194,7 +205,7 @@ async def changes_over(dut: Any) -> None:
     before = len(setup.answered)
     await setup.answers(before + 4)
     place = setup.answered.index(encode_result(scores))
-    expected = setup.expected()
+    _, expected = setup.heard()
     assert setup.answered[:place] == expected[:place]
     after = setup.answered[place + 1 :]
     assert after
