@@ -30,6 +30,7 @@ class Device:
         In bits, 0 .. 15; may be changed between samples.
     mute : bool
         The ear hears zeros; may be changed between samples.
+    ear : Ear
     trigger : Trigger
         Its `spec` may be replaced between frames.
     clipped, peak : int
@@ -44,7 +45,7 @@ class Device:
         self.gain, self.mute = 0, False
         self.trigger = Trigger(trigger)
         self.clipped = self.peak = self.frames = 0
-        self._network, self._ear = network, Ear(ear)
+        self._network, self.ear = network, Ear(ear)
         self._resampler = None if resampler is None else Resampler(resampler)
         self._steps: list[NDArray[np.uint8]] = []
 
@@ -64,8 +65,8 @@ class Device:
         heard = np.zeros_like(pcm) if self.mute else pcm
         found = []
         while heard.size:
-            left = self._ear.spec.samples_per_frame - self._ear.state.samples
-            for counts in self._ear.step(heard[:left]):
+            left = self.ear.spec.samples_per_frame - self.ear.state.samples
+            for counts in self.ear.step(heard[:left]):
                 found += self._end_frame(counts)
             heard = heard[left:]
         return found
@@ -73,7 +74,7 @@ class Device:
     def _end_frame(self, counts: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
         self.frames += 1
         found = []
-        for frame in self.trigger.step(self._ear.loudness, counts):
+        for frame in self.trigger.step(self.ear.loudness, counts):
             self._steps.append(frame.counts)
             if frame.last:
                 found.append(run(self._network, np.array(self._steps)[:, None]).scores[0])

@@ -107,15 +107,15 @@ def loudness_walk(spec: TriggerSpec, rng: np.random.Generator, frames: int) -> I
         yield min(max(int(octaves * octave), 0), 64 * octave - 1)
 
 
-def hearing_artifact(folder: Path, seed: int) -> Artifact:
-    """A random network, of a seed with 8 inputs at least, with an ear of a section per channel at 8 kHz."""
+def hearing_artifact(folder: Path, seed: int, rate_hz: int = 8000) -> Artifact:
+    """A random network, of a seed with 8 inputs at least, with an ear of a section per channel."""
     network = random_network(seed, max_neurons=16)
     layer = network.spec.layers[0]
     ear = EarSpec.design(
         channels=layer.n_in,
         sections=1,
-        rate_hz=8000,
-        high_hz=3500.0,
+        rate_hz=rate_hz,
+        high_hz=0.4375 * rate_hz,
         count_bits=layer.input_bits,
         level_floor=0,
     )

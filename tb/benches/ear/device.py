@@ -7,8 +7,9 @@ and how many `samples` of the network are to be answered. The golden chain begin
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cocotb
 import numpy as np
@@ -28,6 +29,7 @@ from hw import ear_registers as registers
 from hw.config import HardwareConfig
 from hw.ear import EarConfig, ear_of
 from hw.protocol import Beat, encode_result, encode_sample, packed
+from hw.registers import Register
 from tb.harness.block_bench import PERIOD_NS, pack_lanes, signed_lanes
 from tb.harness.drivers import AxiLite, Axis, PcmAxis, accept, drive, no_gaps, random_gaps, reset
 from tb.harness.i2s_microphone import I2sMicrophone
@@ -36,8 +38,76 @@ from tb.harness.pdm_microphone import PdmMicrophone
 from tb.harness.plan import Figures, load_plan
 from tb.harness.scoreboard import MismatchError
 
+FIGURES = Figures()
 SILENCE = 3
 """Frames behind the sound."""
+SETTLED = 500
+"""Cycles after a frame in which its level follows, and its answer comes."""
+ROOM = 4
+"""Frames before an onset for which the trigger of `settings` has room."""
+QUIET, LOUD = 40, 9000
+"""Amplitudes of noise: more than 7 octaves are between them."""
+DECAY = 9
+"""Frames after which the filters are quiet again."""
+
+
+class Phase(NamedTuple):
+    """What a host writes, and what the golden chain becomes by it; then noise.
+
+    writes : fields by register
+    golden : gain, mute, and fields of the trigger
+    frames : amplitude of each
+    answers : how many there are
+    """
+
+    writes: dict[Register, dict[str, int]]
+    golden: dict[str, int]
+    frames: list[int]
+    answers: int
+
+
+PHASES = (
+    # a sample of 3 frames, the one before the second loud one among them
+    Phase(
+        {
+            registers.TRIGGER_LEVELS: {"RISE": 128, "FALL": 128},
+            registers.TRIGGER_START: {"ONSET": 2, "PREROLL": 1},
+            registers.TRIGGER_LENGTHS: {"DURATION": 3, "HOLD": 2},
+        },
+        {"free": 0, "rise": 128, "fall": 128, "onset": 2, "preroll": 1, "duration": 3, "hold": 2},
+        [QUIET] * 3 + [LOUD] * 6 + [QUIET] * 4,
+        1,
+    ),
+    # by the gain alone, what was quiet is loud
+    Phase({registers.GAIN: {"BITS": 6}}, {"gain": 6}, [QUIET] * 5 + [LOUD], 1),
+    Phase({registers.MUTE: {"MUTE": 1}}, {"mute": 1}, [LOUD] * 4 + [0] * 2, 0),
+    Phase({registers.MUTE: {"MUTE": 0}}, {"mute": 0}, [QUIET] + [LOUD] * 3 + [QUIET] * 4, 1),
+    # nothing is so loud
+    Phase(
+        {registers.TRIGGER_LEVELS: {"RISE": 4095, "FALL": 4095}},
+        {"rise": 4095, "fall": 4095},
+        [LOUD] * 4,
+        0,
+    ),
+    # the ends of fields: 0 counts as 1, and there is room for so many frames before the onset
+    Phase(
+        {
+            registers.TRIGGER_LEVELS: {"RISE": 128, "FALL": 128},
+            registers.TRIGGER_START: {"ONSET": 0, "PREROLL": 63},
+            registers.TRIGGER_LENGTHS: {"DURATION": 0, "HOLD": 0},
+        },
+        {"rise": 128, "fall": 128, "onset": 1, "preroll": ROOM, "duration": 1, "hold": 0},
+        [QUIET] + ([0] * DECAY + [LOUD]) * 2,
+        3,
+    ),
+    Phase({registers.TRIGGER_LENGTHS: {"HOLD": 20}}, {"hold": 20}, ([0] * DECAY + [LOUD]) * 2, 1),
+    Phase(
+        {registers.TRIGGER_START: {"FREE": 1}, registers.TRIGGER_LENGTHS: {"DURATION": 2}},
+        {"free": 1, "onset": 1, "preroll": 0, "duration": 2, "hold": 0},
+        [QUIET, LOUD, QUIET, QUIET, 0, LOUD],
+        3,
+    ),
+)
 
 
 class Setup:
@@ -58,13 +128,13 @@ class Setup:
         self._samples: Callable[[], NDArray[np.int64]]
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
-    async def begin(self) -> None:
+    async def begin(self, plays: bool = True) -> None:
         """Reset; the microphone plays, and what the device answers is collected."""
         dut, play = self.dut, getattr(self, f"_{self.own.microphone}")
         AxiLite(dut)
         dut.aresetn.value = 0
         sound = np.load(self.plan["sound"])["pcm"].astype(np.int64)
-        play(np.pad(sound, (0, SILENCE * self.samples_per_frame)))
+        play(np.pad(sound, (0, SILENCE * self.samples_per_frame)) if plays else sound[:0])
         await reset(dut, cycles=6)
         sink = Axis(dut, "m_axis")
         cocotb.start_soon(watch_stream(sink, self._collect))
@@ -158,6 +228,26 @@ class Setup:
         golden.gain = self.plan["gain"]
         return golden, [encode_result(scores) for scores in golden.step(self._samples())]
 
+    async def hears(self, golden: Device, pcm: NDArray[np.int64]) -> list[list[Beat]]:
+        """The golden answers to whole frames of sound, when the device has heard them; its meters are equal."""
+        words = [pack_lanes([code], PCM.width) for code in pcm.tolist()]
+        await drive(PcmAxis(self.dut, self.dut.aclk), words, random_gaps(self.rng), self.rng)
+        expected = [encode_result(scores) for scores in golden.step(widened(pcm))]
+        while await self.host.read(registers.FRAMES) < golden.frames:
+            pass
+        await Timer(SETTLED * PERIOD_NS, unit="ns")
+        for register, value in (
+            (registers.FRAMES, golden.frames),
+            (registers.LOUDNESS, golden.ear.loudness),
+            (registers.LEVEL, golden.ear.state.level),
+            (registers.FLOOR, golden.trigger.floor),
+            (registers.PEAK, golden.peak),
+            (registers.CLIPPED, golden.clipped),
+            (registers.DROPPED_FRAMES, 0),
+        ):
+            assert await self.host.read(register) == value, register.name
+        return expected
+
     async def figures(self) -> dict[str, int]:
         """Counters and meters at the end, of which those that the golden chain knows are compared with it."""
         if self.own.microphone == "pcm":  # otherwise silence has begun
@@ -185,7 +275,7 @@ async def hears(dut: Any) -> None:
     assert setup.answered == expected[: len(setup.answered)]
     figures = await setup.figures()
     results = [[beat.tdata for beat in answer] for answer in setup.answered[:wanted]]
-    Figures().add("hears", {"answers": results, "registers": figures})
+    FIGURES.add("hears", {"answers": results, "registers": figures})
 
 
 @cocotb.test()
@@ -211,3 +301,29 @@ async def changes_over(dut: Any) -> None:
     assert after
     ends = range(place, len(expected) - len(after) + 1)
     assert any(expected[end : end + len(after)] == after for end in ends), "the ear did not go on"
+
+
+@cocotb.test()
+async def settings(dut: Any) -> None:
+    """What a host writes is heard from the next frame on. The sound waits meanwhile, so it is PCM."""
+    setup = Setup(dut)
+    await setup.begin(plays=False)
+    golden, expected = setup.golden(), list[list[Beat]]()
+    golden.gain = setup.plan["gain"]
+    for number, phase in enumerate(PHASES):
+        for register, values in phase.writes.items():
+            word = sum(value << register[name].low for name, value in values.items())
+            await setup.host.write(register, word)
+            assert await setup.host.read(register) == word
+        own = dict(phase.golden)
+        golden.gain, golden.mute = own.pop("gain", golden.gain), bool(own.pop("mute", golden.mute))
+        if own:
+            free = bool(own.pop("free", golden.trigger.spec.free))
+            golden.trigger.spec = replace(golden.trigger.spec, free=free, **own)
+        peaks = np.repeat(phase.frames, setup.samples_per_frame)
+        found = await setup.hears(golden, setup.rng.integers(-peaks, peaks + 1))
+        assert len(found) == phase.answers, f"phase {number}"
+        expected += found
+        if setup.answered != expected:
+            raise MismatchError(f"phase {number}: {len(setup.answered)} answers are not the {len(expected)}")
+    FIGURES.add("settings", {"answers": len(expected), "clipped": golden.clipped})
