@@ -116,8 +116,8 @@ class EarConfig:
         The ear needs `hw.estimates.ear.sample_cycles` for each of its own. A sample that cannot wait is
         through gain and resampler before the next one comes; one that can is so on average.
         """
-        needed = -(-sample_cycles(ear, self.multipliers) * ear.rate_hz // self.rate_of(ear))
         spec = self.resampler(ear)
+        needed = -(-sample_cycles(ear, self.multipliers) * ear.rate_hz // self.rate_of(ear))
         if spec is not None:
             output = resampler_cycles(spec, 0, 1)
             waits = self.microphone == "pcm"

@@ -1,11 +1,13 @@
 """The top level of a network with an ear: its pins, and what its manifest promises."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fxp_model.artifact import Artifact
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from hw.config import HardwareConfig
 from hw.ear import MICROPHONES, EarConfig, device_of, ear_of, emit_device, trigger_of
@@ -40,6 +42,46 @@ def test_clocks_of_microphones_by_hand(artifact: Artifact) -> None:
     ear = ear_of(artifact)  # 16 cycles would be enough
     cycles = {kind: EarConfig(kind).sample_cycles(ear) for kind in MICROPHONES}
     assert cycles == {"i2s": 2 * 64, "pdm": 4 * 64, "pcm": 16}
+
+
+def test_cycles_of_resampled_microphones_by_hand() -> None:
+    """At the largest gain, a sample takes 17 cycles to the resampler and 1 into it."""
+    ear = EarSpec.design(channels=8, sections=1)  # 16 cycles for a sample at 16 kHz would be enough
+    by_rate = {
+        ("i2s", 48_000): 3 * 64,  # an output of 165 taps takes 168, so 186
+        ("i2s", 8_000): 3 * 64,  # two outputs of 55 taps: 18 + 2 * 58 = 134
+        ("pcm", 48_000): 18 + 168 // 3,
+        ("pcm", 8_000): 18 + 58 * 2,
+        ("pcm", 16_000): 16,
+    }
+    for (kind, rate_hz), cycles in by_rate.items():
+        assert EarConfig(kind, rate_hz=rate_hz).sample_cycles(ear) == cycles
+    large = EarSpec.design(channels=140, sections=4)  # 1120 cycles at 16 kHz
+    assert EarConfig("pcm", rate_hz=48_000).sample_cycles(large) == -(-1120 // 3)
+    assert EarConfig("pcm", rate_hz=8_000).sample_cycles(large) == 2 * 1120
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_hz", "message"),
+    [
+        ("pdm", 48_000, "rate_hz of a PDM microphone must be that of the ear, 16000, not 48000"),
+        ("i2s", 7_999, "rate_hz must need at most 65536 taps to 16000 Hz, not 880000: 7999"),
+        ("i2s", 4_000, "rate_hz of an I2S microphone must be in 8000..192000, not 4000"),
+        ("i2s", 256_000, "rate_hz of an I2S microphone must be in 8000..192000, not 256000"),
+        ("pcm", 999, "rate_hz must be 1000..1000000, not 999"),
+        ("pcm", 0, "rate_hz must be 1000..1000000, not 0"),
+        ("pcm", "48000", "rate_hz must be 1000..1000000, not '48000'"),
+    ],
+)
+def test_a_rate_that_is_not_heard_is_refused(kind: str, rate_hz: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        EarConfig(kind, rate_hz=rate_hz).sample_cycles(EarSpec.design())
+
+
+def test_another_rate_is_for_an_ear_at_16_khz(artifact: Artifact) -> None:
+    message = r"^rate_hz of what is not heard at 16000 Hz must be that of the ear, 8000, not 16000$"
+    with pytest.raises(InputError, match=message):
+        EarConfig("pcm", rate_hz=16_000).sample_cycles(ear_of(artifact))
 
 
 def test_what_does_not_fit_is_refused(artifact: Artifact, tmp_path: Path) -> None:

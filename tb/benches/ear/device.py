@@ -229,7 +229,7 @@ class Setup:
         return golden, [encode_result(scores) for scores in golden.step(self._samples())]
 
     async def hears(self, golden: Device, pcm: NDArray[np.int64]) -> list[list[Beat]]:
-        """The golden answers to whole frames of sound, when the device has heard them; its meters are equal."""
+        """Golden answers to whole frames of sound, when the device has heard them; its meters are equal."""
         words = [pack_lanes([code], PCM.width) for code in pcm.tolist()]
         await drive(PcmAxis(self.dut, self.dut.aclk), words, random_gaps(self.rng), self.rng)
         expected = [encode_result(scores) for scores in golden.step(widened(pcm))]
