@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fxp_model.artifact import Artifact
 from fxp_model.ear.gain import MAX_GAIN
 from fxp_model.ear.i2s import FRAME, I2sSpec
-from fxp_model.ear.pdm import PdmSpec
+from fxp_model.ear.pdm import SAMPLE_HZ, PdmSpec
 from fxp_model.ear.resampler import EAR_RATE_HZ, ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
@@ -30,8 +30,10 @@ from hw.verilog import emit_top
 MICROPHONES = ("i2s", "pdm", "pcm")
 I2S_HZ = 8_000, 192_000
 """Rates of an I2S microphone. Below, a sample of it would be more of the ear's than wait there."""
-PDM_HZ = 1_024_000
-"""Slowest clock of a PDM microphone, with which an ear needs the slowest clock."""
+PDM_RATIOS = tuple(ratio for ratio in range(FRAME, 201) if ratio % 4 == 0 or ratio % 5 == 0)
+"""Bits of a PDM microphone in a sample, for which there are decimators; the fewest need the slowest clock."""
+DEVIATION = 0.02
+"""Largest share by which the rate of a microphone may differ, as a clock has few dividers."""
 
 
 def ear_of(artifact: Artifact) -> EarSpec:
@@ -56,6 +58,8 @@ class EarConfig:
     rate_hz : int, optional
         Samples per second of the microphone; by default those of the ear. From others a resampler makes
         16,000: of a microphone on I2S 8,000 .. 192,000, of a host's PCM those of `ResamplerSpec`.
+    clock_hz : int, optional
+        Of the device, from which the clock of a microphone is divided; by default the slowest that is enough.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class EarConfig:
     multipliers: int = 1
     settles: bool = True
     rate_hz: int | None = None
+    clock_hz: int | None = None
 
     def __post_init__(self) -> None:
         if self.microphone not in MICROPHONES:
@@ -80,10 +85,9 @@ class EarConfig:
         """Of an `I2sInput`."""
         return I2sSpec() if self.settles else I2sSpec(settle_frames=4)
 
-    @property
-    def pdm(self) -> PdmSpec:
+    def pdm(self, ear: EarSpec) -> PdmSpec:
         """Of a `PdmInput`."""
-        spec = PdmSpec.design(PDM_HZ)
+        spec = PdmSpec.design(SAMPLE_HZ * self.dividers(ear)[0])
         return spec if self.settles else replace(spec, dropped=40)
 
     def rate_of(self, ear: EarSpec) -> int:
@@ -110,30 +114,65 @@ class EarConfig:
             check_limit("rate_hz of an I2S microphone", rate, low <= rate <= high, f"in {low}..{high}")
         return spec
 
-    def sample_cycles(self, ear: EarSpec) -> int:
-        """Cycles from a sample to the next, of a microphone exactly, and no fewer than are needed.
+    def needed_cycles(self, ear: EarSpec) -> int:
+        """Cycles from a sample of the microphone to the next with which all is done in time.
 
         The ear needs `hw.estimates.ear.sample_cycles` for each of its own. A sample that cannot wait is
         through gain and resampler before the next one comes; one that can is so on average.
         """
         spec = self.resampler(ear)
         needed = -(-sample_cycles(ear, self.multipliers) * ear.rate_hz // self.rate_of(ear))
-        if spec is not None:
-            output = resampler_cycles(spec, 0, 1)
-            waits = self.microphone == "pcm"
-            outputs = -(-output * spec.up // spec.down) if waits else output * -(-spec.up // spec.down)
-            needed = max(needed, Gain.cycles(MAX_GAIN) + 1 + outputs)
-        least = {"i2s": 2, "pdm": MIN_DIVIDER, "pcm": 1}[self.microphone]
-        if self.microphone == "pcm":
+        if spec is None:
             return needed
-        return FRAME * max(least, -(-needed // FRAME))
+        output, waits = resampler_cycles(spec, 0, 1), self.microphone == "pcm"
+        outputs = -(-output * spec.up // spec.down) if waits else output * -(-spec.up // spec.down)
+        return max(needed, Gain.cycles(MAX_GAIN) + 1 + outputs)
+
+    def sample_cycles(self, ear: EarSpec) -> int:
+        """Cycles from a sample to the next, of a microphone exactly, and no fewer than are needed."""
+        periods, cycles = self.dividers(ear)
+        return periods * cycles
+
+    def dividers(self, ear: EarSpec) -> tuple[int, int]:
+        """Periods of the clock of a microphone in a sample, and cycles in such a period.
+
+        Those of I2S are 64, those of PDM at least; with a `clock_hz`, the ones by which the rate is nearest.
+
+        Raises
+        ------
+        InputError
+            The clock is too slow, or no divider brings the rate within `DEVIATION`.
+        """
+        needed, rate = self.needed_cycles(ear), self.rate_of(ear)
+        if self.microphone == "pcm":
+            slowest = 1, needed
+        else:
+            slowest = FRAME, max({"i2s": 2, "pdm": MIN_DIVIDER}[self.microphone], -(-needed // FRAME))
+        if self.clock_hz is None:
+            return slowest
+        clock, least = self.clock_hz, slowest[0] * slowest[1] * rate
+        check_limit("clock_hz", clock, clock >= least, f"at least {least} for this ear and microphone")
+        if self.microphone == "pcm":
+            return 1, clock // rate
+        ratios = PDM_RATIOS if self.microphone == "pdm" else (FRAME,)
+        pairs = [(periods, round(clock / rate / periods)) for periods in ratios]
+        fast = [own for own in pairs if own[1] >= MIN_DIVIDER or own[0] == FRAME]
+        best = min(
+            (own for own in fast if own[0] * own[1] >= needed),
+            key=lambda own: (abs(own[0] * own[1] - clock / rate), own[0]),
+        )
+        actual = clock / (best[0] * best[1])
+        if abs(actual / rate - 1) > DEVIATION:
+            what = f"{rate} samples per second within {DEVIATION:.0%}, not {actual:.0f}"
+            raise InputError(f"clock_hz must give {what}: {clock}")
+        return best
 
     def input(self, ear: EarSpec) -> Microphone:
-        """The component in front of `ear`; both interfaces have 64 periods of their clock in a sample."""
-        periods = self.sample_cycles(ear) // FRAME
-        if self.microphone == "i2s":
-            return I2sInput(self.i2s, periods)
-        return PdmInput(self.pdm, periods) if self.microphone == "pdm" else PcmInput()
+        """The component in front of `ear`."""
+        if self.microphone == "pcm":
+            return PcmInput()
+        _, cycles = self.dividers(ear)
+        return I2sInput(self.i2s, cycles) if self.microphone == "i2s" else PdmInput(self.pdm(ear), cycles)
 
 
 def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigger: TriggerSpec) -> Device:
@@ -197,7 +236,8 @@ def emit_device(artifact: Artifact, config: HardwareConfig, own: EarConfig, name
         "trigger": asdict(trigger),
         "rate_hz": own.rate_of(ear),
         "sample_cycles": cycles,
-        "clock_hz": cycles * own.rate_of(ear),
+        "needed_cycles": own.needed_cycles(ear),
+        "clock_hz": cycles * own.rate_of(ear) if own.clock_hz is None else own.clock_hz,
         "ports": [asdict(port) for port in ports],
         "registers": [asdict(register) for register in ALL],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,8 +64,17 @@ def write_ear_vectors(
     ear = ear_of(artifact)
     trigger = replace(trigger_of(artifact), free=True, duration=FRAMES)
     short = replace(own, settles=False)
-    play: Callable[[Audio, EarConfig], _Played] = {"i2s": _i2s, "pdm": _pdm, "pcm": _pcm}[own.microphone]
-    played = play(_chirp(own.rate_of(ear), ear), short)
+    sound = _chirp(own.rate_of(ear), ear)
+    settled = ""
+    if own.microphone == "i2s":
+        played = _i2s(short.i2s, sound)
+        settled = f"dut.microphone.settling <= {short.i2s.settle_frames};  // frames to come"
+    elif own.microphone == "pdm":
+        played = _pdm(short.pdm(ear), sound)
+        skipped = own.pdm(ear).dropped - short.pdm(ear).dropped
+        settled = f"dut.microphone.dropped <= {skipped};  // samples that came"
+    else:
+        played = _pcm(sound)
     golden = Device(artifact.network, ear, trigger, own.resampler(ear))
     golden.gain = GAIN
     scores = golden.step(played.heard)
@@ -74,7 +82,7 @@ def write_ear_vectors(
         raise RuntimeError(f"the sound must give {SAMPLES} samples, not {len(scores)}")
     expected = [beat for row in scores for beat in encode_result(row)]
     slots = config.stages[0].events_per_cycle
-    pins, clock, settled = _PINS[own.microphone]
+    pins, clock = _PINS[own.microphone]
     digits = -(-played.bits // 4)
     folder.mkdir()
     _write(folder / "microphone.hex", "".join(f"{word:0{digits}x}\n" for word in played.words))
@@ -97,7 +105,7 @@ def write_ear_vectors(
         tkeep=f".s_axis_tkeep({4 * slots}'d0), " if slots > 1 else "",
         pins=pins,
         microphone=_STREAM if own.microphone == "pcm" else _LINE.format(clock=clock),
-        settled=settled.format(i2s=short.i2s.settle_frames, pdm=own.pdm.dropped - short.pdm.dropped),
+        settled=settled,
         writes=writes,
         reads=reads,
     )
@@ -116,20 +124,18 @@ def _chirp(rate_hz: int, ear: EarSpec) -> Audio:
     return 0.6 * np.sin(2 * np.pi * length * (0.01 * time + 0.1 * time * time))
 
 
-def _i2s(sound: Audio, own: EarConfig) -> _Played:
-    spec: I2sSpec = own.i2s
+def _i2s(spec: I2sSpec, sound: Audio) -> _Played:
     words = np.concatenate([np.zeros(spec.settle_frames), sound * -SAMPLE.min_raw])
     line = line_of(np.rint(words).astype(np.int64))
     return _Played(_packed(line), FRAME, receive(spec, line).samples)
 
 
-def _pdm(sound: Audio, own: EarConfig) -> _Played:
-    spec: PdmSpec = own.pdm
+def _pdm(spec: PdmSpec, sound: Audio) -> _Played:
     bits = recorded(np.pad(sound, (spec.dropped, 0)), SAMPLE_HZ, spec.pdm_hz)
     return _Played(_packed(bits.reshape(-1, spec.ratio)), spec.ratio, PdmDecimator(spec).step(bits))
 
 
-def _pcm(sound: Audio, own: EarConfig) -> _Played:
+def _pcm(sound: Audio) -> _Played:
     codes = np.rint(sound * 2**15).astype(np.int64)
     return _Played([code & 0xFFFF for code in codes.tolist()], 16, widened(codes))
 
@@ -142,23 +148,11 @@ def _packed(bits: NDArray[np.int64]) -> list[int]:
 _NONE = (registers.OVERRUNS, registers.DROPPED_FRAMES)
 """Counters that must be 0."""
 _PINS = {
-    "i2s": (
-        ".sck(sck), .ws(), .sd(line), .right(1'b0),",
-        "sck",
-        "dut.microphone.settling <= {i2s};  // frames\n        ",
-    ),
-    "pdm": (
-        ".pdm_clk(pdm_clk), .pdm_data(line), .select(1'b0),",
-        "pdm_clk",
-        "dut.microphone.dropped <= {pdm};  // samples that have come\n        ",
-    ),
-    "pcm": (
-        ".s_axis_pcm_tdata(pcm), .s_axis_pcm_tvalid(pcm_valid), .s_axis_pcm_tready(pcm_ready),",
-        "",
-        "",
-    ),
+    "i2s": (".sck(sck), .ws(), .sd(line), .right(1'b0),", "sck"),
+    "pdm": (".pdm_clk(pdm_clk), .pdm_data(line), .select(1'b0),", "pdm_clk"),
+    "pcm": (".s_axis_pcm_tdata(pcm), .s_axis_pcm_tvalid(pcm_valid), .s_axis_pcm_tready(pcm_ready),", ""),
 }
-"""Of a microphone: ports, its clock, and how the testbench shortens its time after power-up."""
+"""Of a microphone: ports, and its clock."""
 
 _README = """\
 # Golden vectors of `{name}`, from sound to classes
@@ -321,7 +315,8 @@ module tb_{name};
         repeat (4) @(negedge aclk);
         aresetn = 1;
         repeat (4) @(negedge aclk);
-        {settled}{writes}        play;
+        {settled}
+{writes}        play;
         while (result < RESULTS) @(negedge aclk);
 {reads}        if (errors != 0) begin
             $display("FAIL: %0d errors", errors);

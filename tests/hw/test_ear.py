@@ -78,6 +78,49 @@ def test_a_rate_that_is_not_heard_is_refused(kind: str, rate_hz: int, message: s
         EarConfig(kind, rate_hz=rate_hz).sample_cycles(EarSpec.design())
 
 
+LARGE = EarSpec.design(channels=140, sections=4)
+"""Needs 1120 cycles for a sample."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_hz", "clock_mhz", "dividers"),
+    [
+        ("i2s", None, 18.432, (64, 18)),  # 1152 cycles, the least multiple of 64
+        ("i2s", None, 48, (64, 47)),  # SCK of 1.0213 MHz
+        ("i2s", None, 100, (64, 98)),  # of 1.0204 MHz
+        ("i2s", 48_000, 100, (64, 33)),  # of 3.03 MHz
+        ("pdm", None, 100, (125, 50)),  # 2 MHz
+        ("pdm", None, 49.152, (64, 48)),  # 1.024 MHz, the first of several
+        ("pdm", None, 19, (108, 11)),  # 1.727 MHz
+        ("pcm", None, 100, (1, 6250)),
+    ],
+)
+def test_clocks_of_boards_by_hand(
+    kind: str, rate_hz: int | None, clock_mhz: float, dividers: tuple[int, int]
+) -> None:
+    own = EarConfig(kind, rate_hz=rate_hz, clock_hz=round(clock_mhz * 1e6))
+    assert own.dividers(LARGE) == dividers
+    assert own.sample_cycles(LARGE) == dividers[0] * dividers[1] >= own.needed_cycles(LARGE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "clock_hz", "message"),
+    [
+        ("i2s", 18_431_999, "clock_hz must be at least 18432000 for this ear and microphone, not 18431999"),
+        ("pdm", 12_000_000, "clock_hz must be at least 18432000 for this ear and microphone, not 12000000"),
+        ("pcm", 17_919_999, "clock_hz must be at least 17920000 for this ear and microphone, not 17919999"),
+        (
+            "i2s",
+            18_432_000 + 490_000,
+            "clock_hz must give 16000 samples per second within 2%, not 16425: 18922000",
+        ),
+    ],
+)
+def test_a_clock_that_does_not_do_is_refused(kind: str, clock_hz: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        EarConfig(kind, clock_hz=clock_hz).sample_cycles(LARGE)
+
+
 def test_another_rate_is_for_an_ear_at_16_khz(artifact: Artifact) -> None:
     message = r"^rate_hz of what is not heard at 16000 Hz must be that of the ear, 8000, not 16000$"
     with pytest.raises(InputError, match=message):

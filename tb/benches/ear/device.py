@@ -168,7 +168,7 @@ class Setup:
     def _pdm(self, pcm: NDArray[np.int64]) -> None:
         dut, line = self.dut, list[int]()
         dut.pdm_data.value, dut.select.value = 0, 0
-        spec = self.own.pdm
+        spec = self.own.pdm(self.ear)
         bits = recorded(np.pad(pcm, (spec.dropped, 0)) / -PCM.min_raw, SAMPLE_HZ, spec.pdm_hz)
         microphone = PdmMicrophone(dut.pdm_clk, dut.pdm_data, 0, 5, self.rng)
 

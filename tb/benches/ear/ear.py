@@ -101,6 +101,7 @@ class Ledger:
                 self._decide(*decides, bool(dut.probe_waits.value))
                 decides = None
             if dut.ends.value:
+                assert self._due, "a frame ended that was dropped"
                 loudness, counts, level = self._due.popleft()
                 assert int(dut.loudness.value) == loudness
                 assert int(dut.floor.value) == self._decides.floor
