@@ -68,11 +68,11 @@ def write_ear_vectors(
     settled = ""
     if own.microphone == "i2s":
         played = _i2s(short.i2s, sound)
-        settled = f"dut.microphone.settling <= {short.i2s.settle_frames};  // frames to come"
+        settled = f"        dut.microphone.settling <= {short.i2s.settle_frames};  // frames to come\n"
     elif own.microphone == "pdm":
         played = _pdm(short.pdm(ear), sound)
         skipped = own.pdm(ear).dropped - short.pdm(ear).dropped
-        settled = f"dut.microphone.dropped <= {skipped};  // samples that came"
+        settled = f"        dut.microphone.dropped <= {skipped};  // samples that came\n"
     else:
         played = _pcm(sound)
     golden = Device(artifact.network, ear, trigger, own.resampler(ear))
@@ -315,8 +315,7 @@ module tb_{name};
         repeat (4) @(negedge aclk);
         aresetn = 1;
         repeat (4) @(negedge aclk);
-        {settled}
-{writes}        play;
+{settled}{writes}        play;
         while (result < RESULTS) @(negedge aclk);
 {reads}        if (errors != 0) begin
             $display("FAIL: %0d errors", errors);

@@ -201,7 +201,7 @@ EAR_BUGS = {
     "inputs_before_a_reset": Bug(
         "ear/resampler.py", "Cat(age < known, in_use)", "Cat(1, in_use)", "resampler", "short_12000"
     ),
-    "i2s_read_as_sck_falls": Bug("ear/i2s.py", "Cat(rises, takes)", "Cat(falls, takes)", "i2s", "left"),
+    "i2s_read_before_sck_rises": Bug("ear/i2s.py", "If(takes[-1])", "If(takes[0])", "i2s", "left"),
     "i2s_word_that_ends_early": Bug(
         "ear/i2s.py",
         "Const(SAMPLE.width, range(SLOTS))",
