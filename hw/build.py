@@ -16,6 +16,7 @@ from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.ear import EarConfig, emit_device
+from hw.ear_vectors import write_ear_vectors
 from hw.names import free_name
 from hw.registers import register_map
 from hw.report.figures import draw
@@ -47,7 +48,7 @@ def build_core(
     """Generate the core `name` of `artifact` in the folder `out` and return its manifest.
 
     With `ear`, also ``<name>_ear.v``, a top level of microphone, ear and core, which the manifest describes
-    as ``ear``.
+    as ``ear``, and ``vectors_ear/``.
 
     Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
     given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``; ``SHA256SUMS`` lists them.
@@ -106,5 +107,7 @@ def build_core(
             latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
             slots=config.stages[0].events_per_cycle,
         )
+        if device is not None and ear is not None:
+            write_ear_vectors(folder / "vectors_ear", device.name, artifact, config, ear)
         write_scripts(folder / "vivado", core)
     return manifest

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from fxp_model.artifact import Artifact
+from fxp_model.ear.gain import MAX_GAIN
 from fxp_model.ear.i2s import FRAME, I2sSpec
-from fxp_model.ear.pdm import PdmSpec
+from fxp_model.ear.pdm import SAMPLE_HZ, PdmSpec
+from fxp_model.ear.resampler import EAR_RATE_HZ, ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.encoding import check_limit
@@ -16,16 +18,22 @@ from hw.config import HardwareConfig
 from hw.ear_registers import ALL
 from hw.estimates.ear import sample_cycles
 from hw.rtl.ear.device import Device, Microphone
+from hw.rtl.ear.gain import Gain
 from hw.rtl.ear.i2s import I2sInput
 from hw.rtl.ear.pcm import PcmInput
 from hw.rtl.ear.pdm import PdmInput
 from hw.rtl.ear.pdm_receiver import MIN_DIVIDER
+from hw.rtl.ear.resampler import resampler_cycles
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.verilog import emit_top
 
 MICROPHONES = ("i2s", "pdm", "pcm")
-PDM_HZ = 1_024_000
-"""Slowest clock of a PDM microphone, with which an ear needs the slowest clock."""
+I2S_HZ = 8_000, 192_000
+"""Rates of an I2S microphone. Below, a sample of it would be more of the ear's than wait there."""
+PDM_RATIOS = tuple(ratio for ratio in range(FRAME, 201) if ratio % 4 == 0 or ratio % 5 == 0)
+"""Bits of a PDM microphone in a sample, for which there are decimators; the fewest need the slowest clock."""
+DEVIATION = 0.02
+"""Largest share by which the rate of a microphone may differ, as a clock has few dividers."""
 
 
 def ear_of(artifact: Artifact) -> EarSpec:
@@ -47,6 +55,11 @@ class EarConfig:
         Of the filters: 1, 2 or 4.
     settles : bool
         The microphone needs its time after power-up, as those do that one can buy.
+    rate_hz : int, optional
+        Samples per second of the microphone; by default those of the ear. From others a resampler makes
+        16,000: of a microphone on I2S 8,000 .. 192,000, of a host's PCM those of `ResamplerSpec`.
+    clock_hz : int, optional
+        Of the device, from which the clock of a microphone is divided; by default the slowest that is enough.
 
     Raises
     ------
@@ -57,6 +70,8 @@ class EarConfig:
     microphone: str = "i2s"
     multipliers: int = 1
     settles: bool = True
+    rate_hz: int | None = None
+    clock_hz: int | None = None
 
     def __post_init__(self) -> None:
         if self.microphone not in MICROPHONES:
@@ -70,26 +85,94 @@ class EarConfig:
         """Of an `I2sInput`."""
         return I2sSpec() if self.settles else I2sSpec(settle_frames=4)
 
-    @property
-    def pdm(self) -> PdmSpec:
+    def pdm(self, ear: EarSpec) -> PdmSpec:
         """Of a `PdmInput`."""
-        spec = PdmSpec.design(PDM_HZ)
+        spec = PdmSpec.design(SAMPLE_HZ * self.dividers(ear)[0])
         return spec if self.settles else replace(spec, dropped=40)
 
-    def sample_cycles(self, ear: EarSpec) -> int:
-        """Cycles from a sample to the next, of a microphone exactly, and no fewer than `ear` needs."""
-        needed = sample_cycles(ear, self.multipliers)
-        least = {"i2s": 2, "pdm": MIN_DIVIDER, "pcm": 1}[self.microphone]
-        if self.microphone == "pcm":
+    def rate_of(self, ear: EarSpec) -> int:
+        """Samples per second of the microphone."""
+        return ear.rate_hz if self.rate_hz is None else self.rate_hz
+
+    def resampler(self, ear: EarSpec) -> ResamplerSpec | None:
+        """What is between microphone and `ear`, if their rates are not the same.
+
+        Raises
+        ------
+        InputError
+            There is no resampler for these rates, or none for this microphone.
+        """
+        rate = self.rate_of(ear)
+        if rate == ear.rate_hz:
+            return None
+        if self.microphone == "pdm" or ear.rate_hz != EAR_RATE_HZ:
+            who = "a PDM microphone" if self.microphone == "pdm" else f"what is not heard at {EAR_RATE_HZ} Hz"
+            raise InputError(f"rate_hz of {who} must be that of the ear, {ear.rate_hz}, not {shown(rate)}")
+        spec = ResamplerSpec.design(rate)
+        if self.microphone == "i2s":
+            low, high = I2S_HZ
+            check_limit("rate_hz of an I2S microphone", rate, low <= rate <= high, f"in {low}..{high}")
+        return spec
+
+    def needed_cycles(self, ear: EarSpec) -> int:
+        """Cycles from a sample of the microphone to the next with which all is done in time.
+
+        The ear needs `hw.estimates.ear.sample_cycles` for each of its own. A sample that cannot wait is
+        through gain and resampler before the next one comes; one that can is so on average.
+        """
+        spec = self.resampler(ear)
+        needed = -(-sample_cycles(ear, self.multipliers) * ear.rate_hz // self.rate_of(ear))
+        if spec is None:
             return needed
-        return FRAME * max(least, -(-needed // FRAME))
+        output, waits = resampler_cycles(spec, 0, 1), self.microphone == "pcm"
+        outputs = -(-output * spec.up // spec.down) if waits else output * -(-spec.up // spec.down)
+        return max(needed, Gain.cycles(MAX_GAIN) + 1 + outputs)
+
+    def sample_cycles(self, ear: EarSpec) -> int:
+        """Cycles from a sample to the next, of a microphone exactly, and no fewer than are needed."""
+        periods, cycles = self.dividers(ear)
+        return periods * cycles
+
+    def dividers(self, ear: EarSpec) -> tuple[int, int]:
+        """Periods of the clock of a microphone in a sample, and cycles in such a period.
+
+        Those of I2S are 64, those of PDM at least; with a `clock_hz`, the ones by which the rate is nearest.
+
+        Raises
+        ------
+        InputError
+            The clock is too slow, or no divider brings the rate within `DEVIATION`.
+        """
+        needed, rate = self.needed_cycles(ear), self.rate_of(ear)
+        if self.microphone == "pcm":
+            slowest = 1, needed
+        else:
+            slowest = FRAME, max({"i2s": 2, "pdm": MIN_DIVIDER}[self.microphone], -(-needed // FRAME))
+        if self.clock_hz is None:
+            return slowest
+        clock, least = self.clock_hz, slowest[0] * slowest[1] * rate
+        check_limit("clock_hz", clock, clock >= least, f"at least {least} for this ear and microphone")
+        if self.microphone == "pcm":
+            return 1, clock // rate
+        ratios = PDM_RATIOS if self.microphone == "pdm" else (FRAME,)
+        pairs = [(periods, round(clock / rate / periods)) for periods in ratios]
+        fast = [own for own in pairs if own[1] >= MIN_DIVIDER or own[0] == FRAME]
+        best = min(
+            (own for own in fast if own[0] * own[1] >= needed),
+            key=lambda own: (abs(own[0] * own[1] - clock / rate), own[0]),
+        )
+        actual = clock / (best[0] * best[1])
+        if abs(actual / rate - 1) > DEVIATION:
+            what = f"{rate} samples per second within {DEVIATION:.0%}, not {actual:.0f}"
+            raise InputError(f"clock_hz must give {what}: {clock}")
+        return best
 
     def input(self, ear: EarSpec) -> Microphone:
-        """The component in front of `ear`; both interfaces have 64 periods of their clock in a sample."""
-        periods = self.sample_cycles(ear) // FRAME
-        if self.microphone == "i2s":
-            return I2sInput(self.i2s, periods)
-        return PdmInput(self.pdm, periods) if self.microphone == "pdm" else PcmInput()
+        """The component in front of `ear`."""
+        if self.microphone == "pcm":
+            return PcmInput()
+        _, cycles = self.dividers(ear)
+        return I2sInput(self.i2s, cycles) if self.microphone == "i2s" else PdmInput(self.pdm(ear), cycles)
 
 
 def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigger: TriggerSpec) -> Device:
@@ -98,7 +181,7 @@ def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigge
     Raises
     ------
     InputError
-        Network, ear, trigger and widths do not belong to each other.
+        Network, ear, trigger, widths and rate do not belong to each other.
     """
     ear, network = ear_of(artifact), artifact.network
     # before a Component exists: Amaranth warns about one that is never elaborated
@@ -108,7 +191,8 @@ def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigge
     check_limit("largest count of the ear", ear.max_count, ear.max_count <= most, f"at most {most}")
     ours, theirs = ear.log_frac_bits, trigger.log_frac_bits
     check_limit("log_frac_bits of the trigger", theirs, theirs == ours, f"{ours}")
-    return Device(network, config, ear, trigger, own.multipliers, own.input(ear), sha256=artifact.sha256)
+    resampler, sha256 = own.resampler(ear), artifact.sha256
+    return Device(network, config, ear, trigger, own.multipliers, own.input(ear), resampler, sha256)
 
 
 def trigger_of(artifact: Artifact) -> TriggerSpec:
@@ -150,8 +234,10 @@ def emit_device(artifact: Artifact, config: HardwareConfig, own: EarConfig, name
         "name": name,
         **asdict(own),
         "trigger": asdict(trigger),
+        "rate_hz": own.rate_of(ear),
         "sample_cycles": cycles,
-        "clock_hz": cycles * ear.rate_hz,
+        "needed_cycles": own.needed_cycles(ear),
+        "clock_hz": cycles * own.rate_of(ear) if own.clock_hz is None else own.clock_hz,
         "ports": [asdict(port) for port in ports],
         "registers": [asdict(register) for register in ALL],
     }

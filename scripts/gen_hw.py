@@ -11,16 +11,17 @@ import argparse
 from pathlib import Path
 
 from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.ear.resampler import MAX_RATE_HZ, MIN_RATE_HZ
 from fxp_model.files import read_json, read_text
 from fxp_model.folders import shortened
-from fxp_model.options import Parser, add_data_options, nonempty, some_path, whole
+from fxp_model.options import Parser, add_data_options, nonempty, real, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.printable import printable
 from hw.build import FOLDER, build_core, module_name
 from hw.ear import MICROPHONES, EarConfig
 from hw.hls.report import read_report
 from hw.names import check_name
-from hw.options import add_clock_option, add_width_options, config_of
+from hw.options import CLOCKS_MHZ, add_clock_option, add_width_options, config_of
 from hw.parts import PARTS
 from hw.report.subject import DEFAULT_PART, Recordings, Subject
 from hw.rtl.ear.schedule import MULTIPLIERS
@@ -52,6 +53,12 @@ def subject_of(args: argparse.Namespace, artifact: Artifact) -> Subject:
     )
 
 
+def ear_config(args: argparse.Namespace) -> EarConfig:
+    """The configuration of the ear, from the options."""
+    clock = None if args.ear_clock_mhz is None else round(args.ear_clock_mhz * 1e6)
+    return EarConfig(args.microphone, args.multipliers, rate_hz=args.rate_hz, clock_hz=clock)
+
+
 def parser() -> Parser:
     """The command-line options."""
     parser = Parser(description=__doc__)
@@ -73,7 +80,19 @@ def parser() -> Parser:
         default=1,
         help="of the ear (default: %(default)s)",
     )
-    parser.only_with(ear, microphone, multipliers)
+    rate = group.add_argument(
+        "--rate-hz",
+        type=whole(MIN_RATE_HZ, MAX_RATE_HZ),
+        metavar="HZ",
+        help="samples of the microphone per second, resampled (default: as many as the ear hears)",
+    )
+    clock = group.add_argument(
+        "--ear-clock-mhz",
+        type=real(*CLOCKS_MHZ),
+        metavar="F",
+        help="clock from which the microphone's is divided (default: the slowest that is enough)",
+    )
+    parser.only_with(ear, microphone, multipliers, rate, clock)
     group = parser.add_argument_group("report")
     add_data_options(parser, "the artifact's stimulus", group)
     add = group.add_argument
@@ -108,12 +127,18 @@ def main() -> int:
     check_name("a core", name)
     out = args.out or Path("build") / name
     FOLDER.check(out)  # before the clips of a data set are run
-    ear = EarConfig(args.microphone, args.multipliers) if args.ear else None
-    build_core(artifact, config, name, out, subject_of(args, artifact), ear)
+    ear = ear_config(args) if args.ear else None
+    manifest = build_core(artifact, config, name, out, subject_of(args, artifact), ear)
     print(read_text(out / "report.txt"), end="")
+    if args.ear:
+        own = manifest["ear"]
+        print(
+            f"ear: {own['sample_cycles']} cycles from a sample of the microphone to the next, "
+            f"{own['needed_cycles']} needed, at {own['clock_hz'] / 1e6:g} MHz"
+        )
     kept = FOLDER.others(out)
     if kept:
         print(f"kept in {out}/, not written by the build: {shortened(kept)}")
-    tops = f"{name}.v, {name}_ear.v" if args.ear else f"{name}.v"
-    print(f"written to {out}/: {tops}, manifest.json, report.*, figures/, vectors/, vivado/")
+    own = f"{name}_ear.v, vectors_ear/, " if args.ear else ""
+    print(f"written to {out}/: {name}.v, {own}manifest.json, report.*, figures/, vectors/, vivado/")
     return 0

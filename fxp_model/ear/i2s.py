@@ -91,6 +91,25 @@ def receive(spec: I2sSpec, line: ArrayLike, right: bool = False) -> Received:
     return Received(words, at_one_level >= spec.absent_frames)
 
 
+def line_of(words: ArrayLike) -> NDArray[np.int64]:
+    """Levels of the data line, (frames, 64), on which a microphone on the left gives `words` (frames,).
+
+    Where nothing is said, the line is the opposite of the last bit that was.
+
+    Raises
+    ------
+    InputError
+        If `words` are not (frames,) codes of `fxp_model.ear.gain.SAMPLE`.
+    """
+    codes = integers("words", words).astype(np.int64)
+    if codes.ndim != 1:
+        raise InputError(f"words must have shape (frames,), not {codes.shape}")
+    SAMPLE.check("words", codes)
+    bits = codes[:, None] >> np.arange(SAMPLE.width)[::-1] & 1
+    nothing = np.repeat(1 - bits[:, -1:], FRAME - 1 - SAMPLE.width, axis=1)
+    return np.concatenate([1 - bits[:, :1], bits, nothing], axis=1)
+
+
 def _run(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """For each flag, how many in a row are set up to it."""
     index = np.arange(1, len(flags) + 1)

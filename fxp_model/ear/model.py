@@ -82,12 +82,15 @@ class Ear:
     Attributes
     ----------
     state : EarState
+    loudness : int
+        Of the last frame that ended, in 2**-log_frac_bits octaves; 0 before the first.
     """
 
     def __init__(self, spec: EarSpec) -> None:
         check_type("spec", spec, EarSpec)
         self.spec = spec
         self.state = EarState.rest(spec)
+        self.loudness = 0
         self._a1, self._a2 = np.array(spec.a1), np.array(spec.a2)
         self._gain = spec.coefficient_frac_bits - np.array(spec.shift)
         self._offset = np.array(spec.offset)
@@ -156,15 +159,21 @@ class Ear:
         """End a frame: its counts (channels,), and the slow level after it, section 14."""
         spec, state = self.spec, self.state
         counts = np.minimum(state.counts, spec.max_count).astype(np.uint8)
+        self.loudness = loudness(spec, state.energy)
         state.level, state.age = follow(spec, state.level, state.age, state.energy)
         state.counts[:] = state.energy = state.samples = 0
         return counts
 
 
+def loudness(spec: EarSpec, energy: int) -> int:
+    """Logarithm of the energy of a frame, q of section 14."""
+    return int(log2_code(np.array(max(energy, 1)), spec.log_frac_bits))
+
+
 def follow(spec: EarSpec, level: int, age: int, energy: int) -> tuple[int, int]:
     """Level and age after a frame of `energy`."""
     bits = spec.log_frac_bits
-    now = int(log2_code(np.array(max(energy, 1)), bits))
+    now = loudness(spec, energy)
     floor = spec.level_floor << bits
     if now < max(floor, (level >> spec.level_shift) - spec.level_range):
         return max(level - spec.level_fall, floor << spec.level_shift), age

@@ -1,4 +1,4 @@
-"""The golden ear of benches; random ears: legal, and of every kind."""
+"""Random ears: legal, and of every kind."""
 
 from __future__ import annotations
 
@@ -7,31 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fxp_model.artifact import Artifact, save_artifact
-from fxp_model.ear.logarithm import log2_code
-from fxp_model.ear.model import Ear
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.rtl.ear.trigger import settings_layout
 from tb.harness.stimulus import random_network
 
 LEAST_CHANNELS = 8
-
-
-class Listener(Ear):
-    """The golden ear, which keeps the loudness of the last frame.
-
-    loudness : in 2**-log_frac_bits octaves
-    """
-
-    loudness = 0
-
-    def end_frame(self) -> NDArray[np.uint8]:
-        energy = np.array(max(self.state.energy, 1))
-        self.loudness = int(log2_code(energy, self.spec.log_frac_bits))
-        return super().end_frame()
 
 
 def random_ear(seed: int, most_channels: int = 40) -> EarSpec:
@@ -124,15 +107,15 @@ def loudness_walk(spec: TriggerSpec, rng: np.random.Generator, frames: int) -> I
         yield min(max(int(octaves * octave), 0), 64 * octave - 1)
 
 
-def hearing_artifact(folder: Path, seed: int) -> Artifact:
-    """A random network, of a seed with 8 inputs at least, with an ear of a section per channel at 8 kHz."""
+def hearing_artifact(folder: Path, seed: int, rate_hz: int = 8000) -> Artifact:
+    """A random network, of a seed with 8 inputs at least, with an ear of a section per channel."""
     network = random_network(seed, max_neurons=16)
     layer = network.spec.layers[0]
     ear = EarSpec.design(
         channels=layer.n_in,
         sections=1,
-        rate_hz=8000,
-        high_hz=3500.0,
+        rate_hz=rate_hz,
+        high_hz=0.4375 * rate_hz,
         count_bits=layer.input_bits,
         level_floor=0,
     )

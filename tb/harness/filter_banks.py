@@ -117,6 +117,8 @@ class SectionStates:
             raise MismatchError(f"slot {self._slot} was to be written, not {slot}")
         self._slot = (slot + 1) % self._schedule.slots
         section, channel = self._schedule.place(slot)
+        if not self._due:
+            raise MismatchError(f"slot {slot} was written for a sample that was not heard")
         sample, states = self._due[0]
         for lane, y in enumerate(signed_lanes(word, self._spec.state_bits, self._schedule.lanes)):
             if channel + lane < self._spec.channels:

@@ -1,4 +1,4 @@
-"""A device that hears: its parts from a plan, and the golden chain from samples to classes."""
+"""A device that hears, simulated."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
-from fxp_model.ear.gain import amplify
-from fxp_model.ear.spec import EarSpec
-from fxp_model.ear.trigger import Trigger, TriggerSpec
-from fxp_model.network import Network, run
+from fxp_model.ear.trigger import TriggerSpec
 from hw.config import HardwareConfig
 from hw.ear import EarConfig, device_of
-from hw.protocol import Beat, encode_result
 from hw.verilog import emit_top
-from tb.harness.ears import Listener
 from tb.harness.runner import Design, Workspace
 
 
@@ -34,6 +29,7 @@ def hear(
     samples: int = 1,
     gain: int = 0,
     multipliers: int = 1,
+    rate_hz: int | None = None,
     config: HardwareConfig | None = None,
     tests: tuple[str, ...] = ("hears",),
 ) -> dict[str, Any]:
@@ -44,8 +40,8 @@ def hear(
     artifact : Path
         Folder of a network with an ear.
     pcm : (n,) int
-        Sound of 16 bits at the rate of the ear.
-    microphone : str
+        Sound of 16 bits at the rate of the microphone.
+    microphone, rate_hz, multipliers
         See `EarConfig`.
     sim : str
         ``icarus`` or ``verilator``.
@@ -55,8 +51,6 @@ def hear(
         Of the network, to be answered.
     gain : int
         In bits.
-    multipliers : int
-        Of the ear.
     config : HardwareConfig, optional
         Of the core.
     tests : tuple of str
@@ -74,7 +68,7 @@ def hear(
     BenchFailure
         Naming the first difference.
     """
-    heard, own = load_artifact(artifact), EarConfig(microphone, multipliers, settles=False)
+    heard, own = load_artifact(artifact), EarConfig(microphone, multipliers, False, rate_hz)
     config = config or HardwareConfig.uniform(heard.network.spec)
     sound = workspace.runs / f"sound-{microphone}-{sim}.npz"
     np.savez(sound, pcm=pcm)
@@ -97,22 +91,3 @@ def hear(
     done = time.perf_counter()
     seconds = {"generate": emitted - started, "build": built - emitted, "simulate": done - built}
     return {**figures, "seconds": {key: round(value, 1) for key, value in seconds.items()}}
-
-
-def answers(
-    network: Network, ear: EarSpec, trigger: TriggerSpec, gain: int, samples: NDArray[np.int64]
-) -> list[list[Beat]]:
-    """Golden answers of a device to `samples` (n,) of its microphone, one per sample of the network."""
-    listener, decides = Listener(ear), Trigger(trigger)
-    pcm, _ = amplify(samples, gain)
-    found, frames = [], []
-    whole = len(pcm) // ear.samples_per_frame * ear.samples_per_frame
-    for part in pcm[:whole].reshape(-1, ear.samples_per_frame):
-        (counts,) = listener.step(part)
-        for frame in decides.step(listener.loudness, counts):
-            frames.append(frame.counts)
-            if frame.last:
-                scores = run(network, np.array(frames)[:, None]).scores
-                found.append(encode_result(scores[0]))
-                frames = []
-    return found

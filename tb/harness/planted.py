@@ -38,7 +38,12 @@ class Bug:
     right: str
     wrong: str
     bench: str = "network"
-    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays)."""
+    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays).
+
+    Of a bug in the ear, a module of `tb.benches.ear`.
+    """
+    case: str = ""
+    """Of a bug in the ear: of `CASES` in that module."""
 
 
 BUGS = {
@@ -130,6 +135,100 @@ BUGS = {
 }
 
 
+EAR_BUGS = {
+    "gain_that_wraps": Bug(
+        "ear/gain.py",
+        "Mux(too_large, end, fitted(nearest, PCM, Overflow.SAT))",
+        "fitted(nearest, PCM, Overflow.SAT)",
+        "gain",
+        "gain",
+    ),
+    "gain_without_rounding": Bug(
+        "ear/gain.py",
+        "SAMPLE.frac_bits, PCM, Rounding.RND",
+        "SAMPLE.frac_bits, PCM, Rounding.TRN",
+        "gain",
+        "gain",
+    ),
+    "filter_without_rounding": Bug(
+        "ear/filters.py",
+        "fraction - max(spec.shift)) + (1 << fraction - 1))",
+        "fraction - max(spec.shift)))",
+        "filters",
+        "random_0",
+    ),
+    "level_at_the_end_of_its_range": Bug(
+        "ear/level.py",
+        "self.loudness + spec.level_range >= level[shift:]",
+        "self.loudness + spec.level_range > level[shift:]",
+        "level",
+        "random0",
+    ),
+    "level_whose_age_has_no_end": Bug(
+        "ear/level.py", "older.eq(Mux(age[shift], age, age + 1))", "older.eq(age + 1)", "level", "random1"
+    ),
+    "neuron_that_does_not_adapt": Bug(
+        "ear/neurons.py",
+        "new.raised.eq(now.raised + Mux(spikes, spec.adaptation, 0))",
+        "new.raised.eq(now.raised)",
+        "neurons",
+        "default",
+    ),
+    "leak_that_stops_above_rest": Bug(
+        "ear/neurons.py",
+        "return value[shift:] + value[:shift].any()",
+        "return value[shift:]",
+        "neurons",
+        "default",
+    ),
+    "count_that_wraps": Bug("ear/neurons.py", "(spikes & ~now.count.all())", "spikes", "neurons", "random1"),
+    "frame_dropped_for_a_sample_only": Bug(
+        "ear/ear.py", "(dropping | self.overrun) & ~final", "self.overrun & ~final", "ear", "random0"
+    ),
+    "millisecond_of_a_dropped_frame": Bug(
+        "ear/ear.py",
+        "filters.restart.eq(buffer.o.valid & heard.first & ~filters.i.ready)",
+        "filters.restart.eq(0)",
+        "ear",
+        "random0",
+    ),
+    "frame_written_where_one_waits": Bug(
+        "ear/frames.py", "self.waits & (oldest == banks), dropping", "0, dropping", "frames", "random0"
+    ),
+    "tap_beyond_the_middle": Bug(
+        "ear/resampler.py", "tap, n_taps - 1 - tap", "tap, n_taps - 2 - tap", "resampler", "short_12000"
+    ),
+    "inputs_before_a_reset": Bug(
+        "ear/resampler.py", "Cat(age < known, in_use)", "Cat(1, in_use)", "resampler", "short_12000"
+    ),
+    "i2s_read_before_sck_rises": Bug("ear/i2s.py", "If(takes[-1])", "If(takes[0])", "i2s", "left"),
+    "i2s_word_that_ends_early": Bug(
+        "ear/i2s.py",
+        "Const(SAMPLE.width, range(SLOTS))",
+        "Const(SAMPLE.width - 1, range(SLOTS))",
+        "i2s",
+        "left",
+    ),
+    "narrow_integrators": Bug(
+        "ear/pdm_decimator.py",
+        '[Signal(width, name=f"integ',
+        '[Signal(width - 1, name=f"integ',
+        "pdm",
+        "wild",
+    ),
+    "trigger_without_hold": Bug(
+        "ear/trigger.py",
+        "rising.eq(loud & armed & (left == 0))",
+        "rising.eq(loud & armed)",
+        "trigger",
+        "random0",
+    ),
+    "trigger_that_is_always_armed": Bug(
+        "ear/trigger.py", "armed.eq(armed | quiet)", "armed.eq(1)", "trigger", "random0"
+    ),
+}
+
+
 def network() -> Network:
     """Two layers, one with register and one with RAM accumulators, on which every bug is visible.
 
@@ -212,17 +311,24 @@ def plant(folder: Path, bug: Bug | None) -> None:
 def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
     """Emit the core of `artifact` with the sources in `folder`, in a separate process."""
     result = folder / "core.json"
-    done = subprocess.run(
-        [sys.executable, "-c", _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    if done.returncode:
-        raise RuntimeError(f"the RTL with the bug cannot be generated:\n{done.stderr}")
+    _run(folder, _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result))
     core = json.loads(result.read_text(encoding="utf-8"))
     return EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
+
+
+def generate_block(folder: Path, bench: str, case: str) -> str:
+    """Verilog of what a bench of the ear tests in a `case`, with the sources in `folder`."""
+    result = folder / "block.v"
+    _run(folder, _GENERATE_BLOCK, str(PROJECT), bench, case, str(result))
+    return result.read_text(encoding="utf-8")
+
+
+def _run(folder: Path, program: str, *arguments: str) -> None:
+    """Run a program that generates RTL, in a separate process."""
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        raise RuntimeError(f"the RTL with the bug cannot be generated:\n{done.stderr}")
 
 
 _GENERATE = dedent("""\
@@ -241,4 +347,20 @@ _GENERATE = dedent("""\
     config = HardwareConfig.from_dict(json.loads(config))
     core = emit(artifact.network, config, "core", artifact.sha256)
     Path(result).write_text(json.dumps(asdict(core)), encoding="utf-8")
+""")
+_GENERATE_BLOCK = dedent("""\
+    import sys
+    from importlib import import_module
+    from pathlib import Path
+
+    import hw
+    from amaranth.back import rtlil
+    from hw.verilog import write_verilog
+
+    assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
+    project, bench, case, result = sys.argv[1:]
+    sys.path.insert(1, project)  # of which only the benches are taken
+    bench = import_module(f"tb.benches.ear.{bench}")
+    text = rtlil.convert(bench.component(**bench.CASES[case]), name="block", emit_src=False)
+    Path(result).write_text(write_verilog(text), encoding="utf-8")
 """)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,17 @@ import pytest
 from fxp_model.artifact import load_artifact
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
-from tb.harness.planted import BUGS, PROJECT, generate, hardware, network, plant
-from tb.harness.runner import Outcome, Workspace, missing_tool
+from tb.harness.planted import (
+    BUGS,
+    EAR_BUGS,
+    PROJECT,
+    generate,
+    generate_block,
+    hardware,
+    network,
+    plant,
+)
+from tb.harness.runner import Design, Outcome, Workspace, missing_tool
 from tb.harness.stimulus import retrained
 
 CAUGHT = ("MismatchError: ", "ProtocolError: ")
@@ -59,7 +69,25 @@ def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
     assert all(message.startswith(CAUGHT) for message in outcome.failed.values())
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", list(EAR_BUGS)[:: len(EAR_BUGS) // depth(2, len(EAR_BUGS))])
+def test_bug_in_the_ear_is_caught(name: str, workspace: Workspace, tmp_path: Path) -> None:
+    missing = missing_tool(SIM)
+    if missing is not None:
+        pytest.skip(missing)
+    bug = EAR_BUGS[name]
+    plant(tmp_path / "sources", bug)
+    bench = import_module(f"tb.benches.ear.{bug.bench}")
+    verilog = generate_block(tmp_path / "sources", bug.bench, bug.case)
+    design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
+    plan = {"case": bench.CASES[bug.case], "seed": 1}
+    outcome = workspace.simulate(design, SIM, bench.__name__, plan, "planted")
+    for test, message in outcome.failed.items():
+        print(f"{name}: {test}: {message}")
+    assert outcome.failed
+    assert all(message.startswith((*CAUGHT, "AssertionError: ")) for message in outcome.failed.values())
+
+
+@pytest.mark.parametrize("name", BUGS | EAR_BUGS)
 def test_the_text_of_a_bug_is_in_the_rtl_once(name: str) -> None:
-    bug = BUGS[name]
+    bug = (BUGS | EAR_BUGS)[name]
     assert (PROJECT / "hw" / "rtl" / bug.file).read_text(encoding="utf-8").count(bug.right) == 1

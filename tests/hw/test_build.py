@@ -16,6 +16,7 @@ from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from hw.registers import register_map
 from tb.harness.stimulus import random_network
+from tests.vectors import run_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -90,29 +91,14 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
     assert f"{stored['estimate']['memory_bits']:,} bits" in report
 
 
-def run_vectors(out: Path, name: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in `vectors/README.md` verbatim."""
-    text = (out / "vectors/README.md").read_text(encoding="utf-8")
-    command = next(line for line in text.splitlines() if line.startswith("    iverilog"))
-    return subprocess.run(
-        command,
-        shell=True,
-        cwd=out / "vectors",
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-    )
-
-
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog not found: apt-get install iverilog")
 @pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)
 def test_the_plain_testbench_passes_and_can_fail(
     artifact: Artifact, tmp_path: Path, events_per_cycle: int
 ) -> None:
     out = tmp_path / "out"
-    name = build_into(out, artifact, events_per_cycle)["name"]
-    good = run_vectors(out, name)
+    build_into(out, artifact, events_per_cycle)
+    good = run_vectors(out / "vectors")
     assert (good.returncode, good.stdout.splitlines()[-1][:5]) == (0, "PASS:"), good.stdout + good.stderr
 
     for file, complaint in (("expected.hex", "output beat"), ("latency_cycles.hex", "predicted")):
@@ -120,7 +106,7 @@ def test_the_plain_testbench_passes_and_can_fail(
         original = path.read_text(encoding="utf-8")
         first, rest = original.split("\n", 1)
         path.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}", encoding="utf-8")
-        bad = run_vectors(out, name)
+        bad = run_vectors(out / "vectors")
         assert bad.returncode != 0
         assert f"FAIL: sample 0{',' if file == 'expected.hex' else ':'} {complaint}" in bad.stdout
         path.write_text(original, encoding="utf-8")

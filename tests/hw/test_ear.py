@@ -1,11 +1,13 @@
 """The top level of a network with an ear: its pins, and what its manifest promises."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fxp_model.artifact import Artifact
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from hw.build import build_core
 from hw.config import HardwareConfig
@@ -44,6 +46,89 @@ def test_clocks_of_microphones_by_hand(artifact: Artifact) -> None:
     ear = ear_of(artifact)  # 16 cycles would be enough
     cycles = {kind: EarConfig(kind).sample_cycles(ear) for kind in MICROPHONES}
     assert cycles == {"i2s": 2 * 64, "pdm": 4 * 64, "pcm": 16}
+
+
+def test_cycles_of_resampled_microphones_by_hand() -> None:
+    """At the largest gain, a sample takes 17 cycles to the resampler and 1 into it."""
+    ear = EarSpec.design(channels=8, sections=1)  # 16 cycles for a sample at 16 kHz would be enough
+    by_rate = {
+        ("i2s", 48_000): 3 * 64,  # an output of 165 taps takes 168, so 186
+        ("i2s", 8_000): 3 * 64,  # two outputs of 55 taps: 18 + 2 * 58 = 134
+        ("pcm", 48_000): 18 + 168 // 3,
+        ("pcm", 8_000): 18 + 58 * 2,
+        ("pcm", 16_000): 16,
+    }
+    for (kind, rate_hz), cycles in by_rate.items():
+        assert EarConfig(kind, rate_hz=rate_hz).sample_cycles(ear) == cycles
+    large = EarSpec.design(channels=140, sections=4)  # 1120 cycles at 16 kHz
+    assert EarConfig("pcm", rate_hz=48_000).sample_cycles(large) == -(-1120 // 3)
+    assert EarConfig("pcm", rate_hz=8_000).sample_cycles(large) == 2 * 1120
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_hz", "message"),
+    [
+        ("pdm", 48_000, "rate_hz of a PDM microphone must be that of the ear, 16000, not 48000"),
+        ("i2s", 7_999, "rate_hz must need at most 65536 taps to 16000 Hz, not 880000: 7999"),
+        ("i2s", 4_000, "rate_hz of an I2S microphone must be in 8000..192000, not 4000"),
+        ("i2s", 256_000, "rate_hz of an I2S microphone must be in 8000..192000, not 256000"),
+        ("pcm", 999, "rate_hz must be 1000..1000000, not 999"),
+        ("pcm", 0, "rate_hz must be 1000..1000000, not 0"),
+        ("pcm", "48000", "rate_hz must be 1000..1000000, not '48000'"),
+    ],
+)
+def test_a_rate_that_is_not_heard_is_refused(kind: str, rate_hz: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        EarConfig(kind, rate_hz=rate_hz).sample_cycles(EarSpec.design())
+
+
+LARGE = EarSpec.design(channels=140, sections=4)
+"""Needs 1120 cycles for a sample."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_hz", "clock_mhz", "dividers"),
+    [
+        ("i2s", None, 18.432, (64, 18)),  # 1152 cycles, the least multiple of 64
+        ("i2s", None, 48, (64, 47)),  # SCK of 1.0213 MHz
+        ("i2s", None, 100, (64, 98)),  # of 1.0204 MHz
+        ("i2s", 48_000, 100, (64, 33)),  # of 3.03 MHz
+        ("pdm", None, 100, (125, 50)),  # 2 MHz
+        ("pdm", None, 49.152, (64, 48)),  # 1.024 MHz, the first of several
+        ("pdm", None, 19, (108, 11)),  # 1.727 MHz
+        ("pcm", None, 100, (1, 6250)),
+    ],
+)
+def test_clocks_of_boards_by_hand(
+    kind: str, rate_hz: int | None, clock_mhz: float, dividers: tuple[int, int]
+) -> None:
+    own = EarConfig(kind, rate_hz=rate_hz, clock_hz=round(clock_mhz * 1e6))
+    assert own.dividers(LARGE) == dividers
+    assert own.sample_cycles(LARGE) == dividers[0] * dividers[1] >= own.needed_cycles(LARGE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "clock_hz", "message"),
+    [
+        ("i2s", 18_431_999, "clock_hz must be at least 18432000 for this ear and microphone, not 18431999"),
+        ("pdm", 12_000_000, "clock_hz must be at least 18432000 for this ear and microphone, not 12000000"),
+        ("pcm", 17_919_999, "clock_hz must be at least 17920000 for this ear and microphone, not 17919999"),
+        (
+            "i2s",
+            18_432_000 + 490_000,
+            "clock_hz must give 16000 samples per second within 2%, not 16425: 18922000",
+        ),
+    ],
+)
+def test_a_clock_that_does_not_do_is_refused(kind: str, clock_hz: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        EarConfig(kind, clock_hz=clock_hz).sample_cycles(LARGE)
+
+
+def test_another_rate_is_for_an_ear_at_16_khz(artifact: Artifact) -> None:
+    message = r"^rate_hz of what is not heard at 16000 Hz must be that of the ear, 8000, not 16000$"
+    with pytest.raises(InputError, match=message):
+        EarConfig("pcm", rate_hz=16_000).sample_cycles(ear_of(artifact))
 
 
 def test_what_does_not_fit_is_refused(artifact: Artifact, tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from amaranth.hdl import Cat, ClockDomain, Const, DomainRenamer, Module, Mux, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
 
+from fxp_model.ear.resampler import ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.network import Network
@@ -22,6 +23,7 @@ from hw.rtl.ear.gain import Gain
 from hw.rtl.ear.i2s import I2sInput
 from hw.rtl.ear.pcm import PcmInput
 from hw.rtl.ear.pdm import PdmInput
+from hw.rtl.ear.resampler import Resampler
 
 Microphone: TypeAlias = I2sInput | PdmInput | PcmInput
 """What gives samples of 24 bits."""
@@ -31,23 +33,26 @@ _INSIDE = ("o", "absent", "overrun", "overruns", "clear")
 
 
 class Device(wiring.Component):
-    """A microphone, its gain, the ear, and a core behind it, which a host can also use as before.
+    """A microphone, its gain, a resampler where needed, the ear, and a core behind it.
 
-    The core takes samples from the ear or from `s_axis`, as the host says, and changes over when neither is
-    within a sample. Events of the ear that the core does not take are forgotten. A soft reset of the core is
-    none of the ear: what is left of a sample that the ear is sending becomes a shorter one.
+    A host can also use the core as before: it takes samples from the ear or from `s_axis`, as the host says,
+    and changes over when neither is within a sample. Events of the ear that the core does not take are
+    forgotten. A soft reset of the core is none of the ear: what is left of a sample that the ear is sending
+    becomes a shorter one.
 
     Parameters
     ----------
     network : Network
     config : HardwareConfig
     ear : EarSpec
-        With as many channels as the network has inputs; its rate is that of the samples of the microphone.
+        With as many channels as the network has inputs.
     trigger : TriggerSpec
     multipliers : int
         Of the ear: 1, 2 or 4.
     microphone : Microphone
         Only a `PcmInput` can wait; from another one samples are lost if the clock is too slow.
+    resampler : ResamplerSpec, optional
+        Where the rate of the microphone is not that of the ear: behind the gain.
     sha256 : str
         Of the artifact; readable by the host.
 
@@ -73,11 +78,13 @@ class Device(wiring.Component):
         trigger: TriggerSpec,
         multipliers: int,
         microphone: Microphone,
+        resampler: ResamplerSpec | None = None,
         sha256: str = NO_HASH,
     ) -> None:
         self._microphone, self._trigger = microphone, trigger
         self._count_bits = ear.count_bits
         self._ear = Ear(ear, trigger, multipliers)
+        self._resampler = None if resampler is None else Resampler(resampler)
         self._core = Core(network, config, sha256)
         members = microphone.signature.members
         self._pins = {name: member for name, member in members.items() if name not in _INSIDE}
@@ -107,7 +114,12 @@ class Device(wiring.Component):
             control := EarControl(self._trigger, len(ear.level), len(ear.floor), len(ear.loudness))
         )
         m.submodules.core = core
-        self._hear(m, gain, control, resets)
+        heard = gain.o
+        if self._resampler is not None:
+            m.submodules.resampler = within(self._resampler)
+            wiring.connect(m, gain.o, self._resampler.i)
+            heard = self._resampler.o
+        self._hear(m, gain, heard, control, resets)
         _wire_bus(m, self.s_axil_ear, control.bus, ~resets)
         for name, member in core.signature.members.items():
             if not name.startswith(("s_axis", "s_axil")):
@@ -116,8 +128,10 @@ class Device(wiring.Component):
         self._choose(m, control)
         return m
 
-    def _hear(self, m: Module, gain: Gain, control: EarControl, resets: Value) -> None:
-        """The microphone, its gain and the ear, with what the host sets and reads."""
+    def _hear(
+        self, m: Module, gain: Gain, heard: stream.Interface, control: EarControl, resets: Value
+    ) -> None:
+        """The microphone, its gain, and the ear behind `heard`, with what the host sets and reads."""
         microphone, ear = self._microphone, self._ear
         for name, member in self._pins.items():
             pin, inner = getattr(self, name), getattr(microphone, name)
@@ -127,9 +141,9 @@ class Device(wiring.Component):
         m.d.comb += [
             gain.gain.eq(control.gain),
             ear.live.eq(int(live)),
-            ear.i.valid.eq(gain.o.valid),
-            ear.i.payload.eq(Mux(control.mute, 0, gain.o.payload)),
-            gain.o.ready.eq(ear.i.ready),
+            ear.i.valid.eq(heard.valid),
+            ear.i.payload.eq(Mux(control.mute, 0, heard.payload)),
+            heard.ready.eq(ear.i.ready),
             ear.settings.eq(control.settings),
             control.absent.eq(microphone.absent if live else 0),
             control.level.eq(ear.level),

@@ -17,7 +17,7 @@ class Gain(wiring.Component):
     One bit per cycle: samples are hundreds of cycles apart, and a shifter for all gains at once would be the
     larger part of the block.
 
-    Latency `gain` + 1 cycles, throughput one sample every `gain` + 2 cycles.
+    Latency `gain` + 1 cycles, throughput one sample every `cycles` = `gain` + 2.
 
     Members
     -------
@@ -38,6 +38,11 @@ class Gain(wiring.Component):
                 "clipped": Out(1),
             }
         )
+
+    @staticmethod
+    def cycles(gain: int) -> int:
+        """From a sample that it takes to the next one."""
+        return gain + 2
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

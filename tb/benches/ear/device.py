@@ -7,8 +7,9 @@ and how many `samples` of the network are to be answered. The golden chain begin
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cocotb
 import numpy as np
@@ -17,7 +18,9 @@ from cocotb.triggers import Event, RisingEdge, Timer
 from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
-from fxp_model.ear.gain import PCM, amplify, widened
+from fxp_model.ear.delta_sigma import recorded
+from fxp_model.ear.device import Device
+from fxp_model.ear.gain import PCM, widened
 from fxp_model.ear.i2s import FRAME, receive
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmDecimator
 from fxp_model.ear.trigger import TriggerSpec
@@ -26,18 +29,85 @@ from hw import ear_registers as registers
 from hw.config import HardwareConfig
 from hw.ear import EarConfig, ear_of
 from hw.protocol import Beat, encode_result, encode_sample, packed
+from hw.registers import Register
 from tb.harness.block_bench import PERIOD_NS, pack_lanes, signed_lanes
-from tb.harness.delta_sigma import recorded
 from tb.harness.drivers import AxiLite, Axis, PcmAxis, accept, drive, no_gaps, random_gaps, reset
-from tb.harness.hearing import answers
 from tb.harness.i2s_microphone import I2sMicrophone
 from tb.harness.monitors import watch_stream
 from tb.harness.pdm_microphone import PdmMicrophone
 from tb.harness.plan import Figures, load_plan
 from tb.harness.scoreboard import MismatchError
 
+FIGURES = Figures()
 SILENCE = 3
 """Frames behind the sound."""
+SETTLED = 500
+"""Cycles after a frame in which its level follows, and its answer comes."""
+ROOM = 4
+"""Frames before an onset for which the trigger of `settings` has room."""
+QUIET, LOUD = 40, 9000
+"""Amplitudes of noise: more than 7 octaves are between them."""
+DECAY = 9
+"""Frames after which the filters are quiet again."""
+
+
+class Phase(NamedTuple):
+    """What a host writes, and what the golden chain becomes by it; then noise.
+
+    writes : fields by register
+    golden : gain, mute, and fields of the trigger
+    frames : amplitude of each
+    answers : how many there are
+    """
+
+    writes: dict[Register, dict[str, int]]
+    golden: dict[str, int]
+    frames: list[int]
+    answers: int
+
+
+PHASES = (
+    # a sample of 3 frames, the one before the second loud one among them
+    Phase(
+        {
+            registers.TRIGGER_LEVELS: {"RISE": 128, "FALL": 128},
+            registers.TRIGGER_START: {"ONSET": 2, "PREROLL": 1},
+            registers.TRIGGER_LENGTHS: {"DURATION": 3, "HOLD": 2},
+        },
+        {"free": 0, "rise": 128, "fall": 128, "onset": 2, "preroll": 1, "duration": 3, "hold": 2},
+        [QUIET] * 3 + [LOUD] * 6 + [QUIET] * 4,
+        1,
+    ),
+    # by the gain alone, what was quiet is loud
+    Phase({registers.GAIN: {"BITS": 6}}, {"gain": 6}, [QUIET] * 5 + [LOUD], 1),
+    Phase({registers.MUTE: {"MUTE": 1}}, {"mute": 1}, [LOUD] * 4 + [0] * 2, 0),
+    Phase({registers.MUTE: {"MUTE": 0}}, {"mute": 0}, [QUIET] + [LOUD] * 3 + [QUIET] * 4, 1),
+    # nothing is so loud
+    Phase(
+        {registers.TRIGGER_LEVELS: {"RISE": 4095, "FALL": 4095}},
+        {"rise": 4095, "fall": 4095},
+        [LOUD] * 4,
+        0,
+    ),
+    # the ends of fields: 0 counts as 1, and there is room for so many frames before the onset
+    Phase(
+        {
+            registers.TRIGGER_LEVELS: {"RISE": 128, "FALL": 128},
+            registers.TRIGGER_START: {"ONSET": 0, "PREROLL": 63},
+            registers.TRIGGER_LENGTHS: {"DURATION": 0, "HOLD": 0},
+        },
+        {"rise": 128, "fall": 128, "onset": 1, "preroll": ROOM, "duration": 1, "hold": 0},
+        [QUIET] + ([0] * DECAY + [LOUD]) * 2,
+        3,
+    ),
+    Phase({registers.TRIGGER_LENGTHS: {"HOLD": 20}}, {"hold": 20}, ([0] * DECAY + [LOUD]) * 2, 1),
+    Phase(
+        {registers.TRIGGER_START: {"FREE": 1}, registers.TRIGGER_LENGTHS: {"DURATION": 2}},
+        {"free": 1, "onset": 1, "preroll": 0, "duration": 2, "hold": 0},
+        [QUIET, LOUD, QUIET, QUIET, 0, LOUD],
+        3,
+    ),
+)
 
 
 class Setup:
@@ -58,13 +128,13 @@ class Setup:
         self._samples: Callable[[], NDArray[np.int64]]
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
-    async def begin(self) -> None:
+    async def begin(self, plays: bool = True) -> None:
         """Reset; the microphone plays, and what the device answers is collected."""
         dut, play = self.dut, getattr(self, f"_{self.own.microphone}")
         AxiLite(dut)
         dut.aresetn.value = 0
         sound = np.load(self.plan["sound"])["pcm"].astype(np.int64)
-        play(np.pad(sound, (0, SILENCE * self.ear.samples_per_frame)))
+        play(np.pad(sound, (0, SILENCE * self.samples_per_frame)) if plays else sound[:0])
         await reset(dut, cycles=6)
         sink = Axis(dut, "m_axis")
         cocotb.start_soon(watch_stream(sink, self._collect))
@@ -98,7 +168,7 @@ class Setup:
     def _pdm(self, pcm: NDArray[np.int64]) -> None:
         dut, line = self.dut, list[int]()
         dut.pdm_data.value, dut.select.value = 0, 0
-        spec = self.own.pdm
+        spec = self.own.pdm(self.ear)
         bits = recorded(np.pad(pcm, (spec.dropped, 0)) / -PCM.min_raw, SAMPLE_HZ, spec.pdm_hz)
         microphone = PdmMicrophone(dut.pdm_clk, dut.pdm_data, 0, 5, self.rng)
 
@@ -133,19 +203,50 @@ class Setup:
             self.answered.append(self._beats)
             self._beats = []
 
+    @property
+    def samples_per_frame(self) -> int:
+        """Of the microphone."""
+        return -(-self.ear.samples_per_frame * self.own.rate_of(self.ear) // self.ear.rate_hz)
+
+    def golden(self) -> Device:
+        """The golden chain at its start."""
+        return Device(self.network, self.ear, self.trigger, self.own.resampler(self.ear))
+
     async def answers(self, count: int) -> None:
         """Wait for so many of them, each no longer than for its frames and the start."""
         period = self.own.sample_cycles(self.ear)
         frames = (count - len(self.answered)) * self.trigger.duration + SILENCE
-        for _ in range(frames * self.ear.samples_per_frame):
+        for _ in range(frames * self.samples_per_frame):
             if len(self.answered) >= count:
                 return
             await Timer(period * PERIOD_NS, unit="ns")
         raise MismatchError(f"{count} answers must have come, not {len(self.answered)}")
 
-    def expected(self) -> list[list[Beat]]:
-        """What the golden chain makes of the samples so far."""
-        return answers(self.network, self.ear, self.trigger, self.plan["gain"], self._samples())
+    def heard(self) -> tuple[Device, list[list[Beat]]]:
+        """The golden chain that has heard the samples so far, and its answers."""
+        golden = self.golden()
+        golden.gain = self.plan["gain"]
+        return golden, [encode_result(scores) for scores in golden.step(self._samples())]
+
+    async def hears(self, golden: Device, pcm: NDArray[np.int64]) -> list[list[Beat]]:
+        """Golden answers to whole frames of sound, when the device has heard them; its meters are equal."""
+        words = [pack_lanes([code], PCM.width) for code in pcm.tolist()]
+        await drive(PcmAxis(self.dut, self.dut.aclk), words, random_gaps(self.rng), self.rng)
+        expected = [encode_result(scores) for scores in golden.step(widened(pcm))]
+        while await self.host.read(registers.FRAMES) < golden.frames:
+            pass
+        await Timer(SETTLED * PERIOD_NS, unit="ns")
+        for register, value in (
+            (registers.FRAMES, golden.frames),
+            (registers.LOUDNESS, golden.ear.loudness),
+            (registers.LEVEL, golden.ear.state.level),
+            (registers.FLOOR, golden.trigger.floor),
+            (registers.PEAK, golden.peak),
+            (registers.CLIPPED, golden.clipped),
+            (registers.DROPPED_FRAMES, 0),
+        ):
+            assert await self.host.read(register) == value, register.name
+        return expected
 
     async def figures(self) -> dict[str, int]:
         """Counters and meters at the end, of which those that the golden chain knows are compared with it."""
@@ -153,11 +254,11 @@ class Setup:
             await self._played.wait()
             await Timer(1000 * PERIOD_NS, unit="ns")
         values = {register.name: await self.host.read(register) for register in registers.ALL[4:]}
-        pcm, clipped = amplify(self._samples(), self.plan["gain"])
-        assert values["CLIPPED"] == np.count_nonzero(clipped)
-        assert values["PEAK"] == np.abs(pcm).max()
+        golden, _ = self.heard()
+        assert values["CLIPPED"] == golden.clipped
+        assert values["PEAK"] == golden.peak
         assert values["OVERRUNS"] == 0
-        assert values["GAIN"] == self.plan["gain"]
+        assert values["GAIN"] == golden.gain
         return values
 
 
@@ -169,12 +270,12 @@ async def hears(dut: Any) -> None:
     assert await setup.host.read(registers.IDENTITY) == registers.IDENTITY_WORD
     wanted = setup.plan["samples"]
     await setup.answers(wanted)
-    expected = setup.expected()
+    _, expected = setup.heard()
     assert len(expected) >= wanted
     assert setup.answered == expected[: len(setup.answered)]
     figures = await setup.figures()
     results = [[beat.tdata for beat in answer] for answer in setup.answered[:wanted]]
-    Figures().add("hears", {"answers": results, "registers": figures})
+    FIGURES.add("hears", {"answers": results, "registers": figures})
 
 
 @cocotb.test()
@@ -194,9 +295,35 @@ async def changes_over(dut: Any) -> None:
     before = len(setup.answered)
     await setup.answers(before + 4)
     place = setup.answered.index(encode_result(scores))
-    expected = setup.expected()
+    _, expected = setup.heard()
     assert setup.answered[:place] == expected[:place]
     after = setup.answered[place + 1 :]
     assert after
     ends = range(place, len(expected) - len(after) + 1)
     assert any(expected[end : end + len(after)] == after for end in ends), "the ear did not go on"
+
+
+@cocotb.test()
+async def settings(dut: Any) -> None:
+    """What a host writes is heard from the next frame on. The sound waits meanwhile, so it is PCM."""
+    setup = Setup(dut)
+    await setup.begin(plays=False)
+    golden, expected = setup.golden(), list[list[Beat]]()
+    golden.gain = setup.plan["gain"]
+    for number, phase in enumerate(PHASES):
+        for register, values in phase.writes.items():
+            word = sum(value << register[name].low for name, value in values.items())
+            await setup.host.write(register, word)
+            assert await setup.host.read(register) == word
+        own = dict(phase.golden)
+        golden.gain, golden.mute = own.pop("gain", golden.gain), bool(own.pop("mute", golden.mute))
+        if own:
+            free = bool(own.pop("free", golden.trigger.spec.free))
+            golden.trigger.spec = replace(golden.trigger.spec, free=free, **own)
+        peaks = np.repeat(phase.frames, setup.samples_per_frame)
+        found = await setup.hears(golden, setup.rng.integers(-peaks, peaks + 1))
+        assert len(found) == phase.answers, f"phase {number}"
+        expected += found
+        if setup.answered != expected:
+            raise MismatchError(f"phase {number}: {len(setup.answered)} answers are not the {len(expected)}")
+    FIGURES.add("settings", {"answers": len(expected), "clipped": golden.clipped})

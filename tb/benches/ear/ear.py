@@ -11,6 +11,7 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
+from fxp_model.ear.model import Ear as GoldenEar
 from fxp_model.ear.spec import SAMPLE_BITS, EarSpec
 from fxp_model.ear.trigger import Trigger, TriggerSpec
 from hw.estimates.ear import filter_cycles, sample_cycles
@@ -20,7 +21,7 @@ from hw.rtl.events import event_layout
 from tb.harness.block_bench import BlockBench, pack_lanes, signed_lanes
 from tb.harness.depth import depth, ears
 from tb.harness.drivers import BlockStream, Gaps, accept, drive, no_gaps, random_gaps
-from tb.harness.ears import Listener, other_settings, random_ear, random_trigger, settings_word
+from tb.harness.ears import other_settings, random_ear, random_trigger, settings_word
 from tb.harness.filter_banks import SectionStates, loud_sound
 from tb.harness.monitors import watch_stream
 
@@ -57,7 +58,7 @@ class Ledger:
         self.states = SectionStates(self.spec, self.multipliers)
         self.taken: list[int] = []
         self.overruns = self.dropped = self.frames = self.sent = self.events = 0
-        self._ear, self._decides = Listener(self.spec), Trigger(self.trigger)
+        self._ear, self._decides = GoldenEar(self.spec), Trigger(self.trigger)
         self._due: deque[tuple[int, NDArray[np.uint8], int]] = deque()
         self._place, self._dropping = 0, False
         self._known = {settings_word(self.trigger): self.trigger}
@@ -100,6 +101,7 @@ class Ledger:
                 self._decide(*decides, bool(dut.probe_waits.value))
                 decides = None
             if dut.ends.value:
+                assert self._due, "a frame ended that was dropped"
                 loudness, counts, level = self._due.popleft()
                 assert int(dut.loudness.value) == loudness
                 assert int(dut.floor.value) == self._decides.floor

@@ -11,10 +11,10 @@ from amaranth.lib import wiring
 from cocotb.triggers import FallingEdge, RisingEdge, Timer
 from numpy.typing import NDArray
 
+from fxp_model.ear.delta_sigma import recorded
 from fxp_model.ear.pdm import ABSENT_BITS, DATA, SAMPLE, SAMPLE_HZ, SETTLING, PdmDecimator, PdmSpec
 from hw.rtl.ear.pdm import PdmInput
 from tb.harness.block_bench import PERIOD_NS, BlockBench, signed_lanes
-from tb.harness.delta_sigma import recorded
 from tb.harness.depth import FULL
 from tb.harness.drivers import BlockStream, accept
 from tb.harness.monitors import watch_stream

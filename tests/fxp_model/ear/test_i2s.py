@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fxp_model.ear.i2s import I2sSpec, receive
+from fxp_model.ear.i2s import I2sSpec, line_of, receive
 from fxp_model.errors import InputError
 
 words_of = st.lists(
@@ -14,7 +14,7 @@ words_of = st.lists(
 )
 
 
-def line_of(words: list[int], right: bool, seed: int) -> np.ndarray:
+def random_line(words: list[int], right: bool, seed: int) -> np.ndarray:
     """A line with `words` on one channel and anything in all other bits."""
     line = np.random.default_rng(seed).integers(0, 2, (len(words), 64))
     for frame, word in enumerate(words):
@@ -25,7 +25,7 @@ def line_of(words: list[int], right: bool, seed: int) -> np.ndarray:
 
 @given(words_of, st.booleans(), st.integers(0, 9), st.integers(0, 3), st.integers(1, 4))
 def test_samples_and_absence_are_those_of_the_words(words, right, seed, settle, absent):
-    heard = receive(I2sSpec(settle, absent), line_of(words, right, seed), right)
+    heard = receive(I2sSpec(settle, absent), random_line(words, right, seed), right)
     assert heard.samples.tolist() == words[settle:]
     kept = words[settle:]
     flags = [
@@ -33,6 +33,22 @@ def test_samples_and_absence_are_those_of_the_words(words, right, seed, settle, 
         for end in range(1, len(kept) + 1)
     ]
     assert heard.absent.tolist() == flags
+
+
+@given(words_of.filter(bool))
+def test_a_line_that_is_played_holds_its_words(words):
+    line = line_of(words)
+    assert receive(I2sSpec(settle_frames=0), line).samples.tolist() == words
+    for levels in line.tolist():
+        assert levels[0] != levels[1]
+        assert set(levels[25:]) == {1 - levels[24]}
+
+
+def test_a_line_of_what_are_no_words_is_refused():
+    with pytest.raises(InputError, match=r"^words must have shape \(frames,\), not \(1, 2\)$"):
+        line_of([[1, 2]])
+    with pytest.raises(InputError, match=r"^words"):
+        line_of([1 << 23])
 
 
 def test_a_line_at_one_level_is_a_missing_microphone():

@@ -8,9 +8,9 @@ from math import ceil, log2
 import numpy as np
 import pytest
 
+from fxp_model.ear.delta_sigma import MOST, delta_sigma, recorded
 from fxp_model.ear.pdm import DATA, SAMPLE, SAMPLE_HZ, SETTLING, PdmDecimator, PdmSpec
 from fxp_model.errors import InputError
-from tb.harness.delta_sigma import MOST, delta_sigma, recorded
 from tb.harness.depth import FULL
 
 pytestmark = pytest.mark.slow

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fxp_model.errors import InputError
+
 _ZEROS = (-4.0, 6.0, -4.0, 1.0)
 _POLES = (-3.19436432, 3.89202139, -2.13583637, 0.4444446)
 """Of a Butterworth high-pass of order 4 whose gain at half the rate is 1.5 (Lee's rule for a stable loop)."""
@@ -17,9 +19,16 @@ def delta_sigma(signal: ArrayLike) -> NDArray[np.int64]:
 
     v = u + (1 - z^-1)^4 / A(z) e, bits = (v + 1) / 2, where e = v - y is the error of v = sign(y)
     (Norsworthy, Schreier and Temes, Delta-Sigma Data Converters, 1997, chapter 4).
+
+    Raises
+    ------
+    InputError
+        If the signal exceeds `MOST`.
     """
     values = np.asarray(signal, dtype=np.float64)
-    assert np.abs(values).max(initial=0) <= MOST, "the modulator is overloaded"
+    peak = np.abs(values).max(initial=0)
+    if not peak <= MOST:
+        raise InputError(f"signal must be at most {MOST} in magnitude, not {peak:g}")
     (b1, b2, b3, b4), (a1, a2, a3, a4) = _ZEROS, _POLES
     e1 = e2 = e3 = e4 = g1 = g2 = g3 = g4 = 0.0
     bits = []
