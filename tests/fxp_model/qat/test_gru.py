@@ -12,7 +12,7 @@ from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import Frames, Recipe
 
 SPEC = network_spec(Shape(hidden=(8, 8), max_delay=7), 10, 4)
-NONE = {name: 0 for name in vars(Augmentation())}
+NONE = dict.fromkeys(vars(Augmentation()), 0)
 RECIPE = Recipe(epochs=6, batch=8, learning_rate=0.02, augmentation=Augmentation(**NONE))
 
 
@@ -35,8 +35,7 @@ def test_it_learns_and_tells_each_epoch():
 
 def test_a_seed_is_a_training():
     first, again, other = (
-        train_gru(SPEC, replace(RECIPE, seed=seed, epochs=3), frames(32), frames(64))
-        for seed in (0, 0, 1)
+        train_gru(SPEC, replace(RECIPE, seed=seed, epochs=3), frames(32), frames(64)) for seed in (0, 0, 1)
     )
     assert first == again != other
 
