@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
-from fxp_model.ear.i2s import FRAME
-from fxp_model.ear.pdm import BRANCH_TAPS, DATA, ORDER, PdmSpec
+from fxp_model.ear.pdm import BRANCH_TAPS, DATA, ORDER, SAMPLE_HZ, PdmSpec
 from fxp_model.ear.spec import MAX_LOG, EarSpec
 from fxp_model.ear.trigger import TriggerSpec
-from hw.ear import PDM_HZ, EarConfig
+from hw.ear import EarConfig
 from hw.estimates.resources.ear_memories import (
     DSP_WIDTHS,
     EarMemory,
@@ -124,10 +123,10 @@ LINE = 3
 def ear_parts(ear: EarSpec, config: EarConfig) -> dict[str, EarParts]:
     """The blocks by their path in the top level; ``ear`` is what joins them, there and to the core."""
     trigger = TriggerSpec(log_frac_bits=ear.log_frac_bits)
-    divider = config.sample_cycles(ear) // FRAME  # both interfaces have as many periods in a sample
+    periods, divider = config.dividers(ear)
     microphone = {
         "i2s": lambda: i2s(divider),
-        "pdm": lambda: pdm(PDM_HZ, divider),
+        "pdm": lambda: pdm(SAMPLE_HZ * periods, divider),
         "pcm": lambda: EarParts("pcm"),  # wires
     }[config.microphone]()
     return {
