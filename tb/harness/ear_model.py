@@ -8,12 +8,12 @@ from functools import cached_property
 
 from amaranth.lib import wiring
 
-from fxp_model.ear.i2s import I2sSpec
-from fxp_model.ear.pdm import PdmSpec
+from fxp_model.ear.i2s import FRAME, I2sSpec
+from fxp_model.ear.pdm import SAMPLE_HZ, PdmSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.config import HardwareConfig
-from hw.ear import PDM_HZ, EarConfig
+from hw.ear import EarConfig
 from hw.estimates.resources import ear
 from hw.estimates.resources.ear import EarParts
 from hw.estimates.resources.shapes import Shape
@@ -65,7 +65,7 @@ class Block:
     sections: int = 2
     multipliers: int = 1
     microphone: str = "i2s"
-    pdm_hz: int = PDM_HZ
+    pdm_hz: int = SAMPLE_HZ * FRAME
     held_out: bool = False
     widths: Mapping[str, int] = field(default_factory=dict)
 
