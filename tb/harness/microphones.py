@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fxp_model.ear.gain import PCM, widened
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmDecimator
 from hw.ear import EarConfig
-from tb.harness.delta_sigma import recorded
+from fxp_model.ear.delta_sigma import recorded
 
 
 class Played(NamedTuple):

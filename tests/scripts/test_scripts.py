@@ -66,7 +66,7 @@ USAGE_ERRORS = [
     ("cosim.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("cosim.py", ("--lanes", "0"), "--lanes must be at least 1, not 0"),
     ("hear.py", ("nowhere", "--artifact", "nowhere"), "artifact nowhere is not a folder"),
-    ("hear.py", ("nowhere",), "xx"),
+    ("hear.py", ("nowhere",), "nowhere: No such file or directory"),
     ("hear.py", ("nowhere", "--gain", "16"), "--gain must be at most 15, not 16"),
     (
         "gen_hw.py",
