@@ -57,7 +57,7 @@ class Conditions:
     seed, copy : int
         At least 0.
     carried : bool
-        An encoder that has a level (`Carrying`) hears each clip with the one that its speaker's other clips
+        An ear hears each clip with the level that its speaker's other clips
         left, in an order that `seed` and `copy` draw; False, and where the speaker is not known: from rest.
 
     Raises
