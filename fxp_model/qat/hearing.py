@@ -53,12 +53,12 @@ def measured(noise: Path) -> dict[str, Conditions]:
 def in_noise(noise: Path, copies: int) -> list[Conditions]:
     """Of all `copies` of a training clip but the first, which is as it was recorded.
 
-    Every other one is heard from rest, as the first clip of a session is.
+    One of eight is heard from rest, as the first clip of a session is.
     """
     heard = Conditions(
         gain_db=GAIN_DB, snr_db=SNR_DB, noise=open_noise(noise, Part.TRAIN), noise_share=NOISE_SHARE
     )
-    return [replace(heard, copy=copy, carried=copy % 2 == 1) for copy in range(1, copies)]
+    return [replace(heard, copy=copy, carried=copy % 8 != 4) for copy in range(1, copies)]
 
 
 def listen(
