@@ -185,13 +185,6 @@ EAR_BUGS = {
     "frame_dropped_for_a_sample_only": Bug(
         "ear/ear.py", "(dropping | self.overrun) & ~final", "self.overrun & ~final", "ear", "random0"
     ),
-    "millisecond_of_a_dropped_frame": Bug(
-        "ear/ear.py",
-        "filters.restart.eq(buffer.o.valid & heard.first & ~filters.i.ready)",
-        "filters.restart.eq(0)",
-        "ear",
-        "random0",
-    ),
     "frame_written_where_one_waits": Bug(
         "ear/frames.py", "self.waits & (oldest == banks), dropping", "0, dropping", "frames", "random0"
     ),
@@ -225,6 +218,13 @@ EAR_BUGS = {
     ),
     "trigger_that_is_always_armed": Bug(
         "ear/trigger.py", "armed.eq(armed | quiet)", "armed.eq(1)", "trigger", "random0"
+    ),
+    "millisecond_of_a_dropped_frame": Bug(
+        "ear/ear.py",
+        "filters.restart.eq(buffer.o.valid & heard.first & ~filters.i.ready)",
+        "filters.restart.eq(0)",
+        "ear",
+        "random0",
     ),
 }
 
