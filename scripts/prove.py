@@ -159,7 +159,7 @@ class Heard(NamedTuple):
         """Heard whole, from rest, as the golden receiver of the microphone delivers them."""
         spec, sound = ear_of(artifact), np.concatenate(played)
         ear = Ear(spec)
-        pcm, _ = amplify(Played.to(microphone, sound).samples, 0)
+        pcm, _ = amplify(Played.to(microphone, spec, sound).samples, 0)
         recordings = np.split(pcm, np.cumsum([len(own) for own in played])[:-1])
         counts, states = [], []
         for samples in recordings:

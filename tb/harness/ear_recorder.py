@@ -312,7 +312,7 @@ def hear(
     if not codes.size or codes.size % spec.samples_per_frame:
         whole = f"1 frame of {spec.samples_per_frame} or more"
         raise InputError(f"samples to hear must be {whole}, each complete, not {codes.size}")
-    played = Played.to(own, codes)
+    played = Played.to(own, spec, codes)
     sound = workspace.runs / f"sound-{own.microphone}-{sim}.npz"
     np.savez_compressed(sound, given=played.given, samples=played.samples)
     plan = {

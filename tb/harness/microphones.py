@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fxp_model.ear.delta_sigma import recorded
 from fxp_model.ear.gain import PCM, widened
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmDecimator
+from fxp_model.ear.spec import EarSpec
 from hw.ear import EarConfig
-from fxp_model.ear.delta_sigma import recorded
 
 
 class Played(NamedTuple):
@@ -26,12 +27,12 @@ class Played(NamedTuple):
     samples: NDArray[np.int64]
 
     @classmethod
-    def to(cls, microphone: EarConfig, pcm: NDArray[np.int64]) -> Played:
-        """Of 16-bit `pcm` (n,) at 16 kHz; a PDM microphone gives it at 0.6 of full scale, and late."""
+    def to(cls, microphone: EarConfig, ear: EarSpec, pcm: NDArray[np.int64]) -> Played:
+        """Of 16-bit `pcm` (n,) at the rate of `ear`; a PDM microphone gives it at 0.6 of full scale, and late."""
         if microphone.microphone == "pcm":
             return cls(pcm, widened(pcm))
         if microphone.microphone == "i2s":
             return cls(widened(pcm), widened(pcm))
-        spec = microphone.pdm
+        spec = microphone.pdm(ear)
         bits = recorded(np.pad(pcm, (spec.dropped, 0)) / -PCM.min_raw, SAMPLE_HZ, spec.pdm_hz)
         return cls(bits, PdmDecimator(spec).step(bits))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fxp_model.archives import Archive
 from fxp_model.ear.gain import amplify
 from fxp_model.ear.i2s import FRAME, receive
+from fxp_model.ear.model import Ear
 from fxp_model.ear.pdm import PdmDecimator
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import Trigger, TriggerSpec
@@ -29,7 +30,7 @@ from hw.rtl.ear.schedule import Schedule
 from hw.rtl.events import index_shape
 from tb.harness.block_bench import PERIOD_NS
 from tb.harness.ear_recorder import SOUND, records, waits
-from tb.harness.ears import Listener, settings_word
+from tb.harness.ears import settings_word
 from tb.harness.i2s_microphone import I2sMicrophone
 from tb.harness.pdm_microphone import PdmMicrophone
 from tb.harness.plan import Figures, load_plan
@@ -171,7 +172,7 @@ class Microphone:
 
     def _begin_pdm(self) -> Callable[[Codes], Codes]:
         self._dut.pdm_data.value, self._dut.select.value = 0, 1
-        return PdmDecimator(OWN.pdm).step
+        return PdmDecimator(OWN.pdm(SPEC)).step
 
     def _play_pdm(self) -> None:
         dut = self._dut
@@ -191,7 +192,7 @@ class Golden:
         sizes["states"] = SCHEDULE.slots * SCHEDULE.lanes
         self._written = {name: Written(name, size) for name, size in sizes.items()}
         self._takes, self._taken = Written("takes", 1), np.empty(0, np.int64)
-        self._ear, self._decides = Listener(SPEC), Trigger(TRIGGER)
+        self._ear, self._decides = Ear(SPEC), Trigger(TRIGGER)
         self._ended: deque[tuple[int, Codes]] = deque()
         self._level = self._ear.state.level
         self._known: dict[int, TriggerSpec] = {}
