@@ -54,7 +54,7 @@ def main() -> int:
 
     args = parser().options()
     dataset, encoder = opened(args.data)
-    heard = [] if args.noise is None else in_noise(args.noise, args.copies)
+    heard = [] if args.noise is None else in_noise(args.noise, args.copies, range(0, args.copies, 2))
     train, val, classes = load(dataset, encoder, heard)
     spec = network_spec(Shape(), train.counts.shape[2], len(classes))
     rows = []

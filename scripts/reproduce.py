@@ -138,7 +138,8 @@ def train(args: argparse.Namespace) -> int:
         exported(table, args.export)
     known = [] if args.known is None else read_rows(args.known)
     dataset, encoder = opened(args.data, ear)
-    heard = [] if args.noise is None else in_noise(args.noise, args.copies)
+    # networks for devices, which are switched on at any time: every other copy is heard from rest
+    heard = [] if args.noise is None else in_noise(args.noise, args.copies, range(0, args.copies, 2))
     with made_folder(args.out):
         store = args.store or store_in(args.out, "tasks.db")
         sweep = Sweep(store, args.out, table, *load(dataset, encoder, heard))

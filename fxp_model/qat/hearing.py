@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from fxp_model.qat.train import CHECKPOINT, Recipe
 ROW = "row.json"
 COPIES = 8
 """Of each training clip: as recorded, and at random gain in noise."""
+AT_REST = (4,)
+"""Copies that are heard from rest."""
 GAIN_DB, SNR_DB, NOISE_SHARE = (-30.0, 6.0), (0.0, 30.0), 1.0
 """Of the other copies."""
 _CHANNELS = 140
@@ -50,15 +52,15 @@ def measured(noise: Path) -> dict[str, Conditions]:
     }
 
 
-def in_noise(noise: Path, copies: int) -> list[Conditions]:
-    """Of all `copies` of a training clip but the first, which is as it was recorded.
+def in_noise(noise: Path, copies: int, at_rest: Container[int]) -> list[Conditions]:
+    """Of all `copies` of a training clip but the first, copy 0, which is as it was recorded.
 
-    One of eight is heard from rest, as the first clip of a session is.
+    Those `at_rest` are heard from rest, as the first clip of a session is.
     """
     heard = Conditions(
         gain_db=GAIN_DB, snr_db=SNR_DB, noise=open_noise(noise, Part.TRAIN), noise_share=NOISE_SHARE
     )
-    return [replace(heard, copy=copy, carried=copy % 8 != 4) for copy in range(1, copies)]
+    return [replace(heard, copy=copy, carried=copy not in at_rest) for copy in range(1, copies)]
 
 
 def listen(
@@ -119,7 +121,7 @@ def _trained(
         recipe,
         resume=(folder / CHECKPOINT).exists(),
         ear=ear,
-        heard=in_noise(noise, COPIES),
+        heard=in_noise(noise, COPIES, AT_REST),
         command=command,
     )
     assert artifact is not None  # one process trains

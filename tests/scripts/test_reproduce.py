@@ -304,7 +304,7 @@ def test_a_sweep_hears_with_another_ear_in_noise(tmp_path):
     artifact = load_artifact(tmp_path / "best" / "none")
     assert artifact.encoder == json.loads(json.dumps(EarSpec.design(channels=8).to_dict()))
     dataset, encoder = opened(str(data), {"channels": 8})
-    train, val, _ = load(dataset, encoder, in_noise(noise, 2))
+    train, val, _ = load(dataset, encoder, in_noise(noise, 2, ()))
     assert train.copies == 2
     assert artifact.provenance["data"]["frames_sha256"] == frames_sha256(train, val)
 
