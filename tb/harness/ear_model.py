@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 
 from fxp_model.ear.i2s import FRAME, I2sSpec
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmSpec
+from fxp_model.ear.resampler import ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.config import HardwareConfig
@@ -26,6 +27,7 @@ from hw.rtl.ear.i2s import I2sInput
 from hw.rtl.ear.logarithm import log_shape
 from hw.rtl.ear.neurons import EarNeurons
 from hw.rtl.ear.pdm import PdmInput
+from hw.rtl.ear.resampler import Resampler
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.rtl.ear.trigger import Trigger
 from hw.verilog import EmittedCore, emit_top
@@ -46,7 +48,8 @@ class Block:
     Parameters
     ----------
     kind : str
-        ``filters``, ``neurons``, ``events``, ``trigger``, ``control``, ``gain``, ``i2s``, ``pdm`` or ``ear``.
+        ``filters``, ``neurons``, ``events``, ``trigger``, ``control``, ``gain``, ``resampler``, ``i2s``,
+        ``pdm`` or ``ear``.
     channels, sections : int
     multipliers : int
         Of filters and of an ear.
@@ -54,6 +57,8 @@ class Block:
         Of an ear; one of `hw.ear.MICROPHONES`.
     pdm_hz : int
         Clock of a microphone.
+    rate_hz : int
+        From which a resampler makes that of the ear.
     held_out : bool
         It checks the model of the cells, and is not used in the fit.
     widths : mapping of str to int
@@ -66,6 +71,7 @@ class Block:
     multipliers: int = 1
     microphone: str = "i2s"
     pdm_hz: int = SAMPLE_HZ * FRAME
+    rate_hz: int = 48_000
     held_out: bool = False
     widths: Mapping[str, int] = field(default_factory=dict)
 
@@ -76,6 +82,8 @@ class Block:
             return "I2S, 16 kHz"
         if self.kind == "pdm":
             return f"PDM, {self.pdm_hz / 1e6:g} MHz"
+        if self.kind == "resampler":
+            return f"resampler, {self.rate_hz / 1e3:g} kHz"
         size = f"{self.channels} x {self.sections}"
         own = {
             "filters": f" {size} x {self.multipliers}",
@@ -112,6 +120,7 @@ class Block:
             "trigger": lambda: ear.decides(trigger),
             "control": ear.control,
             "gain": ear.gain,
+            "resampler": lambda: ear.resampler(ResamplerSpec.design(self.rate_hz)),
             "i2s": lambda: ear.i2s(CLOCK_HZ // I2S_HZ),
             "pdm": lambda: ear.pdm(self.pdm_hz, CLOCK_HZ // self.pdm_hz),
         }
@@ -134,6 +143,7 @@ class Block:
             "trigger": lambda: Trigger(trigger),
             "control": lambda: EarControl(trigger, *read),
             "gain": Gain,
+            "resampler": lambda: Resampler(ResamplerSpec.design(self.rate_hz)),
             "i2s": lambda: I2sInput(I2sSpec(), CLOCK_HZ // I2S_HZ),
             "pdm": lambda: PdmInput(PdmSpec.design(self.pdm_hz), CLOCK_HZ // self.pdm_hz),
         }
@@ -171,6 +181,8 @@ def _modelled() -> Iterator[Block]:
     yield Block("gain")
     yield Block("i2s")
     yield Block("pdm", pdm_hz=2_048_000)
+    for rate_hz in (8_000, 44_100, 48_000, 96_000):
+        yield Block("resampler", rate_hz=rate_hz)
     yield Block("ear", 64, 2, 1)
     yield Block("ear", 8, 1, 1, "pcm")
     # the others check the model
@@ -182,8 +194,8 @@ def _modelled() -> Iterator[Block]:
     yield Block("neurons", 200, 3, held_out=True, widths={"log_frac_bits": 7})
     yield Block("events", 48, 2, held_out=True, widths={"count_bits": 3})
     yield Block("trigger", held_out=True, widths={"log_frac_bits": 8})
-    yield Block("ear", 140, 4, 2, "pdm", held_out=True)
-    yield Block("ear", 32, 1, 4, "pcm", held_out=True, widths={"log_frac_bits": 5})
+    yield Block("resampler", rate_hz=32_000, held_out=True)
+    yield Block("ear", 64, 2, 2, "pdm", held_out=True)
 
 
 MODELLED = {block.name: block for block in _modelled()}
