@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 
 from fxp_model.ear.i2s import FRAME, I2sSpec
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmSpec
-from fxp_model.ear.resampler import ResamplerSpec
+from fxp_model.ear.resampler import EAR_RATE_HZ, ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.config import HardwareConfig
@@ -58,7 +58,7 @@ class Block:
     pdm_hz : int
         Clock of a microphone.
     rate_hz : int
-        From which a resampler makes that of the ear.
+        Of a resampler's input, and of the microphone of an ear.
     held_out : bool
         It checks the model of the cells, and is not used in the fit.
     widths : mapping of str to int
@@ -71,7 +71,7 @@ class Block:
     multipliers: int = 1
     microphone: str = "i2s"
     pdm_hz: int = SAMPLE_HZ * FRAME
-    rate_hz: int = 48_000
+    rate_hz: int = EAR_RATE_HZ
     held_out: bool = False
     widths: Mapping[str, int] = field(default_factory=dict)
 
@@ -82,14 +82,15 @@ class Block:
             return "I2S, 16 kHz"
         if self.kind == "pdm":
             return f"PDM, {self.pdm_hz / 1e6:g} MHz"
+        rate = "" if self.rate_hz == EAR_RATE_HZ else f", {self.rate_hz / 1e3:g} kHz"
         if self.kind == "resampler":
-            return f"resampler, {self.rate_hz / 1e3:g} kHz"
+            return self.kind + rate
         size = f"{self.channels} x {self.sections}"
         own = {
             "filters": f" {size} x {self.multipliers}",
             "neurons": f" {size}",
             "events": f" {size}",
-            "ear": f" {size} x {self.multipliers}, {self.microphone}",
+            "ear": f" {size} x {self.multipliers}, {self.microphone}{rate}",
         }.get(self.kind, "")
         return self.kind + own + "".join(f", {name} {value}" for name, value in self.widths.items())
 
@@ -106,7 +107,7 @@ class Block:
     @property
     def config(self) -> EarConfig:
         """Its hardware."""
-        return EarConfig(self.microphone, self.multipliers)
+        return EarConfig(self.microphone, self.multipliers, rate_hz=self.rate_hz)
 
     def parts(self) -> list[EarParts]:
         """What the model says that it consists of."""
@@ -155,7 +156,10 @@ class Block:
         shape = Shape((spec.channels, 2, 2), kernel=0, input_bits=spec.count_bits, weight_bits=2)
         network = shape.network()
         widths = HardwareConfig.uniform(network.spec, lanes=2, update_lanes=1, use_dsp=False)
-        device = Device(network, widths, spec, self.trigger, self.multipliers, config.input(spec))
+        device = Device(
+            *(network, widths, spec, self.trigger, self.multipliers),
+            *(config.input(spec), config.resampler(spec)),
+        )
         return EmittedCore("top", emit_top(device, "top")[0], (), (), ())
 
 
