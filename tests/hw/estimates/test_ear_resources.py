@@ -93,15 +93,15 @@ def test_blocks_are_instances_of_the_top_level() -> None:
     instances = set(re.findall(r"^module \\top\.([\w.]+) \(", device.core().verilog, re.MULTILINE))
     blocks = set(ear_parts(device.spec, device.config))
     assert "resampler" in blocks <= instances
-    assert {name.partition(".")[0] for name in instances} == {name.partition(".")[0] for name in blocks} | {
-        CORE
-    }
+    outermost = [{name.partition(".")[0] for name in names} for names in (instances, blocks)]
+    assert outermost[0] == outermost[1] | {CORE}
 
 
 def test_only_another_rate_needs_a_resampler() -> None:
     spec = EarSpec.design(channels=16)
     blocks = [set(ear_parts(spec, EarConfig("pcm", rate_hz=rate_hz))) for rate_hz in (16_000, 44_100)]
-    assert blocks[1] - blocks[0] == {"resampler"} and blocks[0] < blocks[1]
+    assert blocks[1] - blocks[0] == {"resampler"}
+    assert blocks[0] < blocks[1]
 
 
 @pytest.mark.parametrize("microphone", ["i2s", "pdm", "pcm"])
