@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 
 from fxp_model.ear.i2s import FRAME, I2sSpec
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmSpec
+from fxp_model.ear.resampler import EAR_RATE_HZ, ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.config import HardwareConfig
@@ -26,6 +27,7 @@ from hw.rtl.ear.i2s import I2sInput
 from hw.rtl.ear.logarithm import log_shape
 from hw.rtl.ear.neurons import EarNeurons
 from hw.rtl.ear.pdm import PdmInput
+from hw.rtl.ear.resampler import Resampler
 from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.rtl.ear.trigger import Trigger
 from hw.verilog import EmittedCore, emit_top
@@ -46,7 +48,8 @@ class Block:
     Parameters
     ----------
     kind : str
-        ``filters``, ``neurons``, ``events``, ``trigger``, ``control``, ``gain``, ``i2s``, ``pdm`` or ``ear``.
+        ``filters``, ``neurons``, ``events``, ``trigger``, ``control``, ``gain``, ``resampler``, ``i2s``,
+        ``pdm`` or ``ear``.
     channels, sections : int
     multipliers : int
         Of filters and of an ear.
@@ -54,6 +57,8 @@ class Block:
         Of an ear; one of `hw.ear.MICROPHONES`.
     pdm_hz : int
         Clock of a microphone.
+    rate_hz : int
+        Of a resampler's input, and of the microphone of an ear.
     held_out : bool
         It checks the model of the cells, and is not used in the fit.
     widths : mapping of str to int
@@ -66,6 +71,7 @@ class Block:
     multipliers: int = 1
     microphone: str = "i2s"
     pdm_hz: int = SAMPLE_HZ * FRAME
+    rate_hz: int = EAR_RATE_HZ
     held_out: bool = False
     widths: Mapping[str, int] = field(default_factory=dict)
 
@@ -76,12 +82,15 @@ class Block:
             return "I2S, 16 kHz"
         if self.kind == "pdm":
             return f"PDM, {self.pdm_hz / 1e6:g} MHz"
+        rate = "" if self.rate_hz == EAR_RATE_HZ else f", {self.rate_hz / 1e3:g} kHz"
+        if self.kind == "resampler":
+            return self.kind + rate
         size = f"{self.channels} x {self.sections}"
         own = {
             "filters": f" {size} x {self.multipliers}",
             "neurons": f" {size}",
             "events": f" {size}",
-            "ear": f" {size} x {self.multipliers}, {self.microphone}",
+            "ear": f" {size} x {self.multipliers}, {self.microphone}{rate}",
         }.get(self.kind, "")
         return self.kind + own + "".join(f", {name} {value}" for name, value in self.widths.items())
 
@@ -98,7 +107,7 @@ class Block:
     @property
     def config(self) -> EarConfig:
         """Its hardware."""
-        return EarConfig(self.microphone, self.multipliers)
+        return EarConfig(self.microphone, self.multipliers, rate_hz=self.rate_hz)
 
     def parts(self) -> list[EarParts]:
         """What the model says that it consists of."""
@@ -112,6 +121,7 @@ class Block:
             "trigger": lambda: ear.decides(trigger),
             "control": ear.control,
             "gain": ear.gain,
+            "resampler": lambda: ear.resampler(ResamplerSpec.design(self.rate_hz)),
             "i2s": lambda: ear.i2s(CLOCK_HZ // I2S_HZ),
             "pdm": lambda: ear.pdm(self.pdm_hz, CLOCK_HZ // self.pdm_hz),
         }
@@ -134,6 +144,7 @@ class Block:
             "trigger": lambda: Trigger(trigger),
             "control": lambda: EarControl(trigger, *read),
             "gain": Gain,
+            "resampler": lambda: Resampler(ResamplerSpec.design(self.rate_hz)),
             "i2s": lambda: I2sInput(I2sSpec(), CLOCK_HZ // I2S_HZ),
             "pdm": lambda: PdmInput(PdmSpec.design(self.pdm_hz), CLOCK_HZ // self.pdm_hz),
         }
@@ -145,7 +156,10 @@ class Block:
         shape = Shape((spec.channels, 2, 2), kernel=0, input_bits=spec.count_bits, weight_bits=2)
         network = shape.network()
         widths = HardwareConfig.uniform(network.spec, lanes=2, update_lanes=1, use_dsp=False)
-        device = Device(network, widths, spec, self.trigger, self.multipliers, config.input(spec))
+        device = Device(
+            *(network, widths, spec, self.trigger, self.multipliers),
+            *(config.input(spec), config.resampler(spec)),
+        )
         return EmittedCore("top", emit_top(device, "top")[0], (), (), ())
 
 
@@ -171,6 +185,8 @@ def _modelled() -> Iterator[Block]:
     yield Block("gain")
     yield Block("i2s")
     yield Block("pdm", pdm_hz=2_048_000)
+    for rate_hz in (8_000, 44_100, 48_000, 96_000):
+        yield Block("resampler", rate_hz=rate_hz)
     yield Block("ear", 64, 2, 1)
     yield Block("ear", 8, 1, 1, "pcm")
     # the others check the model
@@ -182,8 +198,8 @@ def _modelled() -> Iterator[Block]:
     yield Block("neurons", 200, 3, held_out=True, widths={"log_frac_bits": 7})
     yield Block("events", 48, 2, held_out=True, widths={"count_bits": 3})
     yield Block("trigger", held_out=True, widths={"log_frac_bits": 8})
-    yield Block("ear", 140, 4, 2, "pdm", held_out=True)
-    yield Block("ear", 32, 1, 4, "pcm", held_out=True, widths={"log_frac_bits": 5})
+    yield Block("resampler", rate_hz=32_000, held_out=True)
+    yield Block("ear", 64, 2, 2, "pdm", held_out=True)
 
 
 MODELLED = {block.name: block for block in _modelled()}

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
+from fxp_model.ear.gain import PCM
 from fxp_model.ear.pdm import BRANCH_TAPS, DATA, ORDER, SAMPLE_HZ, PdmSpec
+from fxp_model.ear.resampler import TAP_BITS, ResamplerSpec
 from fxp_model.ear.spec import MAX_LOG, EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.ear import EarConfig
@@ -18,6 +20,8 @@ from hw.estimates.resources.ear_memories import (
     filter_memories,
     filter_multipliers,
     neuron_memories,
+    resampler_memories,
+    resampler_multipliers,
 )
 from hw.estimates.resources.parts import index_bits
 from hw.estimates.resources.prices import EarPrices
@@ -129,9 +133,11 @@ def ear_parts(ear: EarSpec, config: EarConfig) -> dict[str, EarParts]:
         "pdm": lambda: pdm(SAMPLE_HZ * periods, divider),
         "pcm": lambda: EarParts("pcm"),  # wires
     }[config.microphone]()
+    between = config.resampler(ear)
     return {
         "microphone": microphone,
         "amplifier": gain(),
+        **({} if between is None else {"resampler": resampler(between)}),
         "ear": joins(ear),
         "ear.filters": filters(ear, config.multipliers),
         "ear.neurons": neurons(ear),
@@ -228,6 +234,26 @@ def decides(trigger: TriggerSpec) -> EarParts:
 def gain() -> EarParts:
     """`Gain`."""
     return _constant("gain")
+
+
+def resampler(spec: ResamplerSpec) -> EarParts:
+    """`Resampler`."""
+    inputs = index_bits(spec.taps_per_phase)  # of a place in the ring, which is of a power of two
+    position = index_bits(max(spec.up, spec.down))
+    amounts: dict[str, float] = {
+        "sum": spec.sum_bits,
+        "index": position + 3 * inputs + spec.taps_per_phase.bit_length() + index_bits(spec.n_taps),
+        "fixed": 1,
+    }
+    return EarParts(
+        "resampler",
+        logic=amounts,
+        registers=dict(amounts),
+        memories=resampler_memories(spec),
+        multipliers={target: resampler_multipliers(target) for target in DSP_WIDTHS},
+        products=1,
+        product_bits=PCM.width + TAP_BITS,
+    )
 
 
 def control() -> EarParts:

