@@ -28,7 +28,7 @@ class Played(NamedTuple):
 
     @classmethod
     def to(cls, microphone: EarConfig, ear: EarSpec, pcm: NDArray[np.int64]) -> Played:
-        """Of 16-bit `pcm` (n,) at the rate of `ear`; a PDM microphone gives 0.6 of full scale, and is late."""
+        """Of 16-bit `pcm` (n,) at the rate of `ear`; PDM has 0.6 of full scale, and is late."""
         if microphone.microphone == "pcm":
             return cls(pcm, widened(pcm))
         if microphone.microphone == "i2s":
