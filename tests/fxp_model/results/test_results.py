@@ -1,11 +1,14 @@
 """Figures in the text of README and manual match the committed results; their tables: tests/docs."""
 
 import json
+import statistics
 
 import pytest
 
 from fxp_model.artifact import load_artifact
+from fxp_model.ear.spec import EarSpec
 from fxp_model.pretrained import DEFAULT
+from fxp_model.qat.hearing import LISTENERS
 from hw.config import HardwareConfig
 from hw.estimates.resources import estimate
 from tests.paths import ROOT
@@ -79,6 +82,40 @@ def test_the_results_have_the_times_of_training():
     ):
         assert f"{training[ours]:.1f} s where" in RESULTS
         assert f"{training[theirs]:.0f} s ({training[theirs] / training[ours]:.0f} x)" in RESULTS
+
+
+HEARD = [
+    json.loads(line)
+    for line in (ROOT / "scripts" / "results" / "hearing.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+def mean_of(listener, key):
+    """Of three seeds, in points."""
+    own = [row for row in HEARD if (row["listener"], row["epochs"]) == (listener, 60)]
+    assert sorted(row["seed"] for row in own) == [0, 1, 2]
+    return 100 * statistics.fmean(row[key] for row in own)
+
+
+def test_an_ear_loses_little_in_noise_and_what_the_results_say():
+    clean = mean_of("ear-140x2", "clean")
+    lost = {key: clean - mean_of("ear-140x2", key) for key in ("snr_20_db", "snr_10_db", "gain_-30_db")}
+    assert lost["snr_20_db"] < 1.5
+    assert lost["snr_10_db"] < 12
+    told = f"loses {lost['snr_20_db']:.1f} points at 20 dB and {lost['snr_10_db']:.1f} at 10 dB"
+    assert told in RESULTS
+    assert f"-30 dB costs {lost['gain_-30_db']:.1f}" in RESULTS
+    behind = [mean_of("float", key) - mean_of("ear-140x2", key) for key in ("clean", "from_rest")]
+    assert f"{behind[0]:.1f} points behind the float encoder on clean clips, and {behind[1]:.1f}" in RESULTS
+
+
+def test_the_cost_of_a_listener_is_that_of_its_ear():
+    for row in HEARD:
+        if row["listener"] in LISTENERS:
+            spec = EarSpec.design(**LISTENERS[row["listener"]])
+            assert row["products_per_second"] == spec.products_per_second
+            assert row["state_ram_bits"] == 2 * spec.state_bits * spec.channels * spec.sections
+            assert {"command", "date", "versions", "data_sha256", "noise_train_sha256"} <= row.keys()
 
 
 def test_the_explored_cores_cost_what_was_predicted_within_the_stated_error():
