@@ -41,7 +41,8 @@ def test_random_ears_hear_as_the_golden_ear(seed: int, sim: str, workspace: Work
     assert figures["samples"] == len(pcm)
     assert figures["states"] == len(pcm) * spec.sections * spec.channels
     assert figures["neurons"] == 30
-    assert figures["frames"] == figures["levels"] == 3
+    assert figures["frames"] == 3
+    assert figures["levels"] <= 3  # those that changed
     expected = (len(pcm) - 1) * own.sample_cycles(spec)
     if waits(spec, own):
         assert figures["cycles"] == expected
