@@ -54,6 +54,11 @@ def systems() -> str:
     return markdown(summarise(read_rows(RESULTS / "reproduce.jsonl")))
 
 
+def bundled() -> str:
+    """The bundled networks and their teacher, trained in noise with the ear."""
+    return markdown(summarise(read_rows(RESULTS / "bundled.jsonl")))
+
+
 def cores() -> str:
     """Cores as synthesised and routed."""
     return hardware_table.table([_json(path) for path in sorted((RESULTS / "hardware").glob("*.json"))])
@@ -169,6 +174,7 @@ def ear_estimates() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "compared": compared,
+    "bundled": bundled,
     "systems": systems,
     "cores": cores,
     "ears": ears,

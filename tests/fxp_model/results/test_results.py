@@ -7,8 +7,9 @@ import pytest
 
 from fxp_model.artifact import load_artifact
 from fxp_model.ear.spec import EarSpec
-from fxp_model.pretrained import DEFAULT
+from fxp_model.pretrained import DEFAULT, find
 from fxp_model.qat.hearing import LISTENERS
+from fxp_model.results.rows import read_rows
 from hw.config import HardwareConfig
 from hw.estimates.resources import estimate
 from tests.paths import ROOT
@@ -116,6 +117,18 @@ def test_the_cost_of_a_listener_is_that_of_its_ear():
             assert row["products_per_second"] == spec.products_per_second
             assert row["state_ram_bits"] == 2 * spec.state_bits * spec.channels * spec.sections
             assert {"command", "date", "versions", "data_sha256", "noise_train_sha256"} <= row.keys()
+
+
+def test_the_bundled_networks_are_those_of_their_rows():
+    rows = {row["system"]: row for row in read_rows(ROOT / "scripts" / "results" / "bundled.jsonl")}
+    names = {"conv-taught-sparse": "", "conv-taught-sparser": "-sparse", "conv-taught-sparse-4bit": "-4bit"}
+    for system, suffix in names.items():
+        artifact = load_artifact(find(DEFAULT.name + suffix))
+        row = rows[system]
+        assert artifact.metrics["val"]["accuracy"] == row["val"]
+        assert artifact.provenance["data"]["frames_sha256"] == row["setting"]["frames"]
+        recurrent = artifact.network.params[: len(row["delays_after"])]
+        assert [params.delay_steps.tolist() for params in recurrent] == row["delays_after"]
 
 
 def test_the_explored_cores_cost_what_was_predicted_within_the_stated_error():
