@@ -38,7 +38,7 @@ class System:
         return self.at_mean_of or self.taught_by
 
 
-SPARSE_COST, SPARSER_COST = 2.0, 8.0
+SPARSE_COST, SPARSER_COST = 2.0, 10.0
 """Spike penalty of the sparse networks: loss per mean spike of a neuron and step."""
 
 
