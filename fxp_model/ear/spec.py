@@ -50,8 +50,8 @@ _LIMITS = {
 }
 _DEFAULTS = {"coefficient_bits": 18, "state_frac_bits": 8, "log_frac_bits": 6}
 """Of the class, where a design depends on them."""
-_START, _FLOOR = 6.5, 0.5
-"""Level at rest, that of speech, and least level of a design, in octaves above the lsb of a sample."""
+_START, _FLOOR = 3.5, 0.5
+"""Level at rest, that of soft speech, and least level of a design, in octaves above the lsb of a sample."""
 
 
 class Level(NamedTuple):
@@ -131,7 +131,7 @@ class EarSpec(Encoder):
     state_frac_bits: int = _DEFAULTS["state_frac_bits"]
     log_frac_bits: int = _DEFAULTS["log_frac_bits"]
     compression_shift: int = 1
-    level_start: int = 29
+    level_start: int = 26
     level_floor: int = 23
     level_range: int = 96
     level_shift: int = 8
