@@ -15,6 +15,7 @@ from fxp_model.spec import ReadoutMode, RecurrenceKind
 pytestmark = pytest.mark.slow
 
 SPARSE, FOUR_BITS = (f"{DEFAULT.name}-{kind}" for kind in ("sparse", "4bit"))
+SMALL = "asc20-64ch-256x256-k5"
 
 
 @pytest.fixture(scope="module", params=bundled())
@@ -27,21 +28,26 @@ def card(artifact):
     return (find(artifact.name) / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_default_a_sparse_and_a_narrow_one_are_bundled():
-    assert bundled() == sorted([DEFAULT.name, SPARSE, FOUR_BITS])
+@pytest.fixture
+def channels(artifact):
+    return 64 if artifact.name == SMALL else 140
 
 
-def test_torch_equals_the_golden_model_on_its_stimulus(artifact):
+def test_a_default_a_sparse_a_narrow_and_a_small_one_are_bundled():
+    assert bundled() == sorted([DEFAULT.name, SPARSE, FOUR_BITS, SMALL])
+
+
+def test_torch_equals_the_golden_model_on_its_stimulus(artifact, channels):
     expected = run(artifact.network, artifact.stimulus)
     assert expected.first_mismatch(evaluate.run(artifact.network, artifact.stimulus)) is None
-    assert artifact.stimulus.shape == (100, 4, 140)
+    assert artifact.stimulus.shape == (100, 4, channels)
     least = 0.005 if artifact.name == SPARSE else 0.01
     assert all(least < layer.spikes.mean() < 0.3 for layer in expected.layers)
 
 
-def test_it_is_the_network_it_should_be(artifact):
+def test_it_is_the_network_it_should_be(artifact, channels):
     spec = artifact.network.spec
-    assert [spec.n_in, *(stage.n_out for stage in spec.stages)] == [140, 256, 256, 20]
+    assert [spec.n_in, *(stage.n_out for stage in spec.stages)] == [channels, 256, 256, 20]
     assert spec.readout.mode is ReadoutMode.SUM
     bits = 4 if artifact.name == FOUR_BITS else 8
     for stage in spec.stages:
@@ -64,9 +70,10 @@ def test_its_measured_accuracy_is_enough(artifact):
 
 
 def test_the_others_are_within_a_point_of_the_default_and_the_sparse_one_fires_half_as_much():
-    default, sparse, narrow = (
-        load_artifact(find(n)).metrics["val"] for n in (DEFAULT.name, SPARSE, FOUR_BITS)
+    default, sparse, narrow, small = (
+        load_artifact(find(n)).metrics["val"] for n in (DEFAULT.name, SPARSE, FOUR_BITS, SMALL)
     )
+    assert small["accuracy"] >= default["accuracy"] - 0.01
     assert narrow["accuracy"] >= default["accuracy"] - 0.01
     assert sparse["accuracy"] >= default["accuracy"] - 0.01
     assert sparse["spikes_per_clip"] <= default["spikes_per_clip"] / 2
