@@ -7,8 +7,12 @@ The blocks are those of ``scripts/ear_table.py`` that are in ``tb/harness/ear_mo
 from __future__ import annotations
 
 if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
+    import sys
+    from pathlib import Path
+
     from fxp_model.cli import run_script
 
+    sys.path.append(str(Path(__file__).parents[1]))  # for the package of the scripts
     run_script(__file__)
 
 import statistics
