@@ -1,7 +1,13 @@
 """pyproject.toml names every package, and constraints.txt pins every dependency."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
+
+import pytest
 
 from fxp_model import cli
 from tests.paths import ROOT
@@ -23,15 +29,23 @@ def test_every_package_is_listed() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*found, "spikeline"}
 
 
+OF_A_CHECKOUT = ("ear_table", "fit_ear", "fit_resources", "hardware_table")
+"""Scripts that write into it."""
+
+
 def test_every_script_is_a_command_but_for_those_that_write_into_a_checkout() -> None:
-    scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")} - {
-        "ear_table",
-        "fit_ear",
-        "fit_resources",
-        "hardware_table",
-    }
+    scripts = {file.stem for file in (ROOT / "scripts").glob("*.py")} - set(OF_A_CHECKOUT)
     commands = {f"spikeline-{script.replace('_', '-')}": "fxp_model.cli:console" for script in scripts}
     assert PROJECT["project"]["scripts"] == commands
+
+
+@pytest.mark.parametrize("script", OF_A_CHECKOUT)
+def test_they_start_from_any_folder(script: str, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    assert script in told.stdout
 
 
 def test_every_dependency_is_pinned() -> None:

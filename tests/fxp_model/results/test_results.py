@@ -144,6 +144,10 @@ def test_the_bundled_networks_are_those_of_their_rows():
         assert artifact.provenance["data"]["frames_sha256"] == row["setting"]["frames"]
         recurrent = artifact.network.params[: len(row["delays_after"])]
         assert [params.delay_steps.tolist() for params in recurrent] == row["delays_after"]
+    (small,) = (row for row in HEARD if (row["listener"], row["epochs"]) == ("ear-64x2", 60))
+    artifact = load_artifact(find("asc20-64ch-256x256-k5"))
+    assert artifact.metrics["val"]["accuracy"] == small["clean"]
+    assert artifact.provenance["command"] == small["command"]
 
 
 def test_the_explored_cores_cost_what_was_predicted_within_the_stated_error():
