@@ -43,7 +43,9 @@ def test_every_script_is_a_command_but_for_those_that_write_into_a_checkout() ->
 def test_they_start_from_any_folder(script: str, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
-    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    told = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=60
+    )
     assert told.returncode == 0, told.stderr
     assert script in told.stdout
 
