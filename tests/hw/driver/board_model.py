@@ -1,4 +1,4 @@
-"""A board in Python, by the laws of ARCHITECTURE.md: registers of core, ear and mailbox, and the UART's line."""
+"""A board in Python, by the laws of ARCHITECTURE.md: registers of core, ear and mailbox, and its UART."""
 
 import struct
 import zlib
