@@ -181,9 +181,7 @@ class UartLine:
     @staticmethod
     def _check(what: str, offset: int, right: bool, done: int, count: int) -> None:
         if not right:
-            raise Refused(
-                f"the device refused a {what} at 0x{offset:04x}, after {done} of {count} words", done
-            )
+            raise Refused(f"a {what} at 0x{offset:04x} was refused after {done} of {count} words", done)
 
     def _ask(self, op: int, address: int, count: int, words: Sequence[int] = ()) -> tuple[int, bytes]:
         """Words that were done, and those read, of a request that is executed once."""
@@ -217,7 +215,9 @@ class UartLine:
         """Words done and those read; None after a time-out, or as soon as something damaged came."""
         end = time.monotonic() + self._timeout_s
         self._damaged = False
-        while not self._damaged and time.monotonic() < end:
+        over = False
+        while not (self._damaged or over):
+            over = time.monotonic() > end  # and then what has come meanwhile
             data = self._port.read(1)
             self._take(data + self._port.read(self._port.in_waiting) if data else b"")
             while self._packets:

@@ -1,6 +1,7 @@
 """A reloadable core as a board, its golden answers, and what a build holds for it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ class Case:
     def board(self, **settings: object) -> Board:
         return Board(self.own, self.config, (self.other,), **settings)
 
-    @property
+    @cached_property
     def image(self) -> Image:
         """Of the other network."""
         return image(self.own.network, self.config, self.other.network, self.other.sha256)
