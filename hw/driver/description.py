@@ -54,7 +54,7 @@ def description_of(
     """
     maps = blocks_of(artifact, config, ear)
     blocks: dict[str, Any] = {
-        block: {"base": BASES[block], "identity": IDENTITIES[block], "registers": described(own)}
+        block: {"base": BASES[block], "identity": IDENTITIES[block], "registers": _described(own)}
         for block, own in maps.items()
     }
     if ear:
@@ -81,8 +81,7 @@ def description_of(
     }
 
 
-def described(own: Sequence[Register]) -> dict[str, Any]:
-    """Offset, access and fields of each register by its name."""
+def _described(own: Sequence[Register]) -> dict[str, Any]:
     return {
         register.name: {
             "offset": register.offset,
