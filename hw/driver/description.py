@@ -37,7 +37,7 @@ IDENTITIES = {
 
 
 def description_of(
-    artifact: Artifact, config: HardwareConfig, name: str, ear: bool, vlnv: str
+    artifact: Artifact, config: HardwareConfig, name: str, ear: bool = False, vlnv: str = ""
 ) -> dict[str, Any]:
     """What `hw.driver.spikeline.Spikeline` takes, for the core `name` of `artifact`.
 
@@ -50,7 +50,7 @@ def description_of(
     ear : bool
         There is an ear in front of it.
     vlnv : str
-        Of the packaged core in Vivado (`hw.vivado.vlnv`).
+        Of the packaged core in Vivado (`hw.vivado.vlnv`), by which PYNQ finds it.
     """
     maps = blocks_of(artifact, config, ear)
     blocks: dict[str, Any] = {
