@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 from hw.board import emit_board
 from hw.driver.spikeline import Spikeline
 from tests.hw.driver.conftest import Case
 
 
+@pytest.mark.slow
 def test_the_driver_takes_the_manifest_of_a_board(case: Case) -> None:
     board = emit_board(case.own, case.config, None, "net_board", clock_hz=25_000_000)
     assert board.manifest["clock_hz"] == 25_000_000

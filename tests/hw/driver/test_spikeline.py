@@ -231,6 +231,7 @@ def test_without_reload_no_network_is_replaced(case: Case) -> None:
     assert_golden(case, device)
 
 
+@pytest.mark.slow
 def test_the_copy_in_a_build_needs_nothing_but_numpy(case: Case) -> None:
     """It is the same file, and runs where nothing of the project can be imported."""
     program = (
