@@ -160,3 +160,19 @@ def test_the_explored_cores_cost_what_was_predicted_within_the_stated_error():
         for kind, measured in picked["measured"].items():
             if kind in today.error:
                 assert abs(today.total[kind] - measured) <= today.error[kind][1] / 100 * measured, kind
+
+
+def test_the_gru_heard_what_the_bundled_networks_heard():
+    rows = {row["system"]: row for row in read_rows(ROOT / "scripts" / "results" / "bundled.jsonl")}
+    (gru,) = json.loads((ROOT / "scripts" / "results" / "gru.json").read_text(encoding="utf-8"))
+    assert {row["setting"]["frames"] for row in rows.values()} == {gru["frames_sha256"]}
+    assert gru["val"] == max(gru["curve"])
+    spec = load_artifact(find(DEFAULT.name)).network.spec
+    ends, (width, same) = (spec.n_in, spec.n_out), gru["widths"]
+    assert width == same
+    cells = sum(3 * width * (inputs + width + 2) for inputs in (ends[0], width))
+    weights = cells + (width + 1) * ends[1]
+    assert f"got {100 * gru['val']:.1f} %" in RESULTS
+    assert f"with {weights:,} weights of 32 bits" in RESULTS
+    none = 100 * rows["none"]["val"]
+    assert f"without recurrence {none:.1f} %, and a GRU with two layers of {width}, {weights:,} " in README
