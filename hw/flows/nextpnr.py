@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from fxp_model.children import end_children
 from hw.flows.tool import OUTPUT, made_by
 from hw.flows.yosys import Area, block_of
 
@@ -38,6 +40,8 @@ DEVICES = {
 """LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins; a core by itself needs 179."""
 DEFAULT_DEVICES = {"ecp5": "85k", "ice40": "hx8k"}
 CLOCK = "aclk"
+POLL_S = 0.1
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,20 @@ def place_and_route(
     ]
     report = made_by(package_of(kind.target), arguments, [netlist], timeout_s, kept)
     return read_report(report, kind.target, blocks)
+
+
+def of_seeds(seeds: int, workers: int, run: Callable[[int], _Result]) -> list[_Result]:
+    """`run` of each seed 1 .. `seeds`, `workers` at a time; if one fails, the processes of all are ended."""
+    with ThreadPoolExecutor(workers) as pool:
+        runs = [pool.submit(run, seed) for seed in range(1, seeds + 1)]
+        try:
+            return [own.result() for own in runs]
+        except BaseException:  # a signal, or a seed that failed: do not wait for the others
+            for own in runs:
+                own.cancel()
+            while wait(runs, POLL_S).not_done:
+                end_children()
+            raise
 
 
 _KINDS = {
