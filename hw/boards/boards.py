@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from fxp_model.errors import InputError
-
 Led = tuple[str, int, str | None]
 """An LED: name and number of a resource of the platform, and its colour if it has several."""
 MICROPHONE_PINS = {"i2s": ("sck", "ws", "sd", "lr"), "pdm": ("clk", "data", "select")}
-"""Of each kind of microphone, in the order of a board's `microphone`; the last one is held low by the device."""
+"""Of each kind of microphone, in the order of a board's pins for them; the last one is held low."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Board:
         For each of the device's eight LEDs (`hw.rtl.board.board.BoardDevice`) the board's, or None.
     loader : str
         The board's name in ``openFPGALoader``.
+    line : str
+        Where the UART is, in words.
     uart : (str, int, str, str), optional
         Name and number of a connector, and pins there for rx and tx, where the platform has no UART.
     """
@@ -54,25 +53,18 @@ class Board:
     microphone: tuple[str, ...]
     leds: tuple[Led | None, ...]
     loader: str
+    line: str = "the board's USB"
     uart: tuple[str, int, str, str] | None = None
 
     def make(self) -> Any:
-        """A new platform; each builds one design.
-
-        Raises
-        ------
-        InputError
-            ``amaranth-boards`` is not installed.
-        """
+        """A new platform, which builds one design."""
         module, _, name = self.platform.rpartition(".")
-        try:
-            found: Callable[[], Any] = getattr(import_module(module), name)
-        except ModuleNotFoundError as error:
-            if error.name != "amaranth_boards":
-                raise
-            command = "python -m pip install -c constraints.txt amaranth-boards"
-            raise InputError(f"amaranth-boards is missing; install it with: {command}") from None
-        return found()
+        return getattr(import_module(module), name)()
+
+    def wiring(self, microphone: str) -> str:
+        """Which pin of a microphone goes where, in words."""
+        pins = zip(MICROPHONE_PINS[microphone], self.microphone, strict=False)
+        return f"{self.header}: " + ", ".join(f"{pin} {own}" for pin, own in pins)
 
 
 def _leds(*names: str) -> tuple[Led | None, ...]:
@@ -110,11 +102,12 @@ BOARDS = {
             "amaranth_boards.orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
             "LFE5U-25F",
             40_000_000,
-            "the row with 9 to 13",
+            "the row of 12 pins",
             ("io", 0),
             ("9", "10", "11", "12"),
             _leds("-", "-", "-", "-", "-", "rgb_led 0 g", "rgb_led 0 r", "rgb_led 0 b"),
             "orangeCrab",
+            line="0 (rx) and 1 (tx) in the row of 16 pins, for an adapter to USB with 3.3 V levels",
             uart=("io", 0, "0", "1"),
         ),
         Board(
@@ -155,9 +148,9 @@ BOARDS = {
                 *("rgb_led 0 b", "rgb_led 0 g", "rgb_led 1 r", "rgb_led 1 b"),
             ),
             "pynq_z2",
+            line="PMODB: 3 (rx) and 2 (tx), for a Pmod USBUART; the board's USB is the processor's",
             uart=("pmod", 1, "3", "2"),
         ),
     )
 }
 """All, by name."""
-

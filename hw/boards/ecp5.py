@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,130 +15,125 @@ from hw.boards.plan import TOP, planned
 from hw.ear import EmittedDevice
 from hw.flows import nextpnr, physical, yosys
 from hw.flows.tool import run_tool
-from hw.flows.yosys import Area
 
 TARGET = "ecp5"
-_PLACER = nextpnr.package_of(TARGET)
+PACKAGE = nextpnr.package_of(TARGET)
+_NETLIST, _PINS = "netlist.json", f"{TOP}.lpf"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Placement seeds 1 .. `seeds`, `workers` at a time; time limit of each tool; where progress is told."""
+
+    seeds: int
+    workers: int
+    timeout_s: float
+    progress: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    """A netlist in `folder`, with the constraints, and the arguments that the platform gives each tool."""
+
+    folder: Path
+    board: Board
+    commands: dict[str, list[str]]
+
+    @property
+    def module(self) -> dict[str, Any]:
+        """The netlist, as written by yosys' write_json."""
+        return yosys.read_module(self.folder / _NETLIST, TOP)
 
 
 @dataclass(frozen=True)
 class Bitstream:
-    """A built design.
+    """A placed and routed design.
 
     content : of the file for the loader
     suffix : of its name, ``bit`` or ``dfu``
-    netlist : module of the final netlist, as written by yosys' write_json
-    routed : what nextpnr says of each seed; the bitstream is of the one with the highest clock
+    routed : of each seed; the bitstream is of the one with the highest clock
     pins : the constraints, in Lattice's format
     """
 
     content: bytes
     suffix: str
-    netlist: dict[str, Any]
     routed: tuple[nextpnr.Routed, ...]
     pins: str
-
-    @property
-    def best(self) -> nextpnr.Routed:
-        """The seed that the bitstream is of."""
-        return max(self.routed, key=lambda run: run.fmax_mhz)
-
-    @property
-    def utilisation(self) -> dict[str, dict[str, int | float]]:
-        """Cells of each kind: ``used`` and ``available``."""
-        return {
-            kind: {"used": used, "available": self.best.available[kind]} for kind, used in self.best.area.items()
-        }
 
 
 def synthesise(
     board: Board, device: EmittedDevice, microphone: str | None, folder: Path, timeout_s: float
-) -> tuple[Path, dict[str, list[str]]]:
-    """The final netlist of `device` on `board`, in `folder`, with the constraints as ``top.lpf``.
-
-    Returns
-    -------
-    (netlist, commands)
-        `commands` are the arguments of each tool by its name, as the platform wants them.
-    """
-    plan = planned(board, device, microphone)
-    for name in (f"{device.name}.v", f"{TOP}.il", f"{TOP}.lpf"):
-        (folder / name).write_text(plan.text(name), encoding="utf-8")
-    sources = [folder / f"{device.name}.v", folder / f"{TOP}.il"]
-    netlist = yosys.synthesise_files(sources, TOP, TARGET, timeout_s)
-    physical.optimise(netlist, TOP)
-    return netlist, plan.commands
-
-
-def build(
-    board: Board,
-    device: EmittedDevice,
-    microphone: str | None,
-    seeds: int,
-    workers: int,
-    timeout_s: float,
-    progress: Callable[[str], None],
-    check: Callable[[Area], None],
-) -> Bitstream:
-    """Build `device` for `board` with placement seeds 1 .. `seeds`, `workers` at a time.
-
-    `check` gets the cells of the netlist before they are placed.
+) -> Synthesised:
+    """The netlist that is placed, of `device` on `board`, in `folder`.
 
     Raises
     ------
     InputError, FlowError
-        As `run_tool`; also if the device does not fit.
+        As `run_tool`.
     """
-    with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
-        folder = Path(name)
-        progress(f"yosys {yosys.SYNTHESIS[TARGET]} ...")
-        netlist, commands = synthesise(board, device, microphone, folder, timeout_s)
-        module = yosys.read_module(netlist, TOP)
-        check(yosys.area(yosys.cells_of(module), TARGET))
-
-        def of_seed(seed: int) -> nextpnr.Routed:
-            progress(f"nextpnr, {board.title}, seed {seed} ...")
-            run = _route(folder, commands["nextpnr-ecp5"], board.clock_hz, seed, timeout_s)
-            progress(f"seed {seed}: {run.fmax_mhz:.1f} MHz")
-            return run
-
-        routed = nextpnr.of_seeds(seeds, workers, of_seed)
-        best = max(range(seeds), key=lambda index: routed[index].fmax_mhz) + 1
-        given = {f"{TOP}.config": _config(best)}
-        arguments = _without(commands["ecppack"], "--svf")
-        run_tool(_PLACER, [given.get(own, own) for own in arguments], folder, timeout_s, "ecppack")
-        content, suffix = (folder / f"{TOP}.bit").read_bytes(), "bit"
-        if "dfu-suffix" in commands:
-            content, suffix = with_dfu_suffix(content, commands["dfu-suffix"]), "dfu"
-        pins = (folder / f"{TOP}.lpf").read_text(encoding="utf-8")
-        return Bitstream(content, suffix, module, tuple(routed), pins)
+    plan = planned(board, device, microphone)
+    sources = [folder / f"{device.name}.v", folder / f"{TOP}.il"]
+    for file in (*sources, folder / _PINS):
+        file.write_text(plan.text(file.name), encoding="utf-8")
+    netlist = yosys.synthesise_files(sources, TOP, TARGET, timeout_s)
+    physical.optimise(netlist, TOP)
+    netlist.rename(folder / _NETLIST)
+    return Synthesised(folder, board, plan.commands)
 
 
-def _config(seed: int) -> str:
-    """File that nextpnr writes."""
+def route(design: Synthesised, effort: Effort) -> Bitstream:
+    """Place, route and pack `design`.
+
+    Raises
+    ------
+    InputError, FlowError
+        As `run_tool`; also if the design does not fit.
+    """
+
+    def of_seed(seed: int) -> nextpnr.Routed:
+        effort.progress(f"nextpnr, {design.board.title}, seed {seed} ...")
+        run = _route(design, seed, effort.timeout_s)
+        effort.progress(f"seed {seed}: {run.fmax_mhz:.1f} MHz")
+        return run
+
+    routed = nextpnr.of_seeds(effort.seeds, effort.workers, of_seed)
+    best = 1 + max(range(effort.seeds), key=lambda index: routed[index].fmax_mhz)
+    *arguments, svf, _ = design.commands["ecppack"]
+    assert svf == "--svf"
+    arguments = [_configuration(best) if own == f"{TOP}.config" else own for own in arguments]
+    run_tool(PACKAGE, arguments, design.folder, effort.timeout_s, "ecppack")
+    content, suffix = (design.folder / f"{TOP}.bit").read_bytes(), "bit"
+    if "dfu-suffix" in design.commands:
+        content, suffix = with_dfu_suffix(content, design.commands["dfu-suffix"]), "dfu"
+    pins = (design.folder / _PINS).read_text(encoding="utf-8")
+    return Bitstream(content, suffix, tuple(routed), pins)
+
+
+def _configuration(seed: int) -> str:
+    """File that nextpnr writes and ecppack reads."""
     return f"seed{seed}.config"
 
 
-def _route(
-    folder: Path, arguments: list[str], clock_hz: int, seed: int, timeout_s: float
-) -> nextpnr.Routed:
-    """Place and route; the device has one clock, for which the constraints, through a PLL, ask `clock_hz`."""
-    report = f"seed{seed}.json"
-    given = {f"{TOP}.json": "netlist.json", f"{TOP}.config": _config(seed), f"{TOP}.tim": f"seed{seed}.tim"}
-    more = ["--report", report, "--seed", str(seed), *nextpnr.TIMING, "--router", nextpnr.ROUTER]
-    command = [*(given.get(own, own) for own in arguments), *more, "--timing-allow-fail"]
-    run_tool(_PLACER, command, folder, timeout_s)
-    found = json.loads((folder / report).read_text(encoding="utf-8"))
+def _route(design: Synthesised, seed: int, timeout_s: float) -> nextpnr.Routed:
+    """Place and route with one seed. The device has one clock, the board's."""
+    report = design.folder / f"seed{seed}.json"
+    files = {
+        f"{TOP}.json": _NETLIST,
+        f"{TOP}.config": _configuration(seed),
+        f"{TOP}.tim": f"seed{seed}.tim",
+    }
+    arguments = [
+        *(files.get(own, own) for own in design.commands["nextpnr-ecp5"]),
+        *("--report", report.name, "--seed", str(seed), "--timing-allow-fail"),
+        *(*nextpnr.TIMING, "--router", nextpnr.ROUTER),
+    ]
+    run_tool(PACKAGE, arguments, design.folder, timeout_s)
+    found = json.loads(report.read_text(encoding="utf-8"))
     (clock,) = found["fmax"].values()
-    if round(1e6 * clock["constraint"], -3) != clock_hz:
-        raise RuntimeError(f"nextpnr's target must be {clock_hz} Hz, not {clock['constraint']} MHz")
+    wanted = design.board.clock_hz / 1e6
+    if abs(clock["constraint"] - wanted) > 0.01:
+        raise RuntimeError(f"nextpnr must be asked for {wanted} MHz, not {clock['constraint']}")
     return nextpnr.read_report(found, TARGET, ())
-
-
-def _without(arguments: list[str], option: str) -> list[str]:
-    """`arguments` without an option and its value."""
-    place = arguments.index(option)
-    return arguments[:place] + arguments[place + 2 :]
 
 
 def with_dfu_suffix(content: bytes, arguments: list[str]) -> bytes:

@@ -46,3 +46,11 @@ def narrower_preset(
         if cells[logic] < least and lacking(board, cells) is None:
             found[name] = cells[logic]
     return max(found, key=lambda name: found[name], default=None)
+
+
+def advice(artifact: Artifact, config: HardwareConfig, board: Board, ear: EarConfig | None) -> str:
+    """What to build where `config` is too large or too slow, in words."""
+    preset = narrower_preset(artifact, config, board, ear)
+    if preset is None:
+        return "no narrower preset is estimated to fit"
+    return f"--preset {preset} is the nearest that is estimated to fit"

@@ -33,13 +33,7 @@ class Plan:
 
 
 def planned(board: Board, device: EmittedDevice, microphone: str | None) -> Plan:
-    """The plan of `device` on `board`; none of the tools that the platform names need be there.
-
-    Raises
-    ------
-    InputError
-        ``amaranth-boards`` is not installed.
-    """
+    """The plan of `device` on `board`; none of the tools that the platform names need be there."""
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")  # not the system's: its Verilog may differ
     platform = board.make()
     platform.add_file(f"{device.name}.v", device.verilog)

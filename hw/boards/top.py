@@ -74,7 +74,8 @@ class BoardTop(Elaboratable):
             connections["right" if self._microphone == "i2s" else "select"] = Const(0)
         ports = self._device.manifest["ports"]
         m.submodules.device = Instance(
-            self._device.name, **{f"{own['direction'][0]}_{own['name']}": connections[own["name"]] for own in ports}
+            self._device.name,
+            **{f"{own['direction'][0]}_{own['name']}": connections[own["name"]] for own in ports},
         )
         return m
 
@@ -84,22 +85,21 @@ def _resources(platform: Any, board: Board, microphone: str | None) -> Iterator[
     lattice = isinstance(platform, LatticePlatform)
     standard = {"IO_TYPE" if lattice else "IOSTANDARD": "LVCMOS33"}
 
-    def pin(name: str, number: str, connector: tuple[str, int], pull: str = "") -> Subsignal:
-        if pull:
-            attributes = {"PULLMODE": pull} if lattice else {f"PULL{pull}": "TRUE"}
-        else:
-            attributes = {}
+    def pin(name: str, number: str, connector: tuple[str, int]) -> Subsignal:
+        attributes = dict(standard)
+        if name in _INPUTS:  # the level where nothing is connected
+            level = "UP" if name == "rx" else "DOWN"
+            attributes |= {"PULLMODE": level} if lattice else {f"PULL{level}": "TRUE"}
         direction = "i" if name in _INPUTS else "o"
-        return Subsignal(name, Pins(number, dir=direction, conn=connector), Attrs(**standard, **attributes))
+        return Subsignal(name, Pins(number, dir=direction, conn=connector), Attrs(**attributes))
 
     if board.uart is not None:
         name, number, rx, tx = board.uart
         place = name, number
-        yield Resource("uart", 0, pin("rx", rx, place, "UP"), pin("tx", tx, place))
+        yield Resource("uart", 0, pin("rx", rx, place), pin("tx", tx, place))
     if microphone is not None:
         names = zip(MICROPHONE_PINS[microphone], board.microphone, strict=False)  # PDM needs one less
-        pins = [pin(name, own, board.connector, "DOWN" if name in _INPUTS else "") for name, own in names]
-        yield Resource("microphone", 0, *pins)
+        yield Resource("microphone", 0, *(pin(name, own, board.connector) for name, own in names))
 
 
 def _input(m: Module, port: Any) -> Value:

@@ -8,13 +8,7 @@ from hw.ear import EmittedDevice
 
 
 def project(board: Board, device: EmittedDevice, microphone: str | None) -> dict[str, str]:
-    """Its files, by name; ``vivado -mode batch -source top.tcl`` makes ``top.bit``.
-
-    Raises
-    ------
-    InputError
-        ``amaranth-boards`` is not installed.
-    """
+    """Its files, by name; ``vivado -mode batch -source top.tcl`` makes ``top.bit``."""
     plan = planned(board, device, microphone)
     names = (f"{device.name}.v", *(f"{TOP}.{kind}" for kind in ("v", "xdc", "tcl")))
     return {name: plan.text(name) for name in names}

@@ -68,7 +68,8 @@ def run_tool(
                 timeout=timeout_s,
             )
     except subprocess.TimeoutExpired:
-        raise FlowError(f"{tool or package} took more than {timeout_s:g} s; raise the limit with --timeout") from None
+        message = f"{tool or package} took more than {timeout_s:g} s; raise the limit with --timeout"
+        raise FlowError(message) from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise FlowError(f"{tool or package}: {next((line for line in lines if 'ERROR' in line), lines[-1])}")
