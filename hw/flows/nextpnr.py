@@ -121,13 +121,13 @@ _KINDS = {
 
 
 def read_report(report: dict[str, Any], target: str, blocks: Container[str]) -> Routed:
-    """The figures of a core, with its one clock, from nextpnr's report."""
+    """The figures of a design with one clock, from nextpnr's report."""
     used, available = (
         {kind: report["utilization"][bel][side] for kind, bel in _KINDS[target].items()}
         for side in ("used", "available")
     )
-    (fmax,) = (clock["achieved"] for name, clock in report["fmax"].items() if CLOCK in name)
-    (path,) = (p["path"] for p in report["critical_paths"] if CLOCK in p["from"] and CLOCK in p["to"])
+    ((clock, reached),) = report["fmax"].items()
+    (path,) = (p["path"] for p in report["critical_paths"] if clock in p["from"] and clock in p["to"])
     cells = [segment["from"]["cell"] for segment in path] + [path[-1]["to"]["cell"]]
     delay = {"logic": 0.0, "routing": 0.0}
     for segment in path:
@@ -139,4 +139,4 @@ def read_report(report: dict[str, Any], target: str, blocks: Container[str]) -> 
         "logic_ns": round(delay["logic"], 2),
         "routing_ns": round(delay["routing"], 2),
     }
-    return Routed(fmax, used, available, critical_path)
+    return Routed(reached["achieved"], used, available, critical_path)

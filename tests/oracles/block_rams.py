@@ -1,0 +1,51 @@
+"""Contents of the block RAMs of an ECP5 netlist, read from what the bitstream initialises them with.
+
+A DP16KD holds 1,024 groups of 18 bits; each of its 64 parameters ``INITVAL_xx`` has 16 of them, at every 20th
+bit (Lattice FPGA-TN-02204). A word of 36, 18 or 9 bits is two, one or half a group, the lower address first.
+"""
+
+import re
+from collections import defaultdict
+from typing import Any
+
+GROUP_BITS, GROUPS, PER_VALUE, STRIDE = 18, 1024, 16, 20
+
+
+def cell_words(cell: dict[str, Any]) -> tuple[int, list[int]]:
+    """Width of the words of a cell, and the words, by address."""
+    parameters = cell["parameters"]
+    width = int(parameters["DATA_WIDTH_B"], 2)
+    bits = 0
+    for group in range(GROUPS):
+        value = int(parameters[f"INITVAL_{group // PER_VALUE:02X}"], 2)
+        one = value >> STRIDE * (group % PER_VALUE) & (1 << GROUP_BITS) - 1
+        bits |= one << GROUP_BITS * group
+    if width not in (9, 18, 36):
+        raise ValueError(f"words of a block RAM must be of 9, 18 or 36 bits, not {width}")
+    text = f"{bits:0{GROUPS * GROUP_BITS}b}"[::-1]
+    return width, [int(text[at : at + width][::-1], 2) for at in range(0, len(text), width)]
+
+
+def memories(module: dict[str, Any]) -> dict[str, list[int]]:
+    """Words of every memory that is made of block RAMs, by its path.
+
+    yosys names the cells of a memory ``path.d.w``: place in its depth, and in its width.
+    """
+    parts: dict[str, dict[tuple[int, int], tuple[int, list[int]]]] = defaultdict(dict)
+    for name, cell in module["cells"].items():
+        if cell["type"] == "DP16KD":
+            path, deep, wide = name.rsplit(".", 2)
+            parts[re.sub(r"\$\d+$", "", path)][int(deep), int(wide)] = cell_words(cell)
+    return {path: _joined(cells) for path, cells in parts.items()}
+
+
+def _joined(cells: dict[tuple[int, int], tuple[int, list[int]]]) -> list[int]:
+    """Words of a memory from those of its cells."""
+    words: list[int] = []
+    for deep in range(1 + max(deep for deep, _ in cells)):
+        (width,) = {width for (own, _), (width, _) in cells.items() if own == deep}
+        columns = [cells[deep, wide][1] for wide in range(sum(own == deep for own, _ in cells))]
+        words += [
+            sum(word << width * place for place, word in enumerate(row)) for row in zip(*columns, strict=True)
+        ]
+    return words
