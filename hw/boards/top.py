@@ -50,7 +50,8 @@ class BoardTop(Elaboratable):
 
         # These registers need no reset: from any state, they are right after as many cycles.
         m.domains.board = ClockDomain("board", reset_less=True)
-        steps, aresetn = Signal(RESET_STEPS), Signal()
+        steps = Signal(RESET_STEPS)
+        aresetn = Signal()
         m.d.comb += ClockSignal("board").eq(clock)
         m.d.board += [steps.eq(Cat(runs, steps)), aresetn.eq(steps[2:].all())]
 
@@ -122,7 +123,7 @@ def _clock(m: Module, platform: Any, clock_hz: int) -> tuple[Signal, Value]:
     runs: Value = Const(1)
     if platform.default_rst is not None:
         runs = ~_input(m, platform.request(platform.default_rst, dir="-"))
-    aclk, locked = Signal(), Signal()
+    aclk, locked = Signal(name="aclk"), Signal(name="locked")
     frequency = round(platform.default_clk_frequency)
     if frequency == clock_hz:
         m.d.comb += aclk.eq(oscillator)

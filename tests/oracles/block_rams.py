@@ -2,6 +2,7 @@
 
 A DP16KD holds 1,024 groups of 18 bits; each of its 64 parameters ``INITVAL_xx`` has 16 of them, at every 20th
 bit (Lattice FPGA-TN-02204). A word of 36, 18 or 9 bits is two, one or half a group, the lower address first.
+Narrower words are read only where all are 0.
 """
 
 import re
@@ -20,7 +21,7 @@ def cell_words(cell: dict[str, Any]) -> tuple[int, list[int]]:
         value = int(parameters[f"INITVAL_{group // PER_VALUE:02X}"], 2)
         one = value >> STRIDE * (group % PER_VALUE) & (1 << GROUP_BITS) - 1
         bits |= one << GROUP_BITS * group
-    if width not in (9, 18, 36):
+    if bits and width not in (9, 18, 36):
         raise ValueError(f"words of a block RAM must be of 9, 18 or 36 bits, not {width}")
     text = f"{bits:0{GROUPS * GROUP_BITS}b}"[::-1]
     return width, [int(text[at : at + width][::-1], 2) for at in range(0, len(text), width)]
@@ -49,3 +50,18 @@ def _joined(cells: dict[tuple[int, int], tuple[int, list[int]]]) -> list[int]:
             sum(word << width * place for place, word in enumerate(row)) for row in zip(*columns, strict=True)
         ]
     return words
+
+
+def initial(verilog: str, top: str) -> dict[str, list[int]]:
+    """Words that each memory of generated Verilog begins with, by its path below `top`."""
+    found: dict[str, list[int]] = {}
+    module = path = ""
+    for line in verilog.splitlines():
+        if begins := re.match(rf"module \\?{top}\.?(\S*)", line):
+            module = begins[1]
+        elif memory := re.match(r"  reg \[\d+:0\] \\?(\S+?)(?:\$\d+)?  ?\[(\d+):0\];", line):
+            path = f"{module}.{memory[1]}"
+            found[path] = [0] * (int(memory[2]) + 1)
+        elif word := re.match(r"    \S+ ?\[(\d+)\] = \d+'([hd])(\w+);", line):
+            found[path][int(word[1])] = int(word[3], {"h": 16, "d": 10}[word[2]])
+    return found
