@@ -1,8 +1,9 @@
 """The tables of the README, of ``reference/results.md`` and of ``howto/board.md``: ``python -m docs.tables``
 regenerates them.
 
-They come from ``scripts/results``, and from the boards in `hw.boards`. A table stands between ``<!-- table: NAME -->`` and
-``<!-- end of table -->``, and is committed, so that a page is complete where only Markdown is shown.
+They come from ``scripts/results``, and from the boards in `hw.boards`. A table stands between
+``<!-- table: NAME -->`` and ``<!-- end of table -->``, and is committed, so that a page is complete where only
+Markdown is shown.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ from fxp_model.artifact import Artifact
 from hw.boards.boards import Board
 from hw.config import PRESETS, HardwareConfig
 from hw.ear import EarConfig, ear_of
-from hw.estimates.resources import estimate
-from hw.flows.yosys import Area
+from hw.estimates.resources import Area, estimate
 from hw.parts import PARTS
 
 

@@ -1,8 +1,8 @@
 """Contents of the block RAMs of an ECP5 netlist, read from what the bitstream initialises them with.
 
 A DP16KD holds 1,024 groups of 18 bits; each of its 64 parameters ``INITVAL_xx`` has 16 of them, at every 20th
-bit (Lattice FPGA-TN-02204). A word of 36, 18 or 9 bits is two, one or half a group, the lower address first.
-Narrower words are read only where all are 0.
+bit (Lattice FPGA-TN-02204). A word of 36, 18 or 9 bits is two, one or half a group, the lower address first;
+narrower ones are in the lower eight bits of each half.
 """
 
 import re
@@ -15,16 +15,15 @@ GROUP_BITS, GROUPS, PER_VALUE, STRIDE = 18, 1024, 16, 20
 def cell_words(cell: dict[str, Any]) -> tuple[int, list[int]]:
     """Width of the words of a cell, and the words, by address."""
     parameters = cell["parameters"]
-    width = int(parameters["DATA_WIDTH_B"], 2)
-    bits = 0
+    width = min(int(parameters[f"DATA_WIDTH_{port}"], 2) for port in "AB")  # of the port in use
+    bits = ""  # the lowest first
     for group in range(GROUPS):
         value = int(parameters[f"INITVAL_{group // PER_VALUE:02X}"], 2)
         one = value >> STRIDE * (group % PER_VALUE) & (1 << GROUP_BITS) - 1
-        bits |= one << GROUP_BITS * group
-    if bits and width not in (9, 18, 36):
-        raise ValueError(f"words of a block RAM must be of 9, 18 or 36 bits, not {width}")
-    text = f"{bits:0{GROUPS * GROUP_BITS}b}"[::-1]
-    return width, [int(text[at : at + width][::-1], 2) for at in range(0, len(text), width)]
+        bits += f"{one:0{GROUP_BITS}b}"[::-1]
+    if width < 9:
+        bits = "".join(bits[at : at + 8] for at in range(0, len(bits), 9))
+    return width, [int(bits[at : at + width][::-1], 2) for at in range(0, len(bits), width)]
 
 
 def memories(module: dict[str, Any]) -> dict[str, list[int]]:
@@ -52,16 +51,27 @@ def _joined(cells: dict[tuple[int, int], tuple[int, list[int]]]) -> list[int]:
     return words
 
 
-def initial(verilog: str, top: str) -> dict[str, list[int]]:
-    """Words that each memory of generated Verilog begins with, by its path below `top`."""
-    found: dict[str, list[int]] = {}
+def rows_of(words: list[int], depth: int, width: int) -> list[int]:
+    """The rows of a memory from the words of its cells.
+
+    Where a memory is deeper than a cell, yosys may put its rows side by side: those of the lowest addresses
+    first. All that is beyond the rows must be 0.
+    """
+    rows = [words[row % len(words)] >> width * (row // len(words)) & (1 << width) - 1 for row in range(depth)]
+    assert sum(map(int.bit_count, rows)) == sum(map(int.bit_count, words))
+    return rows
+
+
+def initial(verilog: str, top: str) -> dict[str, tuple[int, list[int]]]:
+    """Width and rows that each memory of generated Verilog begins with, by its path below `top`."""
+    found: dict[str, tuple[int, list[int]]] = {}
     module = path = ""
     for line in verilog.splitlines():
         if begins := re.match(rf"module \\?{top}\.?(\S*)", line):
             module = begins[1]
-        elif memory := re.match(r"  reg \[\d+:0\] \\?(\S+?)(?:\$\d+)?  ?\[(\d+):0\];", line):
-            path = f"{module}.{memory[1]}"
-            found[path] = [0] * (int(memory[2]) + 1)
+        elif memory := re.match(r"  reg (?:\[(\d+):0\] )?\\?(\S+?)(?:\$\d+)?  ?\[(\d+):0\];", line):
+            path = f"{module}.{memory[2]}"
+            found[path] = int(memory[1] or 0) + 1, [0] * (int(memory[3]) + 1)
         elif word := re.match(r"    \S+ ?\[(\d+)\] = \d+'([hd])(\w+);", line):
-            found[path][int(word[1])] = int(word[3], {"h": 16, "d": 10}[word[2]])
+            found[path][1][int(word[1])] = int(word[3], {"h": 16, "d": 10}[word[2]])
     return found

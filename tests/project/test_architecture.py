@@ -44,7 +44,7 @@ BASE = (
 BASE_NEEDS = {"numpy", "filelock", "lazy_loader", "psutil", "amaranth", "matplotlib", "jinja2", "markupsafe"}
 NOT_BASE = ("fxp_model/compiled.py", "fxp_model/engine.py", "fxp_model/engine_kernels.py")
 """Files of the extra ``engine``, which compile code; no other base file may import them."""
-OPTIONAL = ("hw/boards/", "hw/flows/")
+OPTIONAL = "hw/flows/"
 """Files of the extra ``flow``, whose tools are needed only when run; no base file may import them."""
 
 
