@@ -2,8 +2,8 @@
 regenerates them.
 
 They come from ``scripts/results``, and from the boards in `hw.boards`. A table stands between
-``<!-- table: NAME -->`` and ``<!-- end of table -->``, and is committed, so that a page is complete where only
-Markdown is shown.
+``<!-- table: NAME -->`` and ``<!-- end of table -->``, and is committed, so that a page is complete where
+only Markdown is shown.
 """
 
 from __future__ import annotations

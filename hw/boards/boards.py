@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-Led = tuple[str, int, str | None]
-"""An LED: name and number of a resource of the platform, and its colour if it has several."""
+Pin = tuple[str, int, str | None]
+"""A pin: name and number of a resource of the platform, and which one if it has several."""
 MICROPHONE_PINS = {"i2s": ("sck", "ws", "sd", "lr"), "pdm": ("clk", "data", "select")}
 """Of each kind of microphone, in the order of a board's pins for them; the last one is held low."""
 
@@ -41,6 +41,8 @@ class Board:
         Where the UART is, in words.
     uart : (str, int, str, str), optional
         Name and number of a connector, and pins there for rx and tx, where the platform has no UART.
+    high : tuple
+        Pins that are held high.
     """
 
     name: str
@@ -51,10 +53,11 @@ class Board:
     header: str
     connector: tuple[str, int]
     microphone: tuple[str, ...]
-    leds: tuple[Led | None, ...]
+    leds: tuple[Pin | None, ...]
     loader: str
     line: str = "the board's USB"
     uart: tuple[str, int, str, str] | None = None
+    high: tuple[Pin, ...] = ()
 
     def make(self) -> Any:
         """A new platform, which builds one design."""
@@ -67,9 +70,9 @@ class Board:
         return f"{self.header}: " + ", ".join(f"{pin} {own}" for pin, own in pins)
 
 
-def _leds(*names: str) -> tuple[Led | None, ...]:
+def _leds(*names: str) -> tuple[Pin | None, ...]:
     """LEDs by name, number and colour, as ``rgb_led 0 r``; ``-`` for none."""
-    found: list[Led | None] = []
+    found: list[Pin | None] = []
     for name in names:
         parts = name.split()
         found.append(None if name == "-" else (parts[0], int(parts[1]), (*parts[2:], None)[0]))
@@ -93,6 +96,7 @@ BOARDS = {
                 ("0+", "1+", "2+", "3+"),
                 _leds(*(f"led {number}" for number in range(8))),
                 "ulx3s",
+                high=(("esp32", 0, "gpio0"),),  # when it is low, the ESP32 may restart the board
             )
             for size in ("85F", "25F")
         ),

@@ -17,8 +17,8 @@ from hw.ear import EmittedDevice
 
 RESET_STEPS = 8
 """The reset of the device is as many cycles long at least."""
-_OF_DEVICE = {"clk": "pdm_clk", "data": "pdm_data"}
-"""Pins of a microphone that have another name at the device."""
+_OF_DEVICE = {"clk": "pdm_clk", "data": "pdm_data", "lr": "right", "select": "select"}
+"""Ports of the device for pins of a microphone that have another name there, or choose the channel."""
 _INPUTS = ("sd", "data", "rx")
 
 
@@ -45,7 +45,11 @@ class BoardTop(Elaboratable):
         m = Module()
         board = self._board
         platform.add_resources(list(_resources(platform, board, self._microphone)))
-        request = cache(lambda name, number: platform.request(name, number, dir="-"))
+        resource = cache(lambda name, number: platform.request(name, number, dir="-"))
+
+        def request(name: str, number: int, part: str | None = None) -> Any:
+            return resource(name, number) if part is None else getattr(resource(name, number), part)
+
         clock, runs = _clock(m, platform, board.clock_hz)
 
         # These registers need no reset: from any state, they are right after as many cycles.
@@ -58,25 +62,23 @@ class BoardTop(Elaboratable):
         leds = Signal(8)
         for led, own in zip(board.leds, leds, strict=True):
             if led is not None:
-                name, number, colour = led
-                port = request(name, number)
-                _output(m, port if colour is None else getattr(port, colour), own)
-        uart = request("uart", 0)
-        connections = {"aclk": clock, "aresetn": aresetn, "leds": leds, "rx": _input(m, uart.rx)}
-        connections["tx"] = _output(m, uart.tx, Signal())
+                _output(m, request(*led), own)
+        for pin in board.high:
+            _output(m, request(*pin), Const(1))
+        connections: dict[str, Value] = {"aclk": clock, "aresetn": aresetn, "leds": leds}
+        connections["rx"] = _input(m, request("uart", 0, "rx"))
+        connections["tx"] = _output(m, request("uart", 0, "tx"), Signal(name="tx"))
         if self._microphone is not None:
-            *pins, low = MICROPHONE_PINS[self._microphone]
-            microphone = request("microphone", 0)
-            for pin in pins:
-                port = getattr(microphone, pin)
-                own = _input(m, port) if pin in _INPUTS else _output(m, port, Signal(name=pin))
-                connections[_OF_DEVICE.get(pin, pin)] = own
-            _output(m, getattr(microphone, low), Const(0))
-            connections["right" if self._microphone == "i2s" else "select"] = Const(0)
-        ports = self._device.manifest["ports"]
+            *names, low = MICROPHONE_PINS[self._microphone]
+            for name in names:
+                port = request("microphone", 0, name)
+                wire = _input(m, port) if name in _INPUTS else _output(m, port, Signal(name=name))
+                connections[_OF_DEVICE.get(name, name)] = wire
+            connections[_OF_DEVICE[low]] = _output(m, request("microphone", 0, low), Const(0))
+        ports = {own["name"]: own["direction"] for own in self._device.manifest["ports"]}
         m.submodules.device = Instance(
             self._device.name,
-            **{f"{own['direction'][0]}_{own['name']}": connections[own["name"]] for own in ports},
+            **{f"{direction[0]}_{name}": connections[name] for name, direction in ports.items()},
         )
         return m
 
