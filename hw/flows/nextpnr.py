@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from fxp_model.children import end_children
 from hw.flows.tool import OUTPUT, made_by
 from hw.flows.yosys import Area, block_of
 
@@ -38,6 +40,8 @@ DEVICES = {
 """LFE5U-25F, LFE5U-85F and iCE40HX8K. An iCE40UP5K has 39 pins; a core by itself needs 179."""
 DEFAULT_DEVICES = {"ecp5": "85k", "ice40": "hx8k"}
 CLOCK = "aclk"
+POLL_S = 0.1
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,20 @@ def place_and_route(
     return read_report(report, kind.target, blocks)
 
 
+def of_seeds(seeds: int, workers: int, run: Callable[[int], _Result]) -> list[_Result]:
+    """`run` of each seed 1 .. `seeds`, `workers` at a time; if one fails, the processes of all are ended."""
+    with ThreadPoolExecutor(workers) as pool:
+        runs = [pool.submit(run, seed) for seed in range(1, seeds + 1)]
+        try:
+            return [own.result() for own in runs]
+        except BaseException:  # a signal, or a seed that failed: do not wait for the others
+            for own in runs:
+                own.cancel()
+            while wait(runs, POLL_S).not_done:
+                end_children()
+            raise
+
+
 _KINDS = {
     "ecp5": {
         "comb": "TRELLIS_COMB",
@@ -103,13 +121,13 @@ _KINDS = {
 
 
 def read_report(report: dict[str, Any], target: str, blocks: Container[str]) -> Routed:
-    """The figures of a core, with its one clock, from nextpnr's report."""
+    """The figures of a design with one clock, from nextpnr's report."""
     used, available = (
         {kind: report["utilization"][bel][side] for kind, bel in _KINDS[target].items()}
         for side in ("used", "available")
     )
-    (fmax,) = (clock["achieved"] for name, clock in report["fmax"].items() if CLOCK in name)
-    (path,) = (p["path"] for p in report["critical_paths"] if CLOCK in p["from"] and CLOCK in p["to"])
+    ((clock, reached),) = report["fmax"].items()
+    (path,) = (p["path"] for p in report["critical_paths"] if clock in p["from"] and clock in p["to"])
     cells = [segment["from"]["cell"] for segment in path] + [path[-1]["to"]["cell"]]
     delay = {"logic": 0.0, "routing": 0.0}
     for segment in path:
@@ -121,4 +139,4 @@ def read_report(report: dict[str, Any], target: str, blocks: Container[str]) -> 
         "logic_ns": round(delay["logic"], 2),
         "routing_ns": round(delay["routing"], 2),
     }
-    return Routed(fmax, used, available, critical_path)
+    return Routed(reached["achieved"], used, available, critical_path)

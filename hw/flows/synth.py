@@ -6,20 +6,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fxp_model.children import end_children
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target
 from hw.flows import nextpnr, physical, yosys
 from hw.flows.logic_delay import slowest_logic
 from hw.flows.tool import version_of
 from hw.verilog import EmittedCore
-
-POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -122,16 +118,7 @@ def through(
                 progress(f"seed {seed}: {run.fmax_mhz:.1f} MHz")
                 return run
 
-            with ThreadPoolExecutor(route.workers) as pool:
-                runs = [pool.submit(of_seed, seed) for seed in range(1, route.seeds + 1)]
-                try:
-                    routed = [run.result() for run in runs]
-                except BaseException:  # a signal, or a seed that failed: do not wait for the others
-                    for run in runs:
-                        run.cancel()
-                    while wait(runs, POLL_S).not_done:
-                        end_children()
-                    raise
+            routed = nextpnr.of_seeds(route.seeds, route.workers, of_seed)
             clocks = [run.fmax_mhz for run in routed]
             result |= {
                 **routed[0].area,

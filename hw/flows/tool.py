@@ -35,8 +35,10 @@ def version_of(package: str) -> str:
         ) from None
 
 
-def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float) -> None:
-    """Run the tool of the YoWASP `package` in `folder`.
+def run_tool(
+    package: str, arguments: list[str], folder: Path, timeout_s: float, tool: str | None = None
+) -> None:
+    """Run the tool of the YoWASP `package`, or another `tool` that is in it, in `folder`.
 
     The tools are WebAssembly and cannot access the system's folder for temporary files: `arguments`
     name files relative to `folder`, which also holds all files that they leave.
@@ -50,7 +52,8 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
     """
     version_of(package)
     module = package.replace("-", "_")
-    run = f"import sys, {module}; sys.exit({module}.run_{module.removeprefix('yowasp_')}(sys.argv[1:]))"
+    function = f"{module}.run_{tool or module.removeprefix('yowasp_')}"
+    run = f"import sys, {module}; sys.exit({function}(sys.argv[1:]))"
     try:
         with tool_environment() as environment:
             done = subprocess.run(
@@ -65,10 +68,11 @@ def run_tool(package: str, arguments: list[str], folder: Path, timeout_s: float)
                 timeout=timeout_s,
             )
     except subprocess.TimeoutExpired:
-        raise FlowError(f"{package} took more than {timeout_s:g} s; raise the limit with --timeout") from None
+        message = f"{tool or package} took more than {timeout_s:g} s; raise the limit with --timeout"
+        raise FlowError(message) from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise FlowError(f"{package}: {next((line for line in lines if 'ERROR' in line), lines[-1])}")
+        raise FlowError(f"{tool or package}: {next((line for line in lines if 'ERROR' in line), lines[-1])}")
 
 
 def made_by(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +70,11 @@ LUTs plus the two whose slice drives its write port.
 """
 _NO_SITES = {
     "xilinx7": {"MUXF7", "MUXF8", "$scopeinfo"},
-    "ecp5": {"PFUMX", "L6MUX21", "$scopeinfo"},
+    "ecp5": {"PFUMX", "L6MUX21", "TRELLIS_IO", "EHXPLLL", "$scopeinfo"},
     "ice40": {"$scopeinfo"},
     "up5k": {"$scopeinfo"},
 }
-"""Cells that are part of adjacent LUTs, or annotations of yosys."""
+"""Cells that are part of adjacent LUTs, pads, PLLs, or annotations of yosys."""
 
 Cells = Iterable[tuple[str, str]]
 """Name and type of every cell."""
@@ -95,20 +95,28 @@ def synthesise(
     InputError, FlowError
         As `run_tool`.
     """
-    source, netlist = folder / "core.v", folder / "netlist.json"
+    source = folder / "core.v"
     verilog = _without_lut_ram(core.verilog) if target in WITHOUT_LUT_RAM else core.verilog
     source.write_text(verilog, encoding="utf-8")
+    return synthesise_files([source], core.name, target, timeout_s, kept)
+
+
+def synthesise_files(
+    sources: Sequence[Path], top: str, target: str, timeout_s: float, kept: Path | None = None
+) -> Path:
+    """`synthesise` of the module `top` of Verilog and RTLIL (``.il``) in one folder, where the netlist is."""
+    netlist = sources[0].parent / "netlist.json"
     passes = [
-        f"read_verilog {source.name}",
+        *(f"read_{'rtlil' if source.suffix == '.il' else 'verilog'} {source.name}" for source in sources),
         "proc",
         "opt_clean -purge",  # otherwise yosys fails on names with a dot
-        f"{SYNTHESIS[target]} -top {core.name}",
+        f"{SYNTHESIS[target]} -top {top}",
         "autoname",
         f"write_json {OUTPUT}",
     ]
-    design = made_by(PACKAGE, ["-q", "-p", "; ".join(passes)], [source], timeout_s, kept)
+    design = made_by(PACKAGE, ["-q", "-p", "; ".join(passes)], sources, timeout_s, kept)
     if target == "ecp5":
-        shift_rams.replace(design["modules"][core.name])
+        shift_rams.replace(design["modules"][top])
     netlist.write_text(json.dumps(design), encoding="utf-8")
     return netlist
 

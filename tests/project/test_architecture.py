@@ -26,6 +26,7 @@ ONLY_UNDER = {
     "markupsafe": ("hw/report/",),
     "hls4ml": ("hw/hls/",),
     "amaranth": ("hw/", "tb/"),
+    "amaranth_boards": ("hw/boards/",),
     "cocotb": ("tb/",),
 }
 """Third-party packages, and the only folders that may import them."""

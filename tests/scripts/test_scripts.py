@@ -60,6 +60,21 @@ USAGE_ERRORS = [
         "tests/project.tcl must name the project: tests is not an HLS project",
     ),
     ("gen_hls.py", ("--check", "synthetic", "--clips", "0"), "--clips must be at least 1, not 0"),
+    (
+        "build_board.py",
+        ("--board", "ulx3s-85f", "--artifact", "nowhere", "--out", "OUT"),
+        "artifact nowhere is not a folder",
+    ),
+    (
+        "build_board.py",
+        ("--board", "ulx3s-85f", "--out", "OUT", "--seeds", "0"),
+        "--seeds must be at least 1",
+    ),
+    (
+        "build_board.py",
+        ("--board", "ulx3s-85f", "--out", "OUT", "--microphone", "pdm"),
+        "--microphone needs --ear",
+    ),
     ("prove.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("prove.py", ("--clips", "0"), "--clips must be at least 1, not 0"),
     ("prove.py", ("--lanes", "0"), "--lanes must be at least 1, not 0"),

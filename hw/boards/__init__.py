@@ -1,0 +1,1 @@
+"""From an artifact to a bitstream for a board that can be bought. Extra ``flow``."""

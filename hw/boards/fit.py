@@ -1,0 +1,55 @@
+"""Which presets a board has room for, by the estimates of the core and the ear."""
+
+from __future__ import annotations
+
+from fxp_model.artifact import Artifact
+from hw.boards.boards import Board
+from hw.config import PRESETS, HardwareConfig
+from hw.ear import EarConfig, ear_of
+from hw.estimates.resources import Area, estimate
+from hw.parts import PARTS
+
+
+def lacking(board: Board, cells: Area) -> str | None:
+    """What `cells` need and the board does not have, as ``ebr: 64 of 56``; None if it has all."""
+    has = PARTS[board.part].capacity
+    short = [f"{kind}: {cells[kind]:g} of {own}" for kind, own in has.items() if cells.get(kind, 0) > own]
+    return ", ".join(short) or None
+
+
+def estimated(artifact: Artifact, config: HardwareConfig, board: Board, ear: EarConfig | None) -> Area:
+    """Estimated cells of core and ear; UART and mailbox, which are small, are not in it."""
+    own = None if ear is None else (ear_of(artifact), ear)
+    found = estimate(artifact.network, config, PARTS[board.part].target, own)
+    more: Area = {} if found.ear is None else found.ear.total
+    return {kind: amount + more.get(kind, 0) for kind, amount in found.total.items()}
+
+
+def narrower_preset(
+    artifact: Artifact, config: HardwareConfig, board: Board, ear: EarConfig | None
+) -> str | None:
+    """The widest preset that is estimated to be smaller than `config` and to fit the board; None if there is
+    none.
+    """
+    logic = "comb" if PARTS[board.part].target == "ecp5" else "lut"
+    least = estimated(artifact, config, board, ear)[logic]
+    found = {}
+    for name in PRESETS:
+        other = HardwareConfig.uniform(
+            artifact.network.spec,
+            preset=name,
+            reload=config.reload,
+            programmable_delays=config.programmable_delays,
+        )
+        cells = estimated(artifact, other, board, ear)
+        if cells[logic] < least and lacking(board, cells) is None:
+            found[name] = cells[logic]
+    return max(found, key=lambda name: found[name], default=None)
+
+
+def advice(artifact: Artifact, config: HardwareConfig, board: Board, ear: EarConfig | None) -> str:
+    """What to build where `config` is too large or too slow, in words."""
+    preset = narrower_preset(artifact, config, board, ear)
+    if preset is None:
+        return "no narrower preset is estimated to fit"
+    return f"--preset {preset} is the nearest that is estimated to fit"
