@@ -87,11 +87,11 @@ class Device(wiring.Component):
         self._resampler = None if resampler is None else Resampler(resampler)
         self._core = Core(network, config, sha256)
         members = microphone.signature.members
-        self._pins = {name: member for name, member in members.items() if name not in _INSIDE}
+        self.pins = {name: member for name, member in members.items() if name not in _INSIDE}
         super().__init__(
             {
                 **self._core.signature.members,
-                **self._pins,
+                **self.pins,
                 "s_axil_ear": In(axi_lite_signature(ADDRESS_BITS)),
             }
         )
@@ -133,7 +133,7 @@ class Device(wiring.Component):
     ) -> None:
         """The microphone, its gain, and the ear behind `heard`, with what the host sets and reads."""
         microphone, ear = self._microphone, self._ear
-        for name, member in self._pins.items():
+        for name, member in self.pins.items():
             pin, inner = getattr(self, name), getattr(microphone, name)
             _wire(m, pin, inner, member, ~resets if name.endswith(("valid", "ready")) else None)
         wiring.connect(m, microphone.o, gain.i)
