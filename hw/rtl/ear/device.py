@@ -68,6 +68,13 @@ class Device(wiring.Component):
         With a `PdmInput`.
     s_axis_pcm_*
         With a `PcmInput`.
+
+    Attributes
+    ----------
+    pins : mapping of str to Member
+        The last of these, by name.
+    absent, trouble : Signal
+        No ports; for LEDs. There is no microphone; a frame was dropped, overrun or clipped in this cycle.
     """
 
     def __init__(
@@ -95,6 +102,7 @@ class Device(wiring.Component):
                 "s_axil_ear": In(axi_lite_signature(ADDRESS_BITS)),
             }
         )
+        self.absent, self.trouble = Signal(), Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -139,6 +147,8 @@ class Device(wiring.Component):
         wiring.connect(m, microphone.o, gain.i)
         live = not isinstance(microphone, PcmInput)
         m.d.comb += [
+            self.absent.eq(control.absent),
+            self.trouble.eq(control.clipped | control.overrun | control.dropped),
             gain.gain.eq(control.gain),
             ear.live.eq(int(live)),
             ear.i.valid.eq(heard.valid),
