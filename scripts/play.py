@@ -92,6 +92,7 @@ def main() -> int:
         words = image(artifact.network, config, loaded.network, loaded.sha256)
     clips = list(chosen_clips(loaded, args.data, args.split, args.clips))
     engine = Engine(loaded.network)
+    expected = [engine.run(counts).scores[0] for counts in clips]
     own = EarConfig(settles=False) if args.ear else None
     mismatches = []
     try:
@@ -104,8 +105,8 @@ def main() -> int:
             if words is not None:
                 board.reload(words.words, words.crc32)
                 board.check(loaded.sha256)
-            for index, counts in enumerate(clips):
-                own_mismatch = difference(index, answer(reached, counts), engine.run(counts).scores[0])
+            for index, (counts, scores) in enumerate(zip(clips, expected, strict=True)):
+                own_mismatch = difference(index, answer(reached, counts), scores)
                 if own_mismatch is not None:
                     mismatches.append(own_mismatch)
                     print(f"play.py: {own_mismatch}", file=sys.stderr)
