@@ -1,4 +1,4 @@
-"""A board in Python, by the laws of ARCHITECTURE.md: registers of core, ear and mailbox, and the UART's line."""
+"""A board in Python, by the laws of ARCHITECTURE.md: registers of core, ear and mailbox, and its UART."""
 
 import struct
 import zlib
@@ -198,7 +198,9 @@ class Line:
         self.board, self._rng, self.faults = board, rng, faults
         self._to_host, self._chunk = bytearray(), bytearray()
         self._last: tuple[int, bytes] | None = None
-        self.requests = self.executed = self.dropped = 0
+        self.requests = self.dropped = 0
+        self.executed = 0
+        """Reads and writes."""
         self.dead = False
 
     @property
@@ -253,7 +255,7 @@ class Line:
             self._send(f"{self.board.text.pop(0)}\r\n".encode())
 
     def _reply(self, sequence: int, op: int, address: int, count: int, words: tuple[int, ...]) -> bytes:
-        self.executed += 1
+        self.executed += op != 0
         done, answers = 0, []
         try:
             if op == 0:
