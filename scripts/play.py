@@ -30,7 +30,7 @@ from hw.reload import image
 from tb.harness.boards import SIM, Connected, add_board_options, connected
 from tb.harness.clips import Clip, chosen_clips
 
-TRIES = 3
+TRIES = 5
 """Of a clip: a line that gave up is greeted again, and the core forgets the clip."""
 CHANCE = real(0, 0.5)
 

@@ -18,6 +18,7 @@
 #include <deque>
 #include <fstream>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "Vboard.h"
@@ -26,11 +27,14 @@
 static volatile std::sig_atomic_t ended = 0;
 static void end(int) { ended = 1; }
 
-// Planted faults of a line, and how often there were some.
+// Planted faults in one direction of a line, and how often there were some.
 struct Faults {
     double lose, twice, flip;
     std::mt19937_64 random;
     std::uint64_t lost = 0, doubled = 0, flipped = 0;
+
+    Faults(char** chances, std::uint64_t seed)
+        : lose(std::atof(chances[0])), twice(std::atof(chances[1])), flip(std::atof(chances[2])), random(seed) {}
 
     bool with(double probability) { return std::uniform_real_distribution<double>{}(random) < probability; }
 
@@ -54,7 +58,8 @@ struct Faults {
 // The far end of the UART line, 8N1, whose bytes come from and go to a file descriptor.
 class Line {
   public:
-    Line(int file, unsigned divider, Faults& faults) : file_(file), divider_(divider), faults_(faults) {
+    Line(int file, unsigned divider, Faults& to_board, Faults& from_board)
+        : file_(file), divider_(divider), to_board_faults_(to_board), from_board_faults_(from_board) {
         fcntl(file, F_SETFL, fcntl(file, F_GETFL) | O_NONBLOCK);
     }
 
@@ -106,12 +111,12 @@ class Line {
             return;
         }
         if (!level) {
-            std::fprintf(stderr, "board: no stop bit on tx after byte %llu\n", (unsigned long long)received);
+            std::fprintf(stderr, "no stop bit on tx after %llu bytes\n", static_cast<unsigned long long>(received));
             std::exit(3);
         }
         bit_ = -1;
         ++received;
-        faults_.pass(byte_, from_board_);
+        from_board_faults_.pass(byte_, from_board_);
         exchange();
     }
 
@@ -128,12 +133,12 @@ class Line {
         if (!to_board_.empty()) return;
         const ssize_t count = read(file_, bytes, sizeof bytes);
         if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) ended = 1;
-        for (ssize_t index = 0; index < count; ++index) faults_.pass(bytes[index], to_board_);
+        for (ssize_t index = 0; index < count; ++index) to_board_faults_.pass(bytes[index], to_board_);
     }
 
     int file_;
     unsigned divider_;
-    Faults& faults_;
+    Faults &to_board_faults_, &from_board_faults_;
     std::deque<std::uint8_t> to_board_, from_board_;
     unsigned frame_ = 0, left_ = 0, cycle_ = 0, idle_ = 0;  // sending
     int bit_ = -1;                                           // receiving
@@ -208,8 +213,8 @@ int main(int count, char** values) {
     std::signal(SIGINT, end);
 
     const std::uint64_t seed = std::strtoull(values[3], nullptr, 10);
-    Faults faults{std::atof(values[4]), std::atof(values[5]), std::atof(values[6]), std::mt19937_64(seed)};
-    Line line(std::atoi(values[1]), std::atoi(values[2]), faults);
+    Faults to_board(values + 4, seed), from_board(values + 4, seed + 1);
+    Line line(std::atoi(values[1]), std::atoi(values[2]), to_board, from_board);
     const bool sound = count > 7 && values[7][0] != '+';
     Microphone microphone(sound ? words_of(values[7]) : std::vector<std::int32_t>{}, seed);
 
@@ -237,10 +242,20 @@ int main(int count, char** values) {
 #endif
     }
     board.final();
-    std::printf("{\"cycles\": %llu, \"sent\": %llu, \"received\": %llu, \"played\": %llu, "
-                "\"lost\": %llu, \"doubled\": %llu, \"flipped\": %llu}\n",
-                (unsigned long long)cycles, (unsigned long long)line.sent, (unsigned long long)line.received,
-                (unsigned long long)microphone.played(), (unsigned long long)faults.lost,
-                (unsigned long long)faults.doubled, (unsigned long long)faults.flipped);
+    const std::pair<const char*, std::uint64_t> figures[] = {
+        {"cycles", cycles},
+        {"sent", line.sent},
+        {"received", line.received},
+        {"played", microphone.played()},
+        {"lost", to_board.lost + from_board.lost},
+        {"doubled", to_board.doubled + from_board.doubled},
+        {"flipped", to_board.flipped + from_board.flipped},
+    };
+    const char* between = "{";
+    for (const auto& [name, value] : figures) {
+        std::printf("%s\"%s\": %llu", between, name, static_cast<unsigned long long>(value));
+        between = ", ";
+    }
+    std::printf("}\n");
     return 0;
 }

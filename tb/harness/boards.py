@@ -26,6 +26,8 @@ SIM = "sim"
 """The port of a simulated board."""
 PAUSE_S = 0.01
 """Of a read of the port."""
+TRIES = 5
+"""Of a request, before the line counts as lost and is greeted again."""
 SIM_TIMEOUT_S = 30.0
 """For a reply of a simulated board: a large one computes some 10,000 cycles in a second."""
 
@@ -126,5 +128,5 @@ def _opened(
     except (serial.SerialException, ValueError, OSError) as error:
         raise InputError(f"{path} must be a serial port: {error}") from None
     with port:
-        line = UartLine(port, timeout_s)
+        line = UartLine(port, timeout_s, TRIES)
         yield Connected(Spikeline(line, description, timeout_s=10 * timeout_s), line)
