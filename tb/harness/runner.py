@@ -209,7 +209,7 @@ class Workspace:
                 f"V{name}",
                 *chain.from_iterable(("-CFLAGS", f"-D{macro}") for macro in macros),
             ]
-            command += [source.name, main.name]
+            command += [*(["--output-split", "0"] if self.brief else []), source.name, main.name]
             with log.open("w", encoding="utf-8") as told:
                 done = subprocess.run(command, cwd=folder, stdout=told, stderr=subprocess.STDOUT)
         if done.returncode:

@@ -71,7 +71,7 @@ def test_all_scores_are_equal(own: Path) -> None:
 
 @pytest.mark.parametrize(("option", "planted"), [("lose", "lost"), ("double", "doubled"), ("flip", "flipped")])
 def test_no_fault_of_the_line_changes_a_score(own: Path, option: str, planted: str) -> None:
-    done = call("play.py", *PLAY, "--artifact", str(own), f"--{option}", "0.01", "--timeout", "0.3")
+    done = call("play.py", *PLAY, "--artifact", str(own), f"--{option}", "0.01", "--timeout", "0.5")
     result = json.loads(done.stdout)
     assert (done.returncode, result["clips"], result["equal"]) == (0, 2, 2)
     assert result["errors"] > 0
@@ -91,13 +91,13 @@ def test_sound_at_the_pins_is_words_on_the_line(microphone: str, tmp_path: Path)
     folder = tmp_path / "heard"
     artifact = hearing_artifact(folder, NETWORKS[microphone], 16_000)
     ear, trigger = ear_of(artifact), trigger_of(artifact)
-    frames, rng = 70, np.random.default_rng(0)
+    frames, rng = 45, np.random.default_rng(0)
     amplitude = np.full(frames, 20)
-    amplitude[20:30] = amplitude[55:] = 9000
+    amplitude[15:25] = amplitude[39:] = 9000
     samples = rng.integers(-1, 2, frames * ear.samples_per_frame) * np.repeat(amplitude, ear.samples_per_frame)
     soundfile.write(tmp_path / "bursts.wav", samples.astype(np.int16), ear.rate_hz)
 
-    options = ("--artifact", str(folder), "--microphone", microphone, "--json", "-", "--seconds", "0.65")
+    options = ("--artifact", str(folder), "--microphone", microphone, "--json", "-", "--seconds", "0.43")
     done = call("listen.py", "--port", "sim", "--sound", str(tmp_path / "bursts.wav"), *options)
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
@@ -109,7 +109,7 @@ def test_sound_at_the_pins_is_words_on_the_line(microphone: str, tmp_path: Path)
     assert [(word["word"], word["score"], word["margin"]) for word in words] == [
         told(artifact.labels, scores) for scores in golden
     ]
-    assert 0.2 < words[0]["time_s"] < 0.55 < words[1]["time_s"] < 0.75
+    assert 0.15 < words[0]["time_s"] < 0.25 < 0.39 < words[1]["time_s"] < 0.5
     meter = records[-1]["meter"]
     assert (meter["overruns"], meter["dropped_frames"], meter["absent"]) == (0, 0, 0)
 
