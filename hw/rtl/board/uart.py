@@ -64,19 +64,22 @@ class UartReceiver(wiring.Component):
         bit = Signal()
         m.d.comb += bit.eq((line & before[0]) | (line & before[1]) | (before[0] & before[1]))
 
-        # From the fall of the start bit to one cycle behind its middle, then from bit to bit.
-        wait, left = Signal(range(self._cycles)), Signal(range(11))
+        # From the fall of the start bit to one cycle behind its middle, then from bit to bit. The next start
+        # bit may fall as soon as the stop bit is known; without a stop bit, the line must rest before.
+        wait, left = Signal(range(self._cycles)), Signal(range(11), name="left")
+        rested = Signal(init=1)
         byte = Signal(8, reset_less=True)
         m.d.sync += self.o.valid.eq(0)
         m.d.comb += self.o.data.eq(byte)
-        with m.If((left == 0) & ~line & before[0]):
-            m.d.sync += [left.eq(10), wait.eq(self._cycles // 2)]
-        with m.Elif((left != 0) & (wait != 0)):
+        with m.If(left == 0):
+            m.d.sync += [rested.eq(rested | line), wait.eq((self._cycles - 1) // 2)]
+            m.d.sync += left.eq(Mux(rested & ~line, 10, 0))
+        with m.Elif(wait != 0):
             m.d.sync += wait.eq(wait - 1)
-        with m.Elif(left != 0):
+        with m.Else():
             m.d.sync += [wait.eq(self._cycles - 1), left.eq(left - 1)]
             with m.If(left == 1):
-                m.d.sync += [self.o.valid.eq(1), self.o.broken.eq(~bit)]
+                m.d.sync += [self.o.valid.eq(1), self.o.broken.eq(~bit), rested.eq(bit)]
             with m.Elif(left != 10):
                 m.d.sync += byte.eq(Cat(byte, bit)[1:])
             with m.Elif(bit):

@@ -19,6 +19,7 @@ from hw import mailbox_registers as mailbox
 from hw import registers
 from hw.protocol import encode_sample
 from hw.registers import Register
+from hw.rtl.core import RESET_LATENCY
 from tb.harness.block_bench import PERIOD_NS
 from tb.harness.line import Hearing, LineHost, UartPins
 from tb.harness.plan import Figures, load_plan
@@ -39,7 +40,9 @@ class Setup:
         self.scores = run(artifact.network, artifact.stimulus).scores
         self.hearing = Hearing()
         pins = UartPins(dut.rx, dut.tx, BYTE_CYCLES // 10 * PERIOD_NS, self.hearing.take)
-        self.host = LineHost(pins.send, self.hearing, lambda words: (words + 20) * 8 * BYTE_CYCLES * PERIOD_NS)
+        self.host = LineHost(
+            pins.send, self.hearing, lambda words: (words + 20) * 8 * BYTE_CYCLES * PERIOD_NS
+        )
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
         cocotb.start_soon(pins.listen())
 
@@ -49,6 +52,8 @@ class Setup:
         for _ in range(6):
             await RisingEdge(self.dut.aclk)
         self.dut.aresetn.value = 1
+        for _ in range(RESET_LATENCY):
+            await RisingEdge(self.dut.aclk)
         assert await self.host.hello(17) == 1
 
     async def read(self, register: Register, base: int = mailbox.MAILBOX_BASE) -> int:
