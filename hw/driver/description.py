@@ -37,7 +37,7 @@ IDENTITIES = {
 
 
 def description_of(
-    artifact: Artifact, config: HardwareConfig, name: str, ear: bool, vlnv: str
+    artifact: Artifact, config: HardwareConfig, name: str, ear: bool = False, vlnv: str = ""
 ) -> dict[str, Any]:
     """What `hw.driver.spikeline.Spikeline` takes, for the core `name` of `artifact`.
 
@@ -50,11 +50,11 @@ def description_of(
     ear : bool
         There is an ear in front of it.
     vlnv : str
-        Of the packaged core in Vivado (`hw.vivado.vlnv`).
+        Of the packaged core in Vivado (`hw.vivado.vlnv`), by which PYNQ finds it.
     """
     maps = blocks_of(artifact, config, ear)
     blocks: dict[str, Any] = {
-        block: {"base": BASES[block], "identity": IDENTITIES[block], "registers": described(own)}
+        block: {"base": BASES[block], "identity": IDENTITIES[block], "registers": _described(own)}
         for block, own in maps.items()
     }
     if ear:
@@ -81,8 +81,7 @@ def description_of(
     }
 
 
-def described(own: Sequence[Register]) -> dict[str, Any]:
-    """Offset, access and fields of each register by its name."""
+def _described(own: Sequence[Register]) -> dict[str, Any]:
     return {
         register.name: {
             "offset": register.offset,

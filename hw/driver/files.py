@@ -22,7 +22,7 @@ COPIED = (
 
 
 def write_driver(
-    folder: Path, artifact: Artifact, config: HardwareConfig, name: str, ear: bool, vlnv: str
+    folder: Path, artifact: Artifact, config: HardwareConfig, name: str, ear: bool = False, vlnv: str = ""
 ) -> None:
     """Write the new `folder` for the core `name`; the arguments are those of `description_of`."""
     folder.mkdir()

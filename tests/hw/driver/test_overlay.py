@@ -120,6 +120,8 @@ def test_after_a_time_out_the_dma_is_reset(case: Case, overlay: Any) -> None:
     overlay.axi_dma_0.stuck = True
     with pytest.raises(TimeoutError, match=r"^no answer within 0\.01 s$"):
         device.run(case.samples[1])
+    assert overlay.axi_dma_0.sendchannel.idle
+    assert overlay.axi_dma_0.recvchannel.idle
     overlay.axi_dma_0.stuck = False
     assert device.run(case.samples[2]).scores.tolist() == case.scores(case.samples[2])
     overlay.axi_dma_0.short = 1
