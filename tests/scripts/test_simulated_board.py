@@ -69,7 +69,9 @@ def test_all_scores_are_equal(own: Path) -> None:
     assert result["simulated"]["sent"] > 0
 
 
-@pytest.mark.parametrize(("option", "planted"), [("lose", "lost"), ("double", "doubled"), ("flip", "flipped")])
+@pytest.mark.parametrize(
+    ("option", "planted"), [("lose", "lost"), ("double", "doubled"), ("flip", "flipped")]
+)
 def test_no_fault_of_the_line_changes_a_score(own: Path, option: str, planted: str) -> None:
     done = call("play.py", *PLAY, "--artifact", str(own), f"--{option}", "0.01", "--timeout", "0.5")
     result = json.loads(done.stdout)
@@ -85,6 +87,16 @@ def test_another_network_is_loaded(own: Path, place: Path) -> None:
     assert json.loads(done.stdout)["equal"] == 1
 
 
+def test_a_board_that_breaks_off_a_byte_is_no_board(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = """module board(input aclk, input aresetn, input rx, output reg tx, output [7:0] leds);
+        always @(posedge aclk) tx <= ~aresetn;
+    endmodule"""
+    monkeypatch.setattr("tb.harness.board_sim.emit_top", lambda top, name: (stuck, ()))
+    done = call("play.py", *PLAY, "--artifact", str(own))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "play.py: board ended with status 3: no stop bit on tx after 0 bytes\n"
+
+
 @pytest.mark.parametrize("microphone", list(NETWORKS))
 def test_sound_at_the_pins_is_words_on_the_line(microphone: str, tmp_path: Path) -> None:
     """Two bursts of noise, each louder than what was before."""
@@ -94,7 +106,9 @@ def test_sound_at_the_pins_is_words_on_the_line(microphone: str, tmp_path: Path)
     frames, rng = 45, np.random.default_rng(0)
     amplitude = np.full(frames, 20)
     amplitude[15:25] = amplitude[39:] = 9000
-    samples = rng.integers(-1, 2, frames * ear.samples_per_frame) * np.repeat(amplitude, ear.samples_per_frame)
+    samples = rng.integers(-1, 2, frames * ear.samples_per_frame) * np.repeat(
+        amplitude, ear.samples_per_frame
+    )
     soundfile.write(tmp_path / "bursts.wav", samples.astype(np.int16), ear.rate_hz)
 
     options = ("--artifact", str(folder), "--microphone", microphone, "--json", "-", "--seconds", "0.43")
