@@ -89,7 +89,7 @@ class Display:
         self.words += 1
         self._write({"word": word.label, "score": word.score, "margin": word.margin, "time_s": word.time_s})
         if self._plain:
-            self._clear()
+            self.clear()
             print(
                 f"{word.time_s:9.2f} s  {word.label:12} score {word.score}, margin {word.margin}", flush=True
             )
@@ -106,11 +106,12 @@ class Display:
 
     def end(self, meter: dict[str, float]) -> None:
         """The last line."""
-        self._clear()
+        self.clear()
         if self._plain:
             print(status_line(meter, self.words))
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Take the meter off the terminal."""
         if self._live:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
@@ -124,7 +125,12 @@ def parser() -> Parser:
     parser = Parser(description=__doc__)
     add_artifact_argument(parser)
     add = parser.add_argument
-    add("--seconds", type=real(0.01, 1e9), metavar="S", help="of sound to listen to (default: until Ctrl-C)")
+    add(
+        "--seconds",
+        type=real(0.01, 1e9),
+        metavar="S",
+        help="of sound (default: until Ctrl-C, or --sound ends)",
+    )
     add("--gain", type=whole(0, MAX_GAIN), help="in bits of 6 dB (default: as it is set)")
     add(
         "--json",
@@ -206,7 +212,9 @@ def main() -> int:
                 reached.board.listen()
             if args.gain is not None:
                 reached.board.ear.set("GAIN", BITS=args.gain)
-            follow(reached, Display(log), None if sound is None else 0, frames)
+            display = Display(log)
+            stack.callback(display.clear)
+            follow(reached, display, None if sound is None else 0, frames)
         except DeviceError as failure:
             raise CheckFailed(str(failure)) from None
     return 0

@@ -41,10 +41,10 @@ class Connected:
     figures: dict[str, int] = field(default_factory=dict)
 
 
-def add_board_options(parser: Parser) -> argparse.Action:
-    """Give a script ``--port`` and what belongs to it; returns ``--port``."""
+def add_board_options(parser: Parser) -> None:
+    """Give a script ``--port`` and what belongs to it."""
     add = parser.add_argument_group("board").add_argument
-    port = add(
+    add(
         "--port",
         type=nonempty,
         required=True,
@@ -65,7 +65,6 @@ def add_board_options(parser: Parser) -> argparse.Action:
         default=Path("build/board"),
         help="work folder of a simulation (default: %(default)s)",
     )
-    return port
 
 
 @contextmanager
