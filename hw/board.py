@@ -12,6 +12,8 @@ from hw.config import HardwareConfig
 from hw.ear import EarConfig, EmittedDevice, device_of, trigger_of
 from hw.mailbox_registers import CORE_BASE, EAR_BASE, MAILBOX_BASE
 from hw.rtl.board.board import BAUD, BoardDevice
+from hw.rtl.board.teller import name_bytes
+from hw.rtl.board.uart import cycles_per_bit
 from hw.rtl.core import Core
 from hw.rtl.ear.device import Device
 from hw.verilog import emit_top
@@ -32,6 +34,9 @@ def board_of(
     InputError
         Artifact, configuration, microphone, clock and baud rate do not fit each other.
     """
+    # before a Component exists: Amaranth warns about one that is never elaborated
+    cycles_per_bit(clock_hz, baud)
+    name_bytes(artifact.labels)
     if own is None:
         config.check(artifact.network.spec)
         device: Core | Device = Core(artifact.network, config, artifact.sha256)

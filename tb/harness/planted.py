@@ -40,10 +40,15 @@ class Bug:
     bench: str = "network"
     """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays).
 
-    Of a bug in the ear, a module of `tb.benches.ear`.
+    Of a bug in a file of a folder, as ``ear/``, a module of the package in `tb.benches` of that name.
     """
     case: str = ""
-    """Of a bug in the ear: of `CASES` in that module."""
+    """Of a bug in a folder: of `CASES` in that module."""
+
+    @property
+    def module(self) -> str:
+        """The module of its bench, if it is in a folder."""
+        return f"tb.benches.{self.file.partition('/')[0]}.{self.bench}"
 
 
 BUGS = {
@@ -317,7 +322,7 @@ def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCor
 
 
 def generate_block(folder: Path, bench: str, case: str) -> str:
-    """Verilog of what a bench of the ear tests in a `case`, with the sources in `folder`."""
+    """Verilog of what a module `bench` tests in a `case`, with the sources in `folder`."""
     result = folder / "block.v"
     _run(folder, _GENERATE_BLOCK, str(PROJECT), bench, case, str(result))
     return result.read_text(encoding="utf-8")
@@ -360,7 +365,7 @@ _GENERATE_BLOCK = dedent("""\
     assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
     project, bench, case, result = sys.argv[1:]
     sys.path.insert(1, project)  # of which only the benches are taken
-    bench = import_module(f"tb.benches.ear.{bench}")
+    bench = import_module(bench)
     text = rtlil.convert(bench.component(**bench.CASES[case]), name="block", emit_src=False)
     Path(result).write_text(write_verilog(text), encoding="utf-8")
 """)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from fxp_model.artifact import load_artifact
+from tb.harness.board_bugs import BOARD_BUGS
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
 from tb.harness.planted import (
     BUGS,
     EAR_BUGS,
     PROJECT,
+    Bug,
     generate,
     generate_block,
     hardware,
@@ -33,6 +35,13 @@ BENCHES = {
     ),
     "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "strobes"),
 }
+
+
+BLOCK_BUGS = EAR_BUGS | BOARD_BUGS
+
+
+def _some(bugs: dict[str, Bug]) -> list[str]:
+    return list(bugs)[:: len(bugs) // depth(2, len(bugs))]
 
 
 def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Outcome:
@@ -69,15 +78,15 @@ def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
     assert all(message.startswith(CAUGHT) for message in outcome.failed.values())
 
 
-@pytest.mark.parametrize("name", list(EAR_BUGS)[:: len(EAR_BUGS) // depth(2, len(EAR_BUGS))])
-def test_bug_in_the_ear_is_caught(name: str, workspace: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*_some(EAR_BUGS), *_some(BOARD_BUGS)])
+def test_bug_in_a_block_is_caught(name: str, workspace: Workspace, tmp_path: Path) -> None:
     missing = missing_tool(SIM)
     if missing is not None:
         pytest.skip(missing)
-    bug = EAR_BUGS[name]
+    bug = BLOCK_BUGS[name]
     plant(tmp_path / "sources", bug)
-    bench = import_module(f"tb.benches.ear.{bug.bench}")
-    verilog = generate_block(tmp_path / "sources", bug.bench, bug.case)
+    bench = import_module(bug.module)
+    verilog = generate_block(tmp_path / "sources", bug.module, bug.case)
     design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
     plan = {"case": bench.CASES[bug.case], "seed": 1}
     outcome = workspace.simulate(design, SIM, bench.__name__, plan, "planted")
@@ -87,7 +96,7 @@ def test_bug_in_the_ear_is_caught(name: str, workspace: Workspace, tmp_path: Pat
     assert all(message.startswith((*CAUGHT, "AssertionError: ")) for message in outcome.failed.values())
 
 
-@pytest.mark.parametrize("name", BUGS | EAR_BUGS)
+@pytest.mark.parametrize("name", BUGS | BLOCK_BUGS)
 def test_the_text_of_a_bug_is_in_the_rtl_once(name: str) -> None:
-    bug = (BUGS | EAR_BUGS)[name]
+    bug = (BUGS | BLOCK_BUGS)[name]
     assert (PROJECT / "hw" / "rtl" / bug.file).read_text(encoding="utf-8").count(bug.right) == 1

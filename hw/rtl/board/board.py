@@ -36,6 +36,11 @@ class BoardDevice(wiring.Component):
     baud : int
         Of the UART.
 
+    Raises
+    ------
+    InputError
+        Clock and baud rate do not fit each other (`cycles_per_bit`).
+
     Members
     -------
     aclk, aresetn : In(1)
@@ -55,7 +60,8 @@ class BoardDevice(wiring.Component):
     def __init__(
         self, device: Core | Device, names: Sequence[str], *, clock_hz: int, baud: int = BAUD
     ) -> None:
-        self._device, self._names, self._clock_hz, self._baud = device, tuple(names), clock_hz, baud
+        self._device, self._names, self._clock_hz = device, tuple(names), clock_hz
+        self._bit_cycles = cycles_per_bit(clock_hz, baud)
         self._pins = device.pins if isinstance(device, Device) else {}
         super().__init__(
             {
@@ -80,10 +86,9 @@ class BoardDevice(wiring.Component):
         device, names = self._device, self._names
         hears = isinstance(device, Device)
 
-        cycles = cycles_per_bit(self._clock_hz, self._baud)
         m.submodules.device = device
-        m.submodules.receiver = within(receiver := UartReceiver(cycles))
-        m.submodules.transmitter = within(transmitter := UartTransmitter(cycles))
+        m.submodules.receiver = within(receiver := UartReceiver(self._bit_cycles))
+        m.submodules.transmitter = within(transmitter := UartTransmitter(self._bit_cycles))
         m.submodules.bridge = within(bridge := Bridge())
         m.submodules.teller = within(teller := Teller(names, self._clock_hz))
         m.submodules.turns = within(turns := Turns())
