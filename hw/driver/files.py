@@ -15,7 +15,7 @@ from hw.driver.svd import svd
 from hw.driver.tree import tree
 
 COPIED = (
-    *("spikeline.py", "uart.py", "uio.py", "overlay.py"),
+    *("spikeline.py", "uart.py", "linux_tty.py", "uio.py", "overlay.py"),
     *("c/spikeline_driver.h", "c/spikeline_driver.c"),
 )
 """The same for every device; the differences are in ``description.json`` and ``spikeline.h``."""

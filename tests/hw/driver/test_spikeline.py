@@ -231,11 +231,12 @@ def test_without_reload_no_network_is_replaced(case: Case) -> None:
     assert_golden(case, device)
 
 
+@pytest.mark.slow
 def test_the_copy_in_a_build_needs_nothing_but_numpy(case: Case) -> None:
     """It is the same file, and runs where nothing of the project can be imported."""
     program = (
         "import json, sys; sys.path.insert(0, '.')\n"
-        "import spikeline, uart, uio, overlay\n"
+        "import spikeline, uart, linux_tty, uio, overlay\n"
         "ours = [own for own in ('hw', 'fxp_model', 'amaranth', 'pynq') if own in sys.modules]\n"
         "device = spikeline.Spikeline(None, json.load(open('description.json', encoding='utf-8')))\n"
         "print(json.dumps([ours, device.classes, hex(device.core.identity)]))\n"

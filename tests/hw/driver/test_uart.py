@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hw.driver.linux_tty import Tty
 from hw.driver.spikeline import Spikeline
-from hw.driver.uart import MAX_WORDS, Refused, Tty, UartLine, body_of, packet
+from hw.driver.uart import MAX_WORDS, Refused, UartLine, body_of, packet
 from hw.mailbox_registers import MAILBOX_BASE
 from tests.hw.driver.board_model import Line
 from tests.hw.driver.conftest import Case
@@ -88,6 +89,13 @@ def test_a_line_that_is_too_bad_is_an_error_and_never_a_wrong_answer(case: Case,
     assert device.run(case.samples[1]).scores.tolist() == case.scores(case.samples[1])
     assert rights + failures == 9
     assert (uart.resyncs > 0) == (failures > 0)
+
+
+def test_requests_are_told_apart_however_many_there_are(case: Case) -> None:
+    line, uart = line_to(case)
+    line.board.answers += range(300)
+    assert [uart.read32(ANSWER) for _ in range(300)] == list(range(300))
+    assert line.executed == 300
 
 
 def test_a_dead_device_and_one_that_lives_again(case: Case) -> None:
