@@ -121,7 +121,7 @@ def _opened(
 ) -> Iterator[Connected]:
     import serial
 
-    description = description_of(artifact, config, artifact.name, own is not None, "")
+    description = description_of(artifact, config, artifact.name, own is not None)
     try:
         port = serial.Serial(path, baud, timeout=PAUSE_S)
     except (serial.SerialException, ValueError, OSError) as error:
