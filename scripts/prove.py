@@ -20,7 +20,7 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 import argparse
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,9 +42,9 @@ from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 from hw.ear import MICROPHONES, EarConfig, ear_of, trigger_of
 from hw.options import add_width_options, config_of
+from tb.harness.clips import Clip, chosen_clips
 from tb.harness.microphones import Played
 
-Clip = NDArray[np.integer]
 Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
 """Runs clips (T, 1, n_in); returns None or the first mismatch. ImportError: not installed."""
 
@@ -245,18 +245,6 @@ def heard_clips(artifact: Artifact, args: argparse.Namespace) -> Heard | None:
         if name in EAR_FORMS:
             raise InputError(f"--forms {name} must have --data and an artifact whose encoder is an ear")
     return None
-
-
-def chosen_clips(artifact: Artifact, data: str | None, split: str, wanted: int) -> Iterator[Clip]:
-    """Clips (T, 1, n_in), each of its own length, spread over a split or the artifact's stimulus."""
-    counts, lengths = artifact.stimulus, np.full(artifact.stimulus.shape[1], len(artifact.stimulus))
-    if data is not None:
-        from fxp_model.data import frames_for
-
-        frames = frames_for(artifact, data, split)
-        counts, lengths = frames.counts, frames.lengths
-    for index in np.linspace(0, len(lengths) - 1, min(wanted, len(lengths))).astype(int):
-        yield counts[: lengths[index], index : index + 1]
 
 
 def run_forms(

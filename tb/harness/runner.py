@@ -16,9 +16,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -135,7 +136,19 @@ class Workspace:
         """Folder with `design` built for `sim`; built only once."""
         key: list[str | bool] = [sim, design.top, design.verilog, design.control, cocotb.__version__]
         key += [self.waves, self.brief, design.delays]
-        folder = self.builds / f"{sim}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+        return self._built(sim, key, lambda place: self._build(design, sim, place))
+
+    def program(self, name: str, verilog: str, main: Path, macros: Sequence[str]) -> Path:
+        """The program of `main`, C++ that drives the top module `name` as the class ``V<name>`` of Verilator.
+
+        It runs without cocotb, at full speed; built only once. `macros` are defined for `main`.
+        """
+        key = [name, verilog, main.read_text(encoding="utf-8"), *macros, *([] if self.brief else ["fast"])]
+        return self._built(name, key, lambda place: self._compile(name, verilog, main, macros, place)) / name
+
+    def _built(self, name: str, key: Sequence[str | bool], make: Callable[[Path], None]) -> Path:
+        """The folder of `name` and `key` that `make` has filled."""
+        folder = self.builds / f"{name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
         self.builds.mkdir(parents=True, exist_ok=True)
         done = folder / "built"
         with folder.with_suffix(".lock").open("w", encoding="utf-8") as lock:
@@ -144,10 +157,10 @@ class Workspace:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
                 if _is_plain(folder):
-                    self._build(design, sim, folder)
+                    make(folder)
                 else:
                     with _plain_folder() as place:
-                        self._build(design, sim, place)
+                        make(place)
                         shutil.copytree(place, folder, dirs_exist_ok=True)
                 done.touch()
         return folder
@@ -183,6 +196,24 @@ class Workspace:
                 )
             except (Exception, SystemExit) as error:
                 raise BenchFailure(f"{sim} cannot build {design.top}: {error}\n{_tail(log)}") from error
+
+    def _compile(self, name: str, verilog: str, main: Path, macros: Sequence[str], folder: Path) -> None:
+        source, log = folder / f"{name}.v", folder / "build.log"
+        source.write_text(verilog, encoding="utf-8")
+        shutil.copyfile(main, folder / main.name)
+        with _environment("-O1" if self.brief else "-O2"):
+            command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", "-O3", "--x-initial", "unique"]
+            command += ["--x-assign", "unique", "--Mdir", str(folder), "--top-module", name, "-o", name]
+            command += [
+                "--prefix",
+                f"V{name}",
+                *chain.from_iterable(("-CFLAGS", f"-D{macro}") for macro in macros),
+            ]
+            command += [*(["--output-split", "0"] if self.brief else []), source.name, main.name]
+            with log.open("w", encoding="utf-8") as told:
+                done = subprocess.run(command, cwd=folder, stdout=told, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise BenchFailure(f"verilator cannot build {name}\n{_tail(log)}")
 
     def _header(self) -> Path:
         """Verilator's headers, compiled once for all builds: they are most of the C++ of a small design.

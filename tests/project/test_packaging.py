@@ -69,7 +69,12 @@ def test_every_dependency_has_a_reason() -> None:
 
 
 def test_a_missing_package_is_told_with_an_extra_that_brings_it() -> None:
-    imported = {"amaranth_boards": "amaranth-boards", "cocotb_tools": "cocotb", "cocotbext": "cocotbext-axi"}
+    imported = {
+        "amaranth_boards": "amaranth-boards",
+        "cocotb_tools": "cocotb",
+        "cocotbext": "cocotbext-axi",
+        "serial": "pyserial",
+    }
     for package, extra in cli._EXTRAS.items():
         wanted = imported.get(package, package)
         brought = PROJECT["project"]["optional-dependencies"][extra]
