@@ -17,6 +17,7 @@ from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.ear import EarConfig, emit_device
 from hw.ear_vectors import write_ear_vectors
+from hw.fusesoc import write_core_file
 from hw.names import free_name
 from hw.registers import register_map
 from hw.report.figures import draw
@@ -48,10 +49,11 @@ def build_core(
     """Generate the core `name` of `artifact` in the folder `out` and return its manifest.
 
     With `ear`, also ``<name>_ear.v``, a top level of microphone, ear and core, which the manifest describes
-    as ``ear``, and ``vectors_ear/``.
+    as ``ear``, with ``<name>_ear.core`` and ``vectors_ear/``.
 
-    Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
-    given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``; ``SHA256SUMS`` lists them.
+    Writes ``<name>.v``, ``<name>.core``, ``manifest.json``, ``vectors/``, ``fusesoc/``, ``vivado/`` and a
+    report, on `subject` if that is given, as ``report.html``, ``report.txt``, ``report.json`` and
+    ``figures/``; ``SHA256SUMS`` lists them.
     They appear all together or not at all, and replace those of an earlier build; other files in the folder,
     such as the results of a synthesis there, are kept (`fxp_model.folders.FolderKind.writing`).
 
@@ -107,7 +109,9 @@ def build_core(
             latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
             slots=config.stages[0].events_per_cycle,
         )
+        write_core_file(folder, name, "vectors")
         if device is not None and ear is not None:
             write_ear_vectors(folder / "vectors_ear", device.name, artifact, config, ear)
+            write_core_file(folder, device.name, "vectors_ear")
         write_scripts(folder / "vivado", core)
     return manifest

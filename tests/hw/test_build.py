@@ -58,6 +58,8 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
     assert name == "core_3_small_net"
     assert set(files_of(tmp_path / "out")) == {
         f"{name}.v",
+        f"{name}.core",
+        "fusesoc/synth.tcl",
         "manifest.json",
         "SHA256SUMS",
         "report.html",
