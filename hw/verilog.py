@@ -156,7 +156,9 @@ def write_verilog(rtlil_text: str) -> str:
     Amaranth's own writer leaves, at time 0, so X would be clocked into registers without reset. Of the
     attributes, only the RAM style of memories is kept. opt_clean is not run: it would merge the nets of the
     lanes into slices of wide words, each with its own driver, and the run time of Icarus would grow with the
-    square of the lanes. The cells of `hw.rtl.tap` get yosys' name for them, which Amaranth cannot write.
+    square of the lanes. The cells of `hw.rtl.tap` get yosys' name for them, which Amaranth cannot write. A
+    choice among several, as of the states of an FSM, becomes a function, which gets another name: Icarus
+    takes one that begins with $ for its own.
     """
     rtlil_text = rtlil_text.replace(f"cell \\{INDEXED_BIT} ", f"cell ${INDEXED_BIT} ")
     script = f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil\n" + "\n".join(_PASSES)
@@ -171,7 +173,8 @@ def write_verilog(rtlil_text: str) -> str:
         )
     if done.returncode:
         raise RuntimeError(f"yosys failed: {done.stderr.strip()}")
-    return re.sub(rf"^ *\(\* (?!{RAM_STYLE} ).*\*\)\n", "", done.stdout, flags=re.MULTILINE)
+    plain = re.sub(rf"^ *\(\* (?!{RAM_STYLE} ).*\*\)\n", "", done.stdout, flags=re.MULTILINE)
+    return re.sub(r"\\\$procmux\$(\d+) ", r"\\choice$\1 ", plain)
 
 
 _PASSES = ("proc -norom", "memory_collect", "write_verilog -norename")

@@ -68,6 +68,13 @@ class Device(wiring.Component):
         With a `PdmInput`.
     s_axis_pcm_*
         With a `PcmInput`.
+
+    Attributes
+    ----------
+    pins : mapping of str to Member
+        The last of these, by name.
+    absent, trouble : Signal
+        No ports; for LEDs. There is no microphone; a frame was dropped, overrun or clipped in this cycle.
     """
 
     def __init__(
@@ -87,14 +94,15 @@ class Device(wiring.Component):
         self._resampler = None if resampler is None else Resampler(resampler)
         self._core = Core(network, config, sha256)
         members = microphone.signature.members
-        self._pins = {name: member for name, member in members.items() if name not in _INSIDE}
+        self.pins = {name: member for name, member in members.items() if name not in _INSIDE}
         super().__init__(
             {
                 **self._core.signature.members,
-                **self._pins,
+                **self.pins,
                 "s_axil_ear": In(axi_lite_signature(ADDRESS_BITS)),
             }
         )
+        self.absent, self.trouble = Signal(), Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -133,12 +141,14 @@ class Device(wiring.Component):
     ) -> None:
         """The microphone, its gain, and the ear behind `heard`, with what the host sets and reads."""
         microphone, ear = self._microphone, self._ear
-        for name, member in self._pins.items():
+        for name, member in self.pins.items():
             pin, inner = getattr(self, name), getattr(microphone, name)
             _wire(m, pin, inner, member, ~resets if name.endswith(("valid", "ready")) else None)
         wiring.connect(m, microphone.o, gain.i)
         live = not isinstance(microphone, PcmInput)
         m.d.comb += [
+            self.absent.eq(control.absent),
+            self.trouble.eq(control.clipped | control.overrun | control.dropped),
             gain.gain.eq(control.gain),
             ear.live.eq(int(live)),
             ear.i.valid.eq(heard.valid),

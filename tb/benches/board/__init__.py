@@ -1,0 +1,1 @@
+"""Benches of a board's blocks, and of the whole."""
