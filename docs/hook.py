@@ -22,7 +22,7 @@ from mkdocs.structure.files import File, Files
 import fxp_model
 import hw
 from fxp_model.pretrained import DEFAULT, bundled, find
-from hw import protocol, registers
+from hw import ear_registers, mailbox_registers, protocol, registers
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = tuple(sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
@@ -119,6 +119,8 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "fxp_model": lambda: public(fxp_model),
     "hw": lambda: public(hw),
     "registers": registers.table,
+    "ear_registers": ear_registers.table,
+    "mailbox_registers": mailbox_registers.table,
     "stream": stream,
     "schema": schema,
     "networks": networks,

@@ -10,12 +10,12 @@ import pytest
 from amaranth.back import rtlil
 
 from hw.verilog import write_verilog
-from tb.benches import blocks, ear
+from tb.benches import blocks, board, ear
 from tb.harness.runner import Design, Workspace
 
 MODULES = {
     name: import_module(f"{package.__name__}.{name}")
-    for package in (blocks, ear)
+    for package in (blocks, board, ear)
     for _, name, _ in iter_modules(package.__path__)
 }
 BENCHES = {name: bench for name, bench in MODULES.items() if hasattr(bench, "CASES")}

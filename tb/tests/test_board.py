@@ -9,7 +9,7 @@ import numpy as np
 from fxp_model.artifact import Artifact, save_artifact
 from hw.board import emit_board
 from hw.config import HardwareConfig
-from tb.benches.board import device
+from tb.benches.board import board as bench
 from tb.harness.runner import Design, Workspace
 from tb.harness.stimulus import random_network
 
@@ -37,5 +37,5 @@ def test_a_board_answers(sim: str, workspace: Workspace, tmp_path: Path) -> None
     config = HardwareConfig.uniform(artifact.network.spec)
     board = emit_board(artifact, config, None, "board", clock_hz=CLOCK_HZ, baud=BAUD)
     plan = {"artifact": str(tmp_path / "tiny"), "seed": 1}
-    figures = workspace.check(Design("board", board.verilog), sim, device.__name__, plan, "board")
+    figures = workspace.check(Design("board", board.verilog), sim, bench.__name__, plan, "board")
     assert figures["answers"] == {"clips": 2, "lines": 2}

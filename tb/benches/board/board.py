@@ -40,7 +40,9 @@ class Setup:
         self.scores = run(artifact.network, artifact.stimulus).scores
         self.hearing = Hearing()
         pins = UartPins(dut.rx, dut.tx, BYTE_CYCLES // 10 * PERIOD_NS, self.hearing.take)
-        self.host = LineHost(pins.send, self.hearing, lambda words: (words + 20) * 8 * BYTE_CYCLES * PERIOD_NS)
+        self.host = LineHost(
+            pins.send, self.hearing, lambda words: (words + 20) * 8 * BYTE_CYCLES * PERIOD_NS
+        )
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
         cocotb.start_soon(pins.listen())
 
