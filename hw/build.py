@@ -19,6 +19,7 @@ from hw.driver.files import write_driver
 from hw.ear import EarConfig, emit_device
 from hw.ear_vectors import write_ear_vectors
 from hw.fusesoc import write_core_file
+from hw.litex import emit_mailbox, write_litex
 from hw.names import free_name
 from hw.registers import register_map
 from hw.report.figures import draw
@@ -70,7 +71,10 @@ def build_core(
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
-    estimate = summary(artifact, config, core, subject or Subject(), ear)
+    subject = subject or Subject()
+    clock_hz = round(subject.clock_mhz * 1e6) if device is None else device.manifest["clock_hz"]
+    mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, f"{name}_mailbox")
+    estimate = summary(artifact, config, core, subject, ear)
     manifest = {
         "format": FOLDER.format,
         "name": name,
@@ -90,6 +94,7 @@ def build_core(
             "jinja2": version("jinja2"),
         },
         "estimate": estimate,
+        "mailbox": mailbox.manifest,
     }
     if device is not None:
         manifest["ear"] = device.manifest
@@ -115,5 +120,6 @@ def build_core(
             write_ear_vectors(folder / "vectors_ear", device.name, artifact, config, ear)
             write_core_file(folder, device.name, "vectors_ear")
         write_scripts(folder / "vivado", core)
+        write_litex(folder / "litex", mailbox)
         write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
     return manifest
