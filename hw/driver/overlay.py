@@ -25,7 +25,7 @@ class Pynq:
     description : dict
         ``description.json`` of the build.
     dma : str
-        Name of the AXI DMA in the block design.
+        Name of the AXI DMA in the block design, by default as in the one of a build.
     timeout_s : float
         For an answer.
 
@@ -36,7 +36,7 @@ class Pynq:
     """
 
     def __init__(
-        self, bitstream: str, description: dict[str, Any], dma: str = "axi_dma_0", timeout_s: float = 5.0
+        self, bitstream: str, description: dict[str, Any], dma: str = "dma", timeout_s: float = 5.0
     ) -> None:
         import pynq  # only there is it installed
 

@@ -49,7 +49,7 @@ class Reply(NamedTuple):
     @classmethod
     def of(cls, body: bytes) -> Reply:
         """From a body, of whole words."""
-        assert len(body) >= 3 and len(body) % 4 == 3, body
+        assert len(body) % 4 == 3, body
         words = (int.from_bytes(body[at : at + 4], "little") for at in range(3, len(body), 4))
         return cls(body[0], body[1], body[2], tuple(words))
 

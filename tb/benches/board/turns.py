@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -63,4 +64,4 @@ async def whole(dut: Any) -> None:
     await bench.finish()
     assert not waiting
     assert left == {"first": [], "second": []}
-    assert sum(a != b for a, b in zip(turns, turns[1:], strict=False)) > 20
+    assert sum(before != after for before, after in pairwise(turns)) > 20

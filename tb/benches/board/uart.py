@@ -1,4 +1,4 @@
-"""UartReceiver and UartTransmitter: every cycle of every bit, rates that differ, disturbances, broken bytes."""
+"""UartReceiver and UartTransmitter: cycles of each bit, rates that differ, disturbances, broken bytes."""
 
 from __future__ import annotations
 

@@ -128,6 +128,7 @@ def test_a_sample_that_is_longer_than_the_room(built: Driver, case: Case) -> Non
     counts = np.random.default_rng(1).integers(0, 8, (700, 6), dtype=np.uint8)
     built.attach(case.board(pace=0))
     assert built.run(counts)[0] == TIMEOUT
+    assert built.refused == []
     built.attach(case.board(pace=1))
     assert built.run(counts)[:2] == (OK, case.scores(counts))
     assert built.refused == []

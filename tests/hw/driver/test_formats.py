@@ -101,6 +101,7 @@ def test_systemrdl_has_every_register(built: Case) -> None:
             assert (f.get_property("onread") is OnReadType.ruser) == (own.name == "ANSWER")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("gcc"), reason="gcc not found: apt-get install gcc")
 def test_the_header_has_every_register(built: Case) -> None:
     command = ["gcc", "-E", "-dM", "-P", str(built.driver / "spikeline.h")]
@@ -122,6 +123,7 @@ def test_the_header_has_every_register(built: Case) -> None:
     assert found["CLASSES"] == "{" + ", ".join(f'"{label}"' for label in built.own.labels) + "}"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("gcc"), reason="gcc not found: apt-get install gcc")
 def test_any_class_name_is_a_string_of_c(tmp_path: Path) -> None:
     names = ["plain", 'quo"ted', "back\\slash", "what??/", "größer", "日本", "*/ // %s", "tab\tend"]

@@ -92,8 +92,8 @@ def overlay(case: Case, monkeypatch: pytest.MonkeyPatch) -> Any:
     core = types.SimpleNamespace(read=board.read32, write=board.write32)
     found = types.SimpleNamespace(
         system=types.SimpleNamespace(core_0=core),
-        axi_dma_0=Dma(board),
-        ip_dict={"system/core_0": {"type": VLNV}, "axi_dma_0": {"type": "xilinx.com:ip:axi_dma:7.1"}},
+        dma=Dma(board),
+        ip_dict={"system/core_0": {"type": VLNV}, "dma": {"type": "xilinx.com:ip:axi_dma:7.1"}},
         board=board,
     )
     module = types.SimpleNamespace(Overlay=lambda bitstream: found, allocate=allocate)
@@ -117,12 +117,14 @@ def test_samples_go_by_dma(case: Case, overlay: Any) -> None:
 def test_after_a_time_out_the_dma_is_reset(case: Case, overlay: Any) -> None:
     registers = Pynq("design.bit", case.description, timeout_s=0.01)
     device = Spikeline(registers, case.description, registers)
-    overlay.axi_dma_0.stuck = True
+    overlay.dma.stuck = True
     with pytest.raises(TimeoutError, match=r"^no answer within 0\.01 s$"):
         device.run(case.samples[1])
-    overlay.axi_dma_0.stuck = False
+    assert overlay.dma.sendchannel.idle
+    assert overlay.dma.recvchannel.idle
+    overlay.dma.stuck = False
     assert device.run(case.samples[2]).scores.tolist() == case.scores(case.samples[2])
-    overlay.axi_dma_0.short = 1
+    overlay.dma.short = 1
     with pytest.raises(OSError, match=r"^an answer must have 24 bytes, not 20$"):
         device.run(case.samples[2])
 

@@ -13,7 +13,7 @@ from fxp_model.artifact import Artifact
 from hw.driver.description import description_of
 from hw.driver.spikeline import DeviceError, Spikeline, events
 from hw.ear import ear_of, trigger_of
-from hw.mailbox_registers import CORE_BASE, EAR_BASE, MAILBOX_BASE
+from hw.mailbox_registers import CORE_BASE, EAR_BASE, EVENT_ROOM, MAILBOX_BASE
 from hw.protocol import encode_sample
 from tests.hw.driver.board_model import Board
 from tests.hw.driver.conftest import CONFIG, VLNV, Case
@@ -49,6 +49,18 @@ def test_answers_are_the_golden_ones(case: Case, pace: int) -> None:
 def test_a_sample_that_is_longer_than_the_room(case: Case) -> None:
     counts = np.random.default_rng(1).integers(1, 8, (400, 6), dtype=np.uint8)
     assert opened(case, case.board(pace=300)).run(counts).scores.tolist() == case.scores(counts)
+
+
+@pytest.mark.parametrize("pace", [0, 10])
+def test_a_sample_that_just_fills_the_room(case: Case, pace: int) -> None:
+    """Its last word waits for room like any other."""
+    counts = np.zeros((EVENT_ROOM + 1, 6), dtype=np.uint8)
+    device = opened(case, case.board(pace=pace))
+    if pace:
+        assert device.run(counts).scores.tolist() == case.scores(counts)
+        return
+    with pytest.raises(TimeoutError, match=r"^no room for events within 0\.05 s$"):
+        device.run(counts)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +108,16 @@ def test_answers_of_an_earlier_host_are_forgotten(case: Case) -> None:
     board.answers += [9] * 6
     board.queue += [(1 << 16, False)] * 3
     assert_golden(case, opened(case, board))
+
+    class Late(Board):
+        """An answer comes just before the core is reset."""
+
+        def write32(self, offset: int, value: int) -> None:
+            if offset == CORE_BASE + 0x0C and value & 1:
+                self.answers += [9] * 6
+            super().write32(offset, value)
+
+    assert_golden(case, opened(case, Late(case.own, CONFIG)))
 
 
 def test_an_answer_that_is_none_is_told_and_forgotten(case: Case) -> None:
@@ -209,6 +231,7 @@ def test_without_reload_no_network_is_replaced(case: Case) -> None:
     assert_golden(case, device)
 
 
+@pytest.mark.slow
 def test_the_copy_in_a_build_needs_nothing_but_numpy(case: Case) -> None:
     """It is the same file, and runs where nothing of the project can be imported."""
     program = (

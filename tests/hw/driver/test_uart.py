@@ -2,6 +2,7 @@
 
 import os
 import pty
+import struct
 import threading
 import tty
 
@@ -148,11 +149,27 @@ def test_text_is_told_apart_from_packets(case: Case, sequence: int, words: list[
     assert uart.errors == 0
 
 
-def test_noise_without_an_end_is_forgotten(case: Case) -> None:
-    line, uart = line_to(case)
-    line._send(bytes(range(1, 192)) * 50)
+def test_noise_is_forgotten(case: Case) -> None:
+    """Without an end, or with that of a line."""
+    for noise in (bytes(range(1, 192)) * 50, b"\x00\x07\r\n", b"\xff\r\n"):
+        line, uart = line_to(case)
+        line._send(noise)
+        assert uart.lines() == []
+        assert uart.read32(0) == 0x53504B4C
+        assert uart.lines() == []
+
+
+@pytest.mark.parametrize("words", [(), (1, 2)])
+def test_a_reply_that_contradicts_its_request_is_none(
+    case: Case, monkeypatch: pytest.MonkeyPatch, words: tuple[int, ...]
+) -> None:
+    line, uart = line_to(case, tries=3)
     assert uart.read32(0) == 0x53504B4C
-    assert uart.lines() == []
+    bad = struct.pack(f"<BBB{len(words)}I", 3, 0x81, max(1, len(words)), *words)
+    monkeypatch.setattr(line, "_reply", lambda *request: packet(bad))
+    with pytest.raises(TimeoutError, match=r"^no answer on the line: 3 tries of 0\.001 s$"):
+        uart.read32(0)
+    assert uart.errors == 3
 
 
 def test_another_protocol_is_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
