@@ -21,7 +21,7 @@ from hw.protocol import encode_sample
 from hw.registers import Register
 from hw.rtl.core import RESET_LATENCY
 from tb.harness.block_bench import PERIOD_NS
-from tb.harness.line import Hearing, LineHost, UartPins
+from tb.harness.line import Faults, Hearing, LineHost, UartPins
 from tb.harness.plan import Figures, load_plan
 
 FIGURES = Figures()
@@ -32,19 +32,27 @@ BYTE_CYCLES = 10 * 4
 class Setup:
     """The board, its host, and what it is to answer."""
 
-    def __init__(self, dut: Any) -> None:
+    def __init__(self, dut: Any, damaged: float = 0) -> None:
         self.dut, self.plan = dut, load_plan()
         artifact = load_artifact(Path(self.plan["artifact"]))
         self.network, self.labels, self.sha256 = artifact.network, artifact.labels, artifact.sha256
         self.clips = [artifact.stimulus[:, clip] for clip in range(artifact.stimulus.shape[1])]
         self.scores = run(artifact.network, artifact.stimulus).scores
-        self.hearing = Hearing()
-        pins = UartPins(dut.rx, dut.tx, BYTE_CYCLES // 10 * PERIOD_NS, self.hearing.take)
+        self.faults = Faults(np.random.default_rng(self.plan["seed"]), damaged)
+        self.hearing = Hearing(faultless=not damaged)
+        self._pins = UartPins(dut.rx, dut.tx, BYTE_CYCLES // 10 * PERIOD_NS, self._hear)
         self.host = LineHost(
-            pins.send, self.hearing, lambda words: (words + 20) * 8 * BYTE_CYCLES * PERIOD_NS
+            self._send, self.hearing, lambda words: (words + 20) * 8 * BYTE_CYCLES * PERIOD_NS
         )
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
-        cocotb.start_soon(pins.listen())
+        cocotb.start_soon(self._pins.listen())
+
+    async def _send(self, data: bytes) -> None:
+        await self._pins.send(b"".join(map(self.faults.of, data)))
+
+    def _hear(self, byte: int) -> None:
+        for damaged in self.faults.of(byte):
+            self.hearing.take(damaged)
 
     async def begin(self) -> None:
         """Reset, and greet."""
@@ -112,3 +120,36 @@ async def answers(dut: Any) -> None:
         assert line.rpartition(" ")[0] == f"{name} {best} {best - second}"
     assert setup.host.repeated == 0
     FIGURES.add("answers", {"clips": len(setup.clips), "lines": len(lines)})
+
+
+@cocotb.test()
+async def damaged(dut: Any) -> None:
+    """The same answers over a bad line."""
+    setup = Setup(dut, damaged=0.01)
+    await setup.begin()
+    for counts, scores in zip(setup.clips, setup.scores, strict=True):
+        await setup.sends(counts)
+        assert await setup.answer() == (scores.tolist(), int(np.argmax(scores)))
+    setup.faults.share = 0
+    errors = await setup.read(mailbox.LINE_ERRORS)
+    assert errors > 0
+    assert setup.host.repeated > 0
+    FIGURES.add("damaged", {"faults": setup.faults.met, "errors": errors, "repeated": setup.host.repeated})
+
+
+@cocotb.test()
+async def begins_anew(dut: Any) -> None:
+    """Half a clip is forgotten by CLEAR and a soft reset; no line is told while TEXT is 0."""
+    setup = Setup(dut)
+    await setup.begin()
+    words = [beat.tdata for beat in encode_sample(setup.clips[0])][:-1]
+    base = mailbox.MAILBOX_BASE
+    assert await setup.host.write(base + mailbox.EVENT.offset, *words) == len(words)
+    assert await setup.host.write(base + mailbox.CONTROL.offset, 1) == 1
+    assert await setup.host.write(registers.CONTROL.offset, 1) == 1
+    assert await setup.host.write(base + mailbox.MODE.offset, 1) == 1
+    await setup.sends(setup.clips[1])
+    assert await setup.answer() == (setup.scores[1].tolist(), int(np.argmax(setup.scores[1])))
+    await Timer(60 * BYTE_CYCLES * PERIOD_NS, unit="ns")
+    assert not setup.hearing.lines()
+    assert await setup.read(mailbox.ROOM) == mailbox.EVENT_ROOM
