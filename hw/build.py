@@ -19,7 +19,7 @@ from hw.driver.files import write_driver
 from hw.ear import EarConfig, emit_device
 from hw.ear_vectors import write_ear_vectors
 from hw.fusesoc import write_core_file
-from hw.litex import emit_mailbox, write_litex
+from hw.litex import emit_mailbox, mailbox_name, write_litex
 from hw.names import free_name
 from hw.registers import register_map
 from hw.report.figures import draw
@@ -54,10 +54,10 @@ def build_core(
     as ``ear``, with ``<name>_ear.core`` and ``vectors_ear/``.
 
     Writes ``<name>.v``, ``<name>.core``, ``manifest.json``, ``vectors/``, ``fusesoc/``, ``vivado/``,
-    ``driver/`` (`hw.driver.files`), and a report, on `subject` if that is given, as ``report.html``,
-    ``report.txt``, ``report.json``, ``figures/``; ``SHA256SUMS`` lists them. They appear all together or not
-    at all, and replace those of an earlier build; other files in the folder, such as the results of a
-    synthesis there, are kept (`fxp_model.folders.FolderKind.writing`).
+    ``litex/``, ``driver/`` (`hw.driver.files`), and a report, on `subject` if that is given, as
+    ``report.html``, ``report.txt``, ``report.json``, ``figures/``; ``SHA256SUMS`` lists them. They appear all
+    together or not at all, and replace those of an earlier build; other files in the folder, such as the
+    results of a synthesis there, are kept (`fxp_model.folders.FolderKind.writing`).
 
     Raises
     ------
@@ -73,7 +73,7 @@ def build_core(
     device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
     subject = subject or Subject()
     clock_hz = round(subject.clock_mhz * 1e6) if device is None else device.manifest["clock_hz"]
-    mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, f"{name}_mailbox")
+    mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
     estimate = summary(artifact, config, core, subject, ear)
     manifest = {
         "format": FOLDER.format,

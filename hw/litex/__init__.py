@@ -10,11 +10,18 @@ from fxp_model.artifact import Artifact
 from fxp_model.files import write_text
 from hw.config import HardwareConfig
 from hw.ear import EmittedDevice
+from hw.names import MAX_LENGTH
 from hw.rtl.board.hub import Hub
 from hw.verilog import emit_top
 
 MODULE = "spikeline_litex.py"
 """The same for every build; the differences are in its manifest."""
+
+
+def mailbox_name(name: str) -> str:
+    """Name of the mailbox of the core `name`, which may be as long as a name can be."""
+    suffix = "_mailbox"
+    return name[: MAX_LENGTH - len(suffix)].rstrip("_") + suffix
 
 
 def emit_mailbox(
