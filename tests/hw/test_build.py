@@ -58,6 +58,8 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
     assert name == "core_3_small_net"
     assert set(files_of(tmp_path / "out")) == {
         f"{name}.v",
+        f"{name}.core",
+        "fusesoc/synth.tcl",
         "manifest.json",
         "SHA256SUMS",
         "report.html",
@@ -69,6 +71,9 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
         "vectors/latency_cycles.hex",
         "vectors/stimulus.hex",
         f"vectors/tb_{name}.v",
+        "litex/spikeline_litex.py",
+        f"litex/{name}_mailbox.v",
+        "vivado/block_design.tcl",
         "vivado/core.tcl",
         "vivado/create_ip.tcl",
         "vivado/ooc.xdc",

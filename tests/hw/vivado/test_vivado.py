@@ -13,7 +13,7 @@ from fxp_model import __version__
 from fxp_model.errors import InputError
 from hw.flows.vivado_report import read_reports
 from hw.verilog import EmittedCore, Port
-from hw.vivado import vlnv, write_scripts
+from hw.vivado import SCRIPTS, vlnv, write_scripts
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,11 @@ PORTS = {
 CORE = EmittedCore(
     "net",
     "module net();\nendmodule\n",
-    tuple(Port(name, direction, 1) for direction, names in PORTS.items() for name in names),
+    tuple(
+        Port(name, direction, 64 if name == "s_axis_tdata" else 1)
+        for direction, names in PORTS.items()
+        for name in names
+    ),
     (),
     (),
 )
@@ -45,11 +49,12 @@ proc unknown {args} {
         set name [lindex $args 2]
         return [expr {[dict exists $known $name] ? $name : ""}]
     }
+    if {[string match get_bd_* $command] || $command eq "create_bd_cell"} {return [lindex $args end]}
     return [expr {$command eq "ipx::current_core" ? "CORE" : ""}]
 }
 set known {%(known)s}
-set argc 0
-set argv {}
+set argv {%(argv)s}
+set argc [llength $argv]
 source %(script)s
 """
 
@@ -64,9 +69,12 @@ def scripts(tmp_path: Path) -> Path:
     return folder
 
 
-def play(script: Path, known: tuple[str, ...] = (), learns: bool = True) -> subprocess.CompletedProcess[str]:
+def play(
+    script: Path, known: tuple[str, ...] = (), learns: bool = True, argv: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run `script` under the stub."""
-    text = STUB % {"known": " ".join(f"{name} 1" for name in known), "script": script, "learns": learns}
+    names = " ".join(f"{name} 1" for name in known)
+    text = STUB % {"known": names, "script": script, "learns": learns, "argv": argv}
     return subprocess.run(["tclsh"], input=text, capture_output=True, text=True, encoding="utf-8")
 
 
@@ -74,7 +82,7 @@ def calls(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.removeprefix("CALL ") for line in done.stdout.splitlines() if line.startswith("CALL ")]
 
 
-@pytest.mark.parametrize("script", ["core.tcl", "create_ip.tcl", "synth.tcl", "ooc.xdc"])
+@pytest.mark.parametrize("script", ["core.tcl", *SCRIPTS])
 def test_the_tcl_is_complete(scripts: Path, script: str) -> None:
     check = f"set file [open {scripts / script}]; puts [info complete [read $file]]"
     done = subprocess.run(["tclsh"], input=check, capture_output=True, text=True, encoding="utf-8")
@@ -126,6 +134,67 @@ def test_the_core_is_synthesised_and_routed_out_of_context(scripts: Path) -> Non
     clock = calls(play(scripts / "ooc.xdc"))
     assert clock[0] == "get_ports aclk"
     assert clock[1].startswith("create_clock -name aclk -period 5.000")
+
+
+IN, OUT = "in", "out"
+BUSES = {
+    "processors": {"M_AXI_GP0": OUT, "S_AXI_HP0": IN},
+    "core": {"s_axil": IN, "s_axis": IN, "m_axis": OUT},
+    "dma": {"S_AXI_LITE": IN, "M_AXIS_MM2S": OUT, "S_AXIS_S2MM": IN, "M_AXI_MM2S": OUT, "M_AXI_S2MM": OUT},
+    "control": {"S00_AXI": IN, "M00_AXI": OUT, "M01_AXI": OUT},
+    "memory": {"S00_AXI": IN, "S01_AXI": IN, "M00_AXI": OUT},
+}
+WIRES = {
+    "processors": {
+        **dict.fromkeys(("M_AXI_GP0_ACLK", "S_AXI_HP0_ACLK", "IRQ_F2P"), IN),
+        **dict.fromkeys(("FCLK_CLK0", "FCLK_RESET0_N"), OUT),
+    },
+    "core": {"aclk": IN, "aresetn": IN, "irq": OUT},
+    "dma": {
+        **dict.fromkeys(("s_axi_lite_aclk", "m_axi_mm2s_aclk", "m_axi_s2mm_aclk", "axi_resetn"), IN),
+        **dict.fromkeys(("mm2s_introut", "s2mm_introut"), OUT),
+    },
+    "control": {"aclk": IN, "aresetn": IN},
+    "memory": {"aclk": IN, "aresetn": IN},
+    "reset": {"slowest_sync_clk": IN, "ext_reset_in": IN, "peripheral_aresetn": OUT},
+    "interrupts": {"In0": IN, "In1": IN, "In2": IN, "dout": OUT},
+}
+"""Pins that a design must connect, of the IPs as Xilinx documents them (PG021, PG164, PG247, UG585)."""
+
+
+def pins(of: dict[str, dict[str, str]], way: str) -> set[str]:
+    return {f"{cell}/{pin}" for cell, own in of.items() for pin, its in own.items() if its == way}
+
+
+def test_a_zynq_has_every_pin_connected(scripts: Path) -> None:
+    done = play(scripts / "block_design.tcl")
+    assert not done.stderr
+    seen = [call.split() for call in calls(done)]
+    cells = {call[5]: call[4] for call in seen if call[0] == "create_bd_cell"}
+    assert cells.keys() == WIRES.keys()
+    assert cells["core"] == vlnv(CORE)
+    for command, of in (("connect_bd_intf_net", BUSES), ("connect_bd_net", WIRES)):
+        ends = [call[1:] for call in seen if call[0] == command]
+        assert {driver for driver, _ in ends} == pins(of, OUT)
+        assert sorted(sink for _, sink in ends) == sorted(pins(of, IN))
+    order = [
+        call[0] for call in seen if call[0] in ("assign_bd_address", "validate_bd_design", "save_bd_design")
+    ]
+    assert order == ["assign_bd_address", "validate_bd_design", "save_bd_design"]
+    assert max(seen.index(call) for call in seen if call[0].startswith("connect_")) < seen.index(order[:1])
+    for width in ("c_m_axi_mm2s_data_width", "c_m_axis_mm2s_tdata_width"):
+        assert ["set_property", f"CONFIG.{width}", "64", "dma"] in seen
+
+
+def test_a_zynq_takes_a_board(scripts: Path) -> None:
+    board = "tul.com.tw:pynq-z2:part0:1.0"
+    preset = "make_external {FIXED_IO, DDR} apply_board_preset"
+    with_board = calls(play(scripts / "block_design.tcl", argv=f"xc7z020clg400-1 {board}"))
+    without = calls(play(scripts / "block_design.tcl"))
+    assert f"set_property board_part {board} {{}}" in with_board
+    assert not any("board_part" in call for call in without)
+    assert any(f"{{{preset} 1}}" in call for call in with_board)
+    assert any(f"{{{preset} 0}}" in call for call in without)
 
 
 def test_cores_that_differ_have_names_that_differ() -> None:
