@@ -201,7 +201,7 @@ class Workspace:
         source, log = folder / f"{name}.v", folder / "build.log"
         source.write_text(verilog, encoding="utf-8")
         shutil.copyfile(main, folder / main.name)
-        with _environment("-O1" if self.brief else "-O2"):
+        with simulator_environment("-O1" if self.brief else "-O2"):
             command = ["verilator", "--cc", "--exe", "--build", "-Wno-fatal", "-O3", "--x-initial", "unique"]
             command += ["--x-assign", "unique", "--Mdir", str(folder), "--top-module", name, "-o", name]
             command += [
