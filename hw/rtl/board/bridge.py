@@ -32,7 +32,7 @@ class Bridge(wiring.Component):
         A packet is not interrupted by bytes of its own, but may wait.
     bus : Out(axi_lite_signature)
     dropped : Out(1)
-        A packet was damaged.
+        A packet was damaged, or is none that may come.
     """
 
     def __init__(self) -> None:
@@ -56,11 +56,13 @@ class Bridge(wiring.Component):
 
         # Words of a request are in the lower half, those of a reply in the upper one.
         sends, accesses, known, reply = Signal(), Signal(), Signal(), Signal(ANSWERED)
+        refused, greets = Signal(), Signal()
         writes, answered, okay = Signal(), Signal(), Signal()
         m.d.comb += [
             receiver.i.eq(self.i),
             receiver.hold.eq(1),
-            self.dropped.eq(receiver.dropped),
+            self.dropped.eq(receiver.dropped | refused),
+            greets.eq(request.op == Op.HELLO),
             sender.answered.eq(reply),
             sender.words.eq(Mux(reply.op == REPLY | Op.WRITE, 0, reply.done)),
             sender.word.eq(read.data),
@@ -75,11 +77,14 @@ class Bridge(wiring.Component):
                 with m.If(receiver.arrived):
                     m.next = "BEGIN"
             with m.State("BEGIN"):
-                with m.If(known & (request.seq == reply.seq) & (request.op != Op.HELLO)):
+                with m.If(~known & ~greets):
+                    m.d.comb += refused.eq(1)
+                    m.next = "WAIT"
+                with m.Elif(~greets & (request.seq == reply.seq)):
                     m.next = "SEND"
                 with m.Else():
                     m.d.sync += [known.eq(1), reply.seq.eq(request.seq), reply.op.eq(REPLY | request.op)]
-                    with m.If(request.op == Op.HELLO):
+                    with m.If(greets):
                         m.d.comb += [write.en.eq(1), write.addr.eq(1 << 8), write.data.eq(PROTOCOL)]
                         m.d.sync += reply.done.eq(1)
                         m.next = "SEND"

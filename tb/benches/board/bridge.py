@@ -129,6 +129,7 @@ class Line:
         self.registers.start()
         sink = BlockStream(bench.dut, "o")
         bench.start(watch_stream(sink, self._hear))
+        bench.start(self._count())
         bench.start(accept(sink, random_gaps(bench.rng) if self._gap else no_gaps))
 
     def _patience_ns(self, words: int) -> int:
@@ -159,7 +160,11 @@ class Line:
         """One byte to the bridge."""
         self.bench.dut.i.value = 1 | broken << 1 | byte << 2
         await self.bench.edge
-        self.dropped += int(self.bench.dut.dropped.value)
+
+    async def _count(self) -> None:
+        while True:
+            await self.bench.edge
+            self.dropped += int(self.bench.dut.dropped.value)
 
     async def wait(self, cycles: int) -> None:
         """For so many."""
@@ -229,6 +234,8 @@ async def no_requests(dut: Any) -> None:
         "as many as would be counted alike": framed(bytes([1, 2, 0, 0, 3]) + bytes(4 * (3 + 256))),
         "a broken escape": good[:2] + b"\xdb\x11" + good[2:],
         "an escape at the end": good[:-1] + b"\xdb\xc0",
+        "a write before a greeting": good,
+        "a read before one": request(6, 1, 0x1234, 3),
     }
     for number, (name, packet) in enumerate(wrong.items()):
         await line.send(packet)
@@ -246,6 +253,7 @@ async def no_requests(dut: Any) -> None:
     assert not line.registers.log
     # and more END than are needed, with a packet behind them
     await line.send(b"\xc0" * 5)
+    assert await line.host.hello(0) == 1
     made = await line.ask(3)
     assert line.registers.log == made != []
     assert line.dropped == len(wrong) + 2
@@ -254,19 +262,21 @@ async def no_requests(dut: Any) -> None:
     await line.wait(1000)
     later = line.registers.log[len(made) :]
     assert {access.address for access in later} == {0}
-    assert [reply.seq for reply in line.sent.replies] == [1, 100]
+    assert [reply.seq for reply in line.sent.replies] == [0, 1, 100]
     assert line.dropped == len(wrong) + 4
 
 
 @cocotb.test()
 async def same_number(dut: Any) -> None:
-    """A number is known after the first request, but not before, and not from a damaged one."""
+    """A number is known after a greeting, but not before, and not from a damaged request."""
     line = Line(dut)
     await line.begin()
     line.faults.share = 0
     answers: list[tuple[int, int]] = []
     for packet in (
-        request(0, 1, 4, 1),  # carried out, although no number is known
+        request(0, 1, 4, 1),  # before a greeting
+        request(5, 0),
+        request(0, 1, 4, 1),
         request(0, 2, 8, 1, [7]),  # the same number: the reply to the read
         request(1, 1, 12, 1)[:-2] + b"\x11\xc0",  # damaged
         request(1, 1, 16, 1),
@@ -277,8 +287,8 @@ async def same_number(dut: Any) -> None:
         await line.send(packet)
         await line.wait(300)
         answers.append((len(line.registers.log), len(line.sent.replies)))
-    assert answers == [(1, 1), (1, 2), (1, 2), (2, 3), (3, 4), (3, 5), (3, 6)]
+    assert answers == [(0, 0), (0, 1), (1, 2), (1, 3), (1, 3), (2, 4), (3, 5), (3, 6), (3, 7)]
     assert [access.address for access in line.registers.log] == [4, 16, 20]
-    assert [reply.op for reply in line.sent.replies] == [0x81, 0x81, 0x81, 0x81, 0x80, 0x80]
-    assert line.sent.replies[0] == line.sent.replies[1]
-    assert line.sent.replies[4].words == line.sent.replies[5].words == (1,)
+    assert [reply.op for reply in line.sent.replies] == [0x80, 0x81, 0x81, 0x81, 0x81, 0x80, 0x80]
+    assert line.sent.replies[1] == line.sent.replies[2]
+    assert line.sent.replies[5].words == line.sent.replies[6].words == (1,)

@@ -245,10 +245,10 @@ class Line:
         sequence, op, address, count = struct.unpack("<BBHB", body[:5])
         words = struct.unpack(f"<{len(body) // 4 - 1}I", body[5:]) if len(body) % 4 == 1 else ()
         wanted = {0: 0, 1: 0, 2: count}.get(op)
-        if wanted != len(words) or (op and not count) or address % 4:
+        if wanted != len(words) or (op and not count) or address % 4 or (op and self._last is None):
             self.dropped += 1
             return
-        if op == 0 or self._last is None or self._last[0] != sequence:
+        if not op or self._last is None or self._last[0] != sequence:
             self._last = sequence, self._reply(sequence, op, address, count, words)
         self._send(self._last[1])
         while self.board.text:
