@@ -1,7 +1,7 @@
 """A whole board: clips go in through its UART, and scores, classes and lines of text come out.
 
-The plan names the `artifact` and the `hardware`, and `reset_cycles` where the board resets itself. The host is
-written from the law (`tb.harness.line`).
+The plan names the `artifact` and the `hardware`, and `reset_cycles` where the board resets itself. The
+host is written from the law (`tb.harness.line`).
 """
 
 from __future__ import annotations
