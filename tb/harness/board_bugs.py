@@ -57,7 +57,7 @@ BOARD_BUGS = {
         "board/mailbox.py", "write_ok & ~(asked & ~events.w_rdy)", "write_ok", "mailbox", "mailbox_single"
     ),
     "word_of_an_answer_that_comes": Bug(
-        "board/mailbox.py", "delayed(m, answers.any(), 2)", "answers.any()", "mailbox", "mailbox_drops"
+        "board/mailbox.py", "delayed(m, answers.any(), 2)", "answers.any()", "mailbox", "mailbox_single"
     ),
     "answer_kept_in_part": Bug(
         "board/mailbox.py", "kept.eq(Mux(within, keeps, fits))", "kept.eq(fits)", "mailbox", "mailbox_drops"
