@@ -180,44 +180,25 @@ def boards() -> str:
     head = ("`--board`", "", "clock", "microphone", "pins", "UART", "LEDs [0] .. [7]")
     rows = []
     for board in BOARDS.values():
-        leds = ", ".join(
-            "" if led is None else " ".join(str(own) for own in led if own is not None) for led in board.leds
-        )
-        clock = f"{board.clock_hz / 1e6:g} MHz"
-        rows.append(
-            [
-                f"`{board.name}`",
-                board.title,
-                clock,
-                board.header,
-                ", ".join(board.microphone),
-                board.line,
-                leds,
-            ]
-        )
+        leds = [
+            "-" if led is None else " ".join(str(part) for part in led if part is not None)
+            for led in board.leds
+        ]
+        own = [f"`{board.name}`", board.title, f"{board.clock_hz / 1e6:g} MHz", board.header]
+        rows.append([*own, ", ".join(board.microphone), board.line, ", ".join(leds)])
     return _table(head, rows)
 
 
 def bitstreams() -> str:
     """Bitstreams that were built."""
-    head = (
-        "board",
-        "network",
-        "preset",
-        "logic",
-        "flip-flops",
-        "block RAM",
-        "multipliers",
-        "MHz by seed",
-        "bytes",
-        "s",
-    )
+    cells = ("logic", "flip-flops", "block RAM", "multipliers")
+    head = ("board", "network", "preset", *cells, "MHz by seed", "bytes", "s")
     rows = []
     for line in (RESULTS / "boards.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        cells = [f"{own['used']:,} of {own['available']:,}" for own in row["utilisation"].values()]
+        used = [f"{own['used']:,} of {own['available']:,}" for own in row["utilisation"].values()]
         clocks = ", ".join(f"{clock:.1f}" for clock in row["fmax_mhz"]) + f" of {row['clock_mhz']:g}"
-        own = [f"`{row['board']}`", row["artifact"], f"`{row['preset']}`", *cells[:4], clocks]
+        own = [f"`{row['board']}`", row["artifact"], f"`{row['preset']}`", *used[: len(cells)], clocks]
         rows.append([*own, f"{row['bytes']:,}", f"{row['seconds']:,.0f}"])
     return _table(head, rows)
 

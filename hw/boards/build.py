@@ -64,11 +64,12 @@ def build_board(
         "clock_mhz": board.clock_hz / 1e6,
         "met": None,
     }
-    tools = ("amaranth", "amaranth-boards", yosys.PACKAGE, ecp5.PACKAGE)
+    open_tools = PARTS[board.part].target == ecp5.TARGET
+    tools = ("amaranth", "amaranth-boards", *((yosys.PACKAGE, ecp5.PACKAGE) if open_tools else ()))
     versions = {"spikeline": __version__, **{tool: version_of(tool) for tool in tools}}
     microphone = None if ear is None else ear.microphone
     with FOLDER.writing(out) as folder:
-        if PARTS[board.part].target == ecp5.TARGET:
+        if open_tools:
             found = _built(artifact, config, ear, board, device, effort)
             file = f"{name}.{found.suffix}"
             (folder / file).write_bytes(found.content)

@@ -66,6 +66,9 @@ def synthesise(
 ) -> Synthesised:
     """The netlist that is placed, of `device` on `board`, in `folder`.
 
+    Nothing is duplicated for fan-out: the clock of a board is slow, and duplicates are more sets of control
+    signals. With them, a device of 91 % of an LFE5U-25F's logic was not placed in 400 s; without, in 60 s.
+
     Raises
     ------
     InputError, FlowError
@@ -76,7 +79,7 @@ def synthesise(
     for file in (*sources, folder / _PINS):
         file.write_text(plan.text(file.name), encoding="utf-8")
     netlist = yosys.synthesise_files(sources, TOP, TARGET, timeout_s)
-    physical.optimise(netlist, TOP)
+    physical.optimise(netlist, TOP, most_readers=None)
     netlist.rename(folder / _NETLIST)
     return Synthesised(folder, board, plan.commands)
 

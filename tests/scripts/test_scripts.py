@@ -73,7 +73,7 @@ USAGE_ERRORS = [
     (
         "build_board.py",
         ("--board", "ulx3s-85f", "--out", "OUT", "--microphone", "pdm"),
-        "--microphone needs --ear",
+        "--microphone requires --ear",
     ),
     ("prove.py", ("--artifact", "nowhere"), "artifact nowhere is not a folder"),
     ("prove.py", ("--clips", "0"), "--clips must be at least 1, not 0"),

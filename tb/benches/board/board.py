@@ -1,6 +1,7 @@
 """A whole board: clips go in through its UART, and scores, classes and lines of text come out.
 
-The plan names the `artifact` and the `hardware`. The host is written from the law (`tb.harness.line`).
+The plan names the `artifact` and the `hardware`, and `reset_cycles` where the board resets itself. The
+host is written from the law (`tb.harness.line`).
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Setup:
         for _ in range(6):
             await RisingEdge(self.dut.aclk)
         self.dut.aresetn.value = 1
-        for _ in range(RESET_LATENCY):
+        for _ in range(self.plan.get("reset_cycles", RESET_LATENCY)):
             await RisingEdge(self.dut.aclk)
         assert await self.host.hello(17) == 1
 

@@ -19,6 +19,8 @@ from tests.paths import ROOT
 
 pytest.importorskip("amaranth_boards", reason="amaranth-boards not found: pip install 'spikeline[flow]'")
 
+pytestmark = pytest.mark.slow
+
 PINS = {
     None: {},
     "i2s": {"sck": Out(1), "ws": Out(1), "sd": In(1), "right": In(1)},

@@ -29,7 +29,7 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("oscillator", [12_000_000, 25_000_000, 48_000_000, 100_000_000, 125_000_000])
 def test_what_is_found_makes_the_clock_within_the_limits(pll: Pll, oscillator: int) -> None:
     found = 0
-    for clock in range(10_000_000, 130_000_000, 1_000_000):
+    for clock in range(10_000_000, 130_000_000, 5_000_000):
         try:
             own = pll.dividers(oscillator, clock)
         except InputError:
@@ -43,8 +43,8 @@ def test_what_is_found_makes_the_clock_within_the_limits(pll: Pll, oscillator: i
         assert 1 <= own.divide <= pll.most.divide
         assert 1 <= own.multiply <= pll.most.multiply
         assert 1 <= own.output <= pll.most.output
-    assert found > 20 or (pll is PLLE2 and oscillator == 12_000_000), "12 MHz are below its least reference"
-    assert found > 0 or oscillator == 12_000_000
+    below = pll is PLLE2 and oscillator == 12_000_000  # its least reference is 19 MHz
+    assert (found > 3) != below
 
 
 @pytest.mark.parametrize(
