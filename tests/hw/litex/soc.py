@@ -61,7 +61,7 @@ class System(SoCCore):
             manifest["mailbox"]["clock_hz"],
             cpu_type="vexriscv",
             cpu_variant="lite",
-            integrated_rom_size=0x4000,
+            integrated_rom_size=0x10000,
             integrated_sram_size=0x2000,
             uart_name="sim",
         )

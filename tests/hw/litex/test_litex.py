@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from fxp_model.artifact import Artifact
+from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.network import run
+from fxp_model.pretrained import find
 from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.ear import EarConfig
+from tb.harness.depth import FULL
 from tb.harness.ears import hearing_artifact
 from tb.harness.runner import missing_tool, simulator_environment
 
 HERE = Path(__file__).parent
+CASES = ["core", "ear", *(["words"] if FULL else [])]
 CROSS = "riscv64-unknown-elf-gcc"
 
 
@@ -34,11 +37,15 @@ def missing() -> str | None:
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 
-def built(folder: Path, hears: bool) -> tuple[Path, Artifact]:
-    """A build; with an ear, also of a core that takes two events per cycle."""
-    artifact = hearing_artifact(folder / "heard", 27, 8000)
-    config = HardwareConfig.uniform(artifact.network.spec, 4, events_per_cycle=1 + hears)
-    build_core(artifact, config, "net", folder / "build", ear=EarConfig("i2s") if hears else None)
+def built(folder: Path, case: str) -> tuple[Path, Artifact]:
+    """A build of a few neurons, with an ear where the core takes two events per cycle, or of words."""
+    if case == "words":
+        artifact = load_artifact(find("asc20-64ch-256x256-k5"))
+        config = HardwareConfig.uniform(artifact.network.spec, preset="tiny")
+    else:
+        artifact = hearing_artifact(folder / "heard", 27, 8000)
+        config = HardwareConfig.uniform(artifact.network.spec, 4, events_per_cycle=1 + (case == "ear"))
+    build_core(artifact, config, "net", folder / "build", ear=EarConfig("i2s") if case == "ear" else None)
     return folder / "build", artifact
 
 
@@ -52,19 +59,19 @@ def write_clips(file: Path, artifact: Artifact) -> None:
     file.write_text(f"#include <stdint.h>\n\n{text}", encoding="utf-8")
 
 
-def expected(artifact: Artifact, hears: bool) -> list[str]:
+def expected(artifact: Artifact, case: str) -> list[str]:
     """What the firmware says, but for its cycles."""
     result = run(artifact.network, artifact.stimulus)
-    lines = ["check 0", *(["listen 0"] if hears else [])]
+    lines = ["check 0", *(["listen 0"] if case == "ear" else [])]
     for scores in [*result.scores, *result.scores]:
         lines += ["run 0", *(f"score {score}" for score in scores), artifact.labels[int(scores.argmax())]]
     return [*lines, f"interrupts {2 * len(result.scores)}"]
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("hears", [False, True], ids=["core", "ear"])
-def test_firmware_reads_the_golden_answers(hears: bool, tmp_path: Path) -> None:
-    build, artifact = built(tmp_path, hears)
+@pytest.mark.parametrize("case", CASES)
+def test_firmware_reads_the_golden_answers(case: str, tmp_path: Path) -> None:
+    build, artifact = built(tmp_path, case)
     out = tmp_path / "out"
     write_clips(tmp_path / "clips.h", artifact)
     program = shutil.copy(HERE / "firmware.c", tmp_path)
@@ -76,7 +83,7 @@ def test_firmware_reads_the_golden_answers(hears: bool, tmp_path: Path) -> None:
         call(["verilator", *options, "--output-split", "0", *files], out)
     lines = call([str(out / "obj_dir/Vbench")], out).splitlines()
     end = next(index for index, line in enumerate(lines) if line.startswith("cycles "))
-    assert lines[:end] == expected(artifact, hears)
+    assert lines[:end] == expected(artifact, case)
 
 
 def call(command: list[str], folder: Path) -> str:
@@ -95,7 +102,7 @@ def call(command: list[str], folder: Path) -> str:
 
 
 def test_the_clock_must_be_that_of_the_build(tmp_path: Path) -> None:
-    build, _ = built(tmp_path, hears=False)
+    build, _ = built(tmp_path, "core")
     program = "from spikeline_litex import Spikeline; Spikeline(None, 50e6)"
     done = subprocess.run(
         [sys.executable, "-c", program],
