@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from fxp_model.artifact import Artifact
-from hw.boards.boards import Board
+from hw.boards.boards import BOARDS, Board
 from hw.config import PRESETS, HardwareConfig
 from hw.ear import EarConfig, ear_of
 from hw.estimates.resources import Area, estimate
@@ -53,3 +56,39 @@ def advice(artifact: Artifact, config: HardwareConfig, board: Board, ear: EarCon
     if preset is None:
         return "no narrower preset is estimated to fit"
     return f"--preset {preset} is the nearest that is estimated to fit"
+
+
+def fitting(artifact: Artifact, config: HardwareConfig, ear: EarConfig | None) -> list[dict[str, Any]]:
+    """What each board has for a core, and for an ear if one is given.
+
+    Returns
+    -------
+    list of dict
+        ``board``, ``title``, ``part``, ``clock_mhz`` of a device there; ``share``, the largest of the cells
+        of a kind by the estimates, without UART and mailbox; ``lacking``, what the board does not have, or
+        None.
+    """
+    rows = []
+    for board in BOARDS.values():
+        capacity = PARTS[board.part].capacity
+        cells = estimated(artifact, config, board, ear)
+        rows.append(
+            {
+                "board": board.name,
+                "title": board.title,
+                "part": board.part,
+                "clock_mhz": board.clock_hz / 1e6,
+                "share": max(cells[kind] / own for kind, own in capacity.items()),
+                "lacking": lacking(board, cells) or _too_slow(artifact, board, ear),
+            }
+        )
+    return rows
+
+
+def _too_slow(artifact: Artifact, board: Board, ear: EarConfig | None) -> str | None:
+    """The clock that an ear needs with its microphone, where that of the board is slower."""
+    if ear is None:
+        return None
+    spec = ear_of(artifact)
+    needed = replace(ear, clock_hz=None).sample_cycles(spec) * ear.rate_of(spec)
+    return f"clock: {needed / 1e6:g} of {board.clock_hz / 1e6:g} MHz" if needed > board.clock_hz else None

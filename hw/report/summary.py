@@ -9,6 +9,7 @@ import numpy as np
 from fxp_model.artifact import Artifact
 from fxp_model.network import StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
+from hw.boards.fit import fitting
 from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig, ear_of
 from hw.estimates.clips import follow
@@ -34,7 +35,8 @@ def summary(
         ``name``, ``artifact``, ``sha256``, ``metrics``; ``layers`` with formats and delays; ``memories`` of
         the emitted core and ``memory_bits``; ``clips``, ``cycles_mean``, ``cycles_max`` of the artifact's
         stimulus. For the clips of `subject` ``timing``, ``energy`` and ``recurrences``; ``resources`` on its
-        part, with those of `ear`; ``hls`` and ``exploration`` if it has them.
+        part, with those of `ear`; ``boards`` that have room for them; ``hls`` and ``exploration`` if it has
+        them.
     """
     network = artifact.network
     stages = zip(network.spec.stage_names, network.spec.stages, network.params, config.stages, strict=True)
@@ -63,6 +65,7 @@ def summary(
         "resources": resources(
             network, config, subject.part, None if ear is None else (ear_of(artifact), ear)
         ),
+        "boards": fitting(artifact, config, ear),
         "recurrences": recurrences(network, config, recordings, subject.part),
         "hls": subject.hls,
         "exploration": found and placed(found, artifact, config, stimulus["cycles_mean"]),

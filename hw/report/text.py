@@ -36,6 +36,7 @@ def render(summary: Mapping[str, Any]) -> str:
         "",
         *_timing(summary["timing"]),
         *_resources(summary["resources"]),
+        *_boards(summary["boards"], summary["cycles_mean"]),
         *_recurrences(summary["recurrences"]),
         *_energy(summary["energy"]),
     ]
@@ -108,6 +109,22 @@ def _resources(cells: Mapping[str, Any]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _boards(boards: Sequence[Mapping[str, Any]], cycles: float) -> list[str]:
+    rows = [
+        (
+            own["title"],
+            own["part"],
+            f"{own['clock_mhz']:g} MHz",
+            f"{cycles / own['clock_mhz']:,.1f} us",
+            f"{100 * own['share']:.0f} %",
+            own["lacking"] or "all",
+        )
+        for own in boards
+    ]
+    head = ("board", "part", "clock", "mean latency", "fullest cells", "has, of what is needed")
+    return ["Boards (scripts/build_board.py), by the estimates", *table(head, rows, right=(2, 3, 4)), ""]
 
 
 def _cells(cells: Mapping[str, Any], capacity: Mapping[str, int]) -> list[str]:

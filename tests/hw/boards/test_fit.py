@@ -5,9 +5,9 @@ import pytest
 from fxp_model.artifact import load_artifact
 from fxp_model.pretrained import find
 from hw.boards.boards import BOARDS, Board
-from hw.boards.fit import advice, lacking, narrower_preset
+from hw.boards.fit import advice, fitting, lacking, narrower_preset
 from hw.config import HardwareConfig
-from hw.ear import EarConfig
+from hw.ear import EarConfig, ear_of
 from hw.parts import PARTS
 
 
@@ -34,3 +34,30 @@ def test_the_nearest_preset_is_the_widest_that_fits() -> None:
         advice(artifact, fast, small, EarConfig()) == "--preset tiny is the nearest that is estimated to fit"
     )
     assert advice(artifact, tiny, small, None) == "no narrower preset is estimated to fit"
+
+
+def test_each_board_is_listed_with_what_it_lacks() -> None:
+    artifact = load_artifact(find("asc20-64ch-256x256-k5"))
+    fast = HardwareConfig.uniform(artifact.network.spec, preset="fast")
+    rows = {row["board"]: row for row in fitting(artifact, fast, None)}
+    assert list(rows) == list(BOARDS)
+    for name, row in rows.items():
+        assert row["clock_mhz"] == BOARDS[name].clock_hz / 1e6
+        assert (row["share"] > 1) == (row["lacking"] is not None)
+    assert rows["pynq-z2"]["lacking"] is None
+    assert rows["ulx3s-25f"]["lacking"].startswith("comb: ")
+    heard = {row["board"]: row for row in fitting(artifact, fast, EarConfig())}
+    assert all(heard[name]["share"] > row["share"] for name, row in rows.items())
+
+
+def test_a_clock_that_is_too_slow_for_the_ear_is_told() -> None:
+    artifact = load_artifact(find("asc20-256x256-k5"))
+    tiny = HardwareConfig.uniform(artifact.network.spec, preset="tiny")
+    ear = EarConfig("i2s", rate_hz=192_000)
+    needed = ear.sample_cycles(ear_of(artifact)) * 192_000 / 1e6
+    for row in fitting(artifact, tiny, ear):
+        slow = row["clock_mhz"] < needed
+        assert slow or row["lacking"] is None or not row["lacking"].startswith("clock")
+        if slow and row["share"] <= 1:
+            assert row["lacking"] == f"clock: {needed:g} of {row['clock_mhz']:g} MHz"
+    assert any((row["lacking"] or "").startswith("clock") for row in fitting(artifact, tiny, ear))

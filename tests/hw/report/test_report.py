@@ -166,6 +166,7 @@ def test_every_section_is_there(page: Page) -> None:
         "cycles",
         "recurrence",
         "resources",
+        "boards",
         "exploration",
         "energy",
         "spikes",
