@@ -2,14 +2,18 @@
 # make check   lint, types and the quick tests, in less than a minute
 # make test    lint, and every kind of test, the manual among them, in tests/ and tb/ at reduced depth
 # make test-all  the same at full depth
+# make board  bitstream for BOARD=ulx3s-85f of the bundled network with its ear, in build/ulx3s-85f
 # make docs    the manual in build/site; a warning is an error
 # make clean   remove the environment and the site; build/ stays
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+BOARD  ?= ulx3s-85f
+NETWORK ?= asc20-256x256-k5
+PRESET ?= balanced
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: all check test test-all lint docs clean debian
+.PHONY: all board check test test-all lint docs clean debian
 all: $(VENV)/core
 	$(BIN)/python scripts/gen_hw.py
 
@@ -28,6 +32,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+board: $(VENV)/flow
+	$(BIN)/python scripts/build_board.py --board $(BOARD) --artifact $(NETWORK) --preset $(PRESET) --ear --out build/$(BOARD)
+
 docs: $(VENV)/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
@@ -39,12 +46,15 @@ $(VENV)/bin/python:
 $(VENV)/core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e .
 	touch $@
+$(VENV)/flow: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[flow]'
+	touch $@ $(VENV)/core
 $(VENV)/docs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[docs]'
 	touch $@ $(VENV)/core
 $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
-	touch $@ $(VENV)/core $(VENV)/docs
+	touch $@ $(VENV)/core $(VENV)/flow $(VENV)/docs
 
 debian:
 	@scripts/install_debian.sh
