@@ -146,7 +146,7 @@ class Line {
     std::uint8_t byte_ = 0;
 };
 
-// A microphone that plays a recording, then zeros; where it has nothing to say its line is anything.
+// A microphone that plays a recording, then silence; where it has nothing to say its line is anything.
 class Microphone {
   public:
     Microphone(std::vector<std::int32_t> words, std::uint64_t seed) : words_(std::move(words)), random_(seed) {
@@ -181,11 +181,12 @@ class Microphone {
 
   private:
     std::int32_t next() { return next_ < words_.size() ? words_[next_++] : silence(); }
-    std::int32_t silence() {  // no sound: of PDM as many ones as zeros
+    // As many ones as zeros (PDM), or less than a step of 16 bits: only zeros are no microphone.
+    std::int32_t silence() {
 #if defined(PDM)
         return silent_ ^= 1;
 #else
-        return 0;
+        return 1;
 #endif
     }
 

@@ -91,6 +91,7 @@ def test_a_board_that_breaks_off_a_byte_is_no_board(own: Path, monkeypatch: pyte
     stuck = """module board(input aclk, input aresetn, input rx, output reg tx, output [7:0] leds);
         always @(posedge aclk) tx <= ~aresetn;
     endmodule"""
+    monkeypatch.setattr("tb.harness.board_sim.board_of", lambda *arguments, **others: None)
     monkeypatch.setattr("tb.harness.board_sim.emit_top", lambda top, name: (stuck, ()))
     done = call("play.py", *PLAY, "--artifact", str(own))
     assert (done.returncode, done.stdout) == (1, "")
@@ -99,7 +100,7 @@ def test_a_board_that_breaks_off_a_byte_is_no_board(own: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("microphone", list(NETWORKS))
 def test_sound_at_the_pins_is_words_on_the_line(microphone: str, tmp_path: Path) -> None:
-    """Two bursts of noise, each louder than what was before."""
+    """Two bursts of noise, then silence."""
     folder = tmp_path / "heard"
     artifact = hearing_artifact(folder, NETWORKS[microphone], 16_000)
     ear, trigger = ear_of(artifact), trigger_of(artifact)
@@ -111,7 +112,7 @@ def test_sound_at_the_pins_is_words_on_the_line(microphone: str, tmp_path: Path)
     )
     soundfile.write(tmp_path / "bursts.wav", samples.astype(np.int16), ear.rate_hz)
 
-    options = ("--artifact", str(folder), "--microphone", microphone, "--json", "-", "--seconds", "0.43")
+    options = ("--artifact", str(folder), "--microphone", microphone, "--json", "-")
     done = call("listen.py", "--port", "sim", "--sound", str(tmp_path / "bursts.wav"), *options)
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
