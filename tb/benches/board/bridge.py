@@ -46,7 +46,7 @@ class Registers:
     """A slave of an AXI4-Lite, as slow as it likes, that logs its accesses and refuses some."""
 
     def __init__(self, bench: BlockBench) -> None:
-        self.bench, self.dut, self.log = bench, bench.dut, list[Access]()
+        self.bench, self.dut, self.log, self.refused = bench, bench.dut, list[Access](), REFUSED
         for name in ("awready", "wready", "bvalid", "arready", "rvalid"):
             self._net(name).value = 0
 
@@ -90,14 +90,14 @@ class Registers:
             address = cocotb.start_soon(self._take("aw", "awaddr"))
             word, strobe = await self._take("w", "wdata", "wstrb")
             assert strobe == 0xF
-            okay = bool(self.bench.rng.random() >= REFUSED)
+            okay = bool(self.bench.rng.random() >= self.refused)
             self.log.append(Access(True, (await address)[0], word, okay))
             await self._answer("b", bresp=0 if okay else 2)
 
     async def _reads(self) -> None:
         while True:
             (address,) = await self._take("ar", "araddr")
-            okay, word = bool(self.bench.rng.random() >= REFUSED), some_word(self.bench.rng)
+            okay, word = bool(self.bench.rng.random() >= self.refused), some_word(self.bench.rng)
             self.log.append(Access(False, address, word if okay else None, okay))
             await self._answer("r", rdata=word, rresp=0 if okay else 2)
 
@@ -257,7 +257,8 @@ async def no_requests(dut: Any) -> None:
     made = await line.ask(3)
     assert line.registers.log == made != []
     assert line.dropped == len(wrong) + 2
-    # a request that comes before the reply to another has left
+    # a request that comes before the reply to another has left, which takes longer where nothing is refused
+    line.registers.refused = 0
     await line.send(request(100, 1, 0, 9) + request(101, 1, 4, 1) + request(102, 1, 8, 1)[1:])
     await line.wait(1000)
     later = line.registers.log[len(made) :]
