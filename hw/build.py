@@ -15,6 +15,7 @@ from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
 from hw.config import HardwareConfig
+from hw.driver.files import write_driver
 from hw.ear import EarConfig, emit_device
 from hw.ear_vectors import write_ear_vectors
 from hw.names import free_name
@@ -26,7 +27,7 @@ from hw.report.summary import summary
 from hw.report.text import render
 from hw.vectors import write_vectors
 from hw.verilog import emit
-from hw.vivado import write_scripts
+from hw.vivado import vlnv, write_scripts
 
 MANIFEST = "manifest.json"
 FOLDER = FolderKind("build", MANIFEST, "spikeline-build")
@@ -50,10 +51,11 @@ def build_core(
     With `ear`, also ``<name>_ear.v``, a top level of microphone, ear and core, which the manifest describes
     as ``ear``, and ``vectors_ear/``.
 
-    Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/`` and a report, on `subject` if that is
-    given, as ``report.html``, ``report.txt``, ``report.json`` and ``figures/``; ``SHA256SUMS`` lists them.
-    They appear all together or not at all, and replace those of an earlier build; other files in the folder,
-    such as the results of a synthesis there, are kept (`fxp_model.folders.FolderKind.writing`).
+    Writes ``<name>.v``, ``manifest.json``, ``vectors/``, ``vivado/``, ``driver/`` (`hw.driver.files`), and a
+    report, on `subject` if that is given, as ``report.html``, ``report.txt``, ``report.json``, ``figures/``;
+    ``SHA256SUMS`` lists them. They appear all together or not at all, and replace those of an earlier build;
+    other files in the folder, such as the results of a synthesis there, are kept
+    (`fxp_model.folders.FolderKind.writing`).
 
     Raises
     ------
@@ -110,4 +112,5 @@ def build_core(
         if device is not None and ear is not None:
             write_ear_vectors(folder / "vectors_ear", device.name, artifact, config, ear)
         write_scripts(folder / "vivado", core)
+        write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
     return manifest

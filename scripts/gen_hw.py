@@ -140,5 +140,5 @@ def main() -> int:
     if kept:
         print(f"kept in {out}/, not written by the build: {shortened(kept)}")
     own = f"{name}_ear.v, vectors_ear/, " if args.ear else ""
-    print(f"written to {out}/: {name}.v, {own}manifest.json, report.*, figures/, vectors/, vivado/")
+    print(f"written to {out}/: {name}.v, {own}manifest.json, report.*, figures/, vectors/, vivado/, driver/")
     return 0

@@ -10,7 +10,7 @@ import pytest
 
 from fxp_model.artifact import Artifact, save_artifact
 from hw.board import emit_board
-from hw.config import HardwareConfig
+from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.ear import EarConfig, ear_of
 from hw.rtl.board.uart import LEAST_CYCLES
 from tb.benches.board import board as bench
@@ -40,9 +40,10 @@ def answering_artifact(folder: Path, clips: int) -> Artifact:
     )
 
 
-def test_a_board_answers(sim: str, workspace: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("events", EVENTS_PER_CYCLE)
+def test_a_board_answers(events: int, sim: str, workspace: Workspace, tmp_path: Path) -> None:
     artifact = answering_artifact(tmp_path / "tiny", 2)
-    config = HardwareConfig.uniform(artifact.network.spec)
+    config = HardwareConfig.uniform(artifact.network.spec, events_per_cycle=events)
     board = emit_board(artifact, config, None, "board", clock_hz=CLOCK_HZ, baud=BAUD)
     plan = {"artifact": str(tmp_path / "tiny"), "seed": 1}
     figures = workspace.check(Design("board", board.verilog), sim, bench.__name__, plan, "board")

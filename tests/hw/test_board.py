@@ -1,6 +1,5 @@
-"""The top level of a board: its pins, what a driver is told of it, and what is refused."""
+"""The top level of a board: its pins, its map, and what is refused."""
 
-import json
 import re
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import pytest
 
 from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
-from hw import ear_registers, mailbox_registers, registers
-from hw.board import board_of, description, emit_board
+from hw.board import board_of, emit_board
 from hw.config import HardwareConfig
 from hw.ear import EarConfig
 from hw.rtl.board.uart import cycles_per_bit
@@ -45,31 +43,12 @@ def test_a_board_has_these_pins(artifact: Artifact, microphone: str | None) -> N
     }
     assert {name: pins.pop(name) for name in common} == common
     assert set(pins) == PINS.get(microphone, set())
+    blocks = {name: block["base"] for name, block in board.manifest["blocks"].items()}
+    heard = {} if microphone is None else {"ear": 0x1000}
+    assert blocks == {"core": 0x0000, **heard, "mailbox": 0x2000}
+    assert (board.manifest["clock_hz"], board.manifest["baud"]) == (CLOCK_HZ, 1_000_000)
     assert board.verilog.count("\nmodule a_board(") == 1
     assert "$procmux$" not in re.sub(r"\\?\$procmux\$\d+_", "", board.verilog), "Icarus refuses such a name"
-
-
-def test_a_driver_is_told_all_of_it(artifact: Artifact) -> None:
-    own = EarConfig("i2s")
-    made = description(artifact, config_of(artifact), own, clock_hz=CLOCK_HZ, baud=500_000)
-    told = json.loads(json.dumps(made))
-    layer = artifact.network.spec.layers[0]
-    assert told["artifact_sha256"] == artifact.sha256
-    assert told["classes"] == list(artifact.labels)
-    assert (told["n_in"], told["max_count"]) == (layer.n_in, 2**layer.input_bits - 1)
-    assert (told["clock_hz"], told["baud"], told["reload"]) == (CLOCK_HZ, 500_000, False)
-    maps = {
-        "core": (0x0000, registers.register_map(artifact.network.spec.stage_names, False)),
-        "ear": (0x1000, ear_registers.ALL),
-        "mailbox": (0x2000, mailbox_registers.ALL),
-    }
-    assert {name: block["base"] for name, block in told["blocks"].items()} == {
-        name: base for name, (base, _) in maps.items()
-    }
-    for name, (_, expected) in maps.items():
-        offsets = {register["name"]: register["offset"] for register in told["blocks"][name]["registers"]}
-        assert offsets == {register.name: register.offset for register in expected}
-    assert set(description(artifact, config_of(artifact), clock_hz=CLOCK_HZ)["blocks"]) == {"core", "mailbox"}
 
 
 def test_cycles_of_a_bit_by_hand() -> None:

@@ -73,6 +73,10 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
         "vivado/create_ip.tcl",
         "vivado/ooc.xdc",
         "vivado/synth.tcl",
+        *(f"driver/{name}.py" for name in ("spikeline", "uart", "linux_tty", "uio", "overlay")),
+        "driver/description.json",
+        *(f"driver/spikeline.{kind}" for kind in ("h", "svd", "rdl", "dtsi")),
+        *(f"driver/spikeline_driver.{kind}" for kind in ("h", "c")),
     }
     stored = json.loads((tmp_path / "out/manifest.json").read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(manifest))

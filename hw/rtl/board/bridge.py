@@ -22,7 +22,7 @@ class Bridge(wiring.Component):
     that a repetition is answered without an access. Words of requests and of replies are in the two halves
     of one memory, as a damaged request may write into its half at any time.
 
-    Latency: an access begins 2 cycles after the end of a request and takes 2 cycles more than the bus does.
+    Latency: an access begins 3 cycles after the end of a request, the next one 2 cycles after its answer.
     Throughput: one request at a time; what comes before the reply has been sent is dropped.
 
     Members

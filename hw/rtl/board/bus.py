@@ -23,7 +23,8 @@ class BusDecoder(wiring.Component):
     one side to the other. Writes and reads do not wait for each other. Where there is no block, the answer
     is SLVERR.
 
-    Latency and throughput: an access takes 3 cycles more than its block does.
+    Latency: an access takes 2 cycles more than its block does.
+    Throughput: the next one is taken in the cycle behind an answer.
 
     Parameters
     ----------

@@ -132,6 +132,10 @@ def _legal(request: data.View) -> Value:
     return Mux(request.count == 0, request.op == Op.HELLO, counted)
 
 
+def _bytes(word: Value) -> list[Value]:
+    return [word[low : low + 8] for low in range(0, len(word), 8)]
+
+
 class PacketSender(wiring.Component):
     """Sends a reply: END, its body with the CRC behind it, END.
 
@@ -167,15 +171,15 @@ class PacketSender(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
-        part, place = Signal(2), Signal(8, name="place_")
+        part, sent = Signal(2), Signal(8, name="sent")
         escaped, marks = Signal(), Signal()
         byte, moves = Signal(8), Signal(name="moves")
         special = Signal()
-        parts = [self.answered.as_value()[low : low + 8] for low in range(0, 24, 8)]
+        head, word, check = map(_bytes, (self.answered.as_value(), self.word, crc.crc))
         m.d.comb += [
             special.eq(~marks & ((byte == END) | (byte == ESC))),
             moves.eq(self.o.valid & self.o.ready & (~special | escaped)),
-            self.place.eq(place),
+            self.place.eq(sent),
         ]
         with m.If(escaped):
             m.d.comb += self.o.payload.data.eq(Mux(byte == END, ESC_END, ESC_ESC))
@@ -190,7 +194,7 @@ class PacketSender(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += [self.busy.eq(0), self.o.valid.eq(0), crc.start.eq(1)]
-                m.d.sync += [part.eq(0), place.eq(0)]
+                m.d.sync += [part.eq(0), sent.eq(0)]
                 with m.If(self.start):
                     m.next = "BEGIN"
             with m.State("BEGIN"):
@@ -199,23 +203,23 @@ class PacketSender(wiring.Component):
                     m.d.sync += part.eq(0)
                     m.next = "HEAD"
             with m.State("HEAD"):
-                m.d.comb += [byte.eq(selected(parts, part)), crc.valid.eq(moves)]
-                with m.If(moves & (part == len(parts) - 1)):
+                m.d.comb += [byte.eq(selected(head, part)), crc.valid.eq(moves)]
+                with m.If(moves & (part == len(head) - 1)):
                     m.d.sync += part.eq(0)
                     m.next = "WORD"
             with m.State("WORD"):
                 m.d.comb += [
-                    byte.eq(selected([self.word[low : low + 8] for low in range(0, 32, 8)], part)),
+                    byte.eq(selected(word, part)),
                     crc.valid.eq(moves),
-                    self.o.valid.eq(place != self.words),
+                    self.o.valid.eq(sent != self.words),
                 ]
-                with m.If(place == self.words):
+                with m.If(sent == self.words):
                     m.next = "CRC"
                 with m.Elif(moves & (part == 3)):
-                    m.d.comb += self.place.eq(place + 1)
-                    m.d.sync += place.eq(place + 1)
+                    m.d.comb += self.place.eq(sent + 1)
+                    m.d.sync += sent.eq(sent + 1)
             with m.State("CRC"):
-                m.d.comb += byte.eq(selected([crc.crc[low : low + 8] for low in range(0, 32, 8)], part))
+                m.d.comb += byte.eq(selected(check, part))
                 with m.If(moves & (part == 3)):
                     m.next = "END"
             with m.State("END"):

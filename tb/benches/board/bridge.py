@@ -185,7 +185,7 @@ async def requests(dut: Any) -> None:
     line = Line(dut)
     await line.begin()
     rng, made = line.bench.rng, deque[Access]()
-    for number in range(depth(30, 400)):
+    for number in range(depth(30, 200)):
         if number % 20 == 0:
             assert await line.host.hello(int(rng.integers(256))) == 1
         count = 255 if number == 7 and not line.faults.share else int(rng.integers(1, 9))
