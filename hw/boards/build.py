@@ -33,7 +33,7 @@ def build_board(
     """Build `artifact` for `board` in the folder `out`.
 
     Writes ``<name>.bit`` or ``<name>.dfu`` and the constraints ``top.lpf``, or for a board of AMD the project
-    for Vivado; the Verilog of the device, ``<name>_board.v``; ``device.json``, its `hw.board.description`;
+    for Vivado; the Verilog of the device, ``<name>_board.v``; ``description.json``, its `hw.board.description`;
     and ``board.json``, the result. They appear all together or not at all, and replace those of an earlier
     build.
 
@@ -80,7 +80,7 @@ def build_board(
             for file, text in project(board, device, microphone).items():
                 write_text(folder / file, text)
         result |= {"seconds": round(time.monotonic() - began, 1), "versions": versions}
-        write_text(folder / "device.json", json_text(device.manifest))
+        write_text(folder / "description.json", json_text(device.manifest))
         write_text(folder / FOLDER.mark, json_text({"format": FOLDER.format, **result}))
     return result
 

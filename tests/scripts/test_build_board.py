@@ -71,9 +71,9 @@ def test_a_small_network_to_a_bitstream(artifact: Path, tmp_path: Path) -> None:
     assert result["fmax_mhz"][0] > 25
     assert result["utilisation"]["ebr"]["available"] == 56
     assert result["utilisation"]["dsp"]["used"] == 0
-    names = {"heard.bit", "heard_board.v", "top.lpf", "device.json", "board.json", "SHA256SUMS"}
+    names = {"heard.bit", "heard_board.v", "top.lpf", "description.json", "board.json", "SHA256SUMS"}
     assert {own.name for own in (tmp_path / "out").iterdir()} == names
-    told = json.loads((tmp_path / "out" / "device.json").read_text(encoding="utf-8"))
+    told = json.loads((tmp_path / "out" / "description.json").read_text(encoding="utf-8"))
     assert told["classes"] == ["zero", "one", "two", "three", "four"]
     assert told["clock_hz"] == 25_000_000
 
@@ -159,7 +159,7 @@ def test_a_board_of_amd_gets_a_project(artifact: Path, tmp_path: Path, board: st
         *("bitstream", "bytes", "utilisation", "fmax_mhz", "met")
     }
     assert {own.name for own in out.iterdir()} == {
-        *("heard_board.v", "top.v", "top.xdc", "top.tcl", "device.json", "board.json", "SHA256SUMS")
+        *("heard_board.v", "top.v", "top.xdc", "top.tcl", "description.json", "board.json", "SHA256SUMS")
     }
     pins = (out / "top.xdc").read_text(encoding="utf-8")
     assert len(re.findall(r"set_property LOC \w+ \[get_ports \"microphone_0__\w+__io\"\]", pins)) == 3
