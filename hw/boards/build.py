@@ -33,9 +33,8 @@ def build_board(
     """Build `artifact` for `board` in the folder `out`.
 
     Writes ``<name>.bit`` or ``<name>.dfu`` and the constraints ``top.lpf``, or for a board of AMD the project
-    for Vivado; the Verilog of the device, ``<name>_board.v``; ``description.json``, its `hw.board.description`;
-    and ``board.json``, the result. They appear all together or not at all, and replace those of an earlier
-    build.
+    for Vivado; the Verilog of the device, ``<name>_board.v``; ``description.json``, which a driver reads; and
+    ``board.json``, the result. They appear all together or not at all, and replace those of an earlier build.
 
     Returns
     -------

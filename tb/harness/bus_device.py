@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import ClockDomain, DomainRenamer, Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.mailbox_registers import CORE_BASE, MAILBOX_BASE
-from hw.protocol import WORD_BITS, WORD_KEEP
+from hw.protocol import WORD_BITS
 from hw.rtl.axi_lite import axi_lite_signature
-from hw.rtl.board.bus import BUS_BITS, BusDecoder
-from hw.rtl.board.mailbox import Mailbox
+from hw.rtl.board.bus import BUS_BITS
+from hw.rtl.board.hub import Hub
 from hw.rtl.core import Core
 
 CLOCK_HZ = 100_000_000
 
 
 class BusDevice(wiring.Component):
-    """`core`, with a mailbox for its `n_out` scores, at their addresses of a board."""
+    """`core` of `n_out` scores, beside the `Hub` that a build has for it."""
 
     def __init__(self, core: Core, n_out: int) -> None:
-        self._core, self._n_out = core, n_out
+        self._core = core
+        self._hub = Hub(n_out, len(core.s_axis_tdata) // WORD_BITS, ear=False, clock_hz=CLOCK_HZ)
         super().__init__({"aclk": In(1), "aresetn": In(1), "s_axil": In(axi_lite_signature(BUS_BITS))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        board, behind = ClockDomain("board"), ClockDomain("behind", reset_less=True)
-        board.clk = behind.clk = self.aclk
-        m.domains += [board, behind]
-        reset = Signal()
-        m.d.behind += [reset.eq(~self.aresetn), board.rst.eq(reset)]
-        within = DomainRenamer("board")
-        core = self._core
-        m.submodules.core = core
-        m.submodules.mailbox = within(mailbox := Mailbox(self._n_out, CLOCK_HZ, waits=True))
-        m.submodules.decoder = within(decoder := BusDecoder((CORE_BASE, MAILBOX_BASE)))
-        wiring.connect(m, wiring.flipped(self.s_axil), decoder.bus)
-        wiring.connect(m, decoder.block0, core.s_axil)
-        wiring.connect(m, decoder.block1, mailbox.bus)
-        m.d.comb += [
-            core.aclk.eq(self.aclk),
-            core.aresetn.eq(self.aresetn),
-            core.s_axis_tdata.eq(mailbox.o.payload.data),
-            core.s_axis_tlast.eq(mailbox.o.payload.last),
-            core.s_axis_tvalid.eq(mailbox.o.valid),
-            mailbox.o.ready.eq(core.s_axis_tready),
-            mailbox.i.payload.data.eq(core.m_axis_tdata),
-            mailbox.i.payload.last.eq(core.m_axis_tlast),
-            mailbox.i.valid.eq(core.m_axis_tvalid),
-            core.m_axis_tready.eq(mailbox.i.ready),
-        ]
-        if len(core.s_axis_tdata) > WORD_BITS:
-            m.d.comb += core.s_axis_tkeep.eq(WORD_KEEP)
+        m.submodules.core = core = self._core
+        m.submodules.hub = hub = self._hub
+        wiring.connect(m, wiring.flipped(self.s_axil), hub.s_axil)
+        wiring.connect(m, hub.m_axil_core, core.s_axil)
+        for part in (core, hub):
+            m.d.comb += [part.aclk.eq(self.aclk), part.aresetn.eq(self.aresetn)]
+        for source, sink in ((hub, core), (core, hub)):
+            for name in ("tdata", "tkeep", "tvalid", "tlast"):
+                if f"m_axis_{name}" in source.signature.members:
+                    m.d.comb += getattr(sink, f"s_axis_{name}").eq(getattr(source, f"m_axis_{name}"))
+            m.d.comb += source.m_axis_tready.eq(sink.s_axis_tready)
         return m
