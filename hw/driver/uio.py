@@ -24,7 +24,8 @@ class Uio:
 
     def __init__(self, path: str | os.PathLike[str], size: int | None = None) -> None:
         if size is None:
-            size = int(Path(f"/sys/class/uio/{Path(path).name}/maps/map0/size").read_text(), 16)
+            told = Path(f"/sys/class/uio/{Path(path).name}/maps/map0/size")
+            size = int(told.read_text(encoding="ascii"), 16)
         device = os.open(path, os.O_RDWR | os.O_SYNC)
         try:
             self._memory = mmap.mmap(device, size)

@@ -72,7 +72,12 @@ def test_words_of_a_block_ram_by_hand() -> None:
     first = 0x2_0001 | 0x1_5555 << 20 | 0x3_FFFF << 40
     cell = {
         "type": "DP16KD",
-        "parameters": {"DATA_WIDTH_B": "100100", **values, "INITVAL_00": f"{first:0320b}"},
+        "parameters": {
+            "DATA_WIDTH_A": "100100",
+            "DATA_WIDTH_B": "100100",
+            **values,
+            "INITVAL_00": f"{first:0320b}",
+        },
     }
     words = memories({"cells": {"a.b$7.0.0": cell}})["a.b"]
     assert len(words) == 512

@@ -113,7 +113,8 @@ def test_it_compiles_for_memory_without_a_library(
     folder = request.getfixturevalue(kind).driver
     target = tmp_path / "driver.o"
     subprocess.run(["gcc", *STRICT, "-c", str(folder / "spikeline_driver.c"), "-o", str(target)], check=True)
-    listed = subprocess.run(["nm", "-u", str(target)], check=True, capture_output=True, text=True).stdout
+    command = ["nm", "-u", str(target)]
+    listed = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
     assert set(listed.split()) - {"U", "memcpy", "memset"} <= {"_GLOBAL_OFFSET_TABLE_"}
 
 
