@@ -35,13 +35,21 @@ BOARD_BUGS = {
         "board/packets.py", "((byte == END) | (byte == ESC))", "(byte == END)", "bridge", "bridge_fast"
     ),
     "request_carried_out_twice": Bug(
-        "board/bridge.py", "known & (request.seq", "~known & (request.seq", "bridge", "bridge_fast"
+        "board/bridge.py",
+        "(request.seq == reply.seq)",
+        "(request.seq == request.seq + 1)",
+        "bridge",
+        "bridge_fast",
     ),
-    "number_known_from_the_start": Bug(
-        "board/bridge.py", "with m.If(known & (", "with m.If((", "bridge", "bridge_fast"
+    "request_before_a_greeting": Bug(
+        "board/bridge.py",
+        "with m.If(~known & ~greets):",
+        "with m.If(known & ~known):",
+        "bridge",
+        "bridge_fast",
     ),
     "greeting_that_is_repeated": Bug(
-        "board/bridge.py", " & (request.op != Op.HELLO)", "", "bridge", "bridge_fast"
+        "board/bridge.py", "with m.Elif(~greets & (", "with m.Elif((", "bridge", "bridge_fast"
     ),
     "burst_that_goes_on": Bug(
         "board/bridge.py", "~okay | (reply.done", "(reply.done", "bridge", "bridge_fast"
