@@ -39,6 +39,7 @@ def netlist_of(artifact: Artifact, folder: Path) -> Design:
     return Design("board", design.verilog + PINS)
 
 
+@pytest.mark.timeout(1200)
 def test_a_bitstreams_netlist_answers(workspace: Workspace, tmp_path: Path) -> None:
     artifact = answering_artifact(tmp_path / "tiny", 1)
     design = netlist_of(artifact, workspace.runs)
