@@ -8,7 +8,7 @@ import tty
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from hw.driver.linux_tty import Tty
@@ -143,6 +143,7 @@ def test_text_is_told_apart_from_packets(case: Case, sequence: int, words: list[
     """Also where a reply holds the end of a line, or the bytes that frame it."""
     line, uart = line_to(case)
     uart.read32(0)
+    assume(sequence + 1 != uart._sequence)  # the number of the last request is that of its reply
     uart._sequence = sequence
     line.board.text += ["left 12 3 0.10", "größer -5 0 1.25"]
     line.board.answers += words
