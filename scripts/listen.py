@@ -197,13 +197,6 @@ def main() -> int:
             frames = len(sound) / ear.samples_per_frame + trigger_of(artifact).duration + MARGIN
     own = EarConfig(args.microphone, args.multipliers, settles=False)
     with ExitStack() as stack:
-        log = None
-        if args.json is not None:
-            log = (
-                sys.stdout
-                if args.json == "-"
-                else stack.enter_context(Path(args.json).open("w", encoding="utf-8"))
-            )
         try:
             reached = stack.enter_context(connected(args, artifact, own=own, sound=sound))
             reached.board.check()
@@ -212,6 +205,9 @@ def main() -> int:
                 reached.board.listen()
             if args.gain is not None:
                 reached.board.ear.set("GAIN", BITS=args.gain)
+            log = sys.stdout if args.json == "-" else None
+            if args.json not in (None, "-"):  # a file of before is kept where no board answers
+                log = stack.enter_context(Path(args.json).open("w", encoding="utf-8"))
             display = Display(log)
             stack.callback(display.clear)
             follow(reached, display, None if sound is None else 0, frames)
