@@ -112,3 +112,11 @@ def test_bad_input_is_one_line(heard: Path, tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(f"listen.py: {message}")
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_of_before_is_kept_where_no_board_answers(heard: Path, tmp_path: Path) -> None:
+    file = tmp_path / "words.jsonl"
+    file.write_text("of yesterday\n", encoding="utf-8")
+    done = call("listen.py", "--port", "/dev/nowhere", "--artifact", str(heard), "--json", str(file))
+    assert done.returncode == 2
+    assert file.read_text(encoding="utf-8") == "of yesterday\n"
