@@ -1,7 +1,7 @@
 """Fixed-point formats and the one requantisation (NUMERICS.md sections 1 to 3).
 
 The semantics are those of ``ap_fixed<W, I, Q, O>`` (AMD UG1399, "Arbitrary Precision
-Fixed-Point Data Types"), restricted to the modes that Spikeline uses.
+Fixed-Point Data Types"), with every mode of it but ``AP_WRAP_SM``.
 """
 
 from __future__ import annotations
@@ -26,23 +26,35 @@ MAX_SHIFT = 62
 
 
 class Rounding(StrEnum):
-    """What happens to the bits below the new lsb (``AP_TRN``, ``AP_RND``, ``AP_RND_CONV``)."""
+    """What happens to the bits below the new lsb (``AP_TRN``, ``AP_RND``, ...)."""
 
     TRN = "TRN"
     """Towards minus infinity (truncate the two's complement)."""
+    TRN_ZERO = "TRN_ZERO"
+    """Towards zero."""
     RND = "RND"
     """To nearest, halves towards plus infinity."""
+    RND_ZERO = "RND_ZERO"
+    """To nearest, halves towards zero."""
+    RND_INF = "RND_INF"
+    """To nearest, halves away from zero."""
+    RND_MIN_INF = "RND_MIN_INF"
+    """To nearest, halves towards minus infinity."""
     RND_CONV = "RND_CONV"
     """To nearest, halves to the even code."""
 
 
 class Overflow(StrEnum):
-    """What happens to a code outside the format (``AP_WRAP``, ``AP_SAT``)."""
+    """What happens to a code outside the format (``AP_WRAP``, ``AP_SAT``, ...)."""
 
     WRAP = "WRAP"
     """Keep the low bits (modulo 2**width)."""
     SAT = "SAT"
     """Clamp to the nearest code of the format."""
+    SAT_ZERO = "SAT_ZERO"
+    """Zero."""
+    SAT_SYM = "SAT_SYM"
+    """Clamp to the nearest of -max .. max, so that the lowest code of a signed format is not used."""
 
 
 @dataclass(frozen=True)
@@ -132,12 +144,8 @@ class QFormat:
             raise InputError(f"value for {self} must be finite and below 2**53 lsb, not {worst} lsb")
         floor = np.floor(scaled)
         rest = scaled - floor
-        raw = floor.astype(np.int64)
-        if rounding is Rounding.RND:
-            raw += rest >= 0.5
-        elif rounding is Rounding.RND_CONV:
-            raw += (rest > 0.5) | ((rest == 0.5) & (raw & 1 == 1))
-        return self._fit(raw, overflow)
+        half, below = rest >= 0.5, (rest != 0) & (rest != 0.5)
+        return self._fit(_rounded(floor.astype(np.int64), half, below, scaled < 0, rounding), overflow)
 
     def check(self, name: str, raw: NDArray[np.int64]) -> None:
         """Raise `InputError`, naming `name`, unless every code of `raw` is in range."""
@@ -149,11 +157,17 @@ class QFormat:
                 f"not {int(raw[where])}"
             )
 
+    def lowest(self, overflow: Overflow) -> int:
+        """Lowest code that `overflow` leaves: -max with ``SAT_SYM``, if the format is signed and above 1 bit."""
+        symmetric = overflow is Overflow.SAT_SYM and self.signed and self.width > 1
+        return -self.max_raw if symmetric else self.min_raw
+
     def _fit(self, raw: NDArray[np.int64], overflow: Overflow) -> NDArray[np.int64]:
-        if overflow is Overflow.SAT:
-            return np.clip(raw, self.min_raw, self.max_raw)
-        low = raw & ((1 << self.width) - 1)
-        return low - ((low > self.max_raw).astype(np.int64) << self.width)
+        if overflow is Overflow.WRAP:
+            low = raw & ((1 << self.width) - 1)
+            return low - ((low > self.max_raw).astype(np.int64) << self.width)
+        clamped = np.clip(raw, self.lowest(overflow), self.max_raw)
+        return np.where(clamped == raw, raw, 0) if overflow is Overflow.SAT_ZERO else clamped
 
     @classmethod
     def from_string(cls, text: str) -> QFormat:
@@ -266,17 +280,44 @@ def requantize(
     if np.any(wrong):
         raise InputError(f"code to requantize to {target} must be within +-{limit}, not {codes[wrong][0]}")
     codes = codes.astype(np.int64)
-    if shift <= 0:
-        rounded = codes << -shift
-    else:
-        rounded = codes >> shift
-        if rounding is not Rounding.TRN:
-            half = codes >> (shift - 1) & 1
-            if rounding is Rounding.RND_CONV:
-                below = codes & ((1 << (shift - 1)) - 1)
-                half &= ((below != 0) | (rounded & 1 == 1)).astype(np.int64)
-            rounded += half
+    rounded = round_shifted(codes, shift, rounding) if shift > 0 else codes << -shift
     return target._fit(rounded, overflow)
+
+
+def round_shifted(codes: ArrayLike, shift: int, rounding: Rounding) -> NDArray[np.int64]:
+    """The int64 `codes` * 2**-shift, rounded to integers; `shift` is 0 or more."""
+    codes = np.asarray(codes, dtype=np.int64)
+    if shift == 0:
+        return codes
+    half = codes >> (shift - 1) & 1 == 1
+    below = codes & ((1 << (shift - 1)) - 1) != 0
+    return _rounded(codes >> shift, half, below, codes < 0, rounding)
+
+
+def _rounded(
+    floor: NDArray[np.int64],
+    half: NDArray[np.bool_],
+    below: NDArray[np.bool_],
+    negative: NDArray[np.bool_],
+    rounding: Rounding,
+) -> NDArray[np.int64]:
+    """Codes `floor` rounded: `half` is the first dropped bit, `below` any later one."""
+    match rounding:
+        case Rounding.TRN:
+            return floor
+        case Rounding.TRN_ZERO:
+            up = negative & (half | below)
+        case Rounding.RND:
+            up = half
+        case Rounding.RND_ZERO:
+            up = half & (below | negative)
+        case Rounding.RND_INF:
+            up = half & (below | ~negative)
+        case Rounding.RND_MIN_INF:
+            up = half & below
+        case Rounding.RND_CONV:
+            up = half & (below | (floor & 1 == 1))
+    return floor + up
 
 
 def _modes(rounding: Rounding, overflow: Overflow) -> tuple[Rounding, Overflow]:

@@ -21,6 +21,7 @@ from fxp_model.spec import (
     RecurrenceKind,
     RecurrenceSpec,
     ResetMode,
+    SynapseSpec,
 )
 
 Item = TypeVar("Item")
@@ -56,15 +57,20 @@ def conv_network(seed: int) -> Network:
 
 def random_params(rng: np.random.Generator, spec: IntegratorSpec) -> StageParams:
     """Codes over the full range of each format, its ends included."""
+    limits = {
+        name: (fmt.min_raw, fmt.max_raw) for name, fmt in (("weight", spec.weight), ("bias", spec.bias))
+    }
+    limits["beta"] = (0, spec.beta_format.max_raw)
+    limits["v_th"] = (1, spec.membrane.max_raw)
+    if spec.synapse is not None:
+        limits["alpha"] = (0, spec.synapse.alpha_format.max_raw)
+    if spec.max_input_delay is not None:
+        limits["input_delay_steps"] = (0, spec.max_input_delay)
     recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
-    weight = _codes(rng, spec.weight, (spec.n_out, spec.n_in))
-    bias = _codes(rng, spec.bias, (spec.n_out,))
-    if recurrence is None:
-        return StageParams(weight, bias)
-    conv = recurrence.kind is RecurrenceKind.CONV
-    shape = (recurrence.kernel_size,) if conv else (spec.n_out, spec.n_out)
-    delays = rng.integers(0, recurrence.max_delay + 1, size=spec.n_out)
-    return StageParams(weight, bias, _codes(rng, recurrence.weight, shape), delays)
+    if recurrence is not None:
+        limits["recurrent"] = (recurrence.weight.min_raw, recurrence.weight.max_raw)
+        limits["delay_steps"] = (0, recurrence.max_delay)
+    return StageParams(**{name: _codes(rng, *limits[name], shape) for name, shape in spec.shapes.items()})
 
 
 def random_pair(rng: np.random.Generator) -> tuple[Network, NDArray[np.int64]]:
@@ -80,9 +86,9 @@ def random_counts(rng: np.random.Generator, spec: NetworkSpec, steps: int, sampl
     return counts * rng.integers(0, 2, size=counts.shape)
 
 
-def _codes(rng: np.random.Generator, fmt: QFormat, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    codes = rng.integers(fmt.min_raw, fmt.max_raw + 1, size=shape)
-    ends = rng.choice([fmt.min_raw, fmt.max_raw], size=shape)
+def _codes(rng: np.random.Generator, low: int, high: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    codes = rng.integers(low, high + 1, size=shape)
+    ends = rng.choice([low, high], size=shape)
     return np.where(rng.random(shape) < 0.2, ends, codes)
 
 
@@ -100,27 +106,58 @@ def _common(
 ) -> dict[str, Any]:
     """Fields that layers and readout share: terms of about the membrane's range, so that it overflows."""
     v_width, v_frac = _pick(rng, (2, 5, 8, 12, 16, 20, 32)), int(rng.integers(-6, 13))
+    membrane = _format(v_width, v_frac)
     w_width, b_width = _pick(rng, weight_widths), _pick(rng, (1, 4, 9))
-    beta_width, beta_frac = int(rng.integers(1, 10)), _pick(rng, (-1, 0, 2, 5, 8))
-    beta_format = QFormat(False, beta_width - beta_frac, beta_frac)
-    below_one = min(beta_format.max_raw, (1 << max(beta_frac, 0)) - 1)
+    beta, beta_format = _share(rng)
     return {
         "n_in": n_in,
         "n_out": n_out,
         "input_bits": input_bits,
         "weight": _format(w_width, v_frac + w_width - v_width + int(rng.integers(0, 5))),
         "bias": _format(b_width, v_frac + b_width - v_width + int(rng.integers(0, 5))),
-        "membrane": _format(v_width, v_frac),
+        "membrane": membrane,
         "beta_format": beta_format,
-        "beta": int(rng.integers(0, (below_one if rng.random() < 0.8 else beta_format.max_raw) + 1)),
+        "beta": beta,
         "rounding": _pick(rng, Rounding),
         "overflow": _pick(rng, Overflow),
+        "leak_rounding": _sometimes(rng, lambda: _pick(rng, Rounding)),
+        "max_input_delay": _sometimes(rng, lambda: _pick(rng, (0, 1, 3, 20))),
+        "synapse": _sometimes(rng, lambda: _synapse(rng, membrane)),
     }
 
 
-def _threshold(rng: np.random.Generator, membrane: QFormat) -> int:
-    """Any code, small ones as likely as large ones."""
-    return int(rng.integers(1, 2 ** int(rng.integers(1, membrane.width))))
+def _sometimes(rng: np.random.Generator, draw: Callable[[], Item]) -> Item | None:
+    """What `draw` gives, in a quarter of the cases."""
+    return draw() if rng.random() < 0.25 else None
+
+
+def _share(rng: np.random.Generator) -> tuple[int | None, QFormat]:
+    """What is kept of a state per step, mostly below 1, or None for one share per neuron; and its format."""
+    width, frac_bits = int(rng.integers(1, 10)), _pick(rng, (-1, 0, 2, 5, 8))
+    fmt = QFormat(False, width - frac_bits, frac_bits)
+    below_one = min(fmt.max_raw, (1 << max(frac_bits, 0)) - 1)
+    share = int(rng.integers(0, (below_one if rng.random() < 0.8 else fmt.max_raw) + 1))
+    return (None if rng.random() < 0.25 else share), fmt
+
+
+def _synapse(rng: np.random.Generator, membrane: QFormat) -> SynapseSpec:
+    """Its current is about as wide as the membrane."""
+    width = max(2, min(32, membrane.width + int(rng.integers(-4, 5))))
+    alpha, alpha_format = _share(rng)
+    return SynapseSpec(
+        current=_format(width, membrane.frac_bits + int(rng.integers(-2, 5))),
+        alpha=alpha,
+        alpha_format=alpha_format,
+        rounding=_pick(rng, Rounding),
+        overflow=_pick(rng, Overflow),
+        leak_rounding=_sometimes(rng, lambda: _pick(rng, Rounding)),
+    )
+
+
+def _threshold(rng: np.random.Generator, membrane: QFormat) -> int | None:
+    """Any code, small ones as likely as large ones; None for one threshold per neuron."""
+    v_th = int(rng.integers(1, 2 ** int(rng.integers(1, membrane.width))))
+    return None if rng.random() < 0.25 else v_th
 
 
 def _recurrence(rng: np.random.Generator, feed_forward: QFormat) -> RecurrenceSpec | None:

@@ -12,7 +12,15 @@ from math import prod
 from typing import Any
 
 from fxp_model.errors import InputError, shown
-from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, parse_precision, signed_width
+from fxp_model.fixed import (
+    MAX_SHIFT,
+    Overflow,
+    QFormat,
+    Rounding,
+    parse_precision,
+    round_shifted,
+    signed_width,
+)
 
 SCORE = QFormat(signed=True, int_bits=32, frac_bits=0)
 """Format of a class score: 32 bits, in lsb of the readout's membrane (or in spikes); sums saturate."""
@@ -32,13 +40,16 @@ MAX_PARAMETERS = 1 << 26
 """Most weights, biases and delays of a network: 512 MiB as int64."""
 MAX_SUM_BITS = 62
 """Widest exact sum; the golden model holds it in an int64."""
+OPTIONAL = ("leak_rounding", "max_input_delay", "synapse")
+"""Fields of a stage that are absent from its JSON form where they are None."""
 
 
 class ResetMode(StrEnum):
-    """What a spike does to the membrane potential, in the same step."""
+    """What a spike does to the membrane potential: in its own step, or `DELAYED`, in the sum of the next."""
 
     ZERO = "zero"
     SUBTRACT = "subtract"
+    DELAYED = "delayed"
 
 
 class RecurrenceKind(StrEnum):
@@ -97,6 +108,139 @@ class RecurrenceSpec:
         return min(self.kernel_size, n_out) if self.kind is RecurrenceKind.CONV else n_out
 
 
+@dataclass(frozen=True)
+class ExactSum:
+    """A sum without rounding, and the one requantisation Q of it.
+
+    Parameters
+    ----------
+    terms : tuple of (int, int, int)
+        Lowest and highest code, and fraction, of each term.
+    target : QFormat
+        Format of the result.
+    rounding, overflow
+        Modes of Q.
+    """
+
+    terms: tuple[tuple[int, int, int], ...]
+    target: QFormat
+    rounding: Rounding
+    overflow: Overflow
+
+    @property
+    def frac_bits(self) -> int:
+        """Fraction of the sum: that of its finest term."""
+        return max(frac_bits for _, _, frac_bits in self.terms)
+
+    @property
+    def rounded_bits(self) -> int:
+        """Fraction bits of the sum that Q rounds off."""
+        return self.frac_bits - self.target.frac_bits
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Lowest and highest possible sum, of fraction `frac_bits`."""
+        low = sum(term << self.frac_bits - frac_bits for term, _, frac_bits in self.terms)
+        high = sum(term << self.frac_bits - frac_bits for _, term, frac_bits in self.terms)
+        return low, high
+
+    @property
+    def bits(self) -> int:
+        """Width of the sum."""
+        return signed_width(*self.range)
+
+    def check(self, what: str) -> None:
+        """`InputError` unless the sum, called `what`, is one that can be computed."""
+        _range(f"fraction bits of {what} below the lsb of its result", self.rounded_bits, 0, MAX_SHIFT)
+        if self.bits > MAX_SUM_BITS:
+            raise InputError(f"{what} must fit {MAX_SUM_BITS} bits, not {self.bits}")
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What is kept of a state in a step: share * state, exact, or rounded by itself to the state's lsb.
+
+    Parameters
+    ----------
+    share : int or None
+        One code of `share_format` for all neurons; None: one for each.
+    share_format, state : QFormat
+    rounding : Rounding or None
+        None: exact.
+    """
+
+    share: int | None
+    share_format: QFormat
+    state: QFormat
+    rounding: Rounding | None
+
+    @property
+    def shift(self) -> int:
+        """Bits that are rounded off; 0 when it is exact."""
+        return 0 if self.rounding is None else max(self.share_format.frac_bits, 0)
+
+    @property
+    def frac_bits(self) -> int:
+        """Fraction of the term."""
+        return self.share_format.frac_bits + self.state.frac_bits - self.shift
+
+    @property
+    def term(self) -> tuple[int, int, int]:
+        """Lowest and highest code, and fraction."""
+        share = self.share_format.max_raw if self.share is None else self.share
+        low, high = (share * end for end in (self.state.min_raw, self.state.max_raw))
+        if self.rounding is not None:
+            low, high = (int(round_shifted(end, self.shift, self.rounding)) for end in (low, high))
+        return low, high, self.frac_bits
+
+    def check(self, name: str) -> None:
+        """`InputError` unless the share, called `name`, is a code of its format."""
+        _instance(f"{name}_format", self.share_format, QFormat)
+        if self.share_format.signed:
+            raise InputError(f"{name}_format must be unsigned, not {self.share_format}")
+        if self.share is not None:
+            _range(name, self.share, self.share_format.min_raw, self.share_format.max_raw)
+        if self.rounding is not None:
+            _instance("leak_rounding", self.rounding, Rounding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynapseSpec:
+    """Synaptic current, a second leaky state of each neuron: c = Q(alpha * c + i), i exact.
+
+    Parameters
+    ----------
+    current : QFormat
+        Signed format of c.
+    alpha : int or None
+        Raw share of the current that is kept per step, a code of `alpha_format`; None: one per neuron.
+    alpha_format : QFormat
+        Unsigned.
+    rounding, overflow
+        Modes of Q.
+    leak_rounding : Rounding or None
+        As in `IntegratorSpec`, of alpha * c.
+    """
+
+    current: QFormat
+    alpha: int | None
+    alpha_format: QFormat = BETA
+    rounding: Rounding = Rounding.RND
+    overflow: Overflow = Overflow.SAT
+    leak_rounding: Rounding | None = None
+
+    def __post_init__(self) -> None:
+        _signed("current", self.current)
+        _instance("rounding", self.rounding, Rounding)
+        _instance("overflow", self.overflow, Overflow)
+        self.leak.check("alpha")
+
+    @property
+    def leak(self) -> Leak:
+        """What is kept of the current."""
+        return Leak(self.alpha, self.alpha_format, self.current, self.leak_rounding)
+
+
 @dataclass(frozen=True, kw_only=True)
 class IntegratorSpec:
     """The common base of hidden layers and readout: v = Q(beta * v + i), i exact.
@@ -109,12 +253,18 @@ class IntegratorSpec:
         Bits of an input: 1 for spikes, up to 8 for counts.
     weight, bias, membrane : QFormat
         Signed formats of W (N_out, N_in), of the bias and of the membrane potential.
-    beta : int
-        Raw share of the membrane that is kept per step, a code of `beta_format`.
+    beta : int or None
+        Raw share of the membrane that is kept per step, a code of `beta_format`; None: one per neuron.
     beta_format : QFormat
         Unsigned.
     rounding, overflow
         Modes of the one requantisation Q.
+    leak_rounding : Rounding or None
+        Mode in which beta * v is rounded to the membrane's lsb before it is added; None: exact.
+    max_input_delay : int or None
+        Longest forward delay of an input, 0..1023 steps; None: inputs have none.
+    synapse : SynapseSpec or None
+        Synaptic current, which then takes i, and whose c is the i of the membrane; None: none.
     """
 
     n_in: int
@@ -123,10 +273,13 @@ class IntegratorSpec:
     weight: QFormat
     bias: QFormat
     membrane: QFormat
-    beta: int
+    beta: int | None
     beta_format: QFormat = BETA
     rounding: Rounding = Rounding.RND
     overflow: Overflow = Overflow.SAT
+    leak_rounding: Rounding | None = None
+    max_input_delay: int | None = None
+    synapse: SynapseSpec | None = None
 
     def __post_init__(self) -> None:
         _range("n_in", self.n_in, 1, MAX_NEURONS)
@@ -136,35 +289,39 @@ class IntegratorSpec:
             _signed(name, getattr(self, name))
         _instance("rounding", self.rounding, Rounding)
         _instance("overflow", self.overflow, Overflow)
-        _instance("beta_format", self.beta_format, QFormat)
-        if self.beta_format.signed:
-            raise InputError(f"beta_format must be unsigned, not {self.beta_format}")
-        _range("beta", self.beta, self.beta_format.min_raw, self.beta_format.max_raw)
-        _range("fraction bits of the exact sum below the membrane's lsb", self.rounded_bits, 0, MAX_SHIFT)
-        if self.sum_bits > MAX_SUM_BITS:
-            raise InputError(f"exact sum must fit {MAX_SUM_BITS} bits, not {self.sum_bits}")
+        self.leak.check("beta")
+        if self.max_input_delay is not None:
+            _range("max_input_delay", self.max_input_delay, 0, MAX_DELAY_STEPS)
+        if self.synapse is not None:
+            _instance("synapse", self.synapse, SynapseSpec)
+            self.input_sum.check("exact sum of the synaptic current")
+        self._check_threshold()
+        self.membrane_sum.check("exact sum")
+
+    def _check_threshold(self) -> None:
+        """Checked before the sums, which it may be a term of."""
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter array, by the names in `network.StageParams`."""
-        return {"weight": (self.n_out, self.n_in), "bias": (self.n_out,)}
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.n_out, self.n_in), "bias": (self.n_out,)}
+        if self.beta is None:
+            shapes["beta"] = (self.n_out,)
+        if self.synapse is not None and self.synapse.alpha is None:
+            shapes["alpha"] = (self.n_out,)
+        if self.max_input_delay is not None:
+            shapes["input_delay_steps"] = (self.n_in,)
+        return shapes
+
+    @property
+    def leak(self) -> Leak:
+        """What is kept of the membrane."""
+        return Leak(self.beta, self.beta_format, self.membrane, self.leak_rounding)
 
     @property
     def max_input(self) -> int:
         """Largest sum of a neuron's inputs in one step."""
         return (1 << self.input_bits) - 1
-
-    @property
-    def sum_frac_bits(self) -> int:
-        """Fraction of the exact sum: that of its finest term."""
-        return max(
-            self.beta_format.frac_bits + self.membrane.frac_bits, self.weight.frac_bits, self.bias.frac_bits
-        )
-
-    @property
-    def rounded_bits(self) -> int:
-        """Fraction bits of the exact sum that the requantisation rounds off."""
-        return self.sum_frac_bits - self.membrane.frac_bits
 
     @property
     def accumulator_bits(self) -> int:
@@ -173,29 +330,61 @@ class IntegratorSpec:
         return signed_width(reach * self.weight.min_raw, reach * self.weight.max_raw)
 
     @property
+    def membrane_sum(self) -> ExactSum:
+        """beta * v + i, and what a delayed reset subtracts."""
+        if self.synapse is None:
+            inputs = self._inputs()
+        else:
+            fmt = self.synapse.current
+            inputs = [(fmt.min_raw, fmt.max_raw, fmt.frac_bits)]
+        terms = (self.leak.term, *inputs, *self._reset_terms())
+        return ExactSum(terms, self.membrane, self.rounding, self.overflow)
+
+    @property
+    def input_sum(self) -> ExactSum:
+        """The exact sum that the inputs are terms of: the synaptic current's, or else the membrane's."""
+        if self.synapse is None:
+            return self.membrane_sum
+        terms = (self.synapse.leak.term, *self._inputs())
+        return ExactSum(terms, self.synapse.current, self.synapse.rounding, self.synapse.overflow)
+
+    @property
+    def sum_frac_bits(self) -> int:
+        """Fraction of the exact sum of the membrane."""
+        return self.membrane_sum.frac_bits
+
+    @property
+    def input_frac_bits(self) -> int:
+        """Fraction of i_syn and i_rec: that of the exact sum that they are terms of."""
+        return self.input_sum.frac_bits
+
+    @property
+    def rounded_bits(self) -> int:
+        """Fraction bits of the exact sum that the requantisation of the membrane rounds off."""
+        return self.membrane_sum.rounded_bits
+
+    @property
     def sum_range(self) -> tuple[int, int]:
-        """Lowest and highest possible exact sum beta * v + i, of fraction `sum_frac_bits`."""
-        low = high = 0
-        for term_low, term_high, frac_bits in self._terms():
-            shift = self.sum_frac_bits - frac_bits
-            low += term_low << shift
-            high += term_high << shift
-        return low, high
+        """Lowest and highest possible exact sum of the membrane, of fraction `sum_frac_bits`."""
+        return self.membrane_sum.range
 
     @property
     def sum_bits(self) -> int:
-        """Width of the exact sum."""
-        return signed_width(*self.sum_range)
+        """Width of the exact sum of the membrane."""
+        return self.membrane_sum.bits
 
-    def _terms(self) -> list[tuple[int, int, int]]:
-        """Lowest and highest code and fraction of each term of the exact sum."""
+    def _inputs(self) -> list[tuple[int, int, int]]:
+        """Lowest and highest code and fraction of each term of i."""
         reach = self.n_in * self.max_input
-        v, w, b = self.membrane, self.weight, self.bias
+        w, b = self.weight, self.bias
         return [
-            (self.beta * v.min_raw, self.beta * v.max_raw, self.beta_format.frac_bits + v.frac_bits),
             (reach * w.min_raw, reach * w.max_raw, w.frac_bits),
             (b.min_raw, b.max_raw, b.frac_bits),
         ]
+
+    def _reset_terms(self) -> list[tuple[int, int, int]]:
+        """The same of a delayed reset, if there is one."""
+        return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,42 +393,41 @@ class LayerSpec(IntegratorSpec):
 
     Adds to `IntegratorSpec`:
 
-    v_th : int
-        Raw threshold, a positive code of `membrane`; a neuron fires when v >= v_th.
+    v_th : int or None
+        Raw threshold, a positive code of `membrane`; None: one per neuron. A neuron fires when v >= v_th.
     reset_mode : ResetMode
-        ``zero``: v = 0 after a spike; ``subtract``: v = v - v_th, exact.
+        ``zero``: v = 0 after a spike; ``subtract``: v = v - v_th, exact; ``delayed``: -v_th in the next sum.
     recurrence : RecurrenceSpec or None
         None: no recurrence.
     """
 
-    v_th: int
+    v_th: int | None
     reset_mode: ResetMode = ResetMode.ZERO
     recurrence: RecurrenceSpec | None = None
 
-    def __post_init__(self) -> None:
+    def _check_threshold(self) -> None:
         if self.recurrence is not None:
             _instance("recurrence", self.recurrence, RecurrenceSpec)
-        super().__post_init__()
-        _range("v_th", self.v_th, 1, self.membrane.max_raw)
+        if self.v_th is not None:
+            _range("v_th", self.v_th, 1, self.membrane.max_raw)
         _instance("reset_mode", self.reset_mode, ResetMode)
 
-    @property
-    def sum_frac_bits(self) -> int:
-        """Fraction of the exact sum: that of its finest term."""
-        own = super().sum_frac_bits
-        return own if self.recurrence is None else max(own, self.recurrence.weight.frac_bits)
-
-    def _terms(self) -> list[tuple[int, int, int]]:
-        terms = super()._terms()
+    def _inputs(self) -> list[tuple[int, int, int]]:
+        terms = super()._inputs()
         if self.recurrence is not None:
             w, reach = self.recurrence.weight, self.recurrence.fan_in(self.n_out)
             terms.append((reach * w.min_raw, reach * w.max_raw, w.frac_bits))
         return terms
 
+    def _reset_terms(self) -> list[tuple[int, int, int]]:
+        return _delayed_reset(self.reset_mode, self.v_th, self.membrane)
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each array of its parameters; with a recurrence, also of its weights and delays."""
         own = super().shapes
+        if self.v_th is None:
+            own["v_th"] = (self.n_out,)
         if self.recurrence is not None:
             conv = self.recurrence.kind is RecurrenceKind.CONV
             own["recurrent"] = (self.recurrence.kernel_size,) if conv else (self.n_out, self.n_out)
@@ -265,17 +453,34 @@ class ReadoutSpec(IntegratorSpec):
     """
 
     mode: ReadoutMode = ReadoutMode.SUM
-    v_th: int = 0
+    v_th: int | None = 0
     reset_mode: ResetMode = ResetMode.ZERO
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check_threshold(self) -> None:
         _instance("mode", self.mode, ReadoutMode)
         _instance("reset_mode", self.reset_mode, ResetMode)
-        if self.mode is ReadoutMode.SPIKE_COUNT:
+        if self.mode is not ReadoutMode.SPIKE_COUNT:
+            if self.v_th != 0:
+                raise InputError(f"v_th of a {self.mode} readout must be 0, not {self.v_th}")
+        elif self.v_th is not None:
             _range("v_th of a spike_count readout", self.v_th, 1, self.membrane.max_raw)
-        elif self.v_th != 0:
-            raise InputError(f"v_th of a {self.mode} readout must be 0, not {self.v_th}")
+
+    def _reset_terms(self) -> list[tuple[int, int, int]]:
+        if self.mode is not ReadoutMode.SPIKE_COUNT:
+            return []
+        return _delayed_reset(self.reset_mode, self.v_th, self.membrane)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each array of its parameters."""
+        return super().shapes | ({"v_th": (self.n_out,)} if self.v_th is None else {})
+
+
+def _delayed_reset(mode: ResetMode, v_th: int | None, membrane: QFormat) -> list[tuple[int, int, int]]:
+    """Lowest and highest code and fraction of what a delayed reset adds, if the reset is delayed."""
+    if mode is not ResetMode.DELAYED:
+        return []
+    return [(-(membrane.max_raw if v_th is None else v_th), 0, membrane.frac_bits)]
 
 
 @dataclass(frozen=True)
@@ -335,8 +540,12 @@ class NetworkSpec:
         return self.readout.n_out
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return asdict(self)
+        """JSON form; what a stage may have and does not (`OPTIONAL`) is left out."""
+        table = asdict(self)
+        for stage in (*table["layers"], table["readout"]):
+            for key in [key for key in OPTIONAL if stage[key] is None]:
+                del stage[key]
+        return table
 
     @classmethod
     def from_dict(cls, value: Any) -> NetworkSpec:
@@ -368,9 +577,11 @@ def _integrator(name: str, value: Any, cls: type) -> dict[str, Any]:
     table = _fields(name, _with_modes(name, value), cls)
     for key, item in table.items():
         path = f"{name}.{key}"
-        if key in ("weight", "bias", "membrane", "beta_format"):
+        if key in ("weight", "bias", "membrane", "beta_format", "current", "alpha_format"):
             table[key] = _format(path, item)
-        elif key in _CHOICES:
+        elif key == "synapse" and item is not None:
+            table[key] = _named(path, SynapseSpec, _integrator(path, item, SynapseSpec))
+        elif key in _CHOICES and not (key == "leak_rounding" and item is None):
             table[key] = _choice(path, item, _CHOICES[key])
     return table
 
@@ -394,6 +605,7 @@ def _with_modes(name: str, value: Any) -> Any:
 _CHOICES: dict[str, type[StrEnum]] = {
     "rounding": Rounding,
     "overflow": Overflow,
+    "leak_rounding": Rounding,
     "reset_mode": ResetMode,
     "mode": ReadoutMode,
 }
@@ -418,11 +630,11 @@ def _named(name: str, cls: type, table: dict[str, Any]) -> Any:
 
 
 def _fields(name: str, value: Any, cls: type) -> dict[str, Any]:
-    """`value` as a table with exactly the fields of the dataclass `cls`."""
+    """`value` as a table with exactly the fields of the dataclass `cls`; `OPTIONAL` ones may be absent."""
     if not isinstance(value, dict):
         raise InputError(f"{name} must be an object, not {shown(value)}")
     expected = {f.name for f in fields(cls)}
-    for key in sorted(expected - value.keys()):
+    for key in sorted(expected - value.keys() - set(OPTIONAL)):
         raise InputError(f"{name}.{key} is missing")
     for key in sorted(value.keys() - expected):
         raise InputError(f"{name}.{shown(key)[1:-1]} is unknown")

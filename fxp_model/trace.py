@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +16,36 @@ from fxp_model.errors import InputError
 class LayerTrace:
     """One hidden layer; arrays (T, B, N).
 
-    i_syn, i_rec : exact currents, codes of fraction `LayerSpec.sum_frac_bits`
+    i_syn, i_rec : exact currents, codes of fraction `LayerSpec.input_frac_bits`
     v_mem : membrane potential that is compared with the threshold: after Q, before the reset
     spikes : 0 or 1
+    current : synaptic current after Q, or None in a layer without `SynapseSpec`
     """
 
     i_syn: NDArray[np.int64]
     i_rec: NDArray[np.int64]
     v_mem: NDArray[np.int64]
     spikes: NDArray[np.uint8]
+    current: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
 class ReadoutTrace:
-    """The readout; `i_syn` and `v_mem` (T, B, classes) as in `LayerTrace`, `scores` (B, classes)."""
+    """The readout; `scores` (B, classes), the others (T, B, classes) as in `LayerTrace`."""
 
     i_syn: NDArray[np.int64]
     v_mem: NDArray[np.int64]
     scores: NDArray[np.int64]
+    current: NDArray[np.int64] | None = None
+
+
+_FLOW = ("i_syn", "i_rec", "current", "v_mem", "spikes", "scores")
+"""Arrays of a stage, in the order of the data flow."""
+
+
+def _arrays(stage: LayerTrace | ReadoutTrace) -> dict[str, NDArray[np.integer]]:
+    """The arrays that a stage has, by name, in the order of the data flow."""
+    return {name: array for name in _FLOW if (array := getattr(stage, name, None)) is not None}
 
 
 @dataclass(frozen=True)
@@ -77,20 +89,20 @@ class Trace:
         """The trace of one sample, B = 1; `InputError` if there is no such sample."""
         if not 0 <= index < len(self.scores):
             raise InputError(f"index must be 0..{len(self.scores) - 1}, not {index}")
+        own = slice(index, index + 1)
         layers = tuple(
-            LayerTrace(*(getattr(layer, f.name)[:, index : index + 1] for f in fields(layer)))
+            LayerTrace(**{name: array[:, own] for name, array in _arrays(layer).items()})
             for layer in self.layers
         )
-        i_syn, v_mem = (array[:, index : index + 1] for array in (self.readout.i_syn, self.readout.v_mem))
-        return Trace(layers, ReadoutTrace(i_syn, v_mem, self.scores[index : index + 1]))
+        readout = {name: array[..., own, :] for name, array in _arrays(self.readout).items()}
+        return Trace(layers, ReadoutTrace(**readout))
 
     def arrays(self) -> Iterator[tuple[str, str, NDArray[np.integer]]]:
         """(stage, field, array) in the order of the data flow."""
-        for index, layer in enumerate(self.layers):
-            for f in fields(layer):
-                yield f"layer{index}", f.name, getattr(layer, f.name)
-        for f in fields(self.readout):
-            yield "readout", f.name, getattr(self.readout, f.name)
+        names = (*(f"layer{index}" for index in range(len(self.layers))), "readout")
+        for stage, own in zip(names, (*self.layers, self.readout), strict=True):
+            for name, array in _arrays(own).items():
+                yield stage, name, array
 
     def first_mismatch(self, actual: Trace) -> Mismatch | None:
         """The earliest integer of `actual` that differs from this trace, or None when all are equal.

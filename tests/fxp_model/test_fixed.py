@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fxp_model.errors import InputError
 from fxp_model.fixed import MAX_SHIFT, Overflow, QFormat, Rounding, parse_precision, requantize, signed_width
+from tests.oracles.rounding import fitted, rounded
 
 LARGEST = 1 << MAX_SHIFT
 
@@ -27,15 +28,8 @@ def value_of(raw: int, frac_bits: int) -> Fraction:
 
 def nearest_code(value: Fraction, target: QFormat, rounding: Rounding, overflow: Overflow) -> int:
     """The definition: round to a multiple of the lsb, then bring into range."""
-    lsbs = value * Fraction(2) ** target.frac_bits
-    code = {
-        Rounding.TRN: lambda: math.floor(lsbs),
-        Rounding.RND: lambda: math.floor(lsbs + Fraction(1, 2)),
-        Rounding.RND_CONV: lambda: round(lsbs),  # Fraction.__round__ takes halves to even
-    }[rounding]()
-    if overflow is Overflow.SAT:
-        return min(max(code, target.min_raw), target.max_raw)
-    return (code - target.min_raw) % 2**target.width + target.min_raw
+    code = rounded(value * Fraction(2) ** target.frac_bits, rounding)
+    return fitted(code, target.width, target.signed, overflow)
 
 
 @given(
@@ -96,6 +90,7 @@ def test_codes_survive_the_way_to_reals_and_back(fmt, data):
     assert [Fraction(r) for r in real.tolist()] == [value_of(c, fmt.frac_bits) for c in raw]
     for rounding in Rounding:
         assert fmt.from_real(real, rounding, Overflow.WRAP).tolist() == raw
+        assert fmt.from_real(real, rounding, Overflow.SAT_ZERO).tolist() == raw
 
 
 @given(formats(), formats(), st.sampled_from(Rounding), st.sampled_from(Overflow), st.data())
@@ -201,13 +196,13 @@ def test_a_huge_real_is_refused_without_a_warning():
         BYTE.from_real([1e308])
 
 
-@pytest.mark.parametrize("mode", ["TRN", "RND", "RND_CONV"])
+@pytest.mark.parametrize("mode", [str(mode) for mode in Rounding])
 def test_a_mode_by_its_text_is_that_mode(mode):
     assert (
         requantize([23, 24, -24], 4, BYTE, mode, "SAT").tolist()
         == requantize([23, 24, -24], 4, BYTE, Rounding(mode), Overflow.SAT).tolist()
     )
-    with pytest.raises(ValueError, match=r"^rounding must be one of TRN, RND, RND_CONV, not 'AWAY'$"):
+    with pytest.raises(ValueError, match=f"^rounding must be one of {', '.join(Rounding)}, not 'AWAY'$"):
         requantize([23], 4, BYTE, "AWAY", Overflow.SAT)
 
 
@@ -250,8 +245,11 @@ def test_precisions_of_hls4ml_are_read(text, fmt, rounding, overflow):
         ("ap_int<8,RND>", r"precision must be like ap_fixed<16,6>, not 'ap_int<8,RND>'"),
         (16, r"precision must be like ap_fixed<16,6>, not 16"),
         ("ap_fixed<40,6>", r"width of fixed<40,6> must be 1\.\.32 bits, not 40"),
-        ("ap_fixed<8,2,AP_RND_INF>", r"rounding of '.*' must be one of TRN, RND, RND_CONV, not RND_INF"),
-        ("ap_fixed<8,2,AP_RND,AP_SAT_SYM>", r"overflow of '.*' must be one of WRAP, SAT, not SAT_SYM"),
+        ("ap_fixed<8,2,AP_AWAY>", f"rounding of '.*' must be one of {', '.join(Rounding)}, not AWAY"),
+        (
+            "ap_fixed<8,2,AP_RND,AP_WRAP_SM>",
+            "overflow of '.*' must be one of WRAP, SAT, SAT_ZERO, SAT_SYM, not WRAP_SM",
+        ),
     ],
 )
 def test_what_is_no_precision_is_refused(text, message):

@@ -38,10 +38,12 @@ def assert_equal_to_the_equations(network, counts):
         for name, spec, ours, theirs in zip(
             network.spec.stage_names, network.spec.stages, traced, stages, strict=True
         ):
-            assert ours.i_syn[:, b].tolist() == codes(theirs.i_syn, spec.sum_frac_bits), name
+            assert ours.i_syn[:, b].tolist() == codes(theirs.i_syn, spec.input_frac_bits), name
+            if spec.synapse is not None:
+                assert ours.current[:, b].tolist() == codes(theirs.c, spec.synapse.current.frac_bits), name
             assert ours.v_mem[:, b].tolist() == codes(theirs.v, spec.membrane.frac_bits), name
             if isinstance(spec, LayerSpec):
-                assert ours.i_rec[:, b].tolist() == codes(theirs.i_rec, spec.sum_frac_bits), name
+                assert ours.i_rec[:, b].tolist() == codes(theirs.i_rec, spec.input_frac_bits), name
                 assert ours.spikes[:, b].tolist() == theirs.y, name
         assert trace.scores[b].tolist() == scores
         assert trace.classes[b] == scores.index(max(scores))

@@ -1,18 +1,18 @@
 """The equations of NUMERICS.md sections 4, 5 and 7, literally, in exact fractions.
 
 One sample, scalar loops, real values; nothing of `fxp_model.network` or `fxp_model.fixed`
-is called: the spec is only read.
+is called: the spec is only read. Rounding by `tests.oracles.rounding`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import IntegratorSpec
+from tests.oracles.rounding import fitted, rounded
 
 Table = list[list[Fraction]]
 """[t][n], real values."""
@@ -20,10 +20,11 @@ Table = list[list[Fraction]]
 
 @dataclass
 class Stage:
-    """Real values of one stage; `y` is empty for a readout that does not fire."""
+    """Real values of one stage; `c` is empty without a synaptic current, `y` if the stage does not fire."""
 
     i_syn: Table
     i_rec: Table
+    c: Table
     v: Table
     y: list[list[int]]
 
@@ -33,11 +34,10 @@ def evaluate(network: Network, counts: list[list[int]]) -> tuple[list[Stage], li
     stages = []
     x = counts
     for spec, params in zip(network.spec.layers, network.params, strict=False):
-        stages.append(_stage(spec, params, x, spec.recurrence, spec.v_th, spec.reset_mode))
+        stages.append(_stage(spec, params, x, spec.recurrence, True, spec.reset_mode))
         x = stages[-1].y
     out = network.spec.readout
-    v_th = out.v_th if out.mode == "spike_count" else None
-    stages.append(_stage(out, network.params[-1], x, None, v_th, out.reset_mode))
+    stages.append(_stage(out, network.params[-1], x, None, out.mode == "spike_count", out.reset_mode))
     return stages, [_score(out.mode, out.membrane, stages[-1], c) for c in range(out.n_out)]
 
 
@@ -46,29 +46,39 @@ def _stage(
     params: StageParams,
     x: list[list[int]],
     recurrence: Any,
-    v_th: int | None,
+    fires: bool,
     reset: str,
 ) -> Stage:
     n_out, n_in = spec.n_out, spec.n_in
     w_in = [[_real(params.weight[n, j], spec.weight) for j in range(n_in)] for n in range(n_out)]
     bias = [_real(params.bias[n], spec.bias) for n in range(n_out)]
-    beta = _real(spec.beta, spec.beta_format)
-    out = Stage([], [], [], [])
+    delays = [0] * n_in if params.input_delay_steps is None else params.input_delay_steps.tolist()
+    out = Stage([], [], [], [], [])
     v = [Fraction(0)] * n_out
+    c = [Fraction(0)] * n_out
     for t in range(len(x)):
         i_syn, i_rec, v_mem, y = [], [], [], []
         for n in range(n_out):
             current = bias[n]
             for j in range(n_in):
-                current += w_in[n][j] * x[t][j]
+                current += w_in[n][j] * (x[t - delays[j]][j] if t >= delays[j] else 0)
             i_syn.append(current)
         for n in range(n_out):
             i_rec.append(_recurrent(recurrence, params, out.y, t, n, n_out))
         for n in range(n_out):
-            v[n] = _quantise(beta * v[n] + i_syn[n] + i_rec[n], spec)
+            current = i_syn[n] + i_rec[n]
+            if spec.synapse is not None:
+                alpha = _real(_own(spec.synapse.alpha, params.alpha, n), spec.synapse.alpha_format)
+                kept = _kept(alpha * c[n], spec.synapse, spec.synapse.current)
+                c[n] = current = _quantise(kept + current, spec.synapse, spec.synapse.current)
+            kept = _kept(_real(_own(spec.beta, params.beta, n), spec.beta_format) * v[n], spec, spec.membrane)
+            if fires:
+                threshold = _real(_own(spec.v_th, params.v_th, n), spec.membrane)
+                if reset == "delayed" and t > 0:
+                    current -= threshold * out.y[t - 1][n]
+            v[n] = _quantise(kept + current, spec, spec.membrane)
             v_mem.append(v[n])
-            if v_th is not None:
-                threshold = _real(v_th, spec.membrane)
+            if fires:
                 y.append(1 if v[n] >= threshold else 0)
                 if y[n] == 1 and reset == "zero":
                     v[n] = Fraction(0)
@@ -76,9 +86,16 @@ def _stage(
                     v[n] = v[n] - threshold
         out.i_syn.append(i_syn)
         out.i_rec.append(i_rec)
+        if spec.synapse is not None:
+            out.c.append(list(c))
         out.v.append(v_mem)
         out.y.append(y)
     return out
+
+
+def _own(shared: int | None, each: Any, n: int) -> int:
+    """The code of neuron n."""
+    return int(each[n]) if shared is None else shared
 
 
 def _recurrent(recurrence: Any, params: Any, y: list[list[int]], t: int, n: int, n_out: int) -> Fraction:
@@ -120,18 +137,16 @@ def _real(raw: int, fmt: Any) -> Fraction:
     return Fraction(int(raw)) / Fraction(2) ** fmt.frac_bits
 
 
-def _quantise(value: Fraction, spec: IntegratorSpec) -> Fraction:
-    """Q: round to the membrane's lsb, then wrap or clamp; real in, real out."""
-    fmt = spec.membrane
+def _kept(product: Fraction, modes: Any, state: Any) -> Fraction:
+    """What is kept of a state: exact, or rounded to the lsb of the state first."""
+    if modes.leak_rounding is None:
+        return product
+    lsb = Fraction(1) / Fraction(2) ** state.frac_bits
+    return rounded(product / lsb, modes.leak_rounding) * lsb
+
+
+def _quantise(value: Fraction, modes: Any, fmt: Any) -> Fraction:
+    """Q: round to the lsb of `fmt`, then bring into its range; real in, real out."""
     lsb = Fraction(1) / Fraction(2) ** fmt.frac_bits
-    width = fmt.int_bits + fmt.frac_bits
-    steps = value / lsb
-    if spec.rounding == "TRN":
-        code = math.floor(steps)
-    elif spec.rounding == "RND":
-        code = math.floor(steps + Fraction(1, 2))
-    else:
-        code = round(steps)  # halves to even
-    low, high = -(2 ** (width - 1)), 2 ** (width - 1) - 1
-    code = min(max(code, low), high) if spec.overflow == "SAT" else (code - low) % 2**width + low
-    return code * lsb
+    code = rounded(value / lsb, modes.rounding)
+    return fitted(code, fmt.int_bits + fmt.frac_bits, True, modes.overflow) * lsb
