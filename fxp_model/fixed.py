@@ -158,7 +158,7 @@ class QFormat:
             )
 
     def lowest(self, overflow: Overflow) -> int:
-        """Lowest code that `overflow` leaves: -max with ``SAT_SYM``, if the format is signed and above 1 bit."""
+        """Lowest code that `overflow` leaves: with ``SAT_SYM``, -max of a signed format above 1 bit."""
         symmetric = overflow is Overflow.SAT_SYM and self.signed and self.width > 1
         return -self.max_raw if symmetric else self.min_raw
 

@@ -100,7 +100,7 @@ def check_shapes(name: str, spec: IntegratorSpec, found: Mapping[str, tuple[int,
     """`InputError` unless `found` has the arrays of the stage `name`, each of its shape."""
     shapes = spec.shapes
     for key in sorted(found.keys() - shapes.keys()):
-        raise InputError(f"{name}.{key} must be absent: the spec of the stage has none")
+        raise InputError(f"{name}.{key} must be absent: the spec has none")
     for key, shape in shapes.items():
         if key not in found:
             raise InputError(f"{name}.{key} is missing")

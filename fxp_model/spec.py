@@ -149,11 +149,11 @@ class ExactSum:
         """Width of the sum."""
         return signed_width(*self.range)
 
-    def check(self, what: str) -> None:
-        """`InputError` unless the sum, called `what`, is one that can be computed."""
-        _range(f"fraction bits of {what} below the lsb of its result", self.rounded_bits, 0, MAX_SHIFT)
+    def check(self, state: str) -> None:
+        """`InputError`, naming the `state` that it gives, unless the sum can be computed."""
+        _range(f"fraction bits of the exact sum below the {state}'s lsb", self.rounded_bits, 0, MAX_SHIFT)
         if self.bits > MAX_SUM_BITS:
-            raise InputError(f"{what} must fit {MAX_SUM_BITS} bits, not {self.bits}")
+            raise InputError(f"exact sum of the {state} must fit {MAX_SUM_BITS} bits, not {self.bits}")
 
 
 @dataclass(frozen=True)
@@ -294,9 +294,9 @@ class IntegratorSpec:
             _range("max_input_delay", self.max_input_delay, 0, MAX_DELAY_STEPS)
         if self.synapse is not None:
             _instance("synapse", self.synapse, SynapseSpec)
-            self.input_sum.check("exact sum of the synaptic current")
+            self.input_sum.check("synaptic current")
         self._check_threshold()
-        self.membrane_sum.check("exact sum")
+        self.membrane_sum.check("membrane")
 
     def _check_threshold(self) -> None:
         """Checked before the sums, which it may be a term of."""

@@ -118,6 +118,9 @@ class Trace:
         check_type("actual", actual, Trace)
         if len(self.layers) != len(actual.layers):
             raise InputError(f"traces must be of {len(self.layers)} hidden layers, not {len(actual.layers)}")
+        names = [(stage, field) for stage, field, _ in self.arrays()]
+        if different := set(names) ^ {(stage, field) for stage, field, _ in actual.arrays()}:
+            raise InputError(f"traces must both have {'.'.join(min(different))}, or neither")
         found: list[tuple[float, int, Mismatch]] = []
         pairs = zip(self.arrays(), actual.arrays(), strict=True)
         for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):

@@ -392,7 +392,7 @@ WEIGHT = NETWORK.params[0].weight
         ({"notes": WEIGHT}, r"array 'notes' is unknown"),
         (
             {"readout__recurrent": WEIGHT[0]},
-            r"readout\.recurrent must be absent: the stage has no recurrence",
+            r"readout\.recurrent must be absent: the spec has none",
         ),
         (
             {"layer0__weight": np.array([print], dtype=object)},

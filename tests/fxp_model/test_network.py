@@ -14,6 +14,7 @@ from fxp_model.spec import (
     RecurrenceKind,
     RecurrenceSpec,
     ResetMode,
+    SynapseSpec,
 )
 
 INTEGER = QFormat(True, 8, 0)
@@ -221,7 +222,7 @@ def test_scores_saturate_at_32_bits_in_every_overflow_mode(overflow):
     spec = readout(1, 2, ReadoutMode.SUM, weight=big, membrane=big, beta=0, overflow=overflow)
     own = params([[2**31 - 1], [-(2**31)]])
     score = run_readout(spec, own, np.ones((1, 1, 1), int)).scores
-    assert score.tolist() == [[2**31 - 1, -(2**31)]]
+    assert score.tolist() == [[2**31 - 1, big.lowest(overflow)]]
     score = run_readout(spec, own, np.ones((3, 1, 1), int)).scores
     assert score.tolist() == [[2**31 - 1, -(2**31)]]
     # 2**30 three times saturates at 2**31 - 1; then -(2**31 - 1) + 2**30 is added
@@ -235,6 +236,64 @@ def test_the_largest_of_an_always_negative_membrane_is_negative():
     trace = run_readout(readout(1, 1, ReadoutMode.MAX), params([[0]], [-4]), sequence([0], [0]))
     assert trace.v_mem[:, 0, 0].tolist() == [-4, -6]
     assert trace.scores.item() == -4
+
+
+def test_a_delayed_reset_is_a_term_of_the_next_sum():
+    spec = layer(1, 1, reset_mode=ResetMode.DELAYED, v_th=None)
+    own = StageParams(np.array([[20]]), np.zeros(1, int), v_th=np.array([15]))
+    trace = run_layer(spec, own, sequence([1], [0], [1], [1]))
+    # 20 fires; 20/2 - 15 = -5; -5/2 + 20 = 17.5 fires; 17/2 + 20 - 15 = 13.5
+    assert trace.v_mem.ravel().tolist() == [20, -5, 17, 13]
+    assert trace.spikes.ravel().tolist() == [1, 0, 1, 0]
+
+
+def test_each_input_has_its_own_forward_delay():
+    spec = layer(3, 1, max_input_delay=9, v_th=100)
+    own = StageParams(np.array([[1, 2, 4]]), np.zeros(1, int), input_delay_steps=np.array([0, 2, 9]))
+    trace = run_layer(spec, own, sequence([1, 1, 1], [0, 0, 0], [0, 3, 0], [0, 0, 0]))
+    assert (trace.i_syn.ravel() >> spec.sum_frac_bits).tolist() == [1, 0, 2, 0]
+
+
+def test_a_recurrent_spike_has_no_forward_delay():
+    """The next stage's delays are not those of the layer's own recurrence."""
+    first = layer(1, 1, dense(), v_th=1)
+    out = readout(1, 1, ReadoutMode.LAST, max_input_delay=2)
+    network = Network(
+        NetworkSpec((first,), out),
+        (
+            params([[1]], None, [[5]], [0]),
+            StageParams(np.array([[1]]), np.zeros(1, int), input_delay_steps=np.array([2])),
+        ),
+    )
+    trace = run(network, sequence([1], [0], [0], [0]))
+    assert (trace.layers[0].i_rec.ravel() >> first.sum_frac_bits).tolist() == [0, 5, 5, 5]
+    assert (trace.readout.i_syn.ravel() >> out.sum_frac_bits).tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "arrays", "message"),
+    [
+        (
+            {"max_input_delay": 4},
+            {"input_delay_steps": [5]},
+            r"layer0\.input_delay_steps must be 0\.\.4, not 5",
+        ),
+        ({"max_input_delay": 4}, {}, r"layer0\.input_delay_steps is missing"),
+        ({"beta": None}, {"beta": [2]}, r"layer0\.beta\[0\] must be 0\.\.1 .*, not 2"),
+        ({"v_th": None}, {"v_th": [0]}, r"layer0\.v_th must be 1\.\.127, not 0"),
+        ({}, {"v_th": [3]}, r"layer0\.v_th must be absent: the spec has none"),
+        (
+            {"synapse": SynapseSpec(current=INTEGER, alpha=None)},
+            {"alpha": [-1]},
+            r"layer0\.alpha\[0\] must be 0\.\.255 .*, not -1",
+        ),
+    ],
+)
+def test_arrays_per_neuron_are_checked(changes, arrays, message):
+    spec = NetworkSpec((layer(1, 1, **changes),), readout(1, 1, ReadoutMode.SUM))
+    own = StageParams(np.array([[1]]), np.zeros(1, int), **arrays)
+    with pytest.raises(InputError, match=f"^{message}$"):
+        Network(spec, (own, params([[1]])))
 
 
 def test_samples_do_not_know_of_each_other():
@@ -330,9 +389,7 @@ def test_parameters_of_too_few_stages_and_of_no_recurrence_are_refused():
     hidden = params(W, None, [0] * 3, [0] * 3)
     with pytest.raises(InputError, match=r"^parameters must be of 2 stages, not 1$"):
         Network(SPEC, (hidden,))
-    with pytest.raises(
-        InputError, match=r"^readout\.delay_steps must be absent: the stage has no recurrence$"
-    ):
+    with pytest.raises(InputError, match=r"^readout\.delay_steps must be absent: the spec has none$"):
         Network(SPEC, (hidden, params(np.zeros((2, 3), int), None, None, [0, 0])))
 
 

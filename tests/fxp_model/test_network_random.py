@@ -6,7 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fxp_model.network import run
+from fxp_model.fixed import Overflow, Rounding
+from fxp_model.network import run, threshold
 from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import LayerSpec
 from tests.oracles.equations import evaluate
@@ -78,14 +79,27 @@ def features(network, counts):
             yield "negative integer part"
         if spec.weight.width == 2:
             yield "2-bit weights"
-        if spec.beta > 1 << max(spec.beta_format.frac_bits, 0):
+        if spec.beta is None:
+            yield "beta per neuron"
+        elif spec.beta > 1 << max(spec.beta_format.frac_bits, 0):
             yield "beta above 1"
-        if np.isin(traced.v_mem, [spec.membrane.min_raw, spec.membrane.max_raw]).any():
+        if spec.leak_rounding is not None and traced.v_mem.any():
+            yield f"leak rounded, {spec.leak_rounding}"
+        if np.isin(traced.v_mem, [spec.membrane.lowest(spec.overflow), spec.membrane.max_raw]).any():
             yield f"membrane at its end, {spec.overflow}"
+        if params.input_delay_steps is not None and params.input_delay_steps.any():
+            yield "counts delayed" if spec is network.spec.layers[0] else "spikes delayed forward"
+        if spec.synapse is not None and traced.current.any():
+            yield "synaptic current"
+            yield from ["alpha per neuron"] * (spec.synapse.alpha is None)
+            yield from ["leak of the current rounded"] * (spec.synapse.leak_rounding is not None)
+            yield from ["synaptic current of the readout"] * (spec is network.spec.readout)
         if not isinstance(spec, LayerSpec):
             continue
         yield f"reset {spec.reset_mode}"
-        if (traced.v_mem == spec.v_th).any():
+        if spec.v_th is None:
+            yield "v_th per neuron"
+        if (traced.v_mem == threshold(spec, params)).any():
             yield "v = v_th"
         if traced.spikes.any():
             yield f"spikes, reset {spec.reset_mode}"
@@ -109,7 +123,11 @@ def test_the_draw_reaches_every_kind_of_network():
     rare = {
         name: count[name]
         for name in (
-            *("depth 1", "depth 2", "depth 3", "T = 1", "ties True", "TRN", "RND", "RND_CONV", "WRAP", "SAT"),
+            *("depth 1", "depth 2", "depth 3", "T = 1", "ties True", *Rounding, *Overflow),
+            *(f"leak rounded, {mode}" for mode in Rounding),
+            *("beta per neuron", "v_th per neuron", "counts delayed", "spikes delayed forward"),
+            *("synaptic current", "alpha per neuron", "leak of the current rounded"),
+            *("synaptic current of the readout", "spikes, reset delayed"),
             *("readout sum", "readout last", "readout max", "readout spike_count"),
             *("spikes, reset zero", "spikes, reset subtract", "v = v_th", "beta above 1"),
             *("no recurrence", "current of conv", "current of dense", "current of K > N"),
@@ -117,8 +135,7 @@ def test_the_draw_reaches_every_kind_of_network():
             *(
                 "membrane of 2 bits",
                 "membrane of 32 bits",
-                "membrane at its end, SAT",
-                "membrane at its end, WRAP",
+                *(f"membrane at its end, {mode}" for mode in Overflow),
             ),
         )
         if count[name] < 20

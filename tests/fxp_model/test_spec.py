@@ -21,6 +21,7 @@ from fxp_model.spec import (
     RecurrenceKind,
     RecurrenceSpec,
     ResetMode,
+    SynapseSpec,
 )
 
 BYTE = QFormat(True, 2, 6)
@@ -40,6 +41,8 @@ LAYER = LayerSpec(
 )
 READOUT = ReadoutSpec(n_in=256, n_out=20, weight=BYTE, bias=WORD, membrane=WORD, beta=250)
 NETWORK = NetworkSpec((LAYER,), READOUT)
+SYNAPSE = SynapseSpec(current=WORD, alpha=200)
+CUBA = replace(LAYER, synapse=SYNAPSE, leak_rounding=Rounding.TRN_ZERO, max_input_delay=7, beta=None)
 
 
 # -- widths -------------------------------------------------------------------------------------
@@ -167,7 +170,7 @@ def test_sums_of_62_bits_are_the_widest():
         v_th=1,
     )
     assert spec.sum_bits == 62
-    with pytest.raises(InputError, match=r"^exact sum must fit 62 bits, not 63$"):
+    with pytest.raises(InputError, match=r"^exact sum of the membrane must fit 62 bits, not 63$"):
         replace(spec, beta=2**30)
 
 
@@ -209,6 +212,23 @@ def test_fan_in_of_a_kernel_is_the_most_that_one_neuron_hears(n_out, kernel_size
         ({"v_th": 32768}, r"v_th must be an integer of 1\.\.32767, not 32768"),
         ({"reset_mode": "zero"}, r"reset_mode must be of type ResetMode, not 'zero'"),
         ({"recurrence": "conv"}, r"recurrence must be of type RecurrenceSpec, not 'conv'"),
+        ({"leak_rounding": "TRN"}, r"leak_rounding must be of type Rounding, not 'TRN'"),
+        ({"max_input_delay": -1}, r"max_input_delay must be an integer of 0\.\.1023, not -1"),
+        ({"max_input_delay": 1024}, r"max_input_delay must be an integer of 0\.\.1023, not 1024"),
+        ({"synapse": 200}, r"synapse must be of type SynapseSpec, not 200"),
+        (
+            {"synapse": SynapseSpec(current=QFormat(True, 32, -18), alpha=0), "bias": QFormat(True, -40, 48)},
+            r"fraction bits of the exact sum below the synaptic current's lsb must be an integer of 0\.\.62, "
+            r"not 66",
+        ),
+        (
+            {
+                "synapse": SynapseSpec(
+                    current=QFormat(True, 31, -20), alpha=1, alpha_format=QFormat(False, 1, 31)
+                )
+            },
+            r"exact sum of the synaptic current must fit 62 bits, not 63",
+        ),
         (
             {"bias": QFormat(True, -40, 48), "membrane": QFormat(True, 34, -18), "beta": 0},
             r"fraction bits of the exact sum below the membrane's lsb must be an integer of 0\.\.62, not 66",
@@ -307,6 +327,37 @@ def test_the_defaults():
     assert READOUT.mode is ReadoutMode.SUM
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"alpha": 256}, r"alpha must be an integer of 0\.\.255, not 256"),
+        ({"alpha_format": QFormat(True, 1, 8)}, r"alpha_format must be unsigned, not fixed<9,1>"),
+        ({"current": QFormat(False, 6, 10)}, r"current must be a signed format, not ufixed<16,6>"),
+        ({"rounding": "RND"}, r"rounding must be of type Rounding, not 'RND'"),
+        ({"leak_rounding": 1}, r"leak_rounding must be of type Rounding, not 1"),
+    ],
+)
+def test_synapses_out_of_range_are_refused(changes, message):
+    with pytest.raises(InputError, match=f"^{message}$"):
+        replace(SYNAPSE, **changes)
+
+
+def test_what_each_neuron_has_for_itself_is_an_array():
+    own = replace(CUBA, v_th=None, synapse=replace(SYNAPSE, alpha=None))
+    more = {"beta": (256,), "alpha": (256,), "v_th": (256,), "input_delay_steps": (140,)}
+    assert own.shapes == LAYER.shapes | more
+    # any code of the format may come: the sum is as wide as the largest makes it
+    assert own.leak.term == replace(own, beta=255).leak.term
+    assert replace(own, reset_mode=ResetMode.DELAYED).sum_range[0] == own.sum_range[0] - 32767
+
+
+def test_a_synaptic_current_has_a_sum_of_its_own():
+    assert CUBA.input_sum.target == WORD
+    assert (CUBA.input_frac_bits, CUBA.input_sum.rounded_bits) == (18, 8)
+    assert (CUBA.sum_frac_bits, CUBA.rounded_bits) == (10, 0)  # the leak is rounded, the current has 10 bits
+    assert replace(CUBA, leak_rounding=None).sum_frac_bits == 18
+
+
 # -- JSON ---------------------------------------------------------------------------------------
 
 
@@ -317,6 +368,17 @@ def test_json_and_back_is_the_same_network(seed):
     back = NetworkSpec.from_dict(json.loads(text))
     assert back == spec
     assert json.dumps(back.to_dict()) == text
+
+
+def test_what_a_stage_does_not_have_is_absent_from_its_json_form():
+    absent = {"leak_rounding", "max_input_delay", "synapse"}
+    assert not absent & NETWORK.to_dict()["layers"][0].keys()
+    table = json.loads(json.dumps(NetworkSpec((CUBA,), READOUT).to_dict()))
+    assert table["layers"][0].keys() > absent
+    assert NetworkSpec.from_dict(table).layers == (CUBA,)
+    table["layers"][0]["synapse"]["gain"] = 1
+    with pytest.raises(InputError, match=r"^network\.layers\[0\]\.synapse\.gain is unknown$"):
+        NetworkSpec.from_dict(table)
 
 
 def test_the_json_form_is_flat_and_named():
@@ -369,18 +431,22 @@ L0 = ("layers", 0)
         (
             (*L0, "rounding"),
             "AWAY",
-            r"network\.layers\[0\]\.rounding must be one of TRN, RND, RND_CONV, not 'AWAY'",
+            r"network\.layers\[0\]\.rounding must be one of TRN, TRN_ZERO, .*, RND_CONV, not 'AWAY'",
         ),
-        ((*L0, "overflow"), 1, r"network\.layers\[0\]\.overflow must be one of WRAP, SAT, not 1"),
+        (
+            (*L0, "overflow"),
+            1,
+            r"network\.layers\[0\]\.overflow must be one of WRAP, SAT, SAT_ZERO, SAT_SYM, not 1",
+        ),
         (
             (*L0, "overflow"),
             ["SAT"],
-            r"network\.layers\[0\]\.overflow must be one of WRAP, SAT, not \['SAT'\]",
+            r"network\.layers\[0\]\.overflow must be one of WRAP, SAT, SAT_ZERO, SAT_SYM, not \['SAT'\]",
         ),
         (
             (*L0, "reset_mode"),
             None,
-            r"network\.layers\[0\]\.reset_mode must be one of zero, subtract, not None",
+            r"network\.layers\[0\]\.reset_mode must be one of zero, subtract, delayed, not None",
         ),
         (
             (*L0, "weight"),

@@ -1,6 +1,6 @@
 """The first difference between two runs is the earliest cause."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_a_sample_alone_is_its_run_alone():
         assert alone.first_mismatch(run(network, counts).sample(b)) is None
 
 
-@pytest.mark.parametrize("field", [f.name for f in fields(LayerTrace)])
+@pytest.mark.parametrize("field", ["i_syn", "i_rec", "v_mem", "spikes"])
 @pytest.mark.parametrize("index", [(0, 0, 0), (3, 1, 2), (STEPS - 1, SAMPLES - 1, 2)])
 def test_one_difference_in_a_layer_is_found_where_it_is(trace, field, index):
     expected = int(getattr(trace.layers[1], field)[index])
@@ -110,7 +110,7 @@ def test_a_mismatch_reads_as_one_line(trace):
 def test_runs_of_other_shapes_are_not_compared(trace):
     shorter = Trace(
         tuple(
-            LayerTrace(**{f.name: getattr(layer, f.name)[:-1] for f in fields(layer)})
+            LayerTrace(layer.i_syn[:-1], layer.i_rec[:-1], layer.v_mem[:-1], layer.spikes[:-1])
             for layer in trace.layers
         ),
         trace.readout,
@@ -119,6 +119,20 @@ def test_runs_of_other_shapes_are_not_compared(trace):
         trace.first_mismatch(shorter)
     with pytest.raises(ValueError, match=r"^traces must be of 2 hidden layers, not 1$"):
         trace.first_mismatch(Trace(trace.layers[:1], trace.readout))
+
+
+def test_a_current_that_only_one_run_has_is_no_difference_but_an_error(trace):
+    first = replace(trace.layers[0], current=trace.layers[0].v_mem)
+    other = replace(trace, layers=(first, trace.layers[1]))
+    assert [name for stage, name, _ in other.arrays() if stage == "layer0"][1:4] == [
+        "i_rec",
+        "current",
+        "v_mem",
+    ]
+    assert other.first_mismatch(other) is None
+    assert other.sample(1).layers[0].current.shape == (STEPS, 1, 4)
+    with pytest.raises(InputError, match=r"^traces must both have layer0\.current, or neither$"):
+        trace.first_mismatch(other)
 
 
 def test_arrays_come_in_the_order_of_the_data_flow(trace):
@@ -140,7 +154,7 @@ def test_a_changed_threshold_shows_first_in_the_spikes():
         network = random_network(rng)
         counts = random_counts(rng, network.spec, steps=8, samples=2)
         layer = network.spec.layers[0]
-        if layer.v_th == layer.membrane.max_raw:
+        if layer.v_th in (None, layer.membrane.max_raw):
             continue
         raised = replace(layer, v_th=layer.v_th + 1)
         other = replace(network, spec=replace(network.spec, layers=(raised, *network.spec.layers[1:])))
@@ -148,8 +162,8 @@ def test_a_changed_threshold_shows_first_in_the_spikes():
         mismatch = first.first_mismatch(run(other, counts))
         if mismatch is not None:
             found += 1
-            # either v was v_th, or an earlier reset subtracted one more
+            # either v was v_th, or an earlier spike cost one more
             exact = first.layers[0].v_mem[mismatch.step, mismatch.sample, mismatch.neuron] == layer.v_th
             assert mismatch.stage == "layer0"
-            assert (mismatch.field == "spikes" and exact) or layer.reset_mode == "subtract"
+            assert (mismatch.field == "spikes" and exact) or layer.reset_mode in ("subtract", "delayed")
     assert found > 5

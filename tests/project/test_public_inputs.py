@@ -72,11 +72,11 @@ CASES = {
     "real of a text": (lambda n, c, x, t: WORD.from_real("x"), "value for .* must be real numbers, not 'x'"),
     "no rounding": (
         lambda n, c, x, t: fxp_model.requantize(1, 3, WORD, "UP", Overflow.SAT),
-        "rounding must be one of TRN, RND, RND_CONV, not 'UP'",
+        "rounding must be one of TRN, TRN_ZERO, RND, RND_ZERO, RND_INF, RND_MIN_INF, RND_CONV, not 'UP'",
     ),
     "no overflow": (
         lambda n, c, x, t: WORD.from_real(1.0, Rounding.RND, "CLIP"),
-        "overflow must be one of WRAP, SAT, not 'CLIP'",
+        "overflow must be one of WRAP, SAT, SAT_ZERO, SAT_SYM, not 'CLIP'",
     ),
     "mismatch with a name": (
         lambda n, c, x, t: t.first_mismatch("x"),
