@@ -224,10 +224,10 @@ def test_fan_in_of_a_kernel_is_the_most_that_one_neuron_hears(n_out, kernel_size
         (
             {
                 "synapse": SynapseSpec(
-                    current=QFormat(True, 31, -20), alpha=1, alpha_format=QFormat(False, 1, 31)
+                    current=QFormat(True, 16, 16), alpha=2**31, alpha_format=QFormat(False, 1, 31)
                 )
             },
-            r"exact sum of the synaptic current must fit 62 bits, not 63",
+            r"exact sum of the synaptic current must fit 62 bits, not 64",
         ),
         (
             {"bias": QFormat(True, -40, 48), "membrane": QFormat(True, 34, -18), "beta": 0},

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fxp_model.errors import InputError
 from fxp_model.network import run
 from fxp_model.random_networks import random_counts, random_network
 from fxp_model.trace import LayerTrace, Mismatch, ReadoutTrace, Trace
