@@ -40,16 +40,17 @@ def build_board(
     -------
     dict
         ``board``, ``artifact``, ``preset`` (None with other widths), ``bitstream`` (its path), its ``bytes``,
-        ``utilisation`` (``used`` and ``available`` of each kind of cell), ``fmax_mhz`` of each seed,
-        ``clock_mhz``, ``met`` (by the best seed), ``seconds``, ``versions``. What only Vivado could say is
-        None.
+        ``utilisation`` (``used`` and ``available`` of each kind of cell), ``fmax_mhz`` of each seed (None if
+        it was not routed in time), ``clock_mhz``, ``met`` (by the best seed), ``seconds``, ``versions``. What
+        only Vivado could say is None.
 
     Raises
     ------
     InputError
         The artifact has no ear, the configuration does not fit it, or `out` holds something else.
     FlowError
-        A tool failed, or the board has too few cells; the message says what is estimated to fit.
+        A tool failed, no seed was routed in time, or the board has too few cells; the message says what is
+        estimated to fit.
     """
     FOLDER.check(out)
     began = time.monotonic()
@@ -106,13 +107,12 @@ def _built(
 
 def _figures(found: ecp5.Bitstream, board: Board) -> dict[str, Any]:
     """Those of a bitstream."""
-    clocks = [run.fmax_mhz for run in found.routed]
-    best = found.routed[clocks.index(max(clocks))]
+    best = found.best
     return {
         "bytes": len(found.content),
         "utilisation": {
             kind: {"used": used, "available": best.available[kind]} for kind, used in best.area.items()
         },
-        "fmax_mhz": [round(clock, 2) for clock in clocks],
-        "met": max(clocks) >= board.clock_hz / 1e6,
+        "fmax_mhz": [None if run is None else round(run.fmax_mhz, 2) for run in found.routed],
+        "met": best.fmax_mhz >= board.clock_hz / 1e6,
     }
