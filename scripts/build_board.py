@@ -30,7 +30,7 @@ def text(result: dict[str, Any], board: Board, ear: EarConfig | None, out: Path)
     lines = [f"{result['artifact']}, {result['preset'] or 'own widths'}, for {board.title}"]
     if result["bitstream"] is None:
         lines.append("a project for Vivado, which was not run: cells and clock are unknown. To run it:")
-        lines.append(f"(cd {shlex.quote(str(out))} && vivado -mode batch -source top.tcl)")
+        lines.append(f"(cd {shlex.quote(str(out))} && sh build_top.sh)")
         file = str(out / "top.bit")
     else:
         rows = result["utilisation"].items()

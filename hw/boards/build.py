@@ -16,7 +16,7 @@ from hw.boards import ecp5
 from hw.boards.boards import Board
 from hw.boards.ecp5 import Effort
 from hw.boards.fit import advice, lacking
-from hw.boards.vivado import project
+from hw.boards.plan import planned
 from hw.config import HardwareConfig, preset_of
 from hw.ear import EarConfig, EmittedDevice
 from hw.flows import yosys
@@ -77,7 +77,7 @@ def build_board(
             write_text(folder / f"{device.name}.v", device.verilog)
             result |= _figures(found, board) | {"bitstream": str(out / file)}
         else:
-            for file, text in project(board, device, microphone).items():
+            for file, text in planned(board, device, microphone).project.items():
                 write_text(folder / file, text)
         result |= {"seconds": round(time.monotonic() - began, 1), "versions": versions}
         write_text(folder / "description.json", json_text(device.manifest))
