@@ -2,6 +2,7 @@
 # make check   lint, types and the quick tests, in less than a minute
 # make test    lint, and every kind of test, the manual among them, in tests/ and tb/ at reduced depth
 # make test-all  the same at full depth
+# make test-deeper  after make test, what test-all does beyond it
 # make board  bitstream for BOARD=ulx3s-85f of the bundled network with its ear, in build/ulx3s-85f
 # make docs    the manual in build/site; a warning is an error
 # make clean   remove the environment and the site; build/ stays
@@ -13,7 +14,7 @@ NETWORK ?= asc20-256x256-k5
 PRESET ?= balanced
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: all board check test test-all lint docs clean debian
+.PHONY: all board check test test-all test-deeper lint docs clean debian
 all: $(VENV)/core
 	$(BIN)/python scripts/gen_hw.py
 
@@ -22,6 +23,10 @@ check: lint
 
 test-all: export SPIKELINE_TESTS = full
 test-all: test
+
+test-deeper: export SPIKELINE_TESTS = full
+test-deeper: debian $(VENV)/dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -p tb.harness.deeper
 
 test: debian $(VENV)/dev
 	$(MAKE) lint

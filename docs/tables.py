@@ -197,7 +197,8 @@ def bitstreams() -> str:
     for line in (RESULTS / "boards.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         used = [f"{own['used']:,} of {own['available']:,}" for own in row["utilisation"].values()]
-        clocks = ", ".join(f"{clock:.1f}" for clock in row["fmax_mhz"]) + f" of {row['clock_mhz']:g}"
+        clocks = ", ".join("not routed" if own is None else f"{own:.1f}" for own in row["fmax_mhz"])
+        clocks += f" of {row['clock_mhz']:g}"
         own = [f"`{row['board']}`", row["artifact"], f"`{row['preset']}`", *used[: len(cells)], clocks]
         rows.append([*own, f"{row['bytes']:,}", f"{row['seconds']:,.0f}"])
     return _table(head, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from fxp_model.checks import check_type, path_of
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
+from hw.boards.project import project_of
 from hw.config import HardwareConfig
 from hw.driver.files import write_driver
 from hw.ear import EarConfig, emit_device
@@ -47,11 +49,15 @@ def build_core(
     out: Path,
     subject: Subject | None = None,
     ear: EarConfig | None = None,
+    boards: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Generate the core `name` of `artifact` in the folder `out` and return its manifest.
 
     With `ear`, also ``<name>_ear.v``, a top level of microphone, ear and core, which the manifest describes
     as ``ear``, with ``<name>_ear.core`` and ``vectors_ear/``.
+
+    For each of `boards` (`hw.boards.boards.BOARDS`), a device of core, ear and UART as a project for the
+    board's own tools in ``boards/<board>/``, which the manifest describes as ``boards``. Extra ``flow``.
 
     Writes ``<name>.v``, ``<name>.core``, ``manifest.json``, ``vectors/``, ``fusesoc/``, ``vivado/``,
     ``litex/``, ``driver/`` (`hw.driver.files`), and a report, on `subject` if that is given, as
@@ -62,8 +68,9 @@ def build_core(
     Raises
     ------
     InputError
-        If the configuration or the name does not fit, if the artifact of an `ear` has none, or if `out` holds
-        something else or a changed file of the earlier build.
+        If the configuration or the name does not fit, if the artifact of an `ear` has none, if there is no
+        such board or its extra is missing, or if `out` holds something else or a changed file of the earlier
+        build.
     """
     check_type("artifact", artifact, Artifact)
     check_type("config", config, HardwareConfig)
@@ -74,6 +81,7 @@ def build_core(
     subject = subject or Subject()
     clock_hz = round(subject.clock_mhz * 1e6) if device is None else device.manifest["clock_hz"]
     mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
+    projects = {board: project_of(artifact, config, ear, name, board) for board in boards}
     estimate = summary(artifact, config, core, subject, ear)
     manifest = {
         "format": FOLDER.format,
@@ -98,6 +106,8 @@ def build_core(
     }
     if device is not None:
         manifest["ear"] = device.manifest
+    if projects:
+        manifest["boards"] = {board: own.about for board, own in projects.items()}
     with FOLDER.writing(out) as folder:
         write_text(folder / f"{name}.v", core.verilog)
         if device is not None:
@@ -121,5 +131,10 @@ def build_core(
             write_core_file(folder, device.name, "vectors_ear")
         write_scripts(folder / "vivado", core)
         write_litex(folder / "litex", mailbox)
+        for board, own in projects.items():
+            place = folder / "boards" / board
+            place.mkdir(parents=True)
+            for file, text in own.files.items():
+                write_text(place / file, text)
         write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
     return manifest

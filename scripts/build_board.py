@@ -30,13 +30,13 @@ def text(result: dict[str, Any], board: Board, ear: EarConfig | None, out: Path)
     lines = [f"{result['artifact']}, {result['preset'] or 'own widths'}, for {board.title}"]
     if result["bitstream"] is None:
         lines.append("a project for Vivado, which was not run: cells and clock are unknown. To run it:")
-        lines.append(f"(cd {shlex.quote(str(out))} && vivado -mode batch -source top.tcl)")
+        lines.append(f"(cd {shlex.quote(str(out))} && sh build_top.sh)")
         file = str(out / "top.bit")
     else:
         rows = result["utilisation"].items()
         lines += [f"{kind:>6}{own['used']:>8,} of {own['available']:,}" for kind, own in rows]
-        clocks = ", ".join(f"{clock:.1f}" for clock in result["fmax_mhz"])
-        lines.append(f"clock of {result['clock_mhz']:g} MHz; reached by seed: {clocks} MHz")
+        clocks = ", ".join("not routed" if own is None else f"{own:.1f} MHz" for own in result["fmax_mhz"])
+        lines.append(f"clock of {result['clock_mhz']:g} MHz; reached by seed: {clocks}")
         lines.append(f"{result['bytes']:,} bytes in {result['seconds']:g} s")
         file = result["bitstream"]
     if ear is not None:
@@ -68,7 +68,8 @@ def parser() -> Parser:
         "--seeds",
         type=whole(1, 10_000),
         default=1,
-        help="number of runs, with placement seeds 1, 2, ...; the fastest is kept (default: %(default)s)",
+        help="number of runs, with placement seeds 1, 2, ...; the fastest is kept, and one that is not "
+        "routed within --timeout is given up (default: %(default)s)",
     )
     add("--workers", type=WORKERS, default=2, help="parallel runs (default: %(default)s)")
     add_timeout_option(parser)
@@ -93,6 +94,7 @@ def main() -> int:
     if args.json:
         write_json(args.json, result)
     if result["met"] is False:
-        reached = f"{max(result['fmax_mhz']):.1f} of {result['clock_mhz']:g} MHz"
+        best = max(clock for clock in result["fmax_mhz"] if clock is not None)
+        reached = f"{best:.1f} of {result['clock_mhz']:g} MHz"
         raise CheckFailed(f"{board.name} reaches {reached}; {advice(artifact, config, board, ear)}")
     return 0

@@ -8,6 +8,7 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     run_script(__file__)
 
 import argparse
+import shlex
 from pathlib import Path
 
 from fxp_model.artifact import Artifact, load_artifact
@@ -17,6 +18,7 @@ from fxp_model.folders import shortened
 from fxp_model.options import Parser, add_data_options, nonempty, real, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.printable import printable
+from hw.boards.boards import BOARDS
 from hw.build import FOLDER, build_core, module_name
 from hw.ear import MICROPHONES, EarConfig
 from hw.hls.report import read_report
@@ -93,6 +95,15 @@ def parser() -> Parser:
         help="clock from which the microphone's is divided (default: the slowest that is enough)",
     )
     parser.only_with(ear, microphone, multipliers, rate, clock)
+    parser.add_argument(
+        "--boards",
+        nargs="+",
+        choices=tuple(BOARDS),
+        default=(),
+        metavar="BOARD",
+        help="also the device on these boards, for their own tools, in boards/<board>/: "
+        f"{', '.join(BOARDS)}; build_board.py makes bitstreams (default: none)",
+    )
     group = parser.add_argument_group("report")
     add_data_options(parser, "the artifact's stimulus", group)
     add = group.add_argument
@@ -128,7 +139,7 @@ def main() -> int:
     out = args.out or Path("build") / name
     FOLDER.check(out)  # before the clips of a data set are run
     ear = ear_config(args) if args.ear else None
-    manifest = build_core(artifact, config, name, out, subject_of(args, artifact), ear)
+    manifest = build_core(artifact, config, name, out, subject_of(args, artifact), ear, args.boards)
     print(read_text(out / "report.txt"), end="")
     if args.ear:
         own = manifest["ear"]
@@ -136,10 +147,13 @@ def main() -> int:
             f"ear: {own['sample_cycles']} cycles from a sample of the microphone to the next, "
             f"{own['needed_cycles']} needed, at {own['clock_hz'] / 1e6:g} MHz"
         )
+    for board, own in manifest.get("boards", {}).items():
+        print(f"(cd {shlex.quote(str(out / 'boards' / board))} && {own['build']} && {own['load']})")
     kept = FOLDER.others(out)
     if kept:
         print(f"kept in {out}/, not written by the build: {shortened(kept)}")
     own = f"{name}_ear.v, vectors_ear/, " if args.ear else ""
+    own += "boards/, " if args.boards else ""
     parts = "*.core, manifest.json, report.*, figures/, fusesoc/, litex/, vectors/, vivado/, driver/"
     print(f"written to {out}/: {name}.v, {own}{parts}")
     return 0

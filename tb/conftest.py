@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import pytest
 from tb.harness.depth import FULL, depth
 from tb.harness.runner import SIMULATORS, Workspace, missing_tool
 from tb.harness.stimulus import NETWORKS
-
-TURNS = "turns"
-"""Of ``--sim``: the cases of a test alternate between the simulators; a test of one case runs under both."""
+from tb.harness.turns import TURNS, left_out
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,16 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """With ``turns``, each case of a test with many cases runs under one simulator only."""
     if config.getoption("sim") != TURNS:
         return
-    cases: dict[str, list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        if isinstance(item, pytest.Function) and "sim" in item.fixturenames:
-            cases[f"{item.path}::{item.originalname}-{item.callspec.params['sim']}"].append(item)
-    left = [
-        item
-        for key, own in cases.items()
-        for index, item in enumerate(own)
-        if len(own) > 1 and not key.endswith(SIMULATORS[index % len(SIMULATORS)])
-    ]
+    left = left_out(items)
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
 

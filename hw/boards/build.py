@@ -16,7 +16,7 @@ from hw.boards import ecp5
 from hw.boards.boards import Board
 from hw.boards.ecp5 import Effort
 from hw.boards.fit import advice, lacking
-from hw.boards.vivado import project
+from hw.boards.plan import planned
 from hw.config import HardwareConfig, preset_of
 from hw.ear import EarConfig, EmittedDevice
 from hw.flows import yosys
@@ -40,16 +40,17 @@ def build_board(
     -------
     dict
         ``board``, ``artifact``, ``preset`` (None with other widths), ``bitstream`` (its path), its ``bytes``,
-        ``utilisation`` (``used`` and ``available`` of each kind of cell), ``fmax_mhz`` of each seed,
-        ``clock_mhz``, ``met`` (by the best seed), ``seconds``, ``versions``. What only Vivado could say is
-        None.
+        ``utilisation`` (``used`` and ``available`` of each kind of cell), ``fmax_mhz`` of each seed (None if
+        it was not routed in time), ``clock_mhz``, ``met`` (by the best seed), ``seconds``, ``versions``. What
+        only Vivado could say is None.
 
     Raises
     ------
     InputError
         The artifact has no ear, the configuration does not fit it, or `out` holds something else.
     FlowError
-        A tool failed, or the board has too few cells; the message says what is estimated to fit.
+        A tool failed, no seed was routed in time, or the board has too few cells; the message says what is
+        estimated to fit.
     """
     FOLDER.check(out)
     began = time.monotonic()
@@ -76,7 +77,7 @@ def build_board(
             write_text(folder / f"{device.name}.v", device.verilog)
             result |= _figures(found, board) | {"bitstream": str(out / file)}
         else:
-            for file, text in project(board, device, microphone).items():
+            for file, text in planned(board, device, microphone).project.items():
                 write_text(folder / file, text)
         result |= {"seconds": round(time.monotonic() - began, 1), "versions": versions}
         write_text(folder / "description.json", json_text(device.manifest))
@@ -106,13 +107,12 @@ def _built(
 
 def _figures(found: ecp5.Bitstream, board: Board) -> dict[str, Any]:
     """Those of a bitstream."""
-    clocks = [run.fmax_mhz for run in found.routed]
-    best = found.routed[clocks.index(max(clocks))]
+    best = found.best
     return {
         "bytes": len(found.content),
         "utilisation": {
             kind: {"used": used, "available": best.available[kind]} for kind, used in best.area.items()
         },
-        "fmax_mhz": [round(clock, 2) for clock in clocks],
-        "met": max(clocks) >= board.clock_hz / 1e6,
+        "fmax_mhz": [None if run is None else round(run.fmax_mhz, 2) for run in found.routed],
+        "met": best.fmax_mhz >= board.clock_hz / 1e6,
     }

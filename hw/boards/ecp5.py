@@ -14,7 +14,7 @@ from hw.boards.boards import Board
 from hw.boards.plan import TOP, planned
 from hw.ear import EmittedDevice
 from hw.flows import nextpnr, physical, yosys
-from hw.flows.tool import run_tool
+from hw.flows.tool import FlowError, TooSlow, run_tool
 
 TARGET = "ecp5"
 PACKAGE = nextpnr.package_of(TARGET)
@@ -51,13 +51,15 @@ class Bitstream:
 
     content : of the file for the loader
     suffix : of its name, ``bit`` or ``dfu``
-    routed : of each seed; the bitstream is of the one with the highest clock
+    routed : of each seed, None where it did not end in time
+    best : of the seed with the highest clock, whose bitstream it is
     pins : the constraints, in Lattice's format
     """
 
     content: bytes
     suffix: str
-    routed: tuple[nextpnr.Routed, ...]
+    routed: tuple[nextpnr.Routed | None, ...]
+    best: nextpnr.Routed
     pins: str
 
 
@@ -87,20 +89,32 @@ def synthesise(
 def route(design: Synthesised, effort: Effort) -> Bitstream:
     """Place, route and pack `design`.
 
+    From some placements the router does not come to an end. Such a seed is given up at the time limit, and
+    the others count.
+
     Raises
     ------
     InputError, FlowError
-        As `run_tool`; also if the design does not fit.
+        As `run_tool`; also if the design does not fit, or no seed was routed in time.
     """
 
-    def of_seed(seed: int) -> nextpnr.Routed:
+    def of_seed(seed: int) -> nextpnr.Routed | None:
         effort.progress(f"nextpnr, {design.board.title}, seed {seed} ...")
-        run = _route(design, seed, effort.timeout_s)
+        try:
+            run = _route(design, seed, effort.timeout_s)
+        except TooSlow:
+            effort.progress(f"seed {seed}: not routed in {effort.timeout_s:g} s")
+            return None
         effort.progress(f"seed {seed}: {run.fmax_mhz:.1f} MHz")
         return run
 
     routed = nextpnr.of_seeds(effort.seeds, effort.workers, of_seed)
-    best = 1 + max(range(effort.seeds), key=lambda index: routed[index].fmax_mhz)
+    ended = {seed: run for seed, run in enumerate(routed, 1) if run is not None}
+    if not ended:
+        raise FlowError(
+            f"no placement of {effort.seeds} was routed in {effort.timeout_s:g} s; raise --seeds or --timeout"
+        )
+    best = max(ended, key=lambda seed: ended[seed].fmax_mhz)
     *arguments, svf, _ = design.commands["ecppack"]
     assert svf == "--svf"
     arguments = [_configuration(best) if own == f"{TOP}.config" else own for own in arguments]
@@ -109,7 +123,7 @@ def route(design: Synthesised, effort: Effort) -> Bitstream:
     if "dfu-suffix" in design.commands:
         content, suffix = with_dfu_suffix(content, design.commands["dfu-suffix"]), "dfu"
     pins = (design.folder / _PINS).read_text(encoding="utf-8")
-    return Bitstream(content, suffix, tuple(routed), pins)
+    return Bitstream(content, suffix, tuple(routed), ended[best], pins)
 
 
 def _configuration(seed: int) -> str:

@@ -26,6 +26,12 @@ class Plan:
         return content if isinstance(content, str) else content.decode("utf-8")
 
     @property
+    def project(self) -> dict[str, str]:
+        """Sources, constraints and scripts, for ``sh build_top.sh``, which makes ``top.bit``."""
+        others = (".bat", ".json", ".debug.v")
+        return {name: self.text(name) for name in self.files if not name.endswith(others)}
+
+    @property
     def commands(self) -> dict[str, list[str]]:
         """Arguments of each tool, by its name."""
         commands = json.loads(self.text(f"build_{TOP}.json"))["commands"]

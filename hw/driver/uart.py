@@ -17,8 +17,8 @@ VERSION = 1
 HELLO, READ, WRITE = 0, 1, 2
 """Requests; the device sets bit 7 in its reply."""
 REPLY = 0x80
-MAX_WORDS = 255
-"""Of one packet."""
+FIRST_WORDS, MORE_WORDS, MAX_WORDS = 16, 4, 255
+"""Of one packet: of the first, more after a reply, and at most; after an error the next has half as many."""
 END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
 SEQUENCE = 0x7F
 """Last number of a request. It is ASCII and a reply continues with 0x80 or more, which text in UTF-8 never
@@ -85,6 +85,9 @@ class UartLine:
     tries : int
         Of a request.
 
+    The longer a packet, the rarer it comes through a bad line, so bursts are divided: where a byte is damaged
+    with probability p, they settle at about sqrt(MORE_WORDS / (2 p)) words.
+
     errors : replies that did not come in time, and those that were damaged
     resyncs : times that the line was greeted again, after a request without any reply
     """
@@ -95,6 +98,7 @@ class UartLine:
         self._packets: list[bytes] = []
         self._lines: list[str] = []
         self._sequence = 0
+        self._most_words = FIRST_WORDS  # of the next packet
         self._greeted = self._known = False  # known: the device executed the last request, and only once
         self.errors = self.resyncs = 0
 
@@ -110,7 +114,7 @@ class UartLine:
         """`count` words, all read at one `offset`."""
         words: list[int] = []
         while len(words) < count:
-            own = min(MAX_WORDS, count - len(words))
+            own = min(self._most_words, count - len(words))
             done, data = self._ask(READ, offset, own)
             words += struct.unpack(f"<{done}I", data)
             self._check("read", offset, done == own, len(words), count)
@@ -118,11 +122,12 @@ class UartLine:
 
     def write_burst(self, offset: int, values: Iterable[int]) -> None:
         """Write `values`, all at one `offset`."""
-        words = tuple(values)
-        for first in range(0, len(words), MAX_WORDS):
-            own = words[first : first + MAX_WORDS]
+        words, written = tuple(values), 0
+        while written < len(words):
+            own = words[written : written + self._most_words]
             done, _ = self._ask(WRITE, offset, len(own), own)
-            self._check("write", offset, done == len(own), first + done, len(words))
+            written += done
+            self._check("write", offset, done == len(own), written, len(words))
 
     def lines(self) -> list[str]:
         """Lines of text that came since the last call, without their ends."""
@@ -161,8 +166,10 @@ class UartLine:
             reply = self._reply(op, count)
             if reply is not None:
                 self._known = True
+                self._most_words = min(MAX_WORDS, self._most_words + MORE_WORDS)
                 return reply
             self.errors += 1
+            self._most_words = max(1, self._most_words // 2)
         raise TimeoutError(f"no answer on the line: {self._tries} tries of {self._timeout_s:g} s")
 
     def _reply(self, op: int, count: int) -> tuple[int, bytes] | None:

@@ -25,6 +25,10 @@ class FlowError(CheckFailed):
     """A tool failed or took too long."""
 
 
+class TooSlow(FlowError):
+    """A tool took too long."""
+
+
 def version_of(package: str) -> str:
     """Version of a tool's package; if it is missing, `InputError` with the command to install it."""
     try:
@@ -48,7 +52,7 @@ def run_tool(
     InputError
         If the tool is not installed.
     FlowError
-        With the tool's own message if it fails, or after `timeout_s` seconds.
+        With the tool's own message if it fails; `TooSlow` after `timeout_s` seconds.
     """
     version_of(package)
     module = package.replace("-", "_")
@@ -69,7 +73,7 @@ def run_tool(
             )
     except subprocess.TimeoutExpired:
         message = f"{tool or package} took more than {timeout_s:g} s; raise the limit with --timeout"
-        raise FlowError(message) from None
+        raise TooSlow(message) from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise FlowError(f"{tool or package}: {next((line for line in lines if 'ERROR' in line), lines[-1])}")

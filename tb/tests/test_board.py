@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from fxp_model.artifact import Artifact, save_artifact
 from hw.board import emit_board
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
-from hw.ear import EarConfig, ear_of
+from hw.ear import EarConfig, EmittedDevice, ear_of
 from hw.rtl.board.uart import LEAST_CYCLES
 from tb.benches.board import board as bench
 from tb.benches.board import hearing
@@ -20,8 +21,8 @@ from tb.harness.runner import Design, Workspace, missing_tool
 from tb.harness.stimulus import random_hardware, random_network
 
 CLOCK_HZ, BAUD = 4_000_000, 1_000_000
-NETWORK = 62
-"""Seed of a network with an ear, whose answers to the sound differ."""
+NETWORKS, RATES = {"i2s": 62, "pdm": 62}, {"i2s": 8000, "pdm": 16_000}
+"""Seeds of networks with an ear, whose answers to the sound differ; samples per second."""
 
 
 def answering_artifact(folder: Path, clips: int) -> Artifact:
@@ -50,31 +51,33 @@ def test_a_board_answers(events: int, sim: str, workspace: Workspace, tmp_path: 
     assert figures["answers"] == {"clips": 2, "lines": 2}
 
 
-def test_a_board_hears(workspace: Workspace, tmp_path: Path) -> None:
+def spoken(folder: Path, microphone: str) -> tuple[EmittedDevice, dict[str, Any]]:
+    """The device of a board with an ear, and the plan of a bench that speaks to it."""
+    rate_hz = RATES[microphone]
+    artifact = hearing_artifact(folder / "heard", NETWORKS[microphone], rate_hz)
+    ear, own = ear_of(artifact), EarConfig(microphone, settles=False)
+    clock_hz = own.sample_cycles(ear) * ear.rate_hz
+    time_s = np.arange((8 + hearing.CLIPPED) * ear.samples_per_frame) / ear.rate_hz
+    sound = 20_000 * np.sin(2 * np.pi * (300 + 9000 * time_s) * time_s) * (1 + np.sin(100 * time_s)) / 2
+    np.savez(folder / "sound.npz", pcm=np.rint(sound).astype(np.int16))
+    config = random_hardware(artifact.network, NETWORKS[microphone])
+    board = emit_board(artifact, config, own, "device", clock_hz=clock_hz, baud=clock_hz // LEAST_CYCLES)
+    plan = {
+        "artifact": str(folder / "heard"),
+        "ear": asdict(own),
+        "sound": str(folder / "sound.npz"),
+        "seed": 1,
+    }
+    return board, plan
+
+
+@pytest.mark.parametrize("microphone", NETWORKS)
+def test_a_board_hears(microphone: str, workspace: Workspace, tmp_path: Path) -> None:
     """Under Verilator only, as a device with an ear."""
     missing = missing_tool("verilator")
     if missing is not None:
         pytest.skip(missing)
-    artifact = hearing_artifact(tmp_path / "heard", NETWORK)
-    ear, own = ear_of(artifact), EarConfig("i2s", settles=False)
-    clock_hz = own.sample_cycles(ear) * ear.rate_hz
-    time_s = np.arange((8 + hearing.CLIPPED) * ear.samples_per_frame) / ear.rate_hz
-    sound = 20_000 * np.sin(2 * np.pi * (300 + 9000 * time_s) * time_s) * (1 + np.sin(100 * time_s)) / 2
-    np.savez(tmp_path / "sound.npz", pcm=np.rint(sound).astype(np.int16))
-    board = emit_board(
-        artifact,
-        random_hardware(artifact.network, NETWORK),
-        own,
-        "board",
-        clock_hz=clock_hz,
-        baud=clock_hz // LEAST_CYCLES,
-    )
-    plan = {
-        "artifact": str(tmp_path / "heard"),
-        "ear": asdict(own),
-        "sound": str(tmp_path / "sound.npz"),
-        "seed": 1,
-    }
-    design = Design("board", board.verilog)
+    board, plan = spoken(tmp_path, microphone)
+    design = Design("device", board.verilog)
     figures = workspace.check(design, "verilator", hearing.__name__, plan, "hearing")
     assert figures["hears"] == {"answers": 4}

@@ -1,6 +1,7 @@
 """A build: complete, deterministic, and verified by its own testbench without Python."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.folders import SUMS
+from hw.boards.boards import BOARDS
 from hw.build import FOLDER, build_core, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
@@ -169,3 +171,35 @@ def test_words_share_beats_within_a_step_and_come_back_in_order() -> None:
     assert packed(words, 1) == words
     assert unpacked(Beat(7, tkeep=0)) == []
     assert unpacked(Beat(7, tlast=True, tkeep=0)) == [Beat(END_OF_STEP, tlast=True)]
+
+
+@pytest.mark.parametrize(
+    ("board", "kinds"), [("ulx3s-25f", ("il", "lpf", "ys")), ("pynq-z2", ("v", "xdc", "tcl"))]
+)
+def test_a_board_gets_a_project_for_its_tools(
+    artifact: Artifact, tmp_path: Path, board: str, kinds: tuple[str, ...]
+) -> None:
+    pytest.importorskip("amaranth_boards", reason="amaranth-boards not found: pip install 'spikeline[flow]'")
+    config = HardwareConfig.uniform(artifact.network.spec)
+    manifest = build_core(artifact, config, "own", tmp_path / "out", boards=[board])
+    folder = tmp_path / "out" / "boards" / board
+    assert set(files_of(folder)) == {"own_board.v", "build_top.sh", *(f"top.{kind}" for kind in kinds)}
+    about = manifest["boards"][board]
+    assert about["build"] == "sh build_top.sh"
+    assert re.fullmatch(r"openFPGALoader -b (ulx3s|pynq_z2) top\.bit", about["load"])
+    assert about["device"]["clock_hz"] == BOARDS[board].clock_hz
+    texts = {file: content.decode() for file, content in files_of(folder).items()}
+    read = {
+        "ys": r"read_(?:verilog|rtlil) +(\S+)|--lpf (\S+)",
+        "tcl": r"(?:add_files|read_xdc) \"?([^\"\s]+)",
+    }
+    named = re.findall(read[kinds[2]], texts[f"top.{kinds[2]}"] + texts["build_top.sh"])
+    assert {"".join(own) for own in named} == {"own_board.v", *(f"top.{kind}" for kind in kinds[:2])}
+    assert f"top.{kinds[2]}" in texts["build_top.sh"]
+
+
+def test_a_board_that_is_not_known_is_named(artifact: Artifact, tmp_path: Path) -> None:
+    config = HardwareConfig.uniform(artifact.network.spec)
+    with pytest.raises(InputError, match=r"^boards must be of ulx3s-85f, .*, pynq-z2, not 'icebreaker'$"):
+        build_core(artifact, config, "own", tmp_path / "out", boards=["icebreaker"])
+    assert not (tmp_path / "out").exists()

@@ -12,21 +12,19 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from cocotb.triggers import RisingEdge, Timer
-from numpy.typing import NDArray
+from cocotb.triggers import Timer
 
 from fxp_model.artifact import load_artifact
 from fxp_model.ear.device import Device
-from fxp_model.ear.gain import widened
-from fxp_model.ear.i2s import FRAME, receive
+from fxp_model.ear.pdm import ABSENT_BITS
 from hw import ear_registers, mailbox_registers
 from hw.ear import EarConfig, ear_of, trigger_of
 from hw.mailbox_registers import EAR_BASE, MAILBOX_BASE
 from hw.registers import Register
 from tb.benches.board.board import BYTE_CYCLES, Setup
 from tb.harness.block_bench import PERIOD_NS
-from tb.harness.i2s_microphone import I2sMicrophone
 from tb.harness.plan import Figures
+from tb.harness.played import play
 
 FIGURES = Figures()
 DURATION = 2
@@ -36,7 +34,7 @@ CLIPPED = 3
 
 
 class Heard(Setup):
-    """A board with an I2S microphone, which is told to send every frame."""
+    """A board with a microphone, which is told to send every frame."""
 
     def __init__(self, dut: Any) -> None:
         super().__init__(dut)
@@ -44,9 +42,10 @@ class Heard(Setup):
         self.own, self.ear = EarConfig(**self.plan["ear"]), ear_of(artifact)
         trigger = replace(trigger_of(artifact), free=True, preroll=0, duration=DURATION)
         self.golden = Device(self.network, self.ear, trigger)
-        self.frame_ns = self.own.sample_cycles(self.ear) * self.ear.samples_per_frame * PERIOD_NS
-        self._line = list[int]()
-        dut.sd.value = dut.right.value = 0
+        self.sample_ns = self.own.sample_cycles(self.ear) * PERIOD_NS
+        self.frame_ns = self.sample_ns * self.ear.samples_per_frame
+        for pin in {"i2s": ("sd", "right"), "pdm": ("pdm_data", "select")}[self.own.microphone]:
+            getattr(dut, pin).value = 0
 
     async def set(self, register: Register, **fields: int) -> None:
         """Write fields of a register of the ear."""
@@ -60,41 +59,20 @@ class Heard(Setup):
         await self.set(ear_registers.TRIGGER_LENGTHS, DURATION=DURATION)
         assert await self.read(ear_registers.FRAMES, EAR_BASE) == 0
 
-    def play(self, pcm: NDArray[np.integer]) -> None:
-        """Sound, and then silence."""
-        dut, rng = self.dut, np.random.default_rng(self.plan["seed"])
-        words = widened(pcm).tolist()
-        microphone = I2sMicrophone(dut.sck, dut.ws, dut.sd, words, False, (1, 9), rng)
-
-        async def start() -> None:
-            await RisingEdge(dut.aresetn)
-            cocotb.start_soon(microphone.run())
-            while True:
-                await RisingEdge(dut.sck)
-                self._line.append(int(dut.sd.value))
-
-        cocotb.start_soon(start())
-
-    def expected(self) -> list[list[int]]:
-        """Golden scores for all that was on the line of the microphone."""
-        whole = len(self._line) // FRAME * FRAME
-        samples = receive(self.own.i2s, np.reshape(self._line[:whole], (-1, FRAME))).samples
-        return [scores.tolist() for scores in self.golden.step(samples)]
-
 
 @cocotb.test()
 async def hears(dut: Any) -> None:
     """Every score and class at first; then a sound that is clipped, which an LED says until CLEAR."""
     setup = Heard(dut)
     pcm = np.load(setup.plan["sound"])["pcm"]
-    setup.play(pcm)
+    samples = play(dut, setup.own, setup.ear, pcm, np.random.default_rng(setup.plan["seed"]))
     await setup.listen()
     assert await setup.read(mailbox_registers.MODE) == 2
     frames = len(pcm) // setup.ear.samples_per_frame - CLIPPED
     await Timer(frames * setup.frame_ns, unit="ns")
     found = [await setup.answer() for _ in range(frames // DURATION)]
-    expected = setup.expected()[: len(found)]
-    assert found == [(scores, int(np.argmax(scores))) for scores in expected]
+    expected = setup.golden.step(samples())[: len(found)]
+    assert found == [(scores.tolist(), int(np.argmax(scores))) for scores in expected]
     assert len({tuple(scores) for scores, _ in found}) > 2
     await Timer(60 * BYTE_CYCLES * PERIOD_NS, unit="ns")
     for line, (scores, winner) in zip(setup.hearing.lines(), found, strict=False):
@@ -117,10 +95,13 @@ async def hears(dut: Any) -> None:
 async def no_microphone(dut: Any) -> None:
     """A line that is at one level for long enough."""
     setup = Heard(dut)
+    own, ear = setup.own, setup.ear
     await setup.listen()
     assert int(dut.leds.value) >> 7 == 0
-    spec = setup.own.i2s
-    samples = spec.settle_frames + spec.absent_frames + 2
-    await Timer(samples * setup.own.sample_cycles(setup.ear) * PERIOD_NS, unit="ns")
+    if own.microphone == "i2s":
+        samples = own.i2s.settle_frames + own.i2s.absent_frames
+    else:
+        samples = ABSENT_BITS // own.pdm(ear).ratio
+    await Timer((samples + 2) * setup.sample_ns, unit="ns")
     assert int(dut.leds.value) >> 7 == 1
     assert await setup.read(ear_registers.STATUS, EAR_BASE) == 1

@@ -6,7 +6,6 @@ and how many `samples` of the network are to be answered. The golden chain begin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +17,8 @@ from cocotb.triggers import Event, RisingEdge, Timer
 from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
-from fxp_model.ear.delta_sigma import recorded
 from fxp_model.ear.device import Device
 from fxp_model.ear.gain import PCM, widened
-from fxp_model.ear.i2s import FRAME, receive
-from fxp_model.ear.pdm import SAMPLE_HZ, PdmDecimator
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.network import run
 from hw import ear_registers as registers
@@ -32,10 +28,9 @@ from hw.protocol import Beat, encode_result, encode_sample, packed
 from hw.registers import Register
 from tb.harness.block_bench import PERIOD_NS, pack_lanes, signed_lanes
 from tb.harness.drivers import AxiLite, Axis, PcmAxis, accept, drive, no_gaps, random_gaps, reset
-from tb.harness.i2s_microphone import I2sMicrophone
 from tb.harness.monitors import watch_stream
-from tb.harness.pdm_microphone import PdmMicrophone
 from tb.harness.plan import Figures, load_plan
+from tb.harness.played import Samples, play
 from tb.harness.scoreboard import MismatchError
 
 FIGURES = Figures()
@@ -125,62 +120,26 @@ class Setup:
         self.answered: list[list[Beat]] = []
         self._set, self._played = Event(), Event()
         self._beats: list[Beat] = []
-        self._samples: Callable[[], NDArray[np.int64]]
+        self._samples: Samples
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
     async def begin(self, plays: bool = True) -> None:
         """Reset; the microphone plays, and what the device answers is collected."""
-        dut, play = self.dut, getattr(self, f"_{self.own.microphone}")
+        dut = self.dut
         AxiLite(dut)
         dut.aresetn.value = 0
         sound = np.load(self.plan["sound"])["pcm"].astype(np.int64)
-        play(np.pad(sound, (0, SILENCE * self.samples_per_frame)) if plays else sound[:0])
+        sound = np.pad(sound, (0, SILENCE * self.samples_per_frame)) if plays else sound[:0]
+        if self.own.microphone == "pcm":
+            self._pcm(sound)
+        else:
+            self._samples = play(dut, self.own, self.ear, sound, self.rng)
         await reset(dut, cycles=6)
         sink = Axis(dut, "m_axis")
         cocotb.start_soon(watch_stream(sink, self._collect))
         cocotb.start_soon(accept(sink, random_gaps(self.rng)))
         await self.host.write(registers.GAIN, self.plan["gain"])
         self._set.set()
-
-    def _i2s(self, pcm: NDArray[np.int64]) -> None:
-        dut, line = self.dut, list[int]()
-        dut.sd.value, dut.right.value = 0, 0
-        words = widened(pcm).tolist()
-        spec = self.own.i2s
-        microphone = I2sMicrophone(
-            dut.sck, dut.ws, dut.sd, words, False, (1, 9), self.rng, startup_words=spec.settle_frames - 1
-        )
-
-        async def start() -> None:
-            await RisingEdge(dut.aresetn)
-            cocotb.start_soon(microphone.run())
-            while True:
-                await RisingEdge(dut.sck)
-                line.append(int(dut.sd.value))
-
-        def samples() -> NDArray[np.int64]:
-            whole = len(line) // FRAME * FRAME
-            return receive(spec, np.reshape(line[:whole], (-1, FRAME))).samples
-
-        cocotb.start_soon(start())
-        self._samples = samples
-
-    def _pdm(self, pcm: NDArray[np.int64]) -> None:
-        dut, line = self.dut, list[int]()
-        dut.pdm_data.value, dut.select.value = 0, 0
-        spec = self.own.pdm(self.ear)
-        bits = recorded(np.pad(pcm, (spec.dropped, 0)) / -PCM.min_raw, SAMPLE_HZ, spec.pdm_hz)
-        microphone = PdmMicrophone(dut.pdm_clk, dut.pdm_data, 0, 5, self.rng)
-
-        async def start() -> None:
-            await RisingEdge(dut.aresetn)
-            cocotb.start_soon(microphone.play(bits.tolist()))
-            while True:
-                await RisingEdge(dut.pdm_clk)
-                line.append(int(dut.pdm_data.value))
-
-        cocotb.start_soon(start())
-        self._samples = lambda: PdmDecimator(spec).step(line)
 
     def _pcm(self, pcm: NDArray[np.int64]) -> None:
         source, taken = PcmAxis(self.dut, self.dut.aclk), list[int]()

@@ -11,7 +11,6 @@ from amaranth.lib.wiring import In, Out
 
 from hw.boards.boards import BOARDS, MICROPHONE_PINS
 from hw.boards.plan import TOP, planned
-from hw.boards.vivado import project
 from hw.ear import EmittedDevice
 from hw.parts import PARTS
 from hw.verilog import emit_top
@@ -111,8 +110,9 @@ def test_the_clock_is_the_oscillators_or_a_plls(board) -> None:
 
 @pytest.mark.parametrize("name", ["arty-a7-100t", "pynq-z2"])
 def test_a_project_for_vivado_is_complete(name: str, tmp_path: Path) -> None:
-    files = project(BOARDS[name], wires("i2s"), "i2s")
-    assert set(files) == {"wires.v", f"{TOP}.v", f"{TOP}.xdc", f"{TOP}.tcl"}
+    files = planned(BOARDS[name], wires("i2s"), "i2s").project
+    assert set(files) == {"wires.v", f"{TOP}.v", f"{TOP}.xdc", f"{TOP}.tcl", f"build_{TOP}.sh"}
+    assert f"-source {TOP}.tcl\n" in files[f"build_{TOP}.sh"]
     script = files[f"{TOP}.tcl"]
     assert re.findall(r"add_files \"?(\w+\.v)", script) == ["wires.v", f"{TOP}.v"]
     assert f"read_xdc {TOP}.xdc" in script

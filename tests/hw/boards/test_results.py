@@ -30,7 +30,7 @@ def test_a_row_is_a_result_with_its_command(row: dict) -> None:
         assert part in row["command"]
     assert f"--seeds {len(row['fmax_mhz'])} " in f"{row['command']} "
     assert row["clock_mhz"] == board.clock_hz / 1e6
-    assert row["met"] == (max(row["fmax_mhz"]) >= row["clock_mhz"])
+    assert row["met"] == (max(own for own in row["fmax_mhz"] if own is not None) >= row["clock_mhz"])
     capacity = PARTS[board.part].capacity
     for kind, has in capacity.items():
         assert row["utilisation"][kind]["available"] == has

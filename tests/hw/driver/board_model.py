@@ -200,7 +200,9 @@ class Line:
         self._last: tuple[int, bytes] | None = None
         self.requests = self.dropped = 0
         self.executed = 0
-        """Reads and writes."""
+        """Reads and writes, whatever their words."""
+        self.words = 0
+        """That were read or written."""
         self.dead = False
 
     @property
@@ -266,6 +268,7 @@ class Line:
                 else:
                     self.board.write32(address, words[index])
                 done += 1
+                self.words += 1
         except SlaveError:
             pass
         body = struct.pack(f"<BBB{len(answers)}I", sequence, op | 0x80, done, *answers)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hw.driver.linux_tty import Tty
 from hw.driver.spikeline import Spikeline
-from hw.driver.uart import MAX_WORDS, Refused, UartLine, body_of, packet
+from hw.driver.uart import FIRST_WORDS, MAX_WORDS, MORE_WORDS, Refused, UartLine, body_of, packet
 from hw.mailbox_registers import MAILBOX_BASE
 from tests.hw.driver.board_model import Line
 from tests.hw.driver.conftest import Case
@@ -55,20 +55,20 @@ def session(case: Case, line: Line, uart: UartLine) -> None:
 
 @pytest.fixture(scope="module")
 def quiet(case: Case) -> int:
-    """Reads and writes of a session without faults, of which none is repeated."""
+    """Words read and written in a session without faults, of which none is repeated."""
     line, uart = line_to(case)
     session(case, line, uart)
     assert (uart.errors, uart.resyncs, line.dropped) == (0, 0, 0)
     assert line.requests == line.executed + 1
-    return line.executed
+    return line.words
 
 
 @given(st.integers(0, 1 << 31), st.sampled_from([3e-4, 2e-3]))
 def test_faults_cost_time_only(case: Case, quiet: int, seed: int, faults: float) -> None:
-    """Every answer is golden, and every request is executed once."""
+    """Every answer is golden, and every word is read or written once."""
     line, uart = line_to(case, faults, seed)
     session(case, line, uart)
-    assert line.executed == quiet
+    assert line.words == quiet
     assert uart.errors >= line.requests - line.executed - 1
     assert uart.resyncs == 0
 
@@ -89,6 +89,44 @@ def test_a_line_that_is_too_bad_is_an_error_and_never_a_wrong_answer(case: Case,
     assert device.run(case.samples[1]).scores.tolist() == case.scores(case.samples[1])
     assert rights + failures == 9
     assert (uart.resyncs > 0) == (failures > 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_packets_become_shorter_on_a_bad_line(case: Case, seed: int) -> None:
+    """One byte in a hundred damaged: of 255 words, one packet in 10,000 would come through."""
+    line, uart = line_to(case, 0.0034, seed, tries=20)
+    line.board.answers += range(3000)
+    assert uart.read_burst(ANSWER, 3000) == list(range(3000))
+    assert uart.resyncs == 0
+    assert 3000 / 40 < line.executed < 3000 / 8, "about 14 words each"
+
+
+def test_packets_are_halved_by_an_error_and_grow_by_replies(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, uart = line_to(case, tries=3)
+    counts: list[int] = []
+    reply = line._reply
+
+    def counted(sequence: int, op: int, address: int, count: int, words: tuple[int, ...]) -> bytes:
+        counts.append(count)
+        return reply(sequence, op, address, count, words)
+
+    monkeypatch.setattr(line, "_reply", counted)
+    line.dead = True
+    with pytest.raises(TimeoutError):
+        uart.read32(0)
+    line.dead = False
+    line.board.answers += range(1000)
+    assert uart.read_burst(ANSWER, 1000) == list(range(1000))
+    least = FIRST_WORDS // 8  # of the request that comes with the greeting, after three errors
+    assert counts[:5] == [0, least, *(least + own * MORE_WORDS for own in (2, 3, 4))]
+    line.board.pace = 0
+    uart.write_burst(EVENT, range(1, 1001))
+    assert [word for word, _ in line.board.queue] == list(range(1, 1001))
+    line.board.answers += range(10_000)
+    uart.read_burst(ANSWER, 10_000)
+    assert max(counts) == MAX_WORDS
 
 
 def test_requests_are_told_apart_however_many_there_are(case: Case) -> None:
