@@ -128,7 +128,9 @@ def emulation(project: Path, name: str, artifact: Artifact, steps: int, program:
     return compile_units([unit], program, [firmware / "ap_types", firmware], ["-O2", "-w", weights])
 
 
-_NUMBERED = re.compile(r"([bdrw]|bias|config|delay|layer|recurrent|weight)\d+(_\w+)?|\w+_t")
+_NUMBERED = re.compile(
+    r"([bdrw]|bias|config|delay|input_delay|layer|own_(alpha|beta|v_th)|recurrent|weight)\d+(_\w+)?|\w+_t"
+)
 """Arrays, configurations and types of the stages of a project."""
 
 
@@ -173,12 +175,12 @@ def _substitute(file: Path, pattern: str, text: str) -> None:
 
 def _codes(trace: Trace) -> Iterator[int]:
     """Codes of the first sample that a testbench checks, in its order."""
-    stages: list[list[NDArray[np.integer]]] = [
-        [layer.i_syn, layer.i_rec, layer.v_mem, layer.spikes] for layer in trace.layers
-    ]
-    stages.append([trace.readout.i_syn, trace.readout.v_mem])
-    for arrays in stages:
-        yield from np.stack([array[:, 0].astype(np.int64) for array in arrays], axis=-1).ravel().tolist()
+    stages: dict[str, list[NDArray[np.integer]]] = {}
+    for stage, field, array in trace.arrays():
+        if field != "scores":
+            stages.setdefault(stage, []).append(array[:, 0].astype(np.int64))
+    for arrays in stages.values():
+        yield from np.stack(arrays, axis=-1).ravel().tolist()
 
 
 def _lines(beats: list[Beat]) -> str:
