@@ -143,9 +143,8 @@ def _trace(network: Network, steps: int, codes: NDArray[np.int64]) -> Trace:
         dict(zip(own, _fields(block, steps, stage.n_out), strict=True))
         for own, block, stage in zip(names, blocks, spec.stages, strict=True)
     )
-    for layer in layers:
-        layer["spikes"] = layer["spikes"].astype(np.uint8)
-    return Trace(tuple(LayerTrace(**layer) for layer in layers), ReadoutTrace(**readout, scores=scores))
+    traces = (LayerTrace(spikes=own.pop("spikes").astype(np.uint8), **own) for own in layers)
+    return Trace(tuple(traces), ReadoutTrace(**readout, scores=scores))
 
 
 def _fields(block: NDArray[np.int64], steps: int, n: int) -> list[NDArray[np.int64]]:

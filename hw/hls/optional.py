@@ -1,4 +1,4 @@
-"""What only some stages have: their own codes, rounded leaks, a delayed reset, a synaptic current, forward delays.
+"""What only some stages have: own codes, rounded leaks, a delayed reset, a synaptic current, forward delays.
 
 Names are those of the C++, ``spikeline_config``; its defaults hold where a stage does not mention one.
 """
@@ -57,7 +57,7 @@ def optional(spec: LayerSpec | ReadoutSpec, params: StageParams) -> dict[str, An
 
 
 def sum_bits(total: ExactSum) -> int:
-    """Width in which a sum is assigned to its target: more than the bits that are rounded off, as ap_fixed requires."""
+    """Width of a sum as an ap_fixed, which must be wider than what is rounded off it."""
     return max(total.bits, total.rounded_bits + 1)
 
 

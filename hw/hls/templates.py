@@ -44,7 +44,8 @@ class _Config(LayerConfigTemplate):
             f"    static const {_type(key)} {key} = {value};" for key, value in node.constants().items()
         ]
         types = {name: node.get_weights(name).type.name for name in self.weights}
-        types |= {name: node.get_attr(f"{name}_t").name for name in ("membrane", *node.get_attr("more_types"))}
+        for name in ("membrane", *node.get_attr("more_types")):
+            types[name] = node.get_attr(f"{name}_t").name
         lines += [f"    typedef {name} {key}_t;" for key, name in types.items()]
         for name in node.get_attr("arrays"):
             whole = name == "input_delay"

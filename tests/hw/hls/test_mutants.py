@@ -61,10 +61,10 @@ MUTANTS = (
     Mutant("threshold of the first for all", COMMON, "own_v_th(n,", "own_v_th(0,", "thresholds"),
     Mutant("share of the first for all", COMMON, "own_alpha(n,", "own_alpha(0,", "alphas"),
     Mutant("no reset a step later", COMMON, "sum -= sum_t(v_th) <<", "sum -= sum_t(0) <<", "delayed"),
-    Mutant("reset at once as well", COMMON, "spike == 0 || CONFIG_T::reset ==", "spike == 0 || 1 ==", "delayed"),
+    Mutant("reset at once as well", COMMON, " || CONFIG_T::reset ==", " || 1 ==", "delayed"),
     Mutant("current forgotten", COMMON, "current_bits>(0) : c;", "current_bits>(0) : 0;", "synapse"),
     Mutant("current not rounded", DEFINES, "AP_RND_INF", "AP_TRN", "current"),
-    Mutant("forward delay one step short", COMMON, "line[delay] &", "line[delay ? delay - 1 : 0] &", "forward"),
+    Mutant("forward delay one step short", COMMON, "line[delay] &", "line[delay - 1] &", "forward"),
     Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "forward"),
 )
 CHOSEN = MUTANTS[:: len(MUTANTS) // depth(4, len(MUTANTS))]
@@ -82,7 +82,7 @@ def without(network: Network, **modes: object) -> bool:
 
 
 def without_own(network: Network, name: str) -> bool:
-    """Whether the code of the first neuron for all of the first layer changes the trace, if they have their own."""
+    """Whether the neurons of the first layer have codes of their own, and the first code for all differs."""
     first, *rest = network.params
     codes = getattr(first, name)
     if codes is None:
@@ -128,7 +128,7 @@ def fits(network: Network, kind: str) -> bool:
         case "thresholds":
             return without_own(network, "v_th")
         case "delayed":
-            return first.reset_mode is ResetMode.DELAYED and first.membrane.width < 9 and first.leak.shift == 0
+            return first.reset_mode is ResetMode.DELAYED and first.membrane.width < 9
         case "synapse":
             return first.synapse is not None and without(network, synapse=replace(first.synapse, alpha=0))
         case "current":
@@ -139,7 +139,7 @@ def fits(network: Network, kind: str) -> bool:
             )
         case "forward":
             late = network.params[0].input_delay_steps
-            return late is not None and 0 < late.min() and late.max() < 10
+            return late is not None and late.min() > 0 and late.max() < 10
         case _:
             return (
                 rec is not None

@@ -31,7 +31,7 @@ from hw.hls.emulation import compile_units
 
 pytestmark = pytest.mark.slow
 
-GROUPS, SIZE = 6, 16
+GROUPS, SIZE = 12, 8
 COMPILED = range(GROUPS * SIZE)[:: -(GROUPS * SIZE // depth(4, GROUPS * SIZE))]
 """Seeds of the networks compiled as C++, including the one at the limits."""
 LIMITS = GROUPS * SIZE - 1
@@ -51,7 +51,7 @@ def steps_of(seed):
 
 
 def at_the_limits():
-    """The longest delays and kernel, counts of 8 bits, a membrane and a current of 32, scores that saturate."""
+    """The longest delays and kernel, counts of 8 bits, a current and a membrane of 32, saturated scores."""
     form = QFormat(True, 4, 4)
     layer = LayerSpec(
         n_in=3,
@@ -120,16 +120,17 @@ def test_the_draws_reach_every_kind():
     assert min(stage.weight.width for stage in stages) == 2
     assert {stage.leak_rounding for stage in stages if stage.leak.shift} == set(Rounding)
     assert {stage.max_input_delay for stage in stages} == {None, 0, 1, 3, 20, MAX_DELAY_STEPS}
-    assert {stage.beta is None for stage in stages} == {layer.v_th is None for layer in layers} == {True, False}
+    assert {stage.beta is None for stage in stages} == {True, False}
+    assert {layer.v_th is None for layer in layers} == {True, False}
     synapses = [stage.synapse for stage in stages if stage.synapse]
     assert {synapse.rounding for synapse in synapses} == set(Rounding)
     assert {synapse.overflow for synapse in synapses} == set(Overflow)
     assert {synapse.alpha is None for synapse in synapses} == {True, False}
     assert len({synapse.leak_rounding for synapse in synapses if synapse.leak.shift}) > 3
     assert any(layer.synapse and layer.reset_mode is ResetMode.DELAYED for layer in layers)
-    counts = [readout for readout in (spec.readout for spec in specs) if readout.mode is ReadoutMode.SPIKE_COUNT]
-    assert {readout.v_th is None for readout in counts} == {True, False}
-    assert {readout.reset_mode for readout in counts} == set(ResetMode)
+    firing = [spec.readout for spec in specs if spec.readout.mode is ReadoutMode.SPIKE_COUNT]
+    assert {readout.v_th is None for readout in firing} == {True, False}
+    assert {readout.reset_mode for readout in firing} == set(ResetMode)
     assert min(stage.weight.frac_bits for stage in stages) < 0 < max(s.weight.frac_bits for s in stages)
 
 

@@ -18,6 +18,8 @@ from tb.harness.stimulus import MAX_RATE, MIN_RATE, random_samples
 from tests.paths import ROOT
 
 STEPS = 14
+EVERYTHING = 59
+"""Seed of an `active_network` whose stages together have all that `hw.hls.optional` knows."""
 
 
 def missing_tool() -> str | None:
