@@ -97,6 +97,7 @@ def generate(
             "input_bits": network.spec.layers[0].input_bits,
             "classes": network.spec.n_out,
             "stages": "\n".join(_stages(graph)),
+            "more": "".join(_more(graph)),
         }
         trace = run(network, stimulus)
         codes = list(_codes(trace))
@@ -185,6 +186,15 @@ def _codes(trace: Trace) -> Iterator[int]:
 
 def _lines(beats: list[Beat]) -> str:
     return "".join(f"{beat.tdata} {int(beat.tlast)}\n" for beat in beats)
+
+
+def _more(graph: Any) -> Iterator[str]:
+    """Lines of the README about what only some networks have."""
+    layers = [layer for layer in graph.get_layers() if layer.class_name != "Input"]
+    present: set[str] = set()
+    for layer in layers:
+        present |= layer.get_attr("more_constants").keys() | layer.get_attr("arrays").keys()
+    return (f"{line}\n" for name, line in shell.MORE.items() if name in present)
 
 
 def _stages(graph: Any) -> Iterator[str]:

@@ -20,7 +20,7 @@ if (missing := hls_units.missing_tool()) is not None:
 
 import hls4ml
 
-from hw.hls import register
+from hw.hls import register, shell
 from hw.hls.emulation import write_firmware
 from hw.hls.graph import hls_config, model_graph
 from hw.hls.optional import optional
@@ -86,6 +86,7 @@ def test_so_does_that_of_a_network_with_everything(tmp_path):
         assert f" {name} = " in text
     for name in ("own_beta", "own_alpha", "own_v_th", "input_delay"):
         assert f" {name}(" in text
+    assert "\n".join(shell.MORE.values()) in (out / "README.md").read_text(encoding="utf-8")
 
 
 def assert_passes(done, network):
