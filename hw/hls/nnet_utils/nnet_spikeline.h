@@ -39,7 +39,7 @@ struct spikeline_config {
     static const unsigned bias_shift = 0;
     static const spikeline_reset reset = spikeline_zero;
 
-    // Only some stages have what follows; the others do not mention it.
+    // Only some stages have what follows; the configurations of the others do not mention it.
     static const unsigned reset_shift = 0;          // of a delayed reset
     static const unsigned leak_rounded = 0;         // bits that are rounded off beta * v, by leak_t
     static const unsigned max_input_delay = 0;
@@ -65,7 +65,7 @@ struct spikeline_config {
 
 #ifndef __SYNTHESIS__
 // Record for a testbench: while `on`, every stage appends the codes of its neurons, step by step: i_syn,
-// i_rec, v_mem and spike of a cell, i_syn and v_mem of a readout; before v_mem the current of synapses that have one.
+// i_rec, v_mem and spike of a cell, i_syn and v_mem of a readout; a synaptic current before v_mem.
 struct spikeline_watch {
     bool on;
     std::vector<std::vector<long long> > codes;
@@ -142,7 +142,7 @@ TakeLoop:
     }
 }
 
-// The only requantisation: the code of an exact sum of INT_BITS integer bits, by an assignment between ap_fixed types.
+// A requantisation: the code of an exact sum of INT_BITS integer bits, by an assignment between ap_fixed types.
 template <class fixed_T, int INT_BITS, int BITS> ap_int<fixed_T::width> spikeline_requantize(const ap_int<BITS> &sum) {
     #pragma HLS INLINE
     ap_fixed<BITS, INT_BITS> exact;
@@ -153,8 +153,8 @@ template <class fixed_T, int INT_BITS, int BITS> ap_int<fixed_T::width> spikelin
     return code;
 }
 
-// What is kept of a state: share * state, exact, or without its last ROUNDED bits, which kept_T rounds off: never more
-// bits than the product has.
+// What is kept of a state: share * state, exact, or without its last ROUNDED bits, which kept_T rounds off. An ap_fixed
+// must be wider than what is rounded off it.
 template <class kept_T, int ROUNDED, int SHARE_BITS, int BITS>
 ap_int<SHARE_BITS + BITS + ROUNDED> spikeline_kept(const ap_uint<SHARE_BITS> &share, const ap_int<BITS> &state) {
     #pragma HLS INLINE
@@ -164,9 +164,9 @@ ap_int<SHARE_BITS + BITS + ROUNDED> spikeline_kept(const ap_uint<SHARE_BITS> &sh
     return spikeline_requantize<kept_T, SHARE_BITS + BITS>(product);
 }
 
-// The membrane of neuron n from that of the step before, and from its inputs acc + bias + rec: they are terms of the
-// exact sum of the membrane or, where there is one, of the synaptic current `c`, which is a term of it then. A membrane
-// with a delayed reset still tells, in its next step, whether the neuron fired.
+// The membrane of neuron n from that of the step before and from its inputs acc + bias + rec. They are terms of its exact
+// sum or, where there is a synaptic current, of that of `c`, which is a term of the membrane's then. Where the reset is
+// delayed, the membrane `before` still tells whether the neuron fired.
 template <typename CONFIG_T, class acc_T, class rec_T>
 ap_int<CONFIG_T::membrane_bits> spikeline_integrate(bool first, unsigned n, ap_int<CONFIG_T::membrane_bits> before,
                                                     ap_int<CONFIG_T::current_bits> &c, acc_T acc,
@@ -198,7 +198,7 @@ ap_int<CONFIG_T::membrane_bits> spikeline_integrate(bool first, unsigned n, ap_i
     return spikeline_requantize<typename CONFIG_T::membrane_t, CONFIG_T::sum_int_bits>(sum);
 }
 
-// The membrane of neuron n after the reset, and whether it fired: also at equality, and in the same step.
+// The membrane of neuron n after the reset of this step, if it is not delayed, and whether it fired: also at equality.
 template <typename CONFIG_T>
 ap_int<CONFIG_T::membrane_bits> spikeline_fire(unsigned n, ap_int<CONFIG_T::membrane_bits> v, ap_uint<1> &spike) {
     #pragma HLS INLINE
