@@ -129,16 +129,22 @@ def _program(units: Sequence[Unit]) -> str:
 def _trace(network: Network, steps: int, codes: NDArray[np.int64]) -> Trace:
     """The trace from the program's output for each sample: stage by stage, then the scores."""
     spec = network.spec
-    sizes = [steps * layer.n_out * 4 for layer in spec.layers] + [steps * spec.n_out * 2]
+    fields = [["i_syn", "i_rec", "current", "v_mem", "spikes"]] * len(spec.layers)
+    fields.append(["i_syn", "current", "v_mem"])
+    names = [
+        [name for name in own if name != "current" or stage.synapse is not None]
+        for own, stage in zip(fields, spec.stages, strict=True)
+    ]
+    sizes = [steps * stage.n_out * len(own) for own, stage in zip(names, spec.stages, strict=True)]
     if codes.shape[1] != sum(sizes) + spec.n_out:
         raise RuntimeError(f"a sample must give {sum(sizes) + spec.n_out} codes, not {codes.shape[1]}")
-    *blocks, readout, scores = np.split(codes, np.cumsum(sizes), axis=1)
-    layers = []
-    for layer, block in zip(spec.layers, blocks, strict=True):
-        i_syn, i_rec, v_mem, spikes = _fields(block, steps, layer.n_out)
-        layers.append(LayerTrace(i_syn, i_rec, v_mem, spikes.astype(np.uint8)))
-    i_syn, v_mem = _fields(readout, steps, spec.n_out)
-    return Trace(tuple(layers), ReadoutTrace(i_syn, v_mem, scores))
+    *blocks, scores = np.split(codes, np.cumsum(sizes), axis=1)
+    *layers, readout = (
+        dict(zip(own, _fields(block, steps, stage.n_out), strict=True))
+        for own, block, stage in zip(names, blocks, spec.stages, strict=True)
+    )
+    traces = (LayerTrace(spikes=own.pop("spikes").astype(np.uint8), **own) for own in layers)
+    return Trace(tuple(traces), ReadoutTrace(**readout, scores=scores))
 
 
 def _fields(block: NDArray[np.int64], steps: int, n: int) -> list[NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from fxp_model.fixed import signed_width
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKind
 from hw.hls.limits import check_clock_period, check_part, check_steps
+from hw.hls.optional import optional, sum_bits
 from hw.hls.register import register
 
 IO_TYPES = ("io_stream", "io_parallel")
@@ -110,22 +111,21 @@ def describe(index: int, steps: int, spec: IntegratorSpec, params: StageParams) 
         "beta_bits": spec.beta_format.width,
         "beta": spec.beta,
         "accumulator_bits": spec.accumulator_bits,
-        "sum_bits": spec.sum_bits,
-        "sum_int_bits": spec.sum_bits - spec.sum_frac_bits,
-        "leak_shift": spec.sum_frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits,
-        "weight_shift": spec.sum_frac_bits - spec.weight.frac_bits,
-        "bias_shift": spec.sum_frac_bits - spec.bias.frac_bits,
+        "sum_bits": sum_bits(spec.membrane_sum),
+        "sum_int_bits": sum_bits(spec.membrane_sum) - spec.sum_frac_bits,
+        "leak_shift": spec.sum_frac_bits - spec.leak.frac_bits,
+        "weight_shift": spec.input_frac_bits - spec.weight.frac_bits,
+        "bias_shift": spec.input_frac_bits - spec.bias.frac_bits,
         "weight_data": params.weight,
         "weight_bits": spec.weight.width,
         "bias_data": params.bias,
         "bias_bits": spec.bias.width,
     }
+    assert isinstance(spec, LayerSpec | ReadoutSpec)
+    attributes |= {"v_th": spec.v_th, "reset": str(spec.reset_mode), **optional(spec, params)}
     if isinstance(spec, LayerSpec):
-        fires = {"v_th": spec.v_th, "reset": str(spec.reset_mode)}
-        return {"class_name": "SpikelineCell", **attributes, **fires, **_recurrence(spec, params)}
-    assert isinstance(spec, ReadoutSpec)
-    fires = {"v_th": spec.v_th, "reset": str(spec.reset_mode)}
-    return {"class_name": "SpikelineReadout", **attributes, **fires, "score": str(spec.mode)}
+        return {"class_name": "SpikelineCell", **attributes, **_recurrence(spec, params)}
+    return {"class_name": "SpikelineReadout", **attributes, "score": str(spec.mode)}
 
 
 def _recurrence(spec: LayerSpec, params: StageParams) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _recurrence(spec: LayerSpec, params: StageParams) -> dict[str, Any]:
         "kernel_size": rec.kernel_size if rec.kind is RecurrenceKind.CONV else 1,
         "max_delay": rec.max_delay,
         "recurrent_bits": signed_width(reach * rec.weight.min_raw, reach * rec.weight.max_raw),
-        "recurrent_shift": spec.sum_frac_bits - rec.weight.frac_bits,
+        "recurrent_shift": spec.input_frac_bits - rec.weight.frac_bits,
         "recurrent_width": rec.weight.width,
         "recurrent_data": params.recurrent,
         "delay_data": params.delay_steps,

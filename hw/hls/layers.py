@@ -35,6 +35,8 @@ CONSTANTS = (
     "bias_shift",
 )
 """Integers of a stage that its C++ configuration repeats (``spikeline_config``)."""
+OWN = ("beta", "v_th")
+"""Those of `CONSTANTS` that are None where each neuron has its own."""
 CELL_CONSTANTS = ("kernel_size", "max_delay", "recurrent_bits", "recurrent_shift")
 
 
@@ -44,11 +46,13 @@ class _Stage(Layer):
     weight_data : (N_out, n_in) codes; bias_data : (N_out,) codes
     weight_bits, bias_bits : widths of the codes
     membrane : precision with modes, as ``ap_fixed<16,6,AP_RND,AP_SAT>``
-    reset : ``zero`` or ``subtract``
+    reset : ``zero``, ``subtract`` or ``delayed``
+    more_constants, more_types, arrays : what only some stages have (`hw.hls.optional`)
     """
 
     _expected_attributes = (
-        *(Attribute(name) for name in CONSTANTS),
+        *(Attribute(name) for name in CONSTANTS if name not in OWN),
+        *(Attribute(name, value_type=dict) for name in ("more_constants", "more_types", "arrays")),
         Attribute("reset", value_type=str),
         ConfigurableAttribute("reuse_factor", default=1),
         TypeAttribute("membrane"),
@@ -66,12 +70,15 @@ class _Stage(Layer):
         lanes = -(-n_out // reuse)
         self.set_attr("lanes", lanes)
         self.set_attr("words", -(-n_out // lanes))
-        precision = self.model.config.backend.convert_precision_string(self.get_attr("membrane"))
-        self.set_attr("membrane_t", NamedType(f"{self.name}_membrane_t", precision))
+        for name, text in ({"membrane": self.get_attr("membrane")} | self.get_attr("more_types")).items():
+            precision = self.model.config.backend.convert_precision_string(text)
+            self.set_attr(f"{name}_t", NamedType(f"{self.name}_{name}_t", precision))
         self._codes(
             "weight", "w", self._words(self.get_attr("weight_data"), n_in), self.get_attr("weight_bits")
         )
         self._codes("bias", "b", self.get_attr("bias_data"), self.get_attr("bias_bits"))
+        for name, (codes, bits) in self.get_attr("arrays").items():
+            self._codes(name, name, codes, bits, signed=False)
 
     def _check_input(self) -> None:
         given = self.get_input_variable()
@@ -106,7 +113,9 @@ class _Stage(Layer):
     def constants(self) -> dict[str, Any]:
         """Constants of this stage in its C++ configuration."""
         values = {name: self.get_attr(name) for name in (*CONSTANTS, "words", "lanes")}
-        return values | {"reset": f"nnet::spikeline_{self.get_attr('reset')}"}
+        values = {name: value for name, value in values.items() if value is not None}
+        reset = {"reset": f"nnet::spikeline_{self.get_attr('reset')}"}
+        return values | reset | self.get_attr("more_constants")
 
 
 class SpikelineCell(_Stage):

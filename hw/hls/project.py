@@ -97,6 +97,7 @@ def generate(
             "input_bits": network.spec.layers[0].input_bits,
             "classes": network.spec.n_out,
             "stages": "\n".join(_stages(graph)),
+            "more": "".join(_more(graph)),
         }
         trace = run(network, stimulus)
         codes = list(_codes(trace))
@@ -128,7 +129,9 @@ def emulation(project: Path, name: str, artifact: Artifact, steps: int, program:
     return compile_units([unit], program, [firmware / "ap_types", firmware], ["-O2", "-w", weights])
 
 
-_NUMBERED = re.compile(r"([bdrw]|bias|config|delay|layer|recurrent|weight)\d+(_\w+)?|\w+_t")
+_NUMBERED = re.compile(
+    r"([bdrw]|bias|config|delay|input_delay|layer|own_(alpha|beta|v_th)|recurrent|weight)\d+(_\w+)?|\w+_t"
+)
 """Arrays, configurations and types of the stages of a project."""
 
 
@@ -173,16 +176,25 @@ def _substitute(file: Path, pattern: str, text: str) -> None:
 
 def _codes(trace: Trace) -> Iterator[int]:
     """Codes of the first sample that a testbench checks, in its order."""
-    stages: list[list[NDArray[np.integer]]] = [
-        [layer.i_syn, layer.i_rec, layer.v_mem, layer.spikes] for layer in trace.layers
-    ]
-    stages.append([trace.readout.i_syn, trace.readout.v_mem])
-    for arrays in stages:
-        yield from np.stack([array[:, 0].astype(np.int64) for array in arrays], axis=-1).ravel().tolist()
+    stages: dict[str, list[NDArray[np.integer]]] = {}
+    for stage, field, array in trace.arrays():
+        if field != "scores":
+            stages.setdefault(stage, []).append(array[:, 0].astype(np.int64))
+    for arrays in stages.values():
+        yield from np.stack(arrays, axis=-1).ravel().tolist()
 
 
 def _lines(beats: list[Beat]) -> str:
     return "".join(f"{beat.tdata} {int(beat.tlast)}\n" for beat in beats)
+
+
+def _more(graph: Any) -> Iterator[str]:
+    """Lines of the README about what only some networks have."""
+    layers = [layer for layer in graph.get_layers() if layer.class_name != "Input"]
+    present: set[str] = set()
+    for layer in layers:
+        present |= layer.get_attr("more_constants").keys() | layer.get_attr("arrays").keys()
+    return (f"{line}\n" for name, line in shell.MORE.items() if name in present)
 
 
 def _stages(graph: Any) -> Iterator[str]:

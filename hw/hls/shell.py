@@ -164,8 +164,15 @@ Nothing here was synthesised. By the loop bounds, a step takes about `(inputs + 
 stage, with a dense recurrence `(inputs + neurons + 1) * words`; the stages work in parallel. Silent inputs
 cost cycles but add nothing. Each lane has an adder for its weights and a multiplier by the constant `beta`; a
 delay line is a LUT per 32 steps and neuron; a weight word takes a block RAM per 72 bits, 512 words deep.
-
+{more}
 | stage | inputs | neurons | lanes | words | weight bits | weight word | cycles per step |
 |---|---|---|---|---|---|---|---|
 {stages}
 """
+
+MORE = {
+    "own_beta": "With a `beta` of each neuron, that multiplier is one by a variable.",
+    "synapse": "A synaptic current is one more multiplier, sum and register.",
+    "max_input_delay": "A forward delay is a line for each bit of an input.",
+}
+"""Sentences of the README about what only some stages have (`hw.hls.optional`)."""

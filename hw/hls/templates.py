@@ -12,13 +12,25 @@ _TYPES = {
     "nnet::spikeline_recurrence": ("recurrence",),
     "nnet::spikeline_reset": ("reset",),
     "nnet::spikeline_score": ("score",),
-    "int": ("sum_int_bits",),
+    "int": ("sum_int_bits", "current_sum_int_bits"),
+    "bool": ("synapse",),
 }
 """C++ types of the constants that are not ``unsigned``."""
 
 
 def _type(name: str) -> str:
     return next((kind for kind, names in _TYPES.items() if name in names), "unsigned")
+
+
+def _item(name: str, array: str, partition: str) -> list[str]:
+    """The function `name` of a configuration, which gives the item n of `array`."""
+    return [
+        f"    static unsigned {name}(unsigned n, unsigned) {{",
+        "        #pragma HLS INLINE",
+        f"        #pragma HLS ARRAY_PARTITION variable={array} {partition}",
+        f"        return {array}[n];",
+        "    }",
+    ]
 
 
 class _Config(LayerConfigTemplate):
@@ -32,8 +44,13 @@ class _Config(LayerConfigTemplate):
             f"    static const {_type(key)} {key} = {value};" for key, value in node.constants().items()
         ]
         types = {name: node.get_weights(name).type.name for name in self.weights}
-        types["membrane"] = node.get_attr("membrane_t").name
+        for name in ("membrane", *node.get_attr("more_types")):
+            types[name] = node.get_attr(f"{name}_t").name
         lines += [f"    typedef {name} {key}_t;" for key, name in types.items()]
+        for name in node.get_attr("arrays"):
+            whole = name == "input_delay"
+            partition = "complete" if whole else f"cyclic factor={node.get_attr('lanes')}"
+            lines += _item(name, node.get_weights(name).name, partition)
         return "\n".join([*lines, "};", ""])
 
 

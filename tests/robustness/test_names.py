@@ -142,7 +142,7 @@ def test_a_bad_name_is_one_line_and_nothing_is_written(
 
 @needs_hls
 @pytest.mark.parametrize(
-    "name", ["nnet", "hls", "defines", "parameters", "ap_int", "w2", "layer2_t", "compare"]
+    "name", ["nnet", "hls", "defines", "parameters", "ap_int", "w2", "layer2_t", "own_beta2", "compare"]
 )
 def test_a_name_in_the_cpp_of_a_project_is_refused(name: str, tmp_path: Path) -> None:
     out = tmp_path / "out"

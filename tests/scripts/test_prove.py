@@ -39,9 +39,11 @@ def prove():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    network = random_network(5, 6)
+    return saved(random_network(5, 6), tmp_path_factory.mktemp("artifact") / "small")
+
+
+def saved(network, path):
     samples = random_samples(np.random.default_rng(0), network.spec, 3, STEPS)
-    path = tmp_path_factory.mktemp("artifact") / "small"
     save_artifact(
         path,
         network=network,
@@ -73,6 +75,12 @@ def test_equal_forms_are_a_line_each_and_status_0(prove, monkeypatch, capsys, fo
     status = call(prove, monkeypatch, folder, tmp_path, "--clips", "3", "--forms", *forms)
     assert capsys.readouterr().out.splitlines() == [f"{form:19}equal" for form in forms]
     assert status == 0
+
+
+def test_a_network_with_everything_is_equal_in_cpp(prove, monkeypatch, capsys, tmp_path):
+    folder = saved(hls_units.active_network(hls_units.EVERYTHING), tmp_path / "everything")
+    assert call(prove, monkeypatch, folder, tmp_path, "--clips", "3", "--forms", "golden", "hls") == 0
+    assert capsys.readouterr().out.splitlines() == [f"{form:19}equal" for form in ("golden", "hls")]
 
 
 def test_clips_of_other_lengths_get_projects_of_their_own(prove, monkeypatch, folder, tmp_path):

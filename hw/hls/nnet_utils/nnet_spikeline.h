@@ -16,7 +16,7 @@
 namespace nnet {
 
 enum spikeline_recurrence { spikeline_none, spikeline_conv, spikeline_dense };
-enum spikeline_reset { spikeline_zero, spikeline_subtract };
+enum spikeline_reset { spikeline_zero, spikeline_subtract, spikeline_delayed };
 enum spikeline_score { spikeline_sum, spikeline_last, spikeline_max, spikeline_spike_count };
 
 struct spikeline_config {
@@ -38,11 +38,34 @@ struct spikeline_config {
     static const unsigned weight_shift = 0;
     static const unsigned bias_shift = 0;
     static const spikeline_reset reset = spikeline_zero;
+
+    // Only some stages have what follows; the configurations of the others do not mention it.
+    static const unsigned reset_shift = 0;          // of a delayed reset
+    static const unsigned leak_rounded = 0;         // bits that are rounded off beta * v, by leak_t
+    static const unsigned max_input_delay = 0;
+    static const bool synapse = false;              // a synaptic current, current_t:
+    static const unsigned current_bits = 1;
+    static const unsigned alpha_bits = 1;
+    static const unsigned alpha = 0;                // code
+    static const unsigned current_sum_bits = 1;     // width of its exact sum
+    static const int current_sum_int_bits = 1;
+    static const unsigned current_leak_shift = 0;   // from alpha * c to the fraction of that sum
+    static const unsigned current_leak_rounded = 0; // bits that are rounded off alpha * c, by current_leak_t
+    static const unsigned current_shift = 0;        // from the current to the fraction of the membrane's sum
+    typedef ap_fixed<2, 2> leak_t;
+    typedef ap_fixed<2, 2> current_t;
+    typedef ap_fixed<2, 2> current_leak_t;
+
+    // Codes of neuron n, and the forward delay of input n: `shared`, or the item of an array that a stage has.
+    static unsigned own_beta(unsigned, unsigned shared) { return shared; }
+    static unsigned own_alpha(unsigned, unsigned shared) { return shared; }
+    static unsigned own_v_th(unsigned, unsigned shared) { return shared; }
+    static unsigned input_delay(unsigned, unsigned shared) { return shared; }
 };
 
 #ifndef __SYNTHESIS__
 // Record for a testbench: while `on`, every stage appends the codes of its neurons, step by step: i_syn,
-// i_rec, v_mem and spike of a cell, i_syn and v_mem of a readout.
+// i_rec, v_mem and spike of a cell, i_syn and v_mem of a readout; a synaptic current before v_mem.
 struct spikeline_watch {
     bool on;
     std::vector<std::vector<long long> > codes;
@@ -88,37 +111,107 @@ InputLoop:
     }
 }
 
-// The exact sum beta * v + acc + bias + rec, and the only requantisation: an assignment between ap_fixed types.
-template <typename CONFIG_T, class acc_T, class rec_T>
-ap_int<CONFIG_T::membrane_bits> spikeline_integrate(ap_int<CONFIG_T::membrane_bits> v, acc_T acc,
-                                                    typename CONFIG_T::bias_t bias, rec_T rec, unsigned rec_shift) {
+// The lines of the forward delays, one for each bit of an input; where no input is delayed, one that is not used. Bit d
+// of a line is the bit of d steps ago. Lines are never cleared: bit d of `age` says whether that step is of this sample.
+template <typename CONFIG_T> struct spikeline_forward {
+    typedef ap_uint<CONFIG_T::max_input_delay + 1> line_t;
+    static const unsigned lines = CONFIG_T::max_input_delay == 0 ? 1 : CONFIG_T::n_in * CONFIG_T::input_bits;
+};
+
+// The inputs of a step, each after its forward delay; a delay of 0 is this step.
+template <typename CONFIG_T, class token_T>
+void spikeline_take(const token_T &token, ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in],
+                    typename spikeline_forward<CONFIG_T>::line_t lines[spikeline_forward<CONFIG_T>::lines],
+                    const typename spikeline_forward<CONFIG_T>::line_t &age) {
     #pragma HLS INLINE
-    typedef ap_int<CONFIG_T::sum_bits> sum_t;
-    const ap_uint<CONFIG_T::beta_bits> beta = CONFIG_T::beta;
-    const sum_t sum = (sum_t(beta * v) << CONFIG_T::leak_shift) + (sum_t(acc) << CONFIG_T::weight_shift) +
-                      (sum_t(bias) << CONFIG_T::bias_shift) + (sum_t(rec) << rec_shift);
-    ap_fixed<CONFIG_T::sum_bits, CONFIG_T::sum_int_bits> exact;
-    exact.range(CONFIG_T::sum_bits - 1, 0) = sum.range(CONFIG_T::sum_bits - 1, 0);
-    const typename CONFIG_T::membrane_t rounded = exact;
-    ap_int<CONFIG_T::membrane_bits> code;
-    code.range(CONFIG_T::membrane_bits - 1, 0) = rounded.range(CONFIG_T::membrane_bits - 1, 0);
+TakeLoop:
+    for (unsigned j = 0; j < CONFIG_T::n_in; j++) {
+        #pragma HLS UNROLL
+        const ap_uint<CONFIG_T::input_bits> given = token[j];
+        in[j] = given;
+        if (CONFIG_T::max_input_delay != 0) {
+            const unsigned delay = CONFIG_T::input_delay(j, 0);
+        BitLoop:
+            for (unsigned b = 0; b < CONFIG_T::input_bits; b++) {
+                #pragma HLS UNROLL
+                typename spikeline_forward<CONFIG_T>::line_t &line = lines[j * CONFIG_T::input_bits + b];
+                line = (line << 1) | given[b];
+                in[j][b] = line[delay] & age[delay];
+            }
+        }
+    }
+}
+
+// A requantisation: the code of an exact sum of INT_BITS integer bits, by an assignment between ap_fixed types.
+template <class fixed_T, int INT_BITS, int BITS> ap_int<fixed_T::width> spikeline_requantize(const ap_int<BITS> &sum) {
+    #pragma HLS INLINE
+    ap_fixed<BITS, INT_BITS> exact;
+    exact.range(BITS - 1, 0) = sum.range(BITS - 1, 0);
+    const fixed_T rounded = exact;
+    ap_int<fixed_T::width> code;
+    code.range(fixed_T::width - 1, 0) = rounded.range(fixed_T::width - 1, 0);
     return code;
 }
 
-// The membrane after the reset, and whether the neuron fired: also at equality, and in the same step.
-template <typename CONFIG_T>
-ap_int<CONFIG_T::membrane_bits> spikeline_fire(ap_int<CONFIG_T::membrane_bits> v, ap_uint<1> &spike) {
+// What is kept of a state: share * state, exact, or without its last ROUNDED bits, which kept_T rounds off. An ap_fixed
+// must be wider than what is rounded off it.
+template <class kept_T, int ROUNDED, int SHARE_BITS, int BITS>
+ap_int<SHARE_BITS + BITS + ROUNDED> spikeline_kept(const ap_uint<SHARE_BITS> &share, const ap_int<BITS> &state) {
     #pragma HLS INLINE
-    const ap_int<CONFIG_T::membrane_bits> v_th = CONFIG_T::v_th;
+    const ap_int<SHARE_BITS + BITS + ROUNDED> product = share * state;
+    if (ROUNDED == 0)
+        return product;
+    return spikeline_requantize<kept_T, SHARE_BITS + BITS>(product);
+}
+
+// The membrane of neuron n from that of the step before and from its inputs acc + bias + rec. They are terms of its exact
+// sum or, where there is a synaptic current, of that of `c`, which is a term of the membrane's then. Where the reset is
+// delayed, the membrane `before` still tells whether the neuron fired.
+template <typename CONFIG_T, class acc_T, class rec_T>
+ap_int<CONFIG_T::membrane_bits> spikeline_integrate(bool first, unsigned n, ap_int<CONFIG_T::membrane_bits> before,
+                                                    ap_int<CONFIG_T::current_bits> &c, acc_T acc,
+                                                    typename CONFIG_T::bias_t bias, rec_T rec, unsigned rec_shift) {
+    #pragma HLS INLINE
+    typedef ap_int<CONFIG_T::sum_bits> sum_t;
+    typedef ap_int<CONFIG_T::synapse ? CONFIG_T::current_sum_bits : CONFIG_T::sum_bits> inputs_t;
+    const ap_int<CONFIG_T::membrane_bits> v = first ? ap_int<CONFIG_T::membrane_bits>(0) : before;
+    const ap_uint<CONFIG_T::beta_bits> beta = CONFIG_T::own_beta(n, CONFIG_T::beta);
+    const inputs_t inputs = (inputs_t(acc) << CONFIG_T::weight_shift) + (inputs_t(bias) << CONFIG_T::bias_shift) +
+                            (inputs_t(rec) << rec_shift);
+    sum_t sum = sum_t(spikeline_kept<typename CONFIG_T::leak_t, CONFIG_T::leak_rounded>(beta, v)) << CONFIG_T::leak_shift;
+    if (CONFIG_T::synapse) {
+        const ap_uint<CONFIG_T::alpha_bits> alpha = CONFIG_T::own_alpha(n, CONFIG_T::alpha);
+        const ap_int<CONFIG_T::current_bits> last = first ? ap_int<CONFIG_T::current_bits>(0) : c;
+        const ap_int<CONFIG_T::current_sum_bits> total =
+            (ap_int<CONFIG_T::current_sum_bits>(
+                 spikeline_kept<typename CONFIG_T::current_leak_t, CONFIG_T::current_leak_rounded>(alpha, last))
+             << CONFIG_T::current_leak_shift) +
+            inputs;
+        c = spikeline_requantize<typename CONFIG_T::current_t, CONFIG_T::current_sum_int_bits>(total);
+        sum += sum_t(c) << CONFIG_T::current_shift;
+    } else {
+        sum += inputs;
+    }
+    const ap_int<CONFIG_T::membrane_bits> v_th = CONFIG_T::own_v_th(n, CONFIG_T::v_th);
+    if (CONFIG_T::reset == spikeline_delayed && v >= v_th)
+        sum -= sum_t(v_th) << CONFIG_T::reset_shift;
+    return spikeline_requantize<typename CONFIG_T::membrane_t, CONFIG_T::sum_int_bits>(sum);
+}
+
+// The membrane of neuron n after the reset of this step, if it is not delayed, and whether it fired: also at equality.
+template <typename CONFIG_T>
+ap_int<CONFIG_T::membrane_bits> spikeline_fire(unsigned n, ap_int<CONFIG_T::membrane_bits> v, ap_uint<1> &spike) {
+    #pragma HLS INLINE
+    const ap_int<CONFIG_T::membrane_bits> v_th = CONFIG_T::own_v_th(n, CONFIG_T::v_th);
     spike = v >= v_th ? 1 : 0;
-    if (spike == 0)
+    if (spike == 0 || CONFIG_T::reset == spikeline_delayed)
         return v;
     return CONFIG_T::reset == spikeline_zero ? ap_int<CONFIG_T::membrane_bits>(0)
                                              : ap_int<CONFIG_T::membrane_bits>(v - v_th);
 }
 
 #ifndef __SYNTHESIS__
-template <typename CONFIG_T, class acc_T> long long spikeline_current(acc_T acc, typename CONFIG_T::bias_t bias) {
+template <typename CONFIG_T, class acc_T> long long spikeline_input(acc_T acc, typename CONFIG_T::bias_t bias) {
     return (acc.to_int64() << CONFIG_T::weight_shift) + (bias.to_int64() << CONFIG_T::bias_shift);
 }
 #endif

@@ -75,6 +75,7 @@ template <typename CONFIG_T>
 void spikeline_cell_step(bool first, const ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in],
                          ap_uint<1> spikes[CONFIG_T::n_out],
                          ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes],
+                         ap_int<CONFIG_T::current_bits> c[CONFIG_T::words * CONFIG_T::lanes],
                          ap_uint<CONFIG_T::max_delay + 1> lines[CONFIG_T::n_out],
                          const ap_uint<CONFIG_T::max_delay + 1> &age,
                          const typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],
@@ -116,14 +117,15 @@ UpdateLoop:
             const unsigned n = w * lanes + l;
             if (n < n_out) {
                 const rec_t rec = recurrence_t::current(delayed, l, recurrent, rec_acc, n);
-                const ap_int<CONFIG_T::membrane_bits> before = first ? ap_int<CONFIG_T::membrane_bits>(0) : v[n];
-                const ap_int<CONFIG_T::membrane_bits> v_mem =
-                    spikeline_integrate<CONFIG_T>(before, acc[n], biases[n], rec, CONFIG_T::recurrent_shift);
-                v[n] = spikeline_fire<CONFIG_T>(v_mem, spikes[n]);
+                const ap_int<CONFIG_T::membrane_bits> v_mem = spikeline_integrate<CONFIG_T>(
+                    first, n, v[n], c[n], acc[n], biases[n], rec, CONFIG_T::recurrent_shift);
+                v[n] = spikeline_fire<CONFIG_T>(n, v_mem, spikes[n]);
 #ifndef __SYNTHESIS__
                 if (spikeline_watch::get().on) {
-                    spikeline_watch::add(CONFIG_T::stage, spikeline_current<CONFIG_T>(acc[n], biases[n]));
+                    spikeline_watch::add(CONFIG_T::stage, spikeline_input<CONFIG_T>(acc[n], biases[n]));
                     spikeline_watch::add(CONFIG_T::stage, rec.to_int64() << CONFIG_T::recurrent_shift);
+                    if (CONFIG_T::synapse)
+                        spikeline_watch::add(CONFIG_T::stage, c[n].to_int64());
                     spikeline_watch::add(CONFIG_T::stage, v_mem.to_int64());
                     spikeline_watch::add(CONFIG_T::stage, spikes[n].to_int64());
                 }
@@ -152,12 +154,18 @@ void spikeline_cell(hls::stream<data_T> &data, hls::stream<res_T> &res,
                     typename CONFIG_T::bias_t biases[CONFIG_T::n_out],
                     typename CONFIG_T::recurrent_t recurrent[CONFIG_T::n_recurrent],
                     typename CONFIG_T::delay_t delays[CONFIG_T::n_delays]) {
+    typedef spikeline_forward<CONFIG_T> forward_t;
     ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes];
+    ap_int<CONFIG_T::current_bits> c[CONFIG_T::words * CONFIG_T::lanes];
+    static typename forward_t::line_t input_lines[forward_t::lines];
+    typename forward_t::line_t input_age = 0;
     static ap_uint<CONFIG_T::max_delay + 1> lines[CONFIG_T::n_out];
     ap_uint<CONFIG_T::max_delay + 1> age = 0;
     ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in];
     ap_uint<1> spikes[CONFIG_T::n_out];
     #pragma HLS ARRAY_PARTITION variable=v cyclic factor=CONFIG_T::lanes
+    #pragma HLS ARRAY_PARTITION variable=c cyclic factor=CONFIG_T::lanes
+    #pragma HLS ARRAY_PARTITION variable=input_lines complete
     #pragma HLS ARRAY_PARTITION variable=lines complete
     #pragma HLS ARRAY_PARTITION variable=in complete
     #pragma HLS ARRAY_PARTITION variable=spikes complete
@@ -166,11 +174,9 @@ void spikeline_cell(hls::stream<data_T> &data, hls::stream<res_T> &res,
 StepLoop:
     for (unsigned t = 0; t < CONFIG_T::n_steps; t++) {
         const data_T token = data.read();
-        for (unsigned j = 0; j < CONFIG_T::n_in; j++) {
-            #pragma HLS UNROLL
-            in[j] = token[j];
-        }
-        spikeline_cell_step<CONFIG_T>(t == 0, in, spikes, v, lines, age, weights, biases, recurrent, delays);
+        input_age = (input_age << 1) | typename forward_t::line_t(1);
+        spikeline_take<CONFIG_T>(token, in, input_lines, input_age);
+        spikeline_cell_step<CONFIG_T>(t == 0, in, spikes, v, c, lines, age, weights, biases, recurrent, delays);
         age = (age << 1) | ap_uint<CONFIG_T::max_delay + 1>(1);
         res_T out;
         for (unsigned n = 0; n < CONFIG_T::n_out; n++) {

@@ -15,8 +15,8 @@ typedef ap_int<32> spikeline_score_t;
 
 // The score after one more step with membrane `v_mem` after the requantisation; `v` becomes the membrane after the reset.
 template <typename CONFIG_T>
-spikeline_score_t spikeline_scored(bool first, spikeline_score_t score, ap_int<CONFIG_T::membrane_bits> v_mem,
-                                   ap_int<CONFIG_T::membrane_bits> &v) {
+spikeline_score_t spikeline_scored(bool first, unsigned n, spikeline_score_t score,
+                                   ap_int<CONFIG_T::membrane_bits> v_mem, ap_int<CONFIG_T::membrane_bits> &v) {
     #pragma HLS INLINE
     v = v_mem;
     if (CONFIG_T::score == spikeline_last)
@@ -26,7 +26,7 @@ spikeline_score_t spikeline_scored(bool first, spikeline_score_t score, ap_int<C
     ap_int<33> sum = first ? spikeline_score_t(0) : score;
     if (CONFIG_T::score == spikeline_spike_count) {
         ap_uint<1> spike;
-        v = spikeline_fire<CONFIG_T>(v_mem, spike);
+        v = spikeline_fire<CONFIG_T>(n, v_mem, spike);
         sum += spike;
     } else {
         sum += v_mem;
@@ -37,8 +37,10 @@ spikeline_score_t spikeline_scored(bool first, spikeline_score_t score, ap_int<C
 }
 
 template <typename CONFIG_T>
-void spikeline_readout_step(bool first, const ap_uint<1> in[CONFIG_T::n_in], spikeline_score_t scores[CONFIG_T::n_out],
+void spikeline_readout_step(bool first, const ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in],
+                            spikeline_score_t scores[CONFIG_T::n_out],
                             ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes],
+                            ap_int<CONFIG_T::current_bits> c[CONFIG_T::words * CONFIG_T::lanes],
                             const typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],
                             const typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
     #pragma HLS INLINE
@@ -56,13 +58,14 @@ UpdateLoop:
             #pragma HLS UNROLL
             const unsigned n = w * lanes + l;
             if (n < n_out) {
-                const ap_int<CONFIG_T::membrane_bits> before = first ? ap_int<CONFIG_T::membrane_bits>(0) : v[n];
                 const ap_int<CONFIG_T::membrane_bits> v_mem =
-                    spikeline_integrate<CONFIG_T>(before, acc[n], biases[n], ap_int<1>(0), 0);
-                scores[n] = spikeline_scored<CONFIG_T>(first, scores[n], v_mem, v[n]);
+                    spikeline_integrate<CONFIG_T>(first, n, v[n], c[n], acc[n], biases[n], ap_int<1>(0), 0);
+                scores[n] = spikeline_scored<CONFIG_T>(first, n, scores[n], v_mem, v[n]);
 #ifndef __SYNTHESIS__
                 if (spikeline_watch::get().on) {
-                    spikeline_watch::add(CONFIG_T::stage, spikeline_current<CONFIG_T>(acc[n], biases[n]));
+                    spikeline_watch::add(CONFIG_T::stage, spikeline_input<CONFIG_T>(acc[n], biases[n]));
+                    if (CONFIG_T::synapse)
+                        spikeline_watch::add(CONFIG_T::stage, c[n].to_int64());
                     spikeline_watch::add(CONFIG_T::stage, v_mem.to_int64());
                 }
 #endif
@@ -76,21 +79,25 @@ template <class data_T, class res_T, typename CONFIG_T>
 void spikeline_readout(hls::stream<data_T> &data, hls::stream<res_T> &res,
                        typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],
                        typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+    typedef spikeline_forward<CONFIG_T> forward_t;
     ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes];
-    ap_uint<1> in[CONFIG_T::n_in];
+    ap_int<CONFIG_T::current_bits> c[CONFIG_T::words * CONFIG_T::lanes];
+    static typename forward_t::line_t input_lines[forward_t::lines];
+    typename forward_t::line_t input_age = 0;
+    ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in];
     spikeline_score_t scores[CONFIG_T::n_out];
     #pragma HLS ARRAY_PARTITION variable=v cyclic factor=CONFIG_T::lanes
+    #pragma HLS ARRAY_PARTITION variable=c cyclic factor=CONFIG_T::lanes
+    #pragma HLS ARRAY_PARTITION variable=input_lines complete
     #pragma HLS ARRAY_PARTITION variable=in complete
     #pragma HLS ARRAY_PARTITION variable=scores complete
     #pragma HLS ARRAY_PARTITION variable=biases cyclic factor=CONFIG_T::lanes
 StepLoop:
     for (unsigned t = 0; t < CONFIG_T::n_steps; t++) {
         const data_T token = data.read();
-        for (unsigned j = 0; j < CONFIG_T::n_in; j++) {
-            #pragma HLS UNROLL
-            in[j] = token[j];
-        }
-        spikeline_readout_step<CONFIG_T>(t == 0, in, scores, v, weights, biases);
+        input_age = (input_age << 1) | typename forward_t::line_t(1);
+        spikeline_take<CONFIG_T>(token, in, input_lines, input_age);
+        spikeline_readout_step<CONFIG_T>(t == 0, in, scores, v, c, weights, biases);
     }
     res_T out;
     for (unsigned n = 0; n < CONFIG_T::n_out; n++) {

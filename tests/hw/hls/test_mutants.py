@@ -11,7 +11,6 @@ from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network
 from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
 from tb.harness.depth import depth
-from tb.harness.stimulus import random_network, random_samples
 from tests.hw.hls import units as hls_units
 from tests.paths import ROOT
 
@@ -22,7 +21,6 @@ from hw.hls.emulation import compile_units
 
 pytestmark = pytest.mark.slow
 
-STEPS = 14
 COMMON, CELL, READOUT = ("nnet_spikeline.h", "nnet_spikeline_cell.h", "nnet_spikeline_readout.h")
 DEFINES = "defines.h"
 
@@ -39,10 +37,11 @@ class Mutant:
 
 
 TAP = "lines[i - pad][delays[i - pad]]"
+KEPT = "spikeline_requantize<kept_T, SHARE_BITS + BITS>(product)"
 MUTANTS = (
     Mutant("halves round up", DEFINES, "AP_RND_CONV", "AP_RND", "ties"),
     Mutant("rounding is left out", DEFINES, ",AP_RND,", ",AP_TRN,", "rounds"),
-    Mutant("overflow wraps", DEFINES, "AP_SAT", "AP_WRAP", "saturates"),
+    Mutant("overflow wraps", DEFINES, "AP_SAT,", "AP_WRAP,", "saturates"),
     Mutant("delay one step short", CELL, TAP, "(lines[i - pad] << 1)[delays[i - pad]]", "conv"),
     Mutant("delays halved", CELL, "(lines[n] << 1) |", "(lines[n] << 2) |", "conv"),
     Mutant("spikes of the sample before", CELL, " & age[delays[i - pad]]", "", "conv"),
@@ -53,25 +52,49 @@ MUTANTS = (
     Mutant("window stands still", CELL, "? delayed[i + lanes]", "? delayed[i]", "conv"),
     Mutant("dense rows shifted", CELL, "return acc[n]", "return acc[n ? n - 1 : 0]", "dense"),
     Mutant("no fire at equality", COMMON, "spike = v >= v_th", "spike = v > v_th", "conv"),
-    Mutant("reset exchanged", COMMON, "CONFIG_T::reset ==", "CONFIG_T::reset !=", "conv"),
-    Mutant("bias forgotten", COMMON, "(sum_t(bias) <<", "(sum_t(0) <<", "conv"),
+    Mutant("reset exchanged", COMMON, "reset == spikeline_zero", "reset != spikeline_zero", "conv"),
+    Mutant("bias forgotten", COMMON, "(inputs_t(bias) <<", "(inputs_t(0) <<", "conv"),
     Mutant("scores not added", READOUT, "sum += v_mem", "sum = v_mem", "sum"),
     Mutant("lowest counts", READOUT, "score > v_mem", "score < v_mem", "max"),
+    Mutant("leak truncated", COMMON, KEPT, "product >> ROUNDED", "leak"),
+    Mutant("leak of the first for all", COMMON, "own_beta(n,", "own_beta(0,", "betas"),
+    Mutant("threshold of the first for all", COMMON, "own_v_th(n,", "own_v_th(0,", "thresholds"),
+    Mutant("share of the first for all", COMMON, "own_alpha(n,", "own_alpha(0,", "alphas"),
+    Mutant("no reset a step later", COMMON, "sum -= sum_t(v_th) <<", "sum -= sum_t(0) <<", "delayed"),
+    Mutant("reset at once as well", COMMON, " || CONFIG_T::reset ==", " || 1 ==", "delayed"),
+    Mutant("current forgotten", COMMON, "current_bits>(0) : c;", "current_bits>(0) : 0;", "synapse"),
+    Mutant("current not rounded", DEFINES, "AP_RND_INF", "AP_TRN", "current"),
+    Mutant("forward delay one step short", COMMON, "line[delay] &", "line[delay - 1] &", "forward"),
+    Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "forward"),
 )
 CHOSEN = MUTANTS[:: len(MUTANTS) // depth(4, len(MUTANTS))]
 
 
-def counts_of(network: Network, steps: int = STEPS) -> np.ndarray:
-    samples = random_samples(np.random.default_rng(1), network.spec, 6, steps)
-    return hls_units.same_length(samples, steps)
+def counts_of(network: Network) -> np.ndarray:
+    return hls_units.counts_of(network, 1)
 
 
 def without(network: Network, **modes: object) -> bool:
     """Whether other modes in the first layer change the golden model's trace."""
     first, *rest = network.spec.layers
     other = Network(replace(network.spec, layers=(replace(first, **modes), *rest)), network.params)
+    return differs(network, other)
+
+
+def without_own(network: Network, name: str) -> bool:
+    """Whether the neurons of the first layer have codes of their own, and the first code for all differs."""
+    first, *rest = network.params
+    codes = getattr(first, name)
+    if codes is None:
+        return False
+    other = Network(network.spec, (replace(first, **{name: np.full_like(codes, codes[0])}), *rest))
+    return differs(network, other)
+
+
+def differs(network: Network, other: Network) -> bool:
     counts = counts_of(network)
-    return golden.run(network, counts).first_mismatch(golden.run(other, counts)) is not None
+    trace = golden.run(network, counts)
+    return trace.first_mismatch(golden.run(other, counts)) is not None
 
 
 def heard(network: Network, neuron: int) -> bool:
@@ -81,7 +104,7 @@ def heard(network: Network, neuron: int) -> bool:
     assert params.delay_steps is not None
     spikes = golden.run(network, counts_of(network)).layers[0].spikes[:, :, neuron]
     middle = params.recurrent[len(params.recurrent) // 2]
-    return bool(middle != 0 and spikes[: max(0, STEPS - 1 - params.delay_steps[neuron])].any())
+    return bool(middle != 0 and spikes[: max(0, hls_units.STEPS - 1 - params.delay_steps[neuron])].any())
 
 
 def fits(network: Network, kind: str) -> bool:
@@ -98,6 +121,25 @@ def fits(network: Network, kind: str) -> bool:
             return rec is not None and rec.kind is RecurrenceKind.DENSE and first.n_out > 3
         case "sum" | "max":
             return network.spec.readout.mode is ReadoutMode(kind)
+        case "leak":
+            return first.leak.shift > 0 and without(network, leak_rounding=Rounding.TRN)
+        case "betas" | "alphas":
+            return without_own(network, kind[:-1])
+        case "thresholds":
+            return without_own(network, "v_th")
+        case "delayed":
+            return first.reset_mode is ResetMode.DELAYED and first.membrane.width < 9
+        case "synapse":
+            return first.synapse is not None and without(network, synapse=replace(first.synapse, alpha=0))
+        case "current":
+            return (
+                first.synapse is not None
+                and first.synapse.rounding is Rounding.RND_INF
+                and without(network, synapse=replace(first.synapse, rounding=Rounding.TRN))
+            )
+        case "forward":
+            late = network.params[0].input_delay_steps
+            return late is not None and late.min() > 0 and late.max() < 10
         case _:
             return (
                 rec is not None
@@ -115,12 +157,12 @@ def program(tmp_path_factory):
     """The unchanged networks, then every mutant, in one program."""
     folder = tmp_path_factory.mktemp("mutants")
     found = {
-        kind: next(net for net in map(random_network, range(400), [9] * 400) if fits(net, kind))
+        kind: next(net for net in map(hls_units.active_network, range(2000)) if fits(net, kind))
         for kind in sorted({mutant.fits for mutant in CHOSEN})
     }
-    units = [hls_units.unit(net, STEPS, folder, f"right_{kind}", 2) for kind, net in found.items()]
+    units = [hls_units.unit(net, hls_units.STEPS, folder, f"right_{kind}", 2) for kind, net in found.items()]
     for index, mutant in enumerate(CHOSEN):
-        unit = hls_units.unit(found[mutant.fits], STEPS, folder, f"wrong{index}", 2)
+        unit = hls_units.unit(found[mutant.fits], hls_units.STEPS, folder, f"wrong{index}", 2)
         plant(mutant, unit.source.parent, f"nnet{index}")
         units.append(unit)
     return compile_units(units, folder / "mutants", hls_units.includes(), ("-O0", "-w")), list(found)

@@ -18,9 +18,10 @@ from fxp_model.spec import (
     RecurrenceKind,
     RecurrenceSpec,
     ResetMode,
+    SynapseSpec,
 )
 from tb.harness.depth import depth
-from tb.harness.stimulus import random_network, random_samples
+from tb.harness.stimulus import random_network
 from tests.hw.hls import units as hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
@@ -30,24 +31,27 @@ from hw.hls.emulation import compile_units
 
 pytestmark = pytest.mark.slow
 
-GROUPS, SIZE = 4, 16
+GROUPS, SIZE = 12, 8
 COMPILED = range(GROUPS * SIZE)[:: -(GROUPS * SIZE // depth(4, GROUPS * SIZE))]
 """Seeds of the networks compiled as C++, including the one at the limits."""
-STEPS = 14
+LIMITS = GROUPS * SIZE - 1
 FAST = ("-O0", "-w")
 
 
 def network_of(seed):
-    """Active networks; the last group has formats that are further apart, and one network at the limits."""
-    if seed == GROUPS * SIZE - 1:
+    """64 networks of any legal kind, then 32 with longer delays, then one at the limits."""
+    if seed == LIMITS:
         return at_the_limits()
-    if seed < (GROUPS - 1) * SIZE:
-        return random_network(seed, 9)
-    return random_networks.random_network(np.random.default_rng(seed), 7, weight_widths=(2, 3, 8, 16, 24))
+    return hls_units.active_network(seed) if seed < 64 else random_network(seed, 9)
+
+
+def steps_of(seed):
+    """Long enough for the longest delays of the network at the limits."""
+    return hls_units.STEPS + (2 * MAX_DELAY_STEPS if seed == LIMITS else 0)
 
 
 def at_the_limits():
-    """The longest delays and kernel, counts of 8 bits, a membrane of 32, scores that saturate."""
+    """The longest delays and kernel, counts of 8 bits, a current and a membrane of 32, saturated scores."""
     form = QFormat(True, 4, 4)
     layer = LayerSpec(
         n_in=3,
@@ -56,8 +60,10 @@ def at_the_limits():
         weight=form,
         bias=form,
         membrane=QFormat(True, 8, 4),
-        beta=200,
+        beta=None,
         v_th=20,
+        max_input_delay=MAX_DELAY_STEPS,
+        synapse=SynapseSpec(current=QFormat(True, 28, 4), alpha=None),
         recurrence=RecurrenceSpec(RecurrenceKind.CONV, form, MAX_DELAY_STEPS, MAX_KERNEL_SIZE),
     )
     readout = ReadoutSpec(
@@ -79,13 +85,8 @@ def group(request, tmp_path_factory):
     """(program, seeds) of a group of networks; both io types, several lanes."""
     folder = tmp_path_factory.mktemp("hls")
     seeds = COMPILED[request.param : request.param + SIZE]
-    units = [hls_units.unit(network_of(seed), STEPS, folder, f"net{seed}", seed) for seed in seeds]
+    units = [hls_units.unit(network_of(seed), steps_of(seed), folder, f"net{seed}", seed) for seed in seeds]
     return compile_units(units, folder / "networks", hls_units.includes(), FAST), seeds
-
-
-def counts_of(network, seed):
-    samples = random_samples(np.random.default_rng(seed), network.spec, 6, STEPS)
-    return hls_units.same_length(samples, STEPS)
 
 
 def test_every_integer_is_the_golden_models(group):
@@ -93,7 +94,7 @@ def test_every_integer_is_the_golden_models(group):
     active = []
     for index, seed in enumerate(seeds):
         network = program.units[index].network
-        counts = counts_of(network, seed)
+        counts = hls_units.counts_of(network, seed, steps_of(seed))
         expected = golden.run(network, counts)
         mismatch = expected.first_mismatch(program.run(counts, index))
         assert mismatch is None, f"seed {seed}: {mismatch}"
@@ -117,12 +118,25 @@ def test_the_draws_reach_every_kind():
     assert {r.max_delay for r in recurrences if r} >= {0, 1, 15, 63, 90, MAX_DELAY_STEPS}
     assert {layer.input_bits for layer in layers} >= {1, 2, 4, 8}
     assert min(stage.weight.width for stage in stages) == 2
+    assert {stage.leak_rounding for stage in stages if stage.leak.shift} == set(Rounding)
+    assert {stage.max_input_delay for stage in stages} == {None, 0, 1, 3, 20, MAX_DELAY_STEPS}
+    assert {stage.beta is None for stage in stages} == {True, False}
+    assert {layer.v_th is None for layer in layers} == {True, False}
+    synapses = [stage.synapse for stage in stages if stage.synapse]
+    assert {synapse.rounding for synapse in synapses} == set(Rounding)
+    assert {synapse.overflow for synapse in synapses} == set(Overflow)
+    assert {synapse.alpha is None for synapse in synapses} == {True, False}
+    assert len({synapse.leak_rounding for synapse in synapses if synapse.leak.shift}) > 3
+    assert any(layer.synapse and layer.reset_mode is ResetMode.DELAYED for layer in layers)
+    firing = [spec.readout for spec in specs if spec.readout.mode is ReadoutMode.SPIKE_COUNT]
+    assert {readout.v_th is None for readout in firing} == {True, False}
+    assert {readout.reset_mode for readout in firing} == set(ResetMode)
     assert min(stage.weight.frac_bits for stage in stages) < 0 < max(s.weight.frac_bits for s in stages)
 
 
 def test_a_score_saturates_at_the_limits():
     network = at_the_limits()
-    scores = golden.run(network, counts_of(network, GROUPS * SIZE - 1)).scores
+    scores = golden.run(network, hls_units.counts_of(network, LIMITS, steps_of(LIMITS))).scores
     assert scores.max() == SCORE.max_raw or scores.min() == SCORE.min_raw
 
 
@@ -130,5 +144,5 @@ def test_a_sample_leaves_nothing_to_the_next(group):
     program, seeds = group
     for index, seed in enumerate(seeds):
         network = program.units[index].network
-        counts = counts_of(network, seed)[:, [5, 2, 5]]
+        counts = hls_units.counts_of(network, seed, steps_of(seed))[:, [5, 2, 5]]
         assert golden.run(network, counts).first_mismatch(program.run(counts, index)) is None

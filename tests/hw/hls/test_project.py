@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fxp_model import network as golden
-from fxp_model.artifact import save_artifact
+from fxp_model.artifact import load_artifact, save_artifact
 from fxp_model.errors import InputError
+from fxp_model.pretrained import DEFAULT
 from hw.protocol import encode_result, encode_sample
 from tb.harness.stimulus import corrupt, encode, random_network, random_samples
 from tests.hw.hls import units as hls_units
@@ -19,9 +20,10 @@ if (missing := hls_units.missing_tool()) is not None:
 
 import hls4ml
 
-from hw.hls import register
+from hw.hls import register, shell
 from hw.hls.emulation import write_firmware
 from hw.hls.graph import hls_config, model_graph
+from hw.hls.optional import optional
 from hw.hls.project import generate
 
 pytestmark = pytest.mark.slow
@@ -31,10 +33,13 @@ STEPS, SAMPLES = 10, 5
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory):
-    network = random_network(3, 12)
+    return saved(random_network(3, 12), tmp_path_factory.mktemp("artifact") / "narrow")
+
+
+def saved(network, folder):
     samples = random_samples(np.random.default_rng(0), network.spec, SAMPLES, STEPS)
     return save_artifact(
-        tmp_path_factory.mktemp("artifact") / "narrow",
+        folder,
         network=network,
         labels=tuple(map(str, range(network.spec.n_out))),
         encoder=None,
@@ -68,13 +73,35 @@ def bench(project, **files):
 
 
 def test_the_testbench_passes_under_gcc_alone_without_a_warning_of_ours(project, artifact):
-    _, done = project
+    assert_passes(project[1], artifact.network)
+
+
+def test_so_does_that_of_a_network_with_everything(tmp_path):
+    network, out = hls_units.active_network(hls_units.EVERYTHING), tmp_path / "narrow"
+    generate(saved(network, tmp_path / "artifact"), "narrow", out, lanes=4)
+    done = subprocess.run(["sh", out / "check.sh"], capture_output=True, text=True, encoding="utf-8")
+    assert_passes(done, network)
+    text = (out / "firmware" / "parameters.h").read_text(encoding="utf-8")
+    for name in ("leak_rounded", "reset_shift", "max_input_delay", "synapse"):
+        assert f" {name} = " in text
+    for name in ("own_beta", "own_alpha", "own_v_th", "input_delay"):
+        assert f" {name}(" in text
+    assert "\n".join(shell.MORE.values()) in (out / "README.md").read_text(encoding="utf-8")
+
+
+def assert_passes(done, network):
     assert done.returncode == 0, done.stdout + done.stderr
-    beats = SAMPLES * (artifact.network.spec.n_out + 1)
+    beats = SAMPLES * (network.spec.n_out + 1)
     assert re.fullmatch(rf"PASS: {SAMPLES} samples, {beats} beats, \d+ codes, 0 differences\n", done.stdout)
     ours = ("nnet_spikeline", "firmware/narrow", "narrow_test.cpp", "ap_axi_sdata")
     warned = [line for line in done.stderr.splitlines() if "warning:" in line and line.startswith("firmware")]
     assert [line for line in warned if any(name in line for name in ours)] == []
+
+
+def test_a_network_without_them_does_not_mention_what_only_some_have():
+    network = load_artifact(DEFAULT).network
+    for stage, params in zip(network.spec.stages, network.params, strict=True):
+        assert optional(stage, params) == {"more_constants": {}, "more_types": {}, "arrays": {}}
 
 
 def test_it_compiles_as_the_tcl_says(project):
@@ -205,15 +232,29 @@ def test_hls4mls_own_compile_and_predict_give_the_scores(artifact, tmp_path):
 
 
 def test_a_trained_module_converts_through_hls4mls_own_front_end(artifact, tmp_path, capsys):
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     from fxp_model.qat.network import from_network
-    from hw.hls.pytorch import converter
 
     network = from_network(artifact.network).export()
+    assert_converts(network, artifact.stimulus, tmp_path)
+
+
+def test_so_does_a_network_with_everything(tmp_path, capsys):
+    pytest.importorskip("torch")
+    network = hls_units.active_network(hls_units.EVERYTHING)
+    assert_converts(network, hls_units.counts_of(network, hls_units.EVERYTHING), tmp_path)
+
+
+def assert_converts(network, stimulus, tmp_path):
+    """The module gives the golden model's scores, and the same project as the description without torch."""
+    import torch
+
+    from hw.hls.pytorch import converter
+
     for _ in range(2):
         module = converter(network)
-    counts = torch.from_numpy(artifact.stimulus.transpose(1, 0, 2).astype(np.float64))
-    assert np.array_equal(module(counts).numpy(), golden.run(network, artifact.stimulus).scores)
+    counts = torch.from_numpy(stimulus.transpose(1, 0, 2).astype(np.float64))
+    assert np.array_equal(module(counts).numpy(), golden.run(network, stimulus).scores)
     register.register("Vitis")
     options = {"backend": "Vitis", "channels_last_conversion": "off"}
     config = hls4ml.utils.config_from_pytorch_model(module, (STEPS, network.spec.n_in), "name", **options)
@@ -228,7 +269,9 @@ def test_a_trained_module_converts_through_hls4mls_own_front_end(artifact, tmp_p
     described = model_graph(network, STEPS, tmp_path / "described", lanes=4)
     for graph in (read, described):
         write_firmware(graph)
-    names = ("network.cpp", "network.h", "parameters.h", "defines.h", "weights/w2.txt", "weights/d2.txt")
+    names = ["network.cpp", "network.h", "parameters.h", "defines.h"]
+    names += [f"weights/{file.name}" for file in (tmp_path / "described" / "firmware").glob("weights/*.txt")]
+    assert {"weights/w2.txt", "weights/d2.txt"} <= set(names)
     _, differ, failed = filecmp.cmpfiles(
         tmp_path / "read" / "firmware", tmp_path / "described" / "firmware", names, shallow=False
     )
