@@ -41,6 +41,10 @@ class Augmentation:
             check_limits(field.name, getattr(self, field.name))
 
 
+NO_AUGMENTATION = Augmentation(0, 0, 0.0, 0, 0, 0.0, 0.0)
+"""For data of which nothing is known: the steps of a permuted image cannot be moved, nor can its one channel."""
+
+
 def augment(
     counts: Counts,
     labels: NDArray[np.int64],
