@@ -1,4 +1,4 @@
-"""Write tables of the Free Spoken Digit Dataset: OUT/train.csv, val.csv and test.csv, which name its recordings.
+"""Write tables of the Free Spoken Digit Dataset: OUT/train.csv, val.csv and test.csv.
 
 The official split: recordings 0 .. 4 of each digit and speaker are for test, and of the others 5 .. 9 for
 validation here. By speaker: all of --speaker are for test, and all of the next speaker for validation.

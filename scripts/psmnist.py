@@ -1,7 +1,8 @@
 """Write permuted sequential MNIST as a data set of counts: OUT/train.npz, val.npz and test.npz.
 
-Each digit is 784 steps of one pixel, in one random order for all (Le, Jaitly and Hinton, 1504.00941). A pixel
-is a count of --bits bits. Clips for validation are drawn from the training digits; test.npz holds MNIST's own.
+Each digit is 784 steps of one pixel, in one random order for all (Le, Jaitly and Hinton, 1504.00941).
+A pixel is a count of --bits bits. Digits for validation are drawn from those for training; test.npz holds
+MNIST's own test set.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 from fxp_model.options import SEED, Parser, some_path, whole
 
 MAX_BYTES = 1 << 27
+SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
 
 
 def parser() -> Parser:
@@ -23,8 +25,8 @@ def parser() -> Parser:
     add("--mnist", type=some_path, required=True, help="mnist.npz with x_train, y_train, x_test and y_test")
     add("--out", type=some_path, required=True, help="folder to write")
     add("--bits", type=whole(1, 8), default=1, help="bits of a pixel (default: %(default)s)")
-    add("--val", type=whole(1, 50_000), default=6000, help="digits for validation (default: %(default)s)")
-    add("--seed", type=SEED, default=0, help="of the order of the pixels and the split (default: %(default)s)")
+    add("--val", type=whole(1, 50_000), default=2000, help="digits for validation (default: %(default)s)")
+    add("--seed", type=SEED, default=0, help="of the order and the split (default: %(default)s)")
     return parser
 
 
@@ -38,8 +40,7 @@ def main() -> int:
 
     args = parser().options()
     archive = Archive(read_bytes(args.mnist, MAX_BYTES), str(args.mnist))
-    expected = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
-    for name, shape in expected.items():
+    for name, shape in SHAPES.items():
         header = archive.headers.get(name)
         if header is None or header.shape != shape or header.dtype != np.uint8:
             raise InputError(f"{args.mnist}: {name} must be uint8 of shape {shape}")

@@ -14,7 +14,7 @@ or, in place of counts, an entry per event, in any order,
     lengths : (N,) integers
     channels : () integer
 
-whose counts are how many events a step has in a channel. Input with a sign is two channels, one for each sign.
+whose counts are how many events a step has in a channel. Input with a sign is two channels, one for each.
 ``classes.txt`` names the classes, one a line, in the order of their labels; without it they are numbers.
 """
 
@@ -135,7 +135,7 @@ class ArrayDataset:
         return split
 
     def encoder(self) -> CountArrays:
-        """The encoder of as many channels and bits as the training clips need, or those of the first split."""
+        """The encoder of as many channels and bits as the clips of the first split need: of training."""
         counts = self.split(next(iter(self.files))).counts
         bits = max(int(counts.max()).bit_length(), 1)
         return CountArrays(channels=counts.shape[2], count_bits=bits)
@@ -215,7 +215,9 @@ def _binned(archive: Archive, path: Path, clips: int) -> NDArray[np.uint8]:
     place = (times * clips + sample) * channels + units
     which, events = np.unique(place, return_counts=True)
     if len(events) > 0 and events.max() > MAX_COUNT:
-        raise InputError(f"{path}: events of a step and channel must be at most {MAX_COUNT}, not {events.max()}")
+        raise InputError(
+            f"{path}: a step and channel must have at most {MAX_COUNT} events, not {events.max()}"
+        )
     counts = np.zeros(steps * clips * channels, np.uint8)
     counts[which] = events
     return counts.reshape(steps, clips, channels)

@@ -66,9 +66,7 @@ class EncodedSplit:
     files: tuple[str, ...]
 
 
-def encoder_for(
-    dataset: Dataset, count_bits: int, ear: Mapping[str, int] | None = None
-) -> FrameEncoder:
+def encoder_for(dataset: Dataset, count_bits: int, ear: Mapping[str, int] | None = None) -> FrameEncoder:
     """The encoder that makes frames of `dataset`, with counts of `count_bits`, or of as many as arrays need.
 
     ear : what `EarSpec.design` takes beside, for sound

@@ -42,7 +42,7 @@ class Augmentation:
 
 
 NO_AUGMENTATION = Augmentation(0, 0, 0.0, 0, 0, 0.0, 0.0)
-"""For data of which nothing is known: the steps of a permuted image cannot be moved, nor can its one channel."""
+"""For arrays of which nothing is known: steps and channels may be in any order."""
 
 
 def augment(

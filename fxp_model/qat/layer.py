@@ -217,10 +217,10 @@ class Stage(nn.Module):
 class HiddenLayer(Stage):
     """A layer of LIF neurons with recurrence over learned axonal delays.
 
-    Delays are initialised uniformly within `START_DELAYS`, about a fifth of a second of speech. The kernel is
-    initialised in proportion to 1 - beta: a spike changes the membrane for 1 / (1 - beta) steps, and the product
-    of the two is what a gradient is multiplied by in every round of the recurrence. In long sequences, with many
-    rounds, it explodes otherwise.
+    Delays are initialised uniformly within `START_DELAYS`, about a fifth of a second of speech. The kernel
+    is initialised in proportion to 1 - beta: a spike changes the membrane for 1 / (1 - beta) steps, and the
+    product of the two is what a gradient is multiplied by in every round of the recurrence. In long
+    sequences, with many rounds, it explodes otherwise.
     """
 
     START_DELAYS = (10.0, 30.0)
@@ -242,7 +242,7 @@ class HiddenLayer(Stage):
 
     @torch.no_grad()
     def start_as_line(self, steps: int) -> None:
-        """Make the recurrence a delay line, for memory as long as N_out / N_in * (1 + steps) steps at the start.
+        """Make the recurrence a delay line: a memory of N_out / N_in * (1 + steps) steps at the start.
 
         Input channel c drives one neuron only, at c * N_out // N_in; each neuron passes its spikes on to the
         next, unchanged, after 1 + `steps` steps. These delays stay, and the kernel is learned. A spike alone
@@ -286,8 +286,9 @@ class HiddenLayer(Stage):
         recurrence = None
         if self.spec.recurrence is not None:
             weight = self._seen(self.recurrent, self._recurrent_format())
-            learned = sigma is not None and self.delay.requires_grad
-            taps = delays.spread(self.delay, sigma) if learned else self._integer_taps()
+            taps = self._integer_taps()
+            if sigma is not None and self.delay.requires_grad:
+                taps = delays.spread(self.delay, sigma)
             recurrence = Recurrence(weight, taps, noise.gate)
         neuron = neuron_of(self.spec, self.numbers.quantized)
         norm = Norm(self.gamma, self.bias, self.mean, self.var, NORM_EPS, NORM_MOMENTUM)

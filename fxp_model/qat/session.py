@@ -21,7 +21,6 @@ from fxp_model.data import (
     load_frames,
     open_dataset,
 )
-from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network

@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from fxp_model.artifact import FOLDER
 from fxp_model.data import Conditions, Dataset, FrameEncoder, encoder_for, load_frames, open_dataset
-from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.files import parse_json, read_text, replacing
 from fxp_model.qat import delays
@@ -196,9 +195,7 @@ def exported(systems: dict[str, System], folder: Path) -> list[str]:
     return names
 
 
-def export(
-    sweep: Sweep, folder: Path, dataset: Dataset, encoder: FrameEncoder, command: str
-) -> list[Path]:
+def export(sweep: Sweep, folder: Path, dataset: Dataset, encoder: FrameEncoder, command: str) -> list[Path]:
     """Write the best seed of every quantised system as an artifact, ``folder/SYSTEM``.
 
     Parameters

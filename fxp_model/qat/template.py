@@ -68,7 +68,8 @@ class Shape:
             check_limits(name, getattr(self, name))
         if len(self.beta) not in (1, len(self.hidden)):
             raise InputError(
-                f"beta must be of all hidden layers or of each of {len(self.hidden)}, not {len(self.beta)} values"
+                f"beta must be one value, or one for each of {len(self.hidden)} hidden layers, "
+                f"not {len(self.beta)}"
             )
         for beta in (*self.beta, self.readout_beta):
             check_limits("beta", beta)

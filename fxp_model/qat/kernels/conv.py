@@ -7,8 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.compiled import compiled
-from fxp_model.qat.kernels.events import Lengths
-from fxp_model.qat.kernels.rows import FAST, Bits, Floats, Membrane, add_scaled
+from fxp_model.qat.kernels.events import Lengths, nonzero
+from fxp_model.qat.kernels.rows import (
+    FAST,
+    Bits,
+    Floats,
+    Membrane,
+    add_product,
+    add_scaled,
+    add_tap_gradient,
+    beta_gradient,
+    integrate,
+    integrate_back,
+    masked,
+)
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -41,50 +53,24 @@ def forward(
         which = np.empty(n, np.int64)
         for t in range(steps):
             if width:
-                for j in range(n):
-                    arrived[j] = 0
+                arrived[:] = 0
                 for k in range(min(width, t)):
-                    for j in range(n):
-                        arrived[j] += taps[k, j] * history[t - k, j]
-                for j in range(n):
-                    delayed[t, b, j] = arrived[j]
-                for j in range(n):
-                    i_rec[j] = 0
+                    add_product(arrived, taps[k], history[t - k])
+                delayed[t, b] = arrived
+                i_rec[:] = 0
                 for k in range(size):
                     add_scaled(i_rec, kernel[k], padded[k : k + n])
+                factors = gate[b]
                 for j in range(n):
-                    i_rec[j] *= gate[b, j]
-            for j in range(n):
-                v[j] = c.beta * v[j] + i_rec[j]
-            for j in range(n):
-                v[j] += factor[j] * current[t, b, j] + offset[j]
-            if c.rounds:
-                for j in range(n):
-                    v[j] = min(max(np.floor(v[j] * c.scale + c.half), c.low), c.high) * c.lsb
-            for j in range(n):
-                v_mem[t, b, j] = v[j]
-            for j in range(n):
-                spikes[t, b, j] = v[j] >= c.v_th
+                    i_rec[j] *= factors[j]
+            fired = spikes[t, b]
+            integrate(v_mem[t, b], fired, v, current[t, b], factor, offset, i_rec, c)
             if width:
-                count = 0
-                for j in range(n):
-                    which[count] = j
-                    count += v[j] >= c.v_th
-                for e in range(count):
+                for e in range(nonzero(which, fired)):
                     history[t + first[which[e]], which[e]] = 1
-            for j in range(n):
-                u = v[j]
-                v[j] = (u - c.v_th) * c.kept if u >= c.v_th else u
 
 
-@compiled()
-def _rows(lengths: Lengths, first: NDArray[np.int64], width: int) -> int:
-    """Rows of a history into which each step writes without a test of its end."""
-    return lengths.max() + first.max() if width else 0
-
-
-# numpy's division: Python's checks for zero divisors, neuron by neuron
-@compiled(parallel=True, fastmath=FAST, error_model="numpy")
+@compiled(parallel=True, fastmath=FAST)
 def backward(
     g_current: Floats,
     g_beta: Floats,
@@ -112,67 +98,45 @@ def backward(
     size, width = len(kernel), len(taps)
     p = size // 2
     dtype = v_mem.dtype
-    zero, one = c.half - c.half, c.half + c.half
-    low, high = c.low * c.lsb, c.high * c.lsb
     rows = _rows(lengths, first, width)
     for b in numba.prange(samples):
         steps = lengths[b]
         g_after = np.zeros(n, dtype)
         g_spike = np.zeros(n, dtype)
+        zeros = np.zeros(n, dtype)
+        arriving = np.zeros(n, dtype)
         padded = np.zeros(n + 2 * p, dtype)
         g_rec = padded[p : p + n]
-        arriving = np.zeros(n, dtype)
-        # row t + margin is of step t
-        margin = rows - steps
         ahead = np.zeros((rows, n), dtype)
+        row = rows - steps  # of step 0
+        everything = np.zeros(0, np.uint8)
         for t in range(steps - 1, -1, -1):
-            for j in range(n):
-                g_spike[j] = g_count
-            if len(g_out) and len(kept):
-                for j in range(n):
-                    g_spike[j] += g_out[t, b, j] if kept[t, b, j] != 0 else zero
-            elif len(g_out):
-                for j in range(n):
-                    g_spike[j] += g_out[t, b, j]
+            fired, g_now = spikes[t, b], g_current[t, b]
+            out = g_out[t, b] if len(g_out) else zeros
+            masked(g_spike, out, kept[t, b] if len(kept) else everything, g_count)
             for k in range(min(width, steps - t)):
-                for j in range(n):
-                    g_spike[j] += taps[k, j] * ahead[margin + t + k, j]
-                for j in range(n):
-                    g_taps[b, k, j] += ahead[margin + t + k, j] if spikes[t, b, j] != 0 else zero
-            for j in range(n):
-                x = (v_mem[t, b, j] - c.v_th) * c.sharp
-                g_spike[j] *= c.peak / (one + x * x)
-            for j in range(n):
-                kept_share = c.kept if spikes[t, b, j] != 0 else one
-                g_after[j] = g_after[j] * kept_share + g_spike[j]
-            if len(g_v):
-                for j in range(n):
-                    g_after[j] += g_v[t, b, j]
-            if c.rounds:
-                for j in range(n):
-                    u = v_mem[t, b, j]
-                    g_after[j] = zero if (u <= low) | (u >= high) else g_after[j]
-            for j in range(n):
-                g_current[t, b, j] = g_after[j]
+                add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[row + t + k], fired)
+            from_v = g_v[t, b] if len(g_v) else zeros
+            integrate_back(g_now, g_after, g_spike, from_v, v_mem[t, b], fired, c)
             if t > 0:
-                share = zero
-                for j in range(n):
-                    u = v_mem[t - 1, b, j]
-                    share += g_after[j] * ((u - c.v_th) * c.kept if spikes[t - 1, b, j] != 0 else u)
-                g_beta[b] += share
+                g_beta[b] += beta_gradient(g_now, v_mem[t - 1, b], spikes[t - 1, b], c)
             if width:
+                factors, arrived = gate[b], delayed[t, b]
                 for j in range(n):
-                    g_rec[j] = g_after[j] * gate[b, j]
-                for j in range(n):
-                    arriving[j] = 0
+                    g_rec[j] = g_now[j] * factors[j]
+                arriving[:] = 0
                 for k in range(size):
                     window = padded[2 * p - k : 2 * p - k + n]
                     add_scaled(arriving, kernel[k], window)
-                    share = zero
+                    share = c.half - c.half
                     for j in range(n):
-                        share += window[j] * delayed[t, b, j]
+                        share += window[j] * arrived[j]
                     g_kernel[b, k] += share
                 for j in range(n):
-                    ahead[margin + t - first[j], j] = arriving[j]
-            for j in range(n):
-                g_after[j] *= c.beta
+                    ahead[row + t - first[j], j] = arriving[j]
+
+
+@compiled()
+def _rows(lengths: Lengths, first: NDArray[np.int64], width: int) -> int:
+    """Rows of a history that has a place for what arrives after the end, or was sent before the start."""
+    return lengths.max() + first.max() if width else 0

@@ -62,8 +62,8 @@ def integrate(
 ) -> None:
     """Write membranes before the reset and spikes; `v`, the membrane after the reset, advances by a step.
 
-    The current is factor * current + offset, neuron by neuron: batch norm. One loop per array that is written:
-    with more, the compiler has too many pairs to prove apart at run time, and leaves them scalar.
+    The current is factor * current + offset, neuron by neuron: batch norm. One loop per array that is
+    written: with more, the compiler has too many pairs to prove apart at run time, and leaves them scalar.
     """
     for j in range(len(v)):
         v[j] = c.beta * v[j] + i_rec[j]
