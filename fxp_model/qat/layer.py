@@ -249,8 +249,8 @@ class HiddenLayer(Stage):
 
         Input channel c drives one neuron only, at c * N_out // N_in; each neuron passes its spikes on to the
         next, unchanged, after 1 + `steps` steps. What reaches the end of a channel's line enters that of the
-        next channel, so a line should be as long as the clips. These delays stay, and the kernel is learned.
-        A spike alone brings the membrane to
+        next channel, so a line should be as long as the clips. Delays and kernel stay, and no gradient goes
+        along the line: it would pass hundreds of neurons, and explode. A spike alone brings the membrane to
 
             w = 1 + min((1 - beta) / (2 beta), 1) thresholds,
 
@@ -272,7 +272,7 @@ class HiddenLayer(Stage):
         beta = self.start_beta
         over = min((1 - beta) / (2 * beta), 1.0) if beta > 0 else 1.0
         heads = torch.arange(spec.n_in) * spec.n_out // spec.n_in
-        self.recurrent.zero_()[recurrence.kernel_size // 2 - 1] = 1 + over
+        self.recurrent.zero_().requires_grad_(False)[recurrence.kernel_size // 2 - 1] = 1 + over
         self.is_line = True
         self.delay.fill_(steps).requires_grad_(False)
         self.weight[heads] = torch.eye(spec.n_in)
@@ -294,7 +294,10 @@ class HiddenLayer(Stage):
             taps = self._integer_taps()
             if sigma is not None and self.delay.requires_grad:
                 taps = delays.spread(self.delay, sigma)
-            recurrence = Recurrence(weight, taps, None if self.is_line else noise.gate)
+            if self.is_line:
+                recurrence = Recurrence(weight.detach(), taps, learned=False)
+            else:
+                recurrence = Recurrence(weight, taps, noise.gate)
         neuron = neuron_of(self.spec, self.numbers.quantized)
         norm = Norm(self.gamma, self.bias, self.mean, self.var, NORM_EPS, NORM_MOMENTUM)
         weight = self.seen_weight() * noise.factor

@@ -328,8 +328,9 @@ class Training:
             total = loss * (self.processes / len(batch))
             if recipe.spike_cost > 0:
                 total = total + recipe.spike_cost * self.processes * output.rates.sum()
-            if not self._step(total, rate):
+            if not total.isfinite():
                 raise self._diverged(epoch)
+            self._step(total, rate)
             right = (output.logits.argmax(1) == labels).sum()
             sums += torch.stack([loss.detach(), right, output.rates.detach().mean() * len(batch)])
             progress(None)
@@ -347,17 +348,15 @@ class Training:
             learning_rate=rate,
         )
 
-    def _step(self, loss: torch.Tensor, rate: float) -> bool:
-        """One optimiser step; False, and no step, if the gradient is not finite."""
+    def _step(self, loss: torch.Tensor, rate: float) -> None:
+        """One optimiser step; none if the gradient is not finite, as happens now and then in long clips."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         self.optimizer.zero_grad()
         loss.backward()
-        if not torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM).isfinite():
-            return False
-        self.optimizer.step()
-        self.module.constrain()
-        return True
+        if torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM).isfinite():
+            self.optimizer.step()
+            self.module.constrain()
 
     def _diverged(self, epoch: int) -> InputError:
         now = self.recipe.learning_rate

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from fxp_model.errors import InputError
-from fxp_model.qat.layer import HiddenLayer
+from fxp_model.qat.layer import HiddenLayer, Noise
 from fxp_model.qat.network import Regularization, SpikingNetwork
+from fxp_model.qat.signal import Signal
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import Recipe, Training
 from fxp_model.spec import RecurrenceKind, ResetMode
@@ -56,17 +57,35 @@ def test_a_line_stays_one_in_training_with_noise_and_width():
         np.testing.assert_array_equal(spikes[3 * place :, :, place], spikes[: 40 - 3 * place, :, 0])
 
 
-def test_only_the_delays_of_a_line_are_fixed(tmp_path):
+def test_a_line_is_fixed_and_the_rest_is_learned(tmp_path):
     shape = Shape(hidden=(12, 9), max_delay=50)
     module = trained(tmp_path, shape, Recipe(line_delay=4, start_delays=(40.0, 50.0)))
     line, other = module.layers
     assert (line.delay == 4).all()
     assert not line.delay.requires_grad
+    assert not line.recurrent.requires_grad
     assert other.delay.requires_grad
     assert other.delay.min() >= 40
     assert other.delay.max() <= 50
     assert other.delay.max() - other.delay.min() > 2
-    assert all(p.requires_grad for p in (line.recurrent, line.gamma, line.weight, line.bias))
+    assert all(p.requires_grad for p in (other.recurrent, line.gamma, line.weight, line.bias))
+
+
+def test_no_gradient_goes_along_a_line():
+    """To its first neuron comes only what its own spikes cause, and nothing from those that follow."""
+    module = network(beta=(0.5,))
+    line = module.layers[0]
+    line.start_as_line(2)
+    counts = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (40, 8, 1), dtype=np.uint8))
+    lengths = torch.full((8,), 40)
+    for sent, received in ((0, True), (1, False), (11, False)):
+        torch.manual_seed(0)
+        signal, _ = line(Signal(counts, torch.empty(()).expand(counts.shape), lengths), 1.0, Noise())
+        pull = torch.zeros(signal.link.shape)
+        pull[:, :, sent] = 1
+        (weight,) = torch.autograd.grad(signal.link, line.bias, pull)
+        assert (weight[0] != 0) == received
+        assert weight[sent] != 0
 
 
 def test_a_leak_is_that_of_its_stage_and_scales_what_starts_with_it():
