@@ -177,7 +177,7 @@ def parser() -> Parser:
         type=within("line_delay"),
         metavar="STEPS",
         default=argparse.SUPPRESS,
-        help="the first hidden layer starts as a delay line of STEPS per neuron, for long sequences",
+        help="the first hidden layer is a delay line of 1 + STEPS steps per neuron, for long sequences",
     )
     add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
     hearing = parser.add_argument_group("hearing of sound: each epoch draws one copy of each clip")

@@ -37,7 +37,7 @@ from fxp_model.spec import MAX_NEURONS
 SPLITS = ("train", "val", "test")
 CLASSES = "classes.txt"
 MAX_FILE_BYTES = 1 << 32
-MAX_COUNTS = 1 << 34
+MAX_COUNTS = 1 << 32
 """Most counts of a split: clips * steps * channels, a byte each."""
 MAX_CLASSES = 1 << 16
 MAX_COUNT = 255

@@ -226,7 +226,7 @@ class HiddenLayer(Stage):
     START_DELAYS = (10.0, 30.0)
 
     is_line = False
-    """Whether `start_as_line` made it a delay line, whose neurons are never dropped: it would be cut."""
+    """Whether `become_line` made it a delay line, whose neurons are never dropped: it would be cut."""
 
     spec: LayerSpec
 
@@ -244,13 +244,13 @@ class HiddenLayer(Stage):
             self.delay = nn.Parameter(start.clamp(0, spec.recurrence.max_delay))
 
     @torch.no_grad()
-    def start_as_line(self, steps: int) -> None:
+    def become_line(self, steps: int) -> None:
         """Make the recurrence a delay line: a memory of N_out / N_in * (1 + steps) steps at the start.
 
         Input channel c drives one neuron only, at c * N_out // N_in; each neuron passes its spikes on to the
         next, unchanged, after 1 + `steps` steps. What reaches the end of a channel's line enters that of the
-        next channel, so a line should be as long as the clips. Delays and kernel stay, and no gradient goes
-        along the line: it would pass hundreds of neurons, and explode. A spike alone brings the membrane to
+        next channel, so a line should be as long as the clips. The layer is not trained: a gradient along the
+        line would pass hundreds of neurons, and explode. A spike alone brings the membrane to
 
             w = 1 + min((1 - beta) / (2 beta), 1) thresholds,
 
@@ -272,9 +272,10 @@ class HiddenLayer(Stage):
         beta = self.start_beta
         over = min((1 - beta) / (2 * beta), 1.0) if beta > 0 else 1.0
         heads = torch.arange(spec.n_in) * spec.n_out // spec.n_in
-        self.recurrent.zero_().requires_grad_(False)[recurrence.kernel_size // 2 - 1] = 1 + over
         self.is_line = True
-        self.delay.fill_(steps).requires_grad_(False)
+        self.requires_grad_(False)
+        self.recurrent.zero_()[recurrence.kernel_size // 2 - 1] = 1 + over
+        self.delay.fill_(steps)
         self.weight[heads] = torch.eye(spec.n_in)
         self.gamma.zero_()[heads] = 1.0
 
@@ -294,10 +295,7 @@ class HiddenLayer(Stage):
             taps = self._integer_taps()
             if sigma is not None and self.delay.requires_grad:
                 taps = delays.spread(self.delay, sigma)
-            if self.is_line:
-                recurrence = Recurrence(weight.detach(), taps, learned=False)
-            else:
-                recurrence = Recurrence(weight, taps, noise.gate)
+            recurrence = Recurrence(weight, taps, None if self.is_line else noise.gate)
         neuron = neuron_of(self.spec, self.numbers.quantized)
         norm = Norm(self.gamma, self.bias, self.mean, self.var, NORM_EPS, NORM_MOMENTUM)
         weight = self.seen_weight() * noise.factor

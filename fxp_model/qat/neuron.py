@@ -42,14 +42,11 @@ class Recurrence:
     taps : Taps
     gate : (B, N) or None
         Factor on i_rec, constant over time (dropout while training).
-    learned : bool
-        False: spikes that return are constants to the gradient, and so are weight and taps.
     """
 
     weight: Tensor
     taps: Taps
     gate: Tensor | None = None
-    learned: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,8 +96,7 @@ def simulate(i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence
         y = silent if neuron.v_th is None else fire(v, neuron.v_th)
         course.append((i_rec, v, y))
         if recurrence is not None:
-            sent = weight[:, None, :] * y
-            future.scatter_add_(0, t + arrival, sent if recurrence.learned else sent.detach())
+            future.scatter_add_(0, t + arrival, weight[:, None, :] * y)
         if neuron.v_th is not None:
             fixed = y.detach()
             v = v * (1 - fixed) if neuron.reset_mode is ResetMode.ZERO else v - neuron.v_th * fixed

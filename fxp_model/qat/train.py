@@ -74,8 +74,8 @@ class Recipe:
     learn_delays : False: they keep their initial values
     start_delay : initial delay in steps, of each layer with recurrence; None: random for each neuron
     start_delays : least and largest of random initial delays
-    line_delay : delay in steps of the delay line that the first hidden layer starts as, see
-        `HiddenLayer.start_as_line`; None: it starts as the others
+    line_delay : delay in steps of the delay line that the first hidden layer is, see
+        `HiddenLayer.become_line`; None: it is trained as the others
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
     sigma : initial width of the delay's triangle
     rounds_at : share of the training after which delays are integers
@@ -437,7 +437,7 @@ def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
     for stage in module.stages:
         stage.beta.requires_grad_(recipe.learn_beta)
     if recipe.line_delay is not None:
-        module.layers[0].start_as_line(recipe.line_delay)
+        module.layers[0].become_line(recipe.line_delay)
     own = module.layers if recipe.line_delay is None else module.layers[1:]
     recurrent = [layer for layer in own if layer.spec.recurrence is not None]
     start = recipe.start_delay

@@ -53,8 +53,7 @@ def simulate(
 
     Arguments and gradients as those of `fxp_model.qat.neuron.simulate`; float32 or float64.
     """
-    learned = recurrence is None or recurrence.learned
-    v_mem, spikes = _Simulate.apply(i_syn, beta, *recurrent_parts(recurrence, i_syn), neuron, learned)
+    v_mem, spikes = _Simulate.apply(i_syn, beta, *recurrent_parts(recurrence, i_syn), neuron)
     return v_mem, spikes
 
 
@@ -100,8 +99,6 @@ class Course:
     parts : tuple of tensors
         See `recurrent_parts`.
     membrane : Membrane
-    learned : bool
-        False: the gradient does not go through the recurrence.
     """
 
     def __init__(
@@ -112,7 +109,6 @@ class Course:
         lengths: Tensor,
         parts: tuple[Tensor, ...],
         membrane: Membrane,
-        learned: bool = True,
     ) -> None:
         weight, gate, first, taps = (part.detach().contiguous().numpy() for part in parts)
         kernels: ModuleType = dense if weight.ndim == 2 else conv
@@ -126,7 +122,6 @@ class Course:
         self.spikes = new(shape, np.uint8)
         self.delayed = np.zeros(shape if len(taps) else (0, 0, 0), weight.dtype)
         self.constants = (weight, gate, first, taps)
-        self.learned = learned
         kernels.forward(
             *(self.v_mem, self.spikes, self.delayed, current.numpy(), factor.numpy(), offset.numpy()),
             *(self.lengths, *self.constants, membrane),
@@ -134,8 +129,8 @@ class Course:
 
     def backward(
         self, g_v: Tensor | None, g_out: Tensor | None, kept: Tensor | None, g_count: float
-    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """Gradients of factor * current + offset (T, B, N), beta, and if learned, recurrent weight and taps.
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Gradients of factor * current + offset (T, B, N), beta, recurrent weight and taps.
 
         Parameters
         ----------
@@ -146,9 +141,7 @@ class Course:
         g_count : float
             Of the number of spikes.
         """
-        weight, gate, first, taps = self.constants
-        if not self.learned:
-            taps = taps[:0]  # as without recurrence
+        weight, _, _, taps = self.constants
         samples, dtype = self.v_mem.shape[1], weight.dtype
         absent = np.zeros((0, 0, 0), dtype)
         given = (absent if g is None else g.contiguous().numpy() for g in (g_v, g_out))
@@ -162,12 +155,10 @@ class Course:
         )
         self.kernels.backward(
             *(*found, *given, np.zeros((0, 0, 0), np.uint8) if kept is None else kept.numpy()),
-            *(dtype.type(g_count), self.v_mem, self.spikes, self.delayed, self.lengths),
-            *(weight, gate, first, taps, self.membrane),
+            *(dtype.type(g_count), self.v_mem, self.spikes, self.delayed, self.lengths, *self.constants),
+            self.membrane,
         )
         g_current, g_beta, g_weight, g_taps = (torch.from_numpy(g) for g in found)
-        if not self.learned:
-            return g_current, g_beta.sum(), None, None
         return g_current, g_beta.sum(), g_weight.sum(0), g_taps.sum(0)
 
 
@@ -182,17 +173,16 @@ class _Simulate(torch.autograd.Function):
         first: Tensor,
         taps: Tensor,
         neuron: Neuron,
-        learned: bool,
     ) -> tuple[Tensor, Tensor]:
         current = i_syn.detach().contiguous()
         steps, samples, n = current.shape
         affine = (current.new_ones(n), current.new_zeros(n), torch.full((samples,), steps))
         membrane = membrane_of(neuron, beta, current.dtype)
         ctx.set_materialize_grads(False)
-        ctx.course = Course(current, *affine, (weight, gate, first, taps), membrane, learned)
+        ctx.course = Course(current, *affine, (weight, gate, first, taps), membrane)
         return torch.from_numpy(ctx.course.v_mem), torch.from_numpy(ctx.course.spikes).to(current.dtype)
 
     @staticmethod
     def backward(ctx: Any, g_v: Tensor | None, g_spikes: Tensor | None) -> tuple[Tensor | None, ...]:
         g_current, g_beta, g_weight, g_taps = ctx.course.backward(g_v, g_spikes, None, 0.0)
-        return g_current, g_beta, g_weight, None, None, g_taps, None, None
+        return g_current, g_beta, g_weight, None, None, g_taps, None

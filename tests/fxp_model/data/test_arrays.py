@@ -166,7 +166,7 @@ MISTAKES = {
     "a step and channel must have at most 255 events, not 256": with_counts(
         times=np.zeros(256, int), units=np.zeros(256, int), sample=np.zeros(256, int)
     ),
-    "clips * steps * channels must be at most 17179869184, not 25769803776": with_counts(
+    "clips * steps * channels must be at most 4294967296, not 25769803776": with_counts(
         lengths=np.full(CLIPS, 1 << 16), channels=np.array(1 << 16)
     ),
 }
