@@ -20,7 +20,7 @@ from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 from hw.boards.boards import BOARDS
 from hw.estimates.resources import measured
-from scripts import ear_table, fit_ear, hardware_table
+from scripts import benchmark_table, ear_table, fit_ear, hardware_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
@@ -60,6 +60,11 @@ def systems() -> str:
 def bundled() -> str:
     """The bundled networks and their teacher, trained in noise with the ear."""
     return markdown(summarise(read_rows(RESULTS / "bundled.jsonl")))
+
+
+def benchmarks() -> str:
+    """Published benchmarks, each network measured once on the test set."""
+    return benchmark_table.table(benchmark_table.read_rows(benchmark_table.ROWS))
 
 
 def cores() -> str:
@@ -209,6 +214,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bitstreams": bitstreams,
     "compared": compared,
     "bundled": bundled,
+    "benchmarks": benchmarks,
     "systems": systems,
     "cores": cores,
     "ears": ears,

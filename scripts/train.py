@@ -16,6 +16,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from fxp_model.options import Parser, nonempty, real, some_path, whole
@@ -99,6 +100,15 @@ def parser() -> Parser:
         default=shape.max_delay,
         help="largest axonal delay in steps",
     )
+    add(
+        "--beta",
+        type=within("beta"),
+        nargs="+",
+        metavar="B",
+        default=list(shape.beta),
+        help="leak at the start, of all hidden layers or of each; time constant of 1 / (1 - B) steps",
+    )
+    add("--readout-beta", type=within("beta"), default=shape.readout_beta, help="the same of the readout")
     for name, help_text in (
         ("weight_bits", "width of the weights"),
         ("kernel_bits", "width of a conv kernel's taps"),
@@ -123,6 +133,13 @@ def parser() -> Parser:
     add("--batch", type=within("batch"), default=recipe.batch, help="batch size in clips")
     add("--lr", type=within("learning_rate"), default=recipe.learning_rate, help="peak learning rate")
     add("--dropout", type=within("dropout"), default=recipe.noise.dropout, help="share of spikes dropped")
+    noise_default = recipe.noise.recurrent_dropout
+    add(
+        "--recurrent-dropout",
+        type=within("recurrent_dropout"),
+        default=noise_default,
+        help="share of neurons without recurrent current, for an entire clip",
+    )
     add(
         "--label-smoothing",
         type=within("label_smoothing"),
@@ -147,6 +164,21 @@ def parser() -> Parser:
     )
     fixed = argparse.BooleanOptionalAction
     add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
+    add(
+        "--start-delays",
+        type=within("start_delay"),
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        default=list(recipe.start_delays),
+        help="range of random delays at the start",
+    )
+    add(
+        "--delay-line",
+        type=within("line_delay"),
+        metavar="STEPS",
+        default=argparse.SUPPRESS,
+        help="the first hidden layer is a delay line of 1 + STEPS steps per neuron, for long sequences",
+    )
     add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
     hearing = parser.add_argument_group("hearing of sound: each epoch draws one copy of each clip")
     add = hearing.add_argument
@@ -169,10 +201,15 @@ def parser() -> Parser:
     shift = add("--shift-ms", type=real(*SHIFT_MS), default=0.0, help="of the other copies, either way")
     parser.only_with(noise, share, snr)
     parser.only_with(copies, noise, gain, shift)
-    variants = parser.add_argument_group("augmentation, largest changes")
+    variants = parser.add_argument_group("augmentation, largest changes; default for arrays: none")
     for name, meaning in AUGMENTATIONS.items():
         value = getattr(recipe.augmentation, name)
-        variants.add_argument(f"--{name.replace('_', '-')}", type=within(name), default=value, help=meaning)
+        variants.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=within(name),
+            default=argparse.SUPPRESS,
+            help=f"{meaning} (default: {value:g})",
+        )
     return parser
 
 
@@ -181,7 +218,8 @@ def main() -> int:
     # OpenMP's waiting threads sleep, so that training keeps its speed on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from fxp_model.data import Conditions, Part, open_noise
-    from fxp_model.qat.augment import Augmentation
+    from fxp_model.data.arrays import arrays_in
+    from fxp_model.qat.augment import NO_AUGMENTATION
     from fxp_model.qat.network import Regularization
     from fxp_model.qat.parallel import launched
     from fxp_model.qat.session import train_artifact
@@ -196,6 +234,8 @@ def main() -> int:
         recurrent_layers=RecurrentLayers(args.recurrent_layers),
         kernel_size=args.kernel,
         max_delay=args.max_delay,
+        beta=tuple(args.beta),
+        readout_beta=args.readout_beta,
         weight_bits=args.weight_bits,
         kernel_bits=args.kernel_bits,
         reset_mode=ResetMode(args.reset),
@@ -211,8 +251,13 @@ def main() -> int:
         taught=args.taught,
         learn_delays=args.learn_delays,
         learn_beta=args.learn_beta,
-        noise=Regularization(dropout=args.dropout),
-        augmentation=Augmentation(**{name: getattr(args, name) for name in AUGMENTATIONS}),
+        start_delays=tuple(args.start_delays),
+        line_delay=getattr(args, "delay_line", None),
+        noise=Regularization(args.dropout, args.recurrent_dropout),
+        augmentation=replace(
+            NO_AUGMENTATION if arrays_in(Path(args.data)) else recipe.augmentation,
+            **{name: getattr(args, name) for name in AUGMENTATIONS if hasattr(args, name)},
+        ),
     )
     conditions = Conditions(
         gain_db=tuple(args.gain_db),

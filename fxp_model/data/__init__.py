@@ -1,22 +1,26 @@
-"""Speech as spike counts: audio, SHD and SSC, the encoders and their cache."""
+"""Data as spike counts: audio, SHD and SSC, arrays of counts; the encoders and their cache."""
 
+from fxp_model.data.arrays import ArrayDataset, CountArrays
 from fxp_model.data.artifact_frames import frames_for
 from fxp_model.data.audio import read_audio
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import Dataset, open_dataset
 from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import Clip, SpeechDataset
-from fxp_model.data.frames import EncodedSplit, encode_file, encoder_for, load_frames
+from fxp_model.data.frames import EncodedSplit, FrameEncoder, encode_file, encoder_for, load_frames
 from fxp_model.data.noise import Noise, Part, open_noise
 from fxp_model.data.spikes import SpikeDataset
 from fxp_model.data.synthetic import synthesise
 
 __all__ = [
+    "ArrayDataset",
     "Clip",
     "Conditions",
+    "CountArrays",
     "Dataset",
     "EncodedSplit",
     "EventBinner",
+    "FrameEncoder",
     "Noise",
     "Part",
     "SpeechDataset",

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from fxp_model.artifact import Artifact
 from fxp_model.checks import check_type
+from fxp_model.data.arrays import CountArrays
 from fxp_model.data.audio import checked_clip, pcm, resampled
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.catalog import Dataset, open_dataset
 from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import SpeechDataset
-from fxp_model.data.frames import EncodedSplit, check_encoder, load_frames
+from fxp_model.data.frames import EncodedSplit, FrameEncoder, check_encoder, load_frames
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError, shown
 
-ENCODERS: dict[str, type[EarSpec | EventBinner]] = {kind.name: kind for kind in (EarSpec, EventBinner)}
+ENCODERS: dict[str, type[FrameEncoder]] = {kind.name: kind for kind in (EarSpec, EventBinner, CountArrays)}
 """Encoders that an artifact may name."""
 
 
@@ -66,7 +67,7 @@ def recordings_for(
     return encoder, samples
 
 
-def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, EarSpec | EventBinner]:
+def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, FrameEncoder]:
     """The data set, and the encoder of `artifact`, which fits it."""
     check_type("artifact", artifact, Artifact)
     if artifact.encoder is None:
@@ -89,7 +90,7 @@ def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, EarSpec | 
     return dataset, encoder
 
 
-def _encoder(values: dict[str, Any]) -> EarSpec | EventBinner:
+def _encoder(values: dict[str, Any]) -> FrameEncoder:
     name = str(values.get("name"))
     if name not in ENCODERS:
         raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {shown(name)}")

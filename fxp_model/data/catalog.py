@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 from fxp_model.checks import path_of
+from fxp_model.data.arrays import ArrayDataset, arrays_in, open_arrays
 from fxp_model.data.dataset import SpeechDataset
 from fxp_model.data.folders import open_folder
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
 from fxp_model.tables import TEXT
 
-Dataset = SpeechDataset | SpikeDataset
+Dataset = SpeechDataset | SpikeDataset | ArrayDataset
 
 
 def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
@@ -21,7 +22,8 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     Parameters
     ----------
     source : path or str
-        A folder with the HDF5 files of SHD or of SSC, or one as `open_folder` takes it, or
+        A folder with ``train.npz``, ``val.npz`` or ``test.npz``, see `fxp_model.data.arrays`, with the
+        HDF5 files of SHD or of SSC, or one as `open_folder` takes it, or
         ``synthetic``; ``./synthetic`` is a folder.
     seed : int
         Seed of the synthetic voices, or of a split that the folder does not define; at least 0.
@@ -37,5 +39,8 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     folder = path_of("source", source)
     for name in (str(folder), Path(os.path.realpath(folder)).name):  # both are stored in artifacts
         TEXT.check("path of a data set", name)
+    files = arrays_in(folder)
+    if files:
+        return open_arrays(folder, files)
     known = published_in(folder)
     return open_folder(folder, seed) if known is None else open_published(folder, known, seed)

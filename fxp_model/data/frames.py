@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from fxp_model.archives import Archive
+from fxp_model.data.arrays import ArrayDataset, CountArrays
 from fxp_model.data.audio import read_audio
 from fxp_model.data.binner import EventBinner
 from fxp_model.data.cache import Cache, default_cache_dir
@@ -42,6 +43,7 @@ _CACHE_FORMAT = "spikeline-frames-1"
 _HEARD_FORMAT = "spikeline-heard-1"
 
 Counts = NDArray[np.uint8]
+FrameEncoder = EarSpec | EventBinner | CountArrays
 Chunk = Sequence[tuple[int, Clip]]
 """Clips with their indices in the split."""
 Encoded = tuple[list[Counts], str | None]
@@ -64,10 +66,8 @@ class EncodedSplit:
     files: tuple[str, ...]
 
 
-def encoder_for(
-    dataset: Dataset, count_bits: int, ear: Mapping[str, int] | None = None
-) -> EarSpec | EventBinner:
-    """The encoder that makes frames of `dataset`, with counts of `count_bits`.
+def encoder_for(dataset: Dataset, count_bits: int, ear: Mapping[str, int] | None = None) -> FrameEncoder:
+    """The encoder that makes frames of `dataset`, with counts of `count_bits`, or of as many as arrays need.
 
     ear : what `EarSpec.design` takes beside, for sound
 
@@ -76,6 +76,8 @@ def encoder_for(
     InputError
         An ear for spikes, or one that is outside its limits.
     """
+    if isinstance(dataset, ArrayDataset) and not ear:
+        return dataset.encoder()
     if isinstance(dataset, SpikeDataset) and not ear:
         return EventBinner(count_bits=count_bits)
     encoder = EarSpec.design(**{**(ear or {}), "count_bits": count_bits})
@@ -94,7 +96,7 @@ def check_encoder(dataset: Dataset, encoder: Encoder) -> None:
 def load_frames(
     dataset: Dataset,
     split: str,
-    encoder: EarSpec | EventBinner,
+    encoder: FrameEncoder,
     cache_dir: Path | str | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -109,10 +111,10 @@ def load_frames(
 
     Parameters
     ----------
-    dataset : SpeechDataset or SpikeDataset
+    dataset : SpeechDataset, SpikeDataset or ArrayDataset
     split : str
         Name of the split.
-    encoder : EarSpec or EventBinner
+    encoder : EarSpec, EventBinner or CountArrays
         As `encoder_for` gives it.
     cache_dir : path, optional
         Default: ``$SPIKELINE_CACHE``, or ``~/.cache/spikeline``.
@@ -133,6 +135,14 @@ def load_frames(
         than `MAX_PADDING`; names the clip.
     """
     check_encoder(dataset, encoder)
+    if isinstance(dataset, ArrayDataset):
+        assert isinstance(encoder, CountArrays)
+        if conditions is not None:
+            raise InputError(f"{dataset.name} holds counts; gain and noise are for sound")
+        array = dataset.split(split)
+        encoder.check(array.counts, array.file)
+        names = tuple(f"{array.file.name}/{row}" for row in range(len(array)))
+        return EncodedSplit(array.counts, array.labels, array.lengths, names)
     if isinstance(dataset, SpikeDataset):
         assert isinstance(encoder, EventBinner)
         if conditions is not None:
@@ -141,7 +151,7 @@ def load_frames(
         bar = tqdm(spikes.encode(encoder), split, len(spikes), unit="clip", disable=not progress)
         names = tuple(f"{spikes.file.name}/{row}" for row in spikes.rows)
         return _padded(list(bar), spikes.labels, names)
-    assert not isinstance(encoder, EventBinner)
+    assert isinstance(encoder, EarSpec)
     clips = dataset.split(split)
     conditions = conditions or Conditions()
     chunks = _chunks(clips, conditions)

@@ -41,6 +41,10 @@ class Augmentation:
             check_limits(field.name, getattr(self, field.name))
 
 
+NO_AUGMENTATION = Augmentation(0, 0, 0.0, 0, 0, 0.0, 0.0)
+"""For arrays of which nothing is known: steps and channels may be in any order."""
+
+
 def augment(
     counts: Counts,
     labels: NDArray[np.int64],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.artifact import Artifact
-from fxp_model.data import Conditions, Part, SpikeDataset, frames_for, open_dataset, open_noise
+from fxp_model.data import Conditions, Part, SpeechDataset, frames_for, open_dataset, open_noise
 from fxp_model.ear.spec import EarSpec
 from fxp_model.engine import score
 from fxp_model.errors import InputError, shown
@@ -99,7 +99,7 @@ def listen(
 def _sha256(data: str) -> str:
     """Digest of the clips of a data set of sound: names, classes and contents of the splits that are used."""
     dataset = open_dataset(data)
-    if isinstance(dataset, SpikeDataset):
+    if not isinstance(dataset, SpeechDataset):
         raise InputError(f"{data} must hold sound, not {dataset.holds}")
     digest = hashlib.sha256()
     for split in ("train", "val"):

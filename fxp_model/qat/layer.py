@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fxp_model.errors import InputError
 from fxp_model.fixed import QFormat
 from fxp_model.network import StageParams
 from fxp_model.qat import delays, kernels, plain
@@ -28,6 +29,7 @@ from fxp_model.qat.neuron import Neuron, Recurrence
 from fxp_model.qat.neuron import simulate as simulate_reference
 from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
 from fxp_model.qat.signal import Norm, Signal
+from fxp_model.qat.template import HIDDEN_BETA, READOUT_BETA
 from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind
 
 NORM_EPS = 1e-5
@@ -142,11 +144,23 @@ class Stage(nn.Module):
         bound = math.sqrt(6.0 / spec.n_in)
         self.weight = nn.Parameter(torch.empty(spec.n_out, spec.n_in).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(spec.n_out))
-        self.beta = nn.Parameter(torch.tensor(float(spec.beta_format.to_real(spec.beta))))
+        self.beta = nn.Parameter(torch.tensor(self.start_beta))
         if numbers.normalized:
-            self.gamma = nn.Parameter(torch.ones(spec.n_out))
+            self.gamma = nn.Parameter(torch.full((spec.n_out,), self.start_gain()))
             self.mean = nn.Buffer(torch.zeros(spec.n_out))
             self.var = nn.Buffer(torch.ones(spec.n_out))
+
+    def start_gain(self) -> float:
+        """Initial gain of the currents, for a membrane as wide as with the leak `HIDDEN_BETA`.
+
+        A white current of deviation g gives a membrane of deviation g / sqrt(1 - beta**2).
+        """
+        return math.sqrt((1 - self.start_beta**2) / (1 - HIDDEN_BETA**2))
+
+    @property
+    def start_beta(self) -> float:
+        """The leak at the start of the training."""
+        return float(self.spec.beta_format.to_real(self.spec.beta))
 
     def gain(self) -> Tensor:
         """Factor (N_out,) on each row of the weights equivalent to batch norm."""
@@ -203,10 +217,16 @@ class Stage(nn.Module):
 class HiddenLayer(Stage):
     """A layer of LIF neurons with recurrence over learned axonal delays.
 
-    Delays are initialised uniformly within 10 steps of `MEAN_DELAY`, a fifth of a second of speech.
+    Delays are initialised uniformly within `START_DELAYS`, about a fifth of a second of speech. The kernel
+    is initialised in proportion to 1 - beta: a spike changes the membrane for 1 / (1 - beta) steps, and the
+    product of the two is what a gradient is multiplied by in every round of the recurrence. In long
+    sequences, with many rounds, it explodes otherwise.
     """
 
-    MEAN_DELAY = 20.0
+    START_DELAYS = (10.0, 30.0)
+
+    is_line = False
+    """Whether `become_line` made it a delay line, whose neurons are never dropped: it would be cut."""
 
     spec: LayerSpec
 
@@ -215,13 +235,49 @@ class HiddenLayer(Stage):
         if spec.recurrence is not None:
             n, size = spec.n_out, spec.recurrence.kernel_size
             if spec.recurrence.kind is RecurrenceKind.CONV:
-                bound = 1 / math.sqrt(size)
+                bound = (1 - self.start_beta) / (1 - HIDDEN_BETA) / math.sqrt(size)
                 recurrent = torch.empty(size).uniform_(-bound, bound)
             else:
                 recurrent = nn.init.orthogonal_(torch.empty(n, n))
             self.recurrent = nn.Parameter(recurrent)
-            start = torch.empty(n).uniform_(self.MEAN_DELAY - 10, self.MEAN_DELAY + 10)
+            start = torch.empty(n).uniform_(*self.START_DELAYS)
             self.delay = nn.Parameter(start.clamp(0, spec.recurrence.max_delay))
+
+    @torch.no_grad()
+    def become_line(self, steps: int) -> None:
+        """Make the recurrence a delay line: a memory of N_out / N_in * (1 + steps) steps at the start.
+
+        Input channel c drives one neuron only, at c * N_out // N_in; each neuron passes its spikes on to the
+        next, unchanged, after 1 + `steps` steps. What reaches the end of a channel's line enters that of the
+        next channel, so a line should be as long as the clips. The layer is not trained: a gradient along the
+        line would pass hundreds of neurons, and explode. A spike alone brings the membrane to
+
+            w = 1 + min((1 - beta) / (2 beta), 1) thresholds,
+
+        half way to where what a row of spikes leaves behind, beta (w - 1) / (1 - beta), would fire alone.
+
+        Raises
+        ------
+        InputError
+            The layer has no conv recurrence with neighbours, its largest delay is smaller, or it has fewer
+            neurons than input channels.
+        """
+        spec, recurrence = self.spec, self.spec.recurrence
+        if recurrence is None or recurrence.kind is not RecurrenceKind.CONV or recurrence.kernel_size < 3:
+            raise InputError("a delay line needs conv recurrence of 3 taps or more in the first hidden layer")
+        if steps > recurrence.max_delay:
+            raise InputError(f"line_delay must be at most max_delay {recurrence.max_delay}, not {steps}")
+        if spec.n_out < spec.n_in:
+            raise InputError(f"a delay line of {spec.n_in} channels needs as many neurons, not {spec.n_out}")
+        beta = self.start_beta
+        over = min((1 - beta) / (2 * beta), 1.0) if beta > 0 else 1.0
+        heads = torch.arange(spec.n_in) * spec.n_out // spec.n_in
+        self.is_line = True
+        self.requires_grad_(False)
+        self.recurrent.zero_()[recurrence.kernel_size // 2 - 1] = 1 + over
+        self.delay.fill_(steps)
+        self.weight[heads] = torch.eye(spec.n_in)
+        self.gamma.zero_()[heads] = 1.0
 
     def forward(self, x: Signal, sigma: float | None, noise: Noise) -> tuple[Signal, Tensor]:
         """Output spikes (T, B, N_out), and the number of all spikes, in training.
@@ -236,8 +292,10 @@ class HiddenLayer(Stage):
         recurrence = None
         if self.spec.recurrence is not None:
             weight = self._seen(self.recurrent, self._recurrent_format())
-            taps = self._integer_taps() if sigma is None else delays.spread(self.delay, sigma)
-            recurrence = Recurrence(weight, taps, noise.gate)
+            taps = self._integer_taps()
+            if sigma is not None and self.delay.requires_grad:
+                taps = delays.spread(self.delay, sigma)
+            recurrence = Recurrence(weight, taps, None if self.is_line else noise.gate)
         neuron = neuron_of(self.spec, self.numbers.quantized)
         norm = Norm(self.gamma, self.bias, self.mean, self.var, NORM_EPS, NORM_MOMENTUM)
         weight = self.seen_weight() * noise.factor
@@ -282,6 +340,11 @@ class Readout(Stage):
     """The leaky integrator that gives the class scores; no batch norm."""
 
     spec: ReadoutSpec
+
+    def __init__(self, spec: ReadoutSpec, numbers: Numbers) -> None:
+        super().__init__(spec, numbers)
+        # logits as large as with the leak READOUT_BETA: a constant current gives the membrane 1 / (1 - beta)
+        self.weight.data *= (1 - self.start_beta) / (1 - READOUT_BETA)
 
     def forward(self, x: Signal, factor: float) -> Tensor:
         """Logits (B, classes) in training: scores over each clip's own steps, of inputs times `factor`.

@@ -18,7 +18,7 @@ from tqdm import tqdm
 import fxp_model
 from fxp_model import network as golden
 from fxp_model.artifact import Artifact, save_artifact
-from fxp_model.data import EventBinner, SpeechDataset, SpikeDataset, load_frames
+from fxp_model.data import Dataset, FrameEncoder, SpeechDataset, load_frames
 from fxp_model.data.synthetic import synthetic_dataset
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import CheckFailed
@@ -37,8 +37,8 @@ def publish(
     path: Path,
     training: Training,
     module: SpikingNetwork,
-    dataset: SpeechDataset | SpikeDataset,
-    encoder: EarSpec | EventBinner,
+    dataset: Dataset,
+    encoder: FrameEncoder,
     splits: tuple[Frames, Frames],
     *,
     command: str,
@@ -179,9 +179,9 @@ def versions() -> dict[str, str]:
     }
 
 
-def stimulus(encoder: EarSpec | EventBinner, val: Frames) -> NDArray[np.uint8]:
+def stimulus(encoder: FrameEncoder, val: Frames) -> NDArray[np.uint8]:
     """Counts (T, B, channels) of a few clips of different classes: synthetic where `encoder` takes sound."""
-    if isinstance(encoder, EventBinner):
+    if not isinstance(encoder, EarSpec):
         _, first = np.unique(val.labels, return_index=True)
         return val.counts[:, first[:STIMULUS_CLIPS]]
     dataset = synthetic_dataset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,11 @@ from fxp_model.data import (
     Conditions,
     Dataset,
     EncodedSplit,
-    EventBinner,
+    FrameEncoder,
     encoder_for,
     load_frames,
     open_dataset,
 )
-from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network
@@ -100,7 +100,7 @@ def _train(
     for split in ("train", "val"):
         dataset.split(split)
     encoder = encoder_for(dataset, shape.input_bits, ear)
-    spec = network_spec(shape, encoder.channels, len(dataset.classes))
+    spec = network_spec(replace(shape, input_bits=encoder.count_bits), encoder.channels, len(dataset.classes))
     taught_by = None if teacher is None else teacher_of(teacher, spec, dataset.classes)
     training = Training(spec, recipe, out, dataset.classes, taught_by)
     if resume:
@@ -134,7 +134,7 @@ def _train(
 
 def training_frames(
     dataset: Dataset,
-    encoder: EarSpec | EventBinner,
+    encoder: FrameEncoder,
     heard: Sequence[Conditions] = (),
     progress: bool = True,
 ) -> Frames:

@@ -15,8 +15,7 @@ import torch
 from tqdm import tqdm
 
 from fxp_model.artifact import FOLDER
-from fxp_model.data import Conditions, Dataset, EventBinner, encoder_for, load_frames, open_dataset
-from fxp_model.ear.spec import EarSpec
+from fxp_model.data import Conditions, Dataset, FrameEncoder, encoder_for, load_frames, open_dataset
 from fxp_model.errors import InputError
 from fxp_model.files import parse_json, read_text, replacing
 from fxp_model.qat import delays
@@ -53,14 +52,14 @@ class Sweep:
     classes: tuple[str, ...]
 
 
-def opened(data: str, ear: Mapping[str, int] | None = None) -> tuple[Dataset, EarSpec | EventBinner]:
+def opened(data: str, ear: Mapping[str, int] | None = None) -> tuple[Dataset, FrameEncoder]:
     """A data set and the encoder that a sweep hears it with; `ear` is that of `train_artifact`."""
     dataset = open_dataset(data)
     return dataset, encoder_for(dataset, Shape().input_bits, ear)
 
 
 def load(
-    dataset: Dataset, encoder: EarSpec | EventBinner, heard: Sequence[Conditions] = ()
+    dataset: Dataset, encoder: FrameEncoder, heard: Sequence[Conditions] = ()
 ) -> tuple[Frames, Frames, tuple[str, ...]]:
     """Frames of splits ``train`` (see `training_frames`) and ``val``, and the names of the classes."""
     train = training_frames(dataset, encoder, heard)
@@ -196,9 +195,7 @@ def exported(systems: dict[str, System], folder: Path) -> list[str]:
     return names
 
 
-def export(
-    sweep: Sweep, folder: Path, dataset: Dataset, encoder: EarSpec | EventBinner, command: str
-) -> list[Path]:
+def export(sweep: Sweep, folder: Path, dataset: Dataset, encoder: FrameEncoder, command: str) -> list[Path]:
     """Write the best seed of every quantised system as an artifact, ``folder/SYSTEM``.
 
     Parameters

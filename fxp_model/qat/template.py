@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fxp_model.errors import InputError
 from fxp_model.fixed import QFormat
 from fxp_model.qat.limits import check_limits
 from fxp_model.spec import (
@@ -40,6 +41,8 @@ class Shape:
     recurrence : kind, or None for no recurrence
     recurrent_layers : hidden layers with a recurrence
     kernel_size : taps of a ``conv`` kernel
+    beta : leaks of the hidden layers at the start, of all or of each
+    readout_beta : leak of the readout at the start
     input_bits, weight_bits, kernel_bits : widths; of weights and kernel 2..16
     max_delay : largest axonal delay in steps
     """
@@ -49,6 +52,8 @@ class Shape:
     recurrent_layers: RecurrentLayers = RecurrentLayers.ALL
     kernel_size: int = 5
     max_delay: int = 63
+    beta: tuple[float, ...] = (HIDDEN_BETA,)
+    readout_beta: float = READOUT_BETA
     input_bits: int = 4
     weight_bits: int = 8
     kernel_bits: int = 8
@@ -59,8 +64,15 @@ class Shape:
         check_limits("layers", len(self.hidden))
         for neurons in self.hidden:
             check_limits("neurons", neurons)
-        for name in ("max_delay", "weight_bits", "kernel_bits"):
+        for name in ("max_delay", "input_bits", "weight_bits", "kernel_bits"):
             check_limits(name, getattr(self, name))
+        if len(self.beta) not in (1, len(self.hidden)):
+            raise InputError(
+                f"beta must be one value, or one for each of {len(self.hidden)} hidden layers, "
+                f"not {len(self.beta)}"
+            )
+        for beta in (*self.beta, self.readout_beta):
+            check_limits("beta", beta)
 
 
 def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
@@ -75,6 +87,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             kernel_size=shape.kernel_size if conv else 0,
         )
     first_recurrent = 0 if shape.recurrent_layers is RecurrentLayers.ALL else len(shape.hidden) - 1
+    betas = shape.beta * len(shape.hidden) if len(shape.beta) == 1 else shape.beta
     layers = tuple(
         LayerSpec(
             n_in=before,
@@ -83,7 +96,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             weight=_weight(shape.weight_bits),
             bias=HIDDEN_MEMBRANE,
             membrane=HIDDEN_MEMBRANE,
-            beta=int(BETA.from_real(HIDDEN_BETA)),
+            beta=int(BETA.from_real(betas[index])),
             beta_format=BETA,
             v_th=int(HIDDEN_MEMBRANE.from_real(1.0)),
             reset_mode=shape.reset_mode,
@@ -97,7 +110,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
         weight=_weight(shape.weight_bits),
         bias=READOUT_MEMBRANE,
         membrane=READOUT_MEMBRANE,
-        beta=int(BETA.from_real(READOUT_BETA)),
+        beta=int(BETA.from_real(shape.readout_beta)),
         beta_format=BETA,
         mode=shape.readout,
         v_th=int(READOUT_MEMBRANE.from_real(1.0)) if shape.readout is ReadoutMode.SPIKE_COUNT else 0,

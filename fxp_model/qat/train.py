@@ -25,7 +25,7 @@ from fxp_model.folders import owned
 from fxp_model.qat import checkpoint, kernels, parallel
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
-from fxp_model.qat.layer import Numbers
+from fxp_model.qat.layer import HiddenLayer, Numbers
 from fxp_model.qat.limits import LIMITS, check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.spec import NetworkSpec
@@ -73,6 +73,9 @@ class Recipe:
     learn_beta : train the leaks too
     learn_delays : False: they keep their initial values
     start_delay : initial delay in steps, of each layer with recurrence; None: random for each neuron
+    start_delays : least and largest of random initial delays
+    line_delay : delay in steps of the delay line that the first hidden layer is, see
+        `HiddenLayer.become_line`; None: it is trained as the others
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
     sigma : initial width of the delay's triangle
     rounds_at : share of the training after which delays are integers
@@ -97,6 +100,8 @@ class Recipe:
     learn_beta: bool = False
     learn_delays: bool = True
     start_delay: tuple[float, ...] | None = None
+    start_delays: tuple[float, float] = HiddenLayer.START_DELAYS
+    line_delay: int | None = None
     spike_cost: float = 0.0
     sigma: float = 5.0
     rounds_at: float = 0.8
@@ -106,8 +111,8 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        numbers = {name: value for name, value in vars(self).items() if name in LIMITS}
-        delays = numbers.pop("start_delay") or ()
+        numbers = {name: value for name, value in vars(self).items() if name in LIMITS and value is not None}
+        delays = (*numbers.pop("start_delay", ()), *self.start_delays)
         for name, value in (*numbers.items(), *(("start_delay", delay) for delay in delays)):
             check_limits(name, value)
 
@@ -323,8 +328,9 @@ class Training:
             total = loss * (self.processes / len(batch))
             if recipe.spike_cost > 0:
                 total = total + recipe.spike_cost * self.processes * output.rates.sum()
-            if not self._step(total, rate):
+            if not total.isfinite():
                 raise self._diverged(epoch)
+            self._step(total, rate)
             right = (output.logits.argmax(1) == labels).sum()
             sums += torch.stack([loss.detach(), right, output.rates.detach().mean() * len(batch)])
             progress(None)
@@ -342,17 +348,15 @@ class Training:
             learning_rate=rate,
         )
 
-    def _step(self, loss: torch.Tensor, rate: float) -> bool:
-        """One optimiser step; False, and no step, if the gradient is not finite."""
+    def _step(self, loss: torch.Tensor, rate: float) -> None:
+        """One optimiser step; none if the gradient is not finite, as happens now and then in long clips."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         self.optimizer.zero_grad()
         loss.backward()
-        if not torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM).isfinite():
-            return False
-        self.optimizer.step()
-        self.module.constrain()
-        return True
+        if torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM).isfinite():
+            self.optimizer.step()
+            self.module.constrain()
 
     def _diverged(self, epoch: int) -> InputError:
         now = self.recipe.learning_rate
@@ -432,13 +436,18 @@ def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
     """Set the initial delays, and freeze what is not learned."""
     for stage in module.stages:
         stage.beta.requires_grad_(recipe.learn_beta)
-    recurrent = [layer for layer in module.layers if layer.spec.recurrence is not None]
+    if recipe.line_delay is not None:
+        module.layers[0].become_line(recipe.line_delay)
+    own = module.layers if recipe.line_delay is None else module.layers[1:]
+    recurrent = [layer for layer in own if layer.spec.recurrence is not None]
     start = recipe.start_delay
     if start is not None and len(start) != len(recurrent):
         raise InputError(f"start_delay must be of {len(recurrent)} recurrent layers, not {len(start)}")
     for index, layer in enumerate(recurrent):
         if start is not None:
             layer.delay.data.fill_(start[index])
+        elif recipe.start_delays != HiddenLayer.START_DELAYS:
+            layer.delay.data.uniform_(*recipe.start_delays)
         layer.delay.requires_grad_(recipe.learn_delays)
     module.constrain()
 

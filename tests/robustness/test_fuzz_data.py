@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from fxp_model.data import EventBinner, SpikeDataset, load_frames, open_dataset
+from fxp_model.data import ArrayDataset, EventBinner, SpikeDataset, encoder_for, load_frames, open_dataset
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from tb.harness.depth import depth
@@ -234,7 +234,7 @@ class Mutator:
 def templates(tmp_path_factory):
     """A data set of each layout, of few and short clips."""
     root, rng = tmp_path_factory.mktemp("templates"), np.random.default_rng(0)
-    tables, folders, spikes = (root / name for name in ("tables", "folders", "spikes"))
+    tables, folders, spikes, arrays = (root / name for name in ("tables", "folders", "spikes", "arrays"))
     for folder in (tables, folders):
         rows = {"train": ["file,class"], "val": ["file,class"]}
         for word in ("no", "yes"):
@@ -260,7 +260,15 @@ def templates(tmp_path_factory):
         file["labels"] = (np.arange(60) % 20).astype(np.uint16)
         file["extra/speaker"] = (np.arange(60) // 20).astype(np.uint16)
         file["extra/keys"] = np.array([f"word {word}" for word in range(20)], "S")
-    return tables, folders, spikes
+    arrays.mkdir()
+    (arrays / "classes.txt").write_text("no\nyes\n", encoding="utf-8")
+    labels, lengths = np.arange(8) % 2, np.arange(8) + 1
+    counts = rng.integers(0, 4, (8, 8, 3)) * (np.arange(8) < lengths[:, None])[:, :, None]
+    np.savez(arrays / "train.npz", counts=counts, labels=labels, lengths=lengths)
+    sample, times, units = counts.nonzero()
+    columns = {"sample": sample, "times": times, "units": units, "channels": np.array(3)}
+    np.savez_compressed(arrays / "val.npz", labels=labels, lengths=lengths, **columns)
+    return tables, folders, spikes, arrays
 
 
 def contents(folder):
@@ -280,7 +288,10 @@ def use(folder, cache):
         spikes = isinstance(dataset, SpikeDataset)
         splits = {}
         for split in ("train", "val") if spikes else dataset.splits:
-            encoder = EventBinner(channels=7) if spikes else EarSpec.design(channels=8, sections=1)
+            if isinstance(dataset, ArrayDataset):
+                encoder = encoder_for(dataset, 4)
+            else:
+                encoder = EventBinner(channels=7) if spikes else EarSpec.design(channels=8, sections=1)
             splits[split] = load_frames(dataset, split, encoder, cache, workers=1, progress=False)
     except InputError as error:
         return str(error)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.compiled import compiled
-from fxp_model.qat.kernels.events import Lengths
+from fxp_model.qat.kernels.events import Lengths, nonzero
 from fxp_model.qat.kernels.rows import (
     FAST,
     Bits,
@@ -42,13 +42,15 @@ def forward(
     _, samples, n = current.shape
     size, width = len(kernel), len(taps)
     p = size // 2
+    rows = _rows(lengths, first, width)
     for b in numba.prange(samples):
         steps = lengths[b]
         v = np.zeros(n, current.dtype)
         i_rec = np.zeros(n, current.dtype)
         padded = np.zeros(n + 2 * p, current.dtype)
         arrived = padded[p : p + n]
-        history = np.zeros((steps if width else 0, n), current.dtype)
+        history = np.zeros((rows, n), np.uint8)
+        which = np.empty(n, np.int64)
         for t in range(steps):
             if width:
                 arrived[:] = 0
@@ -64,9 +66,8 @@ def forward(
             fired = spikes[t, b]
             integrate(v_mem[t, b], fired, v, current[t, b], factor, offset, i_rec, c)
             if width:
-                for j in range(n):
-                    if fired[j] != 0 and t + first[j] < steps:
-                        history[t + first[j], j] = fired[j]
+                for e in range(nonzero(which, fired)):
+                    history[t + first[which[e]], which[e]] = 1
 
 
 @compiled(parallel=True, fastmath=FAST)
@@ -97,6 +98,7 @@ def backward(
     size, width = len(kernel), len(taps)
     p = size // 2
     dtype = v_mem.dtype
+    rows = _rows(lengths, first, width)
     for b in numba.prange(samples):
         steps = lengths[b]
         g_after = np.zeros(n, dtype)
@@ -105,14 +107,15 @@ def backward(
         arriving = np.zeros(n, dtype)
         padded = np.zeros(n + 2 * p, dtype)
         g_rec = padded[p : p + n]
-        ahead = np.zeros((steps if width else 0, n), dtype)
+        ahead = np.zeros((rows, n), dtype)
+        row = rows - steps  # of step 0
         everything = np.zeros(0, np.uint8)
         for t in range(steps - 1, -1, -1):
             fired, g_now = spikes[t, b], g_current[t, b]
             out = g_out[t, b] if len(g_out) else zeros
             masked(g_spike, out, kept[t, b] if len(kept) else everything, g_count)
             for k in range(min(width, steps - t)):
-                add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[t + k], fired)
+                add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[row + t + k], fired)
             from_v = g_v[t, b] if len(g_v) else zeros
             integrate_back(g_now, g_after, g_spike, from_v, v_mem[t, b], fired, c)
             if t > 0:
@@ -130,5 +133,10 @@ def backward(
                         share += window[j] * arrived[j]
                     g_kernel[b, k] += share
                 for j in range(n):
-                    if t >= first[j]:
-                        ahead[t - first[j], j] = arriving[j]
+                    ahead[row + t - first[j], j] = arriving[j]
+
+
+@compiled()
+def _rows(lengths: Lengths, first: NDArray[np.int64], width: int) -> int:
+    """Rows of a history that has a place for what arrives after the end, or was sent before the start."""
+    return lengths.max() + first.max() if width else 0

@@ -22,7 +22,7 @@ def weigh(current: Floats, x: Bits, weight: Floats, lengths: Lengths) -> None:
             total, row = current[t, b], x[t, b]
             total[:] = 0
             if t < lengths[b]:
-                count = _nonzero(which, row)
+                count = nonzero(which, row)
                 _add_rows(total, which[:count], row, weight)
 
 
@@ -36,13 +36,13 @@ def weigh_back(g_weight: Floats, x: Bits, g_current: Floats, lengths: Lengths) -
         for b in range(part * samples // parts, (part + 1) * samples // parts):
             for t in range(lengths[b]):
                 row, g = x[t, b], g_current[t, b]
-                for e in range(_nonzero(which, row)):
+                for e in range(nonzero(which, row)):
                     j = which[e]
                     add_scaled(g_weight[part, j], g.dtype.type(row[j]), g)
 
 
 @compiled()
-def _nonzero(which: NDArray[np.int64], row: Bits) -> int:
+def nonzero(which: NDArray[np.int64], row: Bits) -> int:
     """Write the indices of nonzero inputs; returns their number."""
     count = 0
     for j in range(len(row)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -89,7 +90,9 @@ class _HiddenLayer(torch.autograd.Function):
         ctx.saved = (weight.detach(), gamma.detach(), x, lengths, kept, current, mean, inverse)
         ctx.mark_non_differentiable(out, mean, var)
         link_out = weight.new_empty(()).expand(current.shape)
-        return out, link_out, spikes.sum().to(weight.dtype), mean, var
+        # several times faster than a sum of bytes
+        count = weight.new_tensor(np.count_nonzero(course.spikes.view(np.bool_)))
+        return out, link_out, count, mean, var
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:

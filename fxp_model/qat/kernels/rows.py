@@ -62,14 +62,22 @@ def integrate(
 ) -> None:
     """Write membranes before the reset and spikes; `v`, the membrane after the reset, advances by a step.
 
-    The current is factor * current + offset, neuron by neuron: batch norm.
+    The current is factor * current + offset, neuron by neuron: batch norm. One loop per array that is
+    written: with more, the compiler has too many pairs to prove apart at run time, and leaves them scalar.
     """
     for j in range(len(v)):
-        u = c.beta * v[j] + (factor[j] * current[j] + offset[j]) + i_rec[j]
-        if c.rounds:
-            u = min(max(np.floor(u * c.scale + c.half), c.low), c.high) * c.lsb
-        membrane[j] = u
-        fired[j] = u >= c.v_th
+        v[j] = c.beta * v[j] + i_rec[j]
+    for j in range(len(v)):
+        v[j] += factor[j] * current[j] + offset[j]
+    if c.rounds:
+        for j in range(len(v)):
+            v[j] = min(max(np.floor(v[j] * c.scale + c.half), c.low), c.high) * c.lsb
+    for j in range(len(v)):
+        membrane[j] = v[j]
+    for j in range(len(v)):
+        fired[j] = v[j] >= c.v_th
+    for j in range(len(v)):
+        u = v[j]
         v[j] = (u - c.v_th) * c.kept if u >= c.v_th else u
 
 
@@ -78,17 +86,27 @@ def integrate(
 def integrate_back(
     g_now: Floats, g_after: Floats, g_spike: Floats, g_v: Floats, membrane: Floats, fired: Bits, c: Membrane
 ) -> None:
-    """Write the gradient of the current; `g_after`, that of v after the reset, moves back by a step."""
+    """Write the gradient of the current; `g_after`, that of v after the reset, moves back by a step.
+
+    `g_spike` becomes the gradient through the spike. Loops as in `integrate`.
+    """
     zero, one = c.half - c.half, c.half + c.half
     for j in range(len(g_now)):
-        u = membrane[j]
-        x = (u - c.v_th) * c.sharp
-        kept = g_after[j] * c.kept if fired[j] != 0 else g_after[j]
-        g = kept + g_v[j] + g_spike[j] * c.peak / (one + x * x)
-        if c.rounds:
-            g = zero if (u <= c.low * c.lsb) | (u >= c.high * c.lsb) else g
-        g_now[j] = g
-        g_after[j] = c.beta * g
+        x = (membrane[j] - c.v_th) * c.sharp
+        g_spike[j] *= c.peak / (one + x * x)
+    for j in range(len(g_now)):
+        g_after[j] = g_after[j] * c.kept if fired[j] != 0 else g_after[j]
+    for j in range(len(g_now)):
+        g_after[j] += g_v[j] + g_spike[j]
+    if c.rounds:
+        low, high = c.low * c.lsb, c.high * c.lsb
+        for j in range(len(g_now)):
+            u = membrane[j]
+            g_after[j] = zero if (u <= low) | (u >= high) else g_after[j]
+    for j in range(len(g_now)):
+        g_now[j] = g_after[j]
+    for j in range(len(g_now)):
+        g_after[j] *= c.beta
 
 
 @compiled(fastmath=FAST)

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -217,6 +218,25 @@ def test_a_training_that_diverges_says_so(tmp_path, change):
     with pytest.raises(InputError, match=message):
         training(tmp_path, dataclasses.replace(RECIPE, **change)).run(frames(1), frames(2, 10))
     assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_a_step_whose_gradient_is_not_finite_is_left_out(tmp_path, monkeypatch):
+    clip = torch.nn.utils.clip_grad_norm_
+    norms = iter([1.0, math.inf, math.nan, 1.0, 1.0, 1.0])
+    states = []
+
+    def measured(parameters, limit):
+        parameters = list(parameters)
+        states.append([p.detach().clone() for p in parameters])
+        return clip(parameters, limit) * next(norms)
+
+    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", measured)
+    training(tmp_path, dataclasses.replace(RECIPE, epochs=2)).run(frames(1), frames(2, 10))
+    moved = [
+        any(not torch.equal(a, b) for a, b in zip(one, other, strict=True))
+        for one, other in itertools.pairwise(states)
+    ]
+    assert moved == [True, False, False, True, True]
 
 
 def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):

@@ -1,0 +1,251 @@
+"""Data that is no sound: labelled counts or events in npz files, one file a split.
+
+``train.npz``, ``val.npz`` and ``test.npz`` hold for each clip
+
+    labels : (N,) integers, class of each clip
+    counts : (N, T, C) integers, 0..255
+    lengths : (N,) integers, steps of each clip, 1..T; absent: T for all. Beyond them counts are 0
+
+or, in place of counts, an entry per event, in any order,
+
+    times : (events,) integers, step of the event, 0..lengths - 1
+    units : (events,) integers, channel of the event, 0..channels - 1
+    sample : (events,) integers, clip of the event, 0..N - 1
+    lengths : (N,) integers
+    channels : () integer
+
+whose counts are how many events a step has in a channel. Input with a sign is two channels, one for each.
+``classes.txt`` names the classes, one a line, in the order of their labels; without it they are numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.archives import Archive
+from fxp_model.data.checks import check_classes
+from fxp_model.encoding import Encoder, check_limit
+from fxp_model.errors import InputError
+from fxp_model.files import read_bytes, read_text
+from fxp_model.spec import MAX_NEURONS
+
+SPLITS = ("train", "val", "test")
+CLASSES = "classes.txt"
+MAX_FILE_BYTES = 1 << 32
+MAX_COUNTS = 1 << 32
+"""Most counts of a split: clips * steps * channels, a byte each."""
+MAX_CLASSES = 1 << 16
+MAX_COUNT = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountArrays(Encoder):
+    """Counts that are taken as they are.
+
+    Parameters
+    ----------
+    channels : int
+        1..65536.
+    count_bits : int
+        1..8; no count is larger than 2**count_bits - 1.
+
+    Raises
+    ------
+    InputError
+        A parameter is outside its limits.
+    """
+
+    name: ClassVar[str] = "counts"
+    version: ClassVar[int] = 1
+    takes: ClassVar[str] = "counts"
+
+    channels: int
+    count_bits: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_limit("channels", self.channels, 1 <= self.channels <= MAX_NEURONS, f"in 1..{MAX_NEURONS}")
+        check_limit("count_bits", self.count_bits, 1 <= self.count_bits <= 8, "in 1..8")
+
+    def check(self, counts: NDArray[np.uint8], where: object) -> None:
+        """`InputError`, which begins with `where`, unless `counts` (T, N, channels) are such counts."""
+        if counts.shape[2] != self.channels:
+            raise InputError(f"{where}: counts must have {self.channels} channels, not {counts.shape[2]}")
+        largest = int(counts.max())
+        if largest >= 1 << self.count_bits:
+            raise InputError(f"{where}: counts must be in 0..{2**self.count_bits - 1}, not {largest}")
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySplit:
+    """Clips of a split.
+
+    counts : (T, N, C) uint8, zero beyond the lengths
+    labels, lengths : (N,) int64
+    file : where they are from
+    """
+
+    counts: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    file: Path
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ArrayDataset:
+    """Counts in a folder.
+
+    name : for messages
+    classes : class names, the index of a name is its label
+    files : file of each split that there is
+    """
+
+    holds: ClassVar[str] = "counts"
+
+    name: str
+    classes: tuple[str, ...]
+    files: dict[str, Path]
+
+    def split(self, name: str) -> ArraySplit:
+        """Clips of a split.
+
+        Raises
+        ------
+        InputError
+            There is none of that name, or its file is not as described in the module; names the file, and
+            what in it.
+        """
+        if name not in self.files:
+            raise InputError(f"{self.name}: split must be one of {', '.join(self.files)}, not {name!r}")
+        split = _read(self.files[name])
+        _check_range(split.file, "labels", split.labels, 0, len(self.classes) - 1)
+        absent = np.setdiff1d(np.arange(len(self.classes)), split.labels)
+        if name == "train" and len(absent) > 0:
+            raise InputError(
+                f"{split.file}: class {self.classes[absent[0]]!r} must have at least 1 training clip, not 0"
+            )
+        return split
+
+    def encoder(self) -> CountArrays:
+        """The encoder of as many channels and bits as the clips of the first split need: of training."""
+        counts = self.split(next(iter(self.files))).counts
+        bits = max(int(counts.max()).bit_length(), 1)
+        return CountArrays(channels=counts.shape[2], count_bits=bits)
+
+
+def arrays_in(folder: Path) -> dict[str, Path]:
+    """The npz file of each split in `folder`."""
+    paths = {split: folder / f"{split}.npz" for split in SPLITS}
+    return {split: path for split, path in paths.items() if path.is_file()}
+
+
+def open_arrays(folder: Path, files: dict[str, Path]) -> ArrayDataset:
+    """The data set of the `files` in `folder`.
+
+    Raises
+    ------
+    InputError
+        Class names are not visible and distinct, or a file is not as described in the module.
+    """
+    names = folder / CLASSES
+    if names.exists():
+        classes = tuple(read_text(names).splitlines())
+        check_classes(names, classes)
+    else:
+        labels = _read(next(iter(files.values()))).labels
+        classes = tuple(str(label) for label in range(int(labels.max()) + 1))
+    if not 1 <= len(classes) <= MAX_CLASSES:
+        raise InputError(f"{folder}: classes must be 1..{MAX_CLASSES}, not {len(classes)}")
+    return ArrayDataset(folder.resolve().name, classes, files)
+
+
+def _read(path: Path) -> ArraySplit:
+    archive = Archive(read_bytes(path, MAX_FILE_BYTES), str(path))
+    labels = _integers(archive, path, "labels", 1)
+    if len(labels) == 0:
+        raise InputError(f"{path}: must have at least 1 clip, not 0")
+    _check_range(path, "labels", labels, 0, MAX_CLASSES - 1)
+    counts = (_counts if "counts" in archive.headers else _binned)(archive, path, len(labels))
+    lengths = np.full(len(labels), len(counts))
+    if "lengths" in archive.headers:
+        lengths = _integers(archive, path, "lengths", 1, len(labels))
+        _check_range(path, "lengths", lengths, 1, len(counts))
+    for clip in np.flatnonzero(lengths < len(counts)):
+        if counts[lengths[clip] :, clip].any():
+            raise InputError(f"{path}: counts[{clip}] must be 0 from step {lengths[clip]} on, its length")
+    return ArraySplit(counts, labels, lengths, path)
+
+
+def _counts(archive: Archive, path: Path, clips: int) -> NDArray[np.uint8]:
+    header = archive.headers["counts"]
+    if len(header.shape) != 3 or header.shape[0] != clips or 0 in header.shape:
+        raise InputError(f"{path}: counts must have shape ({clips}, T, C), not {header.shape}")
+    _check_size(path, *header.shape)
+    counts = archive.read("counts")
+    if not np.issubdtype(counts.dtype, np.integer):
+        raise InputError(f"{path}: counts must be integers, not {counts.dtype}")
+    for value in (counts.min(), counts.max()):
+        if not 0 <= value <= MAX_COUNT:
+            raise InputError(f"{path}: counts must be in 0..{MAX_COUNT}, not {value}")
+    return np.ascontiguousarray(counts.transpose(1, 0, 2).astype(np.uint8, copy=False))
+
+
+def _binned(archive: Archive, path: Path, clips: int) -> NDArray[np.uint8]:
+    lengths = _integers(archive, path, "lengths", 1, clips)
+    channels = int(_integers(archive, path, "channels", 0))
+    for name, value in (("lengths", int(lengths.max())), ("channels", channels)):
+        if value < 1:
+            raise InputError(f"{path}: {name} must be at least 1, not {value}")
+    steps = int(lengths.max())
+    _check_size(path, clips, steps, channels)
+    times = _integers(archive, path, "times", 1)
+    units = _integers(archive, path, "units", 1, len(times))
+    sample = _integers(archive, path, "sample", 1, len(times))
+    _check_range(path, "times", times, 0, steps - 1)
+    _check_range(path, "units", units, 0, channels - 1)
+    _check_range(path, "sample", sample, 0, clips - 1)
+    place = (times * clips + sample) * channels + units
+    which, events = np.unique(place, return_counts=True)
+    if len(events) > 0 and events.max() > MAX_COUNT:
+        raise InputError(
+            f"{path}: a step and channel must have at most {MAX_COUNT} events, not {events.max()}"
+        )
+    counts = np.zeros(steps * clips * channels, np.uint8)
+    counts[which] = events
+    return counts.reshape(steps, clips, channels)
+
+
+def _integers(archive: Archive, path: Path, name: str, ndim: int, length: int | None = None) -> NDArray[Any]:
+    """The array `name` as int64; of one dimension and `length` entries, or of none."""
+    if name not in archive.headers:
+        raise InputError(f"{path}: {name} is missing")
+    header = archive.headers[name]
+    if len(header.shape) != ndim or length not in (None, *header.shape):
+        expected = "()" if ndim == 0 else f"({'N' if length is None else length},)"
+        raise InputError(f"{path}: {name} must have shape {expected}, not {header.shape}")
+    if not np.issubdtype(header.dtype, np.integer):
+        raise InputError(f"{path}: {name} must be integers, not {header.dtype}")
+    if header.bytes > MAX_FILE_BYTES:
+        raise InputError(f"{path}: {name} must take at most {MAX_FILE_BYTES} bytes, not {header.bytes}")
+    return archive.read(name).astype(np.int64)
+
+
+def _check_size(path: Path, *shape: int) -> None:
+    size = int(np.prod([*shape], dtype=object))
+    if size > MAX_COUNTS:
+        raise InputError(f"{path}: clips * steps * channels must be at most {MAX_COUNTS}, not {size}")
+
+
+def _check_range(path: Path, name: str, values: NDArray[np.int64], low: int, high: int) -> None:
+    outside = np.flatnonzero((values < low) | (values > high))
+    if len(outside) > 0:
+        first = outside[0]
+        raise InputError(f"{path}: {name}[{first}] must be in {low}..{high}, not {values[first]}")

@@ -1,0 +1,117 @@
+"""Stored networks of published benchmarks load and compute what their rows say; a test set is read once."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fxp_model.artifact import load_artifact, save_artifact
+from fxp_model.errors import InputError
+from fxp_model.network import run
+from fxp_model.spec import RecurrenceKind
+from scripts import benchmark_table
+from tests.calls import call
+from tests.paths import ROOT
+
+ROWS = benchmark_table.read_rows(benchmark_table.ROWS)
+KEPT = [row for row in ROWS if "stimulus_scores_sha256" in row]
+
+
+def test_each_network_has_one_row_and_each_stored_one_is_in_the_table():
+    assert len({row["network"] for row in ROWS}) == len({row["artifact_sha256"] for row in ROWS}) == len(ROWS)
+    stored = {path.name for path in benchmark_table.NETWORKS.iterdir()}
+    assert stored == {row["network"] for row in KEPT}
+    assert len(stored) >= 1
+
+
+@pytest.mark.parametrize("row", KEPT, ids=lambda row: row["network"])
+def test_a_stored_network_still_says_what_it_says(row):
+    artifact = load_artifact(benchmark_table.NETWORKS / row["network"])
+    assert benchmark_table.stimulus_sha256(artifact) == row["stimulus_scores_sha256"]
+    assert benchmark_table.parameters(artifact.network) == row["parameters"]
+    assert artifact.metrics["val"]["accuracy"] == row["val"]
+    assert artifact.metrics["val"]["clips"] == row["val_clips"]
+    assert artifact.provenance["command"] == row["command"]
+    assert artifact.provenance["epochs"] == row["epochs"]
+    kinds = {layer.recurrence.kind for layer in artifact.network.spec.layers if layer.recurrence is not None}
+    assert kinds == {RecurrenceKind.CONV}
+    assert {stage.weight.width for stage in artifact.network.spec.stages} == {row["weight_bits"]} == {8}
+
+
+def test_the_targets_are_reached():
+    """Those of issue 21."""
+    least = {"FSDD, official split": 0.98}
+    found = {row["benchmark"]: row["test"] for row in ROWS if row["benchmark"] in least}
+    assert found.keys() == least.keys()
+    for name, test in found.items():
+        assert test >= least[name]
+
+
+@pytest.fixture
+def benchmark(tmp_path, monkeypatch):
+    """A results folder, a data set with a test split, and an artifact for it."""
+    monkeypatch.setattr(benchmark_table, "RESULTS", tmp_path)
+    monkeypatch.setattr(benchmark_table, "ROWS", tmp_path / "benchmarks.jsonl")
+    monkeypatch.setattr(benchmark_table, "NETWORKS", tmp_path / "networks")
+    template = load_artifact(ROOT / "scripts" / "results" / "networks" / KEPT[0]["network"])
+    spec = template.network.spec
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 2, (6, 9, spec.n_in))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "classes.txt").write_text("\n".join(template.labels) + "\n", encoding="utf-8")
+    np.savez(data / "test.npz", counts=counts, labels=np.arange(6))
+    save_artifact(
+        tmp_path / "mine",
+        network=template.network,
+        labels=template.labels,
+        encoder={
+            "name": "counts",
+            "version": 1,
+            "channels": spec.n_in,
+            "count_bits": spec.layers[0].input_bits,
+        },
+        provenance=template.provenance,
+        metrics=template.metrics,
+        stimulus=counts.transpose(1, 0, 2).astype(np.uint8),
+    )
+    return tmp_path / "mine", data, counts.transpose(1, 0, 2)
+
+
+def test_a_network_is_measured_once_and_stored_without_clips(benchmark, tmp_path):
+    path, data, counts = benchmark
+    benchmark_table.add_row(path, str(data), "tiny", "a few words", True)
+    (row,) = benchmark_table.read_rows(tmp_path / "benchmarks.jsonl")
+    artifact = load_artifact(path)
+    right = run(artifact.network, counts).scores.argmax(1) == np.arange(6)
+    assert row["test"] == right.mean()
+    assert row["test_clips"] == 6
+    kept = load_artifact(tmp_path / "networks" / "mine")
+    assert kept.stimulus.shape == (9, 2, counts.shape[2])
+    assert kept.stimulus.max() <= counts.max()
+    assert not np.array_equal(kept.stimulus, counts[:, :2])
+    assert benchmark_table.stimulus_sha256(kept) == row["stimulus_scores_sha256"]
+    with pytest.raises(InputError, match=r"^.*mine was measured: benchmarks\.jsonl has a row of mine$"):
+        benchmark_table.add_row(path, str(data), "tiny", "another", False)
+    assert len(benchmark_table.read_rows(tmp_path / "benchmarks.jsonl")) == 1
+
+
+def test_several_networks_of_a_benchmark_are_its_folds():
+    row = KEPT[0]
+    folds = [row | {"benchmark": "folds", "test": test, "network": str(test)} for test in (0.5, 0.75, 1.0)]
+    line = benchmark_table.table(folds).splitlines()[-1]
+    assert line.startswith("| folds | 3 networks | ")
+    assert f"| {3 * row['test_clips']:,} | 75.00 (50.0 .. 100.0) |" in line
+
+
+def test_refusals(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(KEPT[0] | {"test": 1.5}) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"rows\.jsonl line 1: test must be a number of 0\.\.1, not 1\.5$"):
+        benchmark_table.read_rows(path)
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"rows\.jsonl holds no row of a network$"):
+        benchmark_table.read_rows(path)
+    told = call("benchmark_table.py", "--artifact", str(tmp_path))
+    assert told.returncode == 2
+    assert told.stderr.strip().endswith("--artifact requires --data")
