@@ -5,7 +5,7 @@
 
 Linear layers, a batch norm before the neurons (folded into the weights before it) or behind the spikes (into those after it),
 `recurrent_weights` (N, N) or `recurrent_kernel` (1, 1, K[, 1]) with `recurrent_delays` (N,) or (1,); neurons without a recurrence have no
-tensor. The last layer is a leaky integrator (SHD, SSC) or, where no beta is asked for it, has none (PS-MNIST: pass `readout_beta` 0).
+tensor. The last layer is a leaky integrator, of `readout_beta` (PS-MNIST has none: 0).
 Delays are rounded as the papers' code does at the end of training (halves to even), and the spread of the delays (`p_spread`) is 0.
 beta, the threshold and ``decay_input`` are not in the file: they are asked for. Sources: github.com/alexmaxad/DelRec,
 github.com/luciozebendo/delrec_snn, ``src/recurrent_neurons.py``, ``src/*/snn.py``.
@@ -93,13 +93,13 @@ def _stage(
             behind = norm
     assert asked.beta is not None
     assert asked.v_th is not None
-    beta = np.full(n, asked.beta)
-    gain = 1 - asked.beta if asked.decay_input else 1.0
+    kept = asked.beta if asked.readout_beta is None or not last else asked.readout_beta
+    gain = 1 - kept if asked.decay_input else 1.0
     stage = FloatStage(
         name=name,
         weight=gain * weight,
         bias=gain * (bias + extra),
-        beta=beta,
+        beta=np.full(n, kept),
         v_th=None if last else np.full(n, asked.v_th),
         reset=asked.reset or ResetMode.ZERO,
         recurrent=None if recurrent is None else gain * recurrent,
