@@ -276,7 +276,7 @@ class _Reader:
         elif steps.min() == 0:
             raise InputError(f"{node.said}: lies on a cycle in which neuron {int(steps.argmin())} has no delay")
         if len(paths) == 1 and paths[0].kernel is not None:
-            if paths[0].weight is not None or (gain != gain[0]).any():
+            if paths[0].weight is not None or not np.allclose(gain, gain[0], rtol=1e-9, atol=0):
                 raise InputError(f"{node.said}: neurons of a Conv1d must have one r, tau and w_in")
             return gain[0] * paths[0].kernel, steps - 1
         weight = sum((self._matrix(node, path, n) for path in paths), np.zeros((n, n)))
