@@ -4,10 +4,14 @@
     v = beta v + s                   beta and alpha clamped to 0..1
     y = v > threshold                strictly
 
-The i-th linear layer feeds the i-th neurons, in the order of the state dict. ``reset_mechanism_val`` is the reset: 0, subtract, in
-the next step after the leak (`ResetMode.DELAYED`, the default ``reset_delay=True``), or, as `--reset subtract` says, in its own
-step; 1, zero: in its own step. With ``reset_delay=True``, `RLeaky`, `Synaptic` and `RSynaptic` make the whole membrane zero in the
-step after a spike and lose its input, which is refused; `Leaky` does not. Source: snntorch 1.0.0, ``snntorch/_neurons``.
+The i-th linear layer feeds the i-th neurons, in the order of the state dict. ``reset_mechanism_val`` is the reset:
+
+- 0, subtract: in the next step after the leak (`ResetMode.DELAYED`, the default ``reset_delay=True``). With ``reset_delay=False``
+  snnTorch subtracts in the same step, and again in the next where the membrane is still above its threshold: no reset here is that.
+- 1, zero: `Leaky` as `ResetMode.ZERO`. `RLeaky`, `Synaptic` and `RSynaptic` too with ``reset_delay=False``, which the file does not
+  say (`--reset zero`); with ``reset_delay=True`` they lose the input of the step after a spike, which is refused.
+
+Source: snntorch 1.0.0, ``snntorch/_neurons``.
 """
 
 from __future__ import annotations
@@ -93,9 +97,12 @@ def _reset(taken: Taken, name: str, asked: Asked, leaky: bool) -> ResetMode:
     where = f"{taken.path}: {name}"
     value = int(taken.take(f"{name}{MARK}", ()))
     if value == 0:
-        if asked.reset is ResetMode.ZERO:
-            raise InputError(f"{where}: subtracts the threshold, so --reset must be delayed or subtract, not zero")
-        return asked.reset or ResetMode.DELAYED
+        if asked.reset not in (None, ResetMode.DELAYED):
+            raise InputError(
+                f"{where}: subtracts the threshold in the next step (delayed), so --reset cannot be {asked.reset}; with "
+                "reset_delay=False it subtracts twice above twice the threshold, which cannot be the same here"
+            )
+        return ResetMode.DELAYED
     if value == 1:
         if asked.reset not in (None, ResetMode.ZERO):
             raise InputError(f"{where}: resets to zero, so --reset must be zero, not {asked.reset}")
