@@ -2,14 +2,13 @@
 
 Codes of lsb 1, with w, iDecay, vDecay and vThMant as in the file, and T0 rounding towards zero:
 
-    i[n] = sum_j 2^6 w[n, j] x[j](t - delay[j])
+    i[n] = sum_j 2^6 w[n, j] x[j](t - 1 - delay[j])         in the first layer x[j](t)
     u    = T0(u (4096 - iDecay) / 4096) + i        iDecay 4096: no synaptic current, u = i
     v    = T0(v (4096 - vDecay) / 4096) + u + 2^6 bias       clamped to +-(2^23 - 1)
     y    = v >= 2^6 vThMant, then v = 0
 
-u has 24 bits and wraps. On Lava's processes a layer's spikes leave one step later; here they reach the next layer in their own
-step, so layer l runs l steps ahead of Lava's, and everything else is equal. SLAYER compares with >=, as here; Lava's own
-`LIF` process with >. ``delay`` belongs to the neurons that send. Source: lava-dl 0.6.0, ``netx/hdf5.py``, ``slayer/block/base.py``,
+u has 24 bits and wraps. A layer's spikes leave one step later, and by the ``delay`` of the neuron that sends. SLAYER compares with
+>=, as here; Lava's own `LIF` process with >. Source: lava-dl 0.6.0, ``netx/hdf5.py``, ``slayer/block/base.py``,
 ``slayer/neuron/cuba.py``.
 """
 
@@ -66,7 +65,8 @@ def network_of(path: Path, table: Table, input_bits: int) -> Network:
         if kind != "dense":
             raise InputError(f"{where}: type must be dense, not {shown(kind)}: no such layer can be the same here")
         before = specs[-1].n_out if specs else None
-        spec, own, delays = _layer(where, layer, before, delays, input_bits if not specs else 1)
+        late = None if before is None else 1 + (np.zeros(before, np.int64) if delays is None else delays)
+        spec, own, delays = _layer(where, layer, before, late, input_bits if not specs else 1)
         specs.append(spec)
         params.append(own)
     if not specs:
@@ -76,9 +76,9 @@ def network_of(path: Path, table: Table, input_bits: int) -> Network:
 
 
 def _layer(
-    where: str, layer: Table, n_in: int | None, delays: Ints | None, input_bits: int
+    where: str, layer: Table, n_in: int | None, late: Ints | None, input_bits: int
 ) -> tuple[LayerSpec, StageParams, Ints | None]:
-    """A layer, and the delays of its neurons, which the next one applies."""
+    """A layer whose inputs come `late`, and the delays of its neurons, which the next one applies."""
     weight = _integers(where, layer, "weight")
     if weight.ndim == 1:
         weight = weight.reshape(int(np.prod(_integers(where, layer, "shape"))), -1)
@@ -123,7 +123,7 @@ def _layer(
         overflow=Overflow.SAT_SYM,
         leak_rounding=Rounding.TRN_ZERO,
         synapse=synapse,
-        max_input_delay=None if delays is None else int(delays.max()),
+        max_input_delay=None if late is None else int(late.max()),
         v_th=_one(v_th),
         reset_mode=ResetMode.ZERO,
     )
@@ -133,7 +133,7 @@ def _layer(
         beta=v_keep if spec.beta is None else None,
         alpha=i_keep if synapse is not None and synapse.alpha is None else None,
         v_th=v_th if spec.v_th is None else None,
-        input_delay_steps=delays,
+        input_delay_steps=late,
     )
     after = _vector(where, layer, "delay", n, 0, MAX_DELAY, 0)
     return spec, params, after if after.any() else None
