@@ -1,6 +1,6 @@
 """Networks as graphs of NIR, each stage as its weights, a delay of its inputs, its neurons and its recurrence.
 
-    [Delay] -> Affine -> LIF [-> Delay -> Conv1d or Linear -> the LIF again]
+    [Delay] -> Affine or, without a bias, Linear -> LIF [-> Delay -> Conv1d or Linear -> the LIF again]
 
 With dt: tau = dt / (1 - beta), R = tau / dt, so that an input has its weight; CubaLIF with a synapse (`tau_syn`, `w_in` alike); IF, R = 1/dt,
 where beta = 1; LI and its like for a readout that does not fire. A spike takes 1 + delay_steps steps of dt around a recurrence.
@@ -51,7 +51,7 @@ def nir_graph(network: Network, dt: float) -> nir.NIRGraph:
             edges.append((before, f"{name}_in"))
             before = f"{name}_in"
         weight, bias = spec.weight.to_real(params.weight), spec.bias.to_real(params.bias)
-        nodes[f"{name}_w"] = nir.Affine(weight, bias)
+        nodes[f"{name}_w"] = nir.Affine(weight, bias) if bias.any() else nir.Linear(weight)
         nodes[name] = _neurons(name, spec, params, dt)
         edges += [(before, f"{name}_w"), (f"{name}_w", name)]
         if isinstance(spec, LayerSpec) and spec.recurrence is not None:
