@@ -175,14 +175,14 @@ def _stage(
 def threshold_codes(stage: FloatStage, membrane: QFormat) -> NDArray[np.int64]:
     """Codes (N,) of the thresholds.
 
-    Of a strict comparison with reset `zero`, the first code above the threshold: exact for membranes that are codes. With
-    `subtract` and `delayed`, where the same number is subtracted, the nearest code, so that a strict comparison
-    differs at the threshold itself. Either differs from real membranes only within half an lsb of the threshold.
+    The first code at or, with a strict comparison, above the threshold: exact for membranes that are codes, and for real ones
+    except within half an lsb of the threshold. A strict comparison with `subtract` or `delayed` takes the first at the
+    threshold, too, as the same number is subtracted: it differs at the threshold itself.
     """
     assert stage.v_th is not None
     scaled = np.ldexp(stage.v_th, membrane.frac_bits)
     above = stage.strict and stage.reset is ResetMode.ZERO
-    codes = np.floor(scaled) + 1 if above else np.floor(scaled + 0.5)
+    codes = np.floor(scaled) + 1 if above else np.ceil(scaled)
     return np.clip(codes, 1, membrane.max_raw).astype(np.int64)
 
 
