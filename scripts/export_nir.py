@@ -1,4 +1,7 @@
-"""Write an artifact as a NIR file: LIF, CubaLIF and the like, Affine, Delay, Conv1d. Spikeline reads back the same integers."""
+"""Write an artifact as a NIR file: LIF, CubaLIF and the like, Affine, Delay, Conv1d.
+
+import_network.py reads it back as the same integers. What NIR cannot say is printed.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ def parser() -> Parser:
         help=f"folder of an artifact, or one of {', '.join(bundled())} (default: {DEFAULT.name})",
     )
     parser.add_argument("--out", type=output_file, required=True, metavar="FILE", help="the NIR file")
-    parser.add_argument("--dt", type=real(1e-12, 1e6), required=True, metavar="S", help="step of time in seconds")
+    parser.add_argument(
+        "--dt", type=real(1e-12, 1e6), required=True, metavar="S", help="step of time in seconds"
+    )
     return parser
 
 

@@ -1,7 +1,9 @@
-"""Make an artifact of another framework's network: NIR, Lava's .net, state dicts of snnTorch, DelRec and delrec_snn, numpy.
+"""Make an artifact of another framework's network: NIR, Lava's .net, state dicts of snnTorch, DelRec and
+delrec_snn, numpy.
 
-What cannot be the same network is refused, naming layer or node; what the file does not say is asked for, naming the option. Integer
-networks (Lava, and NIR files of export_nir.py) are taken over without any loss; others are quantised, with the table of what each layer lost.
+What cannot be the same network is refused, naming layer or node; what the file does not say is asked for,
+naming the option. Integer networks (Lava, and NIR files of export_nir.py) are taken over without any loss;
+others are quantised, with the table of what each layer lost.
 """
 
 from __future__ import annotations
@@ -81,10 +83,17 @@ def parser() -> Parser:
         metavar="SHARE",
         help="narrow the weights of each layer while at most this share of the spikes differs",
     )
-    add("--input-bits", type=whole(1, MAX_INPUT_BITS), metavar="B", help="of an input count (default: as DATA, or 1)")
+    add(
+        "--input-bits",
+        type=whole(1, MAX_INPUT_BITS),
+        metavar="B",
+        help="of an input count (default: as DATA, or 1)",
+    )
     parser.only_with(calibrate, loss)
     parser.add_argument("--name", type=nonempty, help="of the network (default: that of FILE)")
-    parser.add_argument("--report", type=json_output, metavar="FILE", help="formats and losses as JSON; - for standard output")
+    parser.add_argument(
+        "--report", type=json_output, metavar="FILE", help="formats and losses as JSON; - for standard output"
+    )
     return parser
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def dense_net(path, layers):
-    """A ``.net`` file of Lava with dense layers, as SLAYER writes it: `weight`, and what differs from no synapse and no bias."""
+    """A ``.net`` file of Lava with dense layers, as SLAYER writes it, without a synapse unless given."""
     with h5py.File(path, "w") as file:
         for index, layer in enumerate(layers):
             group = file.create_group(f"layer/{index}")

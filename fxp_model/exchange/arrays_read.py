@@ -1,13 +1,14 @@
 """Networks as arrays of numpy: one npz file, ``<stage>.<array>`` in real numbers.
 
-Stages are ``layer0``, ``layer1``, ... and ``readout``; arrays those of `FloatStage`: `weight` (N, n_in) and `beta`, and where they are
-there `bias`, `alpha`, `v_th`, `recurrent`, `delay_steps`, `input_delay_steps`. `bias`, `beta`, `alpha` and `v_th` are one number or (N,). A neuron
-fires at its threshold (>=).
+Stages are ``layer0``, ``layer1``, ... and ``readout``; arrays those of `FloatStage`: `weight` (N, n_in) and
+`beta`, and where they are there `bias`, `alpha`, `v_th`, `recurrent`, `delay_steps`, `input_delay_steps`.
+`bias`, `beta`, `alpha` and `v_th` are one number or (N,). A neuron fires at its threshold (>=).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,9 @@ def read_arrays(path: Path, asked: Asked) -> FloatNetwork:
     for name, header in archive.headers.items():
         stage, _, key = name.partition(".")
         if key not in _KEYS or header.dtype.kind not in "iuf":
-            raise InputError(f"{path}: array {shown(name)} is unknown; known are {', '.join(_KEYS)} of each stage, numbers")
+            raise InputError(
+                f"{path}: array {shown(name)} is unknown; known are {', '.join(_KEYS)} of each stage, numbers"
+            )
         stages.setdefault(stage, {})[key] = archive.read(name).astype(np.float64)
     hidden = [f"layer{index}" for index in range(min(len(stages), MAX_LAYERS))]
     order = [name for name in (*hidden, "readout") if name in stages]
@@ -52,12 +55,12 @@ def _stage(name: str, arrays: dict[str, NDArray[np.float64]], asked: Asked) -> F
         if key not in arrays:
             raise InputError(f"{name}.{key} is missing")
     n = len(arrays["weight"]) if arrays["weight"].ndim else 0
-    vectors = {
+    vectors: dict[str, Any] = {
         key: np.broadcast_to(arrays[key].reshape(-1), (n,)) if arrays[key].size == 1 else arrays[key]
         for key in _VECTORS
         if key in arrays
     }
-    steps = {}
+    steps: dict[str, Any] = {}
     for key in _STEPS:
         if key in arrays:
             if (arrays[key] != np.rint(arrays[key])).any():
@@ -70,6 +73,6 @@ def _stage(name: str, arrays: dict[str, NDArray[np.float64]], asked: Asked) -> F
         weight=arrays["weight"],
         recurrent=arrays.get("recurrent"),
         reset=asked.reset or ResetMode.ZERO,
-        **({"bias": np.zeros(n)} | vectors),
+        **{"bias": np.zeros(n), **vectors},
         **steps,
     )

@@ -16,7 +16,8 @@ class Asked:
     reset : of every neuron (NIR, snnTorch with ``reset_delay=False``, numpy)
     cycle_delay : steps of a spike around a cycle without a Delay, at least 1 (NIR)
     readout : how the last layer is read, where it does not fire
-    beta, readout_beta, v_th : of hidden layers, of the readout (None: as `beta`), of hidden layers (state dicts of DelRec)
+    beta, readout_beta, v_th : of hidden layers, of the readout (None: as `beta`), of hidden layers (state
+    dicts of DelRec)
     decay_input : (1 - beta) multiplies every input (state dicts of DelRec)
 
     Raises

@@ -51,8 +51,8 @@ def read_calibration(source: str, n_in: int, n_out: int, input_bits: int | None 
     Parameters
     ----------
     source : str
-        An npz file with `counts` (clips, steps, channels) and, where they are known, `labels` and `lengths`; or what
-        `open_dataset` takes.
+        An npz file with `counts` (clips, steps, channels) and, where they are known, `labels` and `lengths`;
+        or what `open_dataset` takes.
     n_in, n_out : int
         Channels and classes of the network.
     input_bits : int, optional
@@ -64,7 +64,11 @@ def read_calibration(source: str, n_in: int, n_out: int, input_bits: int | None 
         Where the data cannot be read, or are of other channels or classes.
     """
     path = Path(source)
-    found = _from_npz(path) if path.suffix == ".npz" and path.is_file() else _from_dataset(source, n_in, input_bits)
+    found = (
+        _from_npz(path)
+        if path.suffix == ".npz" and path.is_file()
+        else _from_dataset(source, n_in, input_bits)
+    )
     channels, highest = found.counts.shape[2], 0 if found.labels is None else int(found.labels.max())
     if channels != n_in:
         raise InputError(f"{source}: channels must be {n_in} (inputs of the network), not {channels}")
@@ -95,7 +99,9 @@ def _from_npz(path: Path) -> Calibration:
     for key, low, high in (("labels", 0, 1 << 16), ("lengths", 1, shape[1])):
         if key in archive.headers:
             if archive.headers[key].shape != (shape[0],):
-                raise InputError(f"{path}: {key} must have shape ({shape[0]},), not {archive.headers[key].shape}")
+                raise InputError(
+                    f"{path}: {key} must have shape ({shape[0]},), not {archive.headers[key].shape}"
+                )
             vectors[key] = archive.read(key).astype(np.int64)
             if vectors[key].min() < low or vectors[key].max() > high:
                 worst = vectors[key].max() if vectors[key].max() > high else vectors[key].min()

@@ -3,12 +3,13 @@
     v = beta v + g (W x + bias + i_rec),  g = 1 - beta with ``decay_input``, else 1
     y = v >= v_th,  v = 0 after a spike;  a spike needs 1 + round(d) steps
 
-Linear layers, a batch norm before the neurons (folded into the weights before it) or behind the spikes (into those after it),
-`recurrent_weights` (N, N) or `recurrent_kernel` (1, 1, K[, 1]) with `recurrent_delays` (N,) or (1,); neurons without a recurrence have no
-tensor. The last layer is a leaky integrator, of `readout_beta` (PS-MNIST has none: 0).
-Delays are rounded as the papers' code does at the end of training (halves to even), and the spread of the delays (`p_spread`) is 0.
-beta, the threshold and ``decay_input`` are not in the file: they are asked for. Sources: github.com/alexmaxad/DelRec,
-github.com/luciozebendo/delrec_snn, ``src/recurrent_neurons.py``, ``src/*/snn.py``.
+Linear layers, a batch norm before the neurons (folded into the weights before it) or behind the spikes (into
+those after it), `recurrent_weights` (N, N) or `recurrent_kernel` (1, 1, K[, 1]) with `recurrent_delays` (N,)
+or (1,); neurons without a recurrence have no tensor. The last layer is a leaky integrator, of `readout_beta`
+(PS-MNIST has none: 0). Delays are rounded as the papers' code does at the end of training (halves to even),
+and the spread of the delays (`p_spread`) is 0. beta, the threshold and ``decay_input`` are not in the file:
+they are asked for. Sources: github.com/alexmaxad/DelRec, github.com/luciozebendo/delrec_snn,
+``src/recurrent_neurons.py``, ``src/*/snn.py``.
 """
 
 from __future__ import annotations
@@ -45,13 +46,18 @@ class _Affine:
 
 
 def network_of(path: Path, arrays: Arrays, asked: Asked) -> FloatNetwork:
-    """The network of a state dict; `InputError` names the layer that cannot be the same, and the option for what is not in it."""
-    for option, value in (("--beta", asked.beta), ("--v-th", asked.v_th), ("--decay-input", asked.decay_input)):
+    """The network of a state dict; `InputError` names the layer that cannot be the same, or the option."""
+    for option, value in (
+        ("--beta", asked.beta),
+        ("--v-th", asked.v_th),
+        ("--decay-input", asked.decay_input),
+    ):
         if value is None:
             raise InputError(f"{path}: a state dict of DelRec does not say it: name {option}")
     taken = Taken(path, arrays)
     numbers = sorted({int(found[1]) for name in arrays if (found := _NAME.fullmatch(name))})
-    linear = [number for number in numbers if np.ndim(arrays.get(f"layers.{number}.weight")) == 2]
+    weights = {number: arrays.get(f"layers.{number}.weight") for number in numbers}
+    linear = [number for number, weight in weights.items() if weight is not None and weight.ndim == 2]
     if len(linear) < 2 or linear[0] != numbers[0]:
         raise InputError(f"{path}: must begin with a linear layer, and have at least 2, not {len(linear)}")
     stages = []
@@ -62,7 +68,9 @@ def network_of(path: Path, arrays: Arrays, asked: Asked) -> FloatNetwork:
         stages.append(stage)
     taken.all_taken()
     if behind is not None:
-        raise InputError(f"{path}: layers.{numbers[-1]}: a batch norm behind the last layer cannot be folded into weights")
+        raise InputError(
+            f"{path}: layers.{numbers[-1]}: a batch norm behind the last layer cannot be folded into weights"
+        )
     return with_readout(stages, asked.readout)
 
 
@@ -77,7 +85,9 @@ def _stage(
     bias = np.zeros(n) if bias is None else bias
     if before is not None:
         if weight.shape[1] != len(before.scale):
-            raise InputError(f"{taken.path}: {name}.weight must be (outputs, {len(before.scale)}), not {weight.shape}")
+            raise InputError(
+                f"{taken.path}: {name}.weight must be (outputs, {len(before.scale)}), not {weight.shape}"
+            )
         bias = bias + weight @ before.shift
         weight = weight * before.scale
     recurrent, delays, extra, place = _recurrence(taken, inside, n)
@@ -133,16 +143,20 @@ def _recurrence(
             continue
         if delays.shape == (n, n) and n > 1:
             raise InputError(
-                f"{taken.path}: {prefix}.recurrent_delays {delays.shape}: synaptic delays cannot be the same here, where a delay "
+                f"{taken.path}: {prefix}.recurrent_delays {delays.shape}: synaptic delays cannot be the "
+                "same here, where a delay "
                 "belongs to the neuron that sends"
             )
         if delays.shape not in ((n,), (1,)):
-            raise InputError(f"{taken.path}: {prefix}.recurrent_delays must have shape ({n},) or (1,), not {delays.shape}")
+            raise InputError(
+                f"{taken.path}: {prefix}.recurrent_delays must have shape ({n},) or (1,), not {delays.shape}"
+            )
         kernel = taken.optional(f"{prefix}.recurrent_kernel")
         if kernel is not None:
             if kernel.ndim not in (3, 4) or kernel.size != kernel.shape[2] or kernel.size % 2 == 0:
                 raise InputError(
-                    f"{taken.path}: {prefix}.recurrent_kernel must be (1, 1, K) or (1, 1, K, 1), K odd, not {kernel.shape}"
+                    f"{taken.path}: {prefix}.recurrent_kernel must be (1, 1, K) or (1, 1, K, 1), K odd, not "
+                    f"{kernel.shape}"
                 )
             weight = kernel.reshape(-1)
         else:

@@ -93,9 +93,7 @@ class FloatStage:
         if (self.recurrent is None) != (self.delay_steps is None):
             raise InputError(f"{self.name}: a recurrence must have weights and delays, not one of them")
         if self.recurrent is not None and self.recurrent.ndim != 1 and self.recurrent.shape != (n, n):
-            raise InputError(
-                f"{self.name}: recurrent must be (K,) or ({n}, {n}), not {self.recurrent.shape}"
-            )
+            raise InputError(f"{self.name}: recurrent must be (K,) or ({n}, {n}), not {self.recurrent.shape}")
 
     @property
     def n_in(self) -> int:
@@ -127,8 +125,8 @@ _RANGES = {
 class FloatNetwork:
     """Hidden layers in order, then the readout.
 
-    A last stage that fires and cannot be a readout, as it has a recurrence or is the only one, gets a counter behind it
-    (`with_readout`), whose scores are its numbers of spikes.
+    A last stage that fires and cannot be a readout, as it has a recurrence or is the only one, gets a
+    counter behind it (`with_readout`), whose scores are its numbers of spikes.
 
     stages : two or more, all but the last firing
     mode : how the readout's membrane becomes a score
@@ -139,13 +137,16 @@ class FloatNetwork:
 
     def __post_init__(self) -> None:
         if len(self.stages) < 2:
-            raise InputError(f"a network must have a hidden layer and a readout, not {len(self.stages)} stage")
+            raise InputError(
+                f"a network must have a hidden layer and a readout, not {len(self.stages)} stage"
+            )
         for before, after in zip(self.stages, self.stages[1:], strict=False):
             if before.v_th is None:
                 raise InputError(f"{before.name}: must fire, as {after.name} comes behind it")
             if after.n_in != before.n_out:
                 raise InputError(
-                    f"{after.name}: inputs must be the {before.n_out} neurons of {before.name}, not {after.n_in}"
+                    f"{after.name}: inputs must be the {before.n_out} neurons of {before.name}, not "
+                    f"{after.n_in}"
                 )
         size = sum(array.size for stage in self.stages for _, array in stage.arrays())
         if size > MAX_PARAMETERS:
@@ -166,13 +167,15 @@ class FloatNetwork:
 def with_readout(stages: list[FloatStage], mode: ReadoutMode | None) -> FloatNetwork:
     """The network of `stages`, of which all fire, or all but the last.
 
-    Where the last one fires, its spikes are counted: it is a ``spike_count`` readout, or, where it has a recurrence or
-    is the only stage, a hidden layer with a counter behind it (identity weights, beta 0, threshold 1), exactly.
+    Where the last one fires, its spikes are counted: it is a ``spike_count`` readout, or, where it has a
+    recurrence or is the only stage, a hidden layer with a counter behind it (identity weights, beta 0,
+    threshold 1), exactly.
 
     Raises
     ------
     InputError
-        Where a last stage that does not fire has no `mode`, or one that fires has another than ``spike_count``.
+        Where a last stage that does not fire has no `mode`, or one that fires has another than
+        ``spike_count``.
     """
     if not stages:
         raise InputError("a network must have at least 1 layer of neurons, not 0")
@@ -180,7 +183,8 @@ def with_readout(stages: list[FloatStage], mode: ReadoutMode | None) -> FloatNet
     if last.v_th is None:
         if mode is None or mode is ReadoutMode.SPIKE_COUNT:
             raise InputError(
-                f"{last.name}: does not fire, and no file says how it is read: name it with --readout sum, last or max"
+                f"{last.name}: does not fire, and no file says how it is read: name it with --readout sum, "
+                "last or max"
             )
         return FloatNetwork(tuple(stages), mode)
     if mode not in (None, ReadoutMode.SPIKE_COUNT):
@@ -189,9 +193,7 @@ def with_readout(stages: list[FloatStage], mode: ReadoutMode | None) -> FloatNet
         n = last.n_out
         stages = [
             *stages,
-            FloatStage(
-                name="counter", weight=np.eye(n), bias=np.zeros(n), beta=np.zeros(n), v_th=np.ones(n)
-            ),
+            FloatStage(name="counter", weight=np.eye(n), bias=np.zeros(n), beta=np.zeros(n), v_th=np.ones(n)),
         ]
     return FloatNetwork(tuple(stages), ReadoutMode.SPIKE_COUNT)
 

@@ -1,4 +1,4 @@
-"""Files of HDF5 as plain tables of arrays: sizes are known, and can be refused, before memory is allocated."""
+"""Files of HDF5 as tables of arrays: sizes are known, and can be refused, before memory is allocated."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def read_hdf5(path: Path) -> Table:
     Raises
     ------
     InputError
-        Where the file is not HDF5, is damaged, has more than `MAX_NODES` members or `MAX_PARAMETERS` numbers, links to
-        other files, or holds anything but numbers and strings.
+        Where the file is not HDF5, is damaged, has more than `MAX_NODES` members or `MAX_PARAMETERS`
+        numbers, links to other files, or holds anything but numbers and strings.
     """
     content = read_bytes(path, MAX_BYTES)
     try:
@@ -39,7 +39,14 @@ def read_hdf5(path: Path) -> Table:
             return _Reader(str(path)).table(file, "", 0)
     except InputError:
         raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, UnicodeError) as error:  # as h5py tells damage
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        UnicodeError,
+    ) as error:  # as h5py tells damage
         raise InputError(f"{path}: not a valid HDF5 file: {' '.join(str(error).split())}") from None
 
 
@@ -63,7 +70,9 @@ class _Reader:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise InputError(f"{self.name}: {shown(own)} must not be a link")
             item = group[key]
-            table[key] = self.table(item, own, depth + 1) if isinstance(item, h5py.Group) else self.array(item, own)
+            table[key] = (
+                self.table(item, own, depth + 1) if isinstance(item, h5py.Group) else self.array(item, own)
+            )
         return table
 
     def array(self, item: Any, where: str) -> str | list[Any] | NDArray[Any]:
@@ -71,7 +80,9 @@ class _Reader:
             raise InputError(f"{self.name}: {shown(where)} must be an array")
         self.numbers += item.size
         if self.numbers > MAX_PARAMETERS:
-            raise InputError(f"{self.name}: must hold at most {MAX_PARAMETERS} numbers; {shown(where)} is of {item.shape}")
+            raise InputError(
+                f"{self.name}: must hold at most {MAX_PARAMETERS} numbers; {shown(where)} is of {item.shape}"
+            )
         if item.external is not None or item.is_virtual:
             raise InputError(f"{self.name}: {shown(where)} must not lie in another file")
         if item.dtype.kind == "S" or h5py.check_string_dtype(item.dtype) is not None:

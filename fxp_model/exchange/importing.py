@@ -163,5 +163,3 @@ def _stimulus(spec: NetworkSpec, clips: Calibration | None) -> np.ndarray[Any, n
     shape = (max(1, min(most, STIMULUS_STEPS)), 2, spec.n_in)
     counts = rng.integers(0, spec.layers[0].max_input + 1, size=shape) * (rng.random(shape) < 0.25)
     return counts.astype(np.uint8)
-
-

@@ -1,4 +1,5 @@
-"""Lava's ``.net`` files (SLAYER): integer networks of dense layers of CUBA neurons, taken over without any loss.
+"""Lava's ``.net`` files (SLAYER): integer networks of dense layers of CUBA neurons, taken over without any
+loss.
 
 Codes of lsb 1, with w, iDecay, vDecay and vThMant as in the file, and T0 rounding towards zero:
 
@@ -7,9 +8,9 @@ Codes of lsb 1, with w, iDecay, vDecay and vThMant as in the file, and T0 roundi
     v    = T0(v (4096 - vDecay) / 4096) + u + 2^6 bias       clamped to +-(2^23 - 1)
     y    = v >= 2^6 vThMant, then v = 0
 
-u has 24 bits and wraps. A layer's spikes leave one step later, and by the ``delay`` of the neuron that sends. SLAYER compares with
->=, as here; Lava's own `LIF` process with >. Source: lava-dl 0.6.0, ``netx/hdf5.py``, ``slayer/block/base.py``,
-``slayer/neuron/cuba.py``.
+u has 24 bits and wraps. A layer's spikes leave one step later, and by the ``delay`` of the neuron that
+sends. SLAYER compares with >=, as here; Lava's own `LIF` process with >. Source: lava-dl 0.6.0,
+``netx/hdf5.py``, ``slayer/block/base.py``, ``slayer/neuron/cuba.py``.
 """
 
 from __future__ import annotations
@@ -47,12 +48,14 @@ Ints = NDArray[np.int64]
 
 
 def network_of(path: Path, table: Table, input_bits: int) -> Network:
-    """The network of a ``.net`` file, whose last layer is counted; `InputError` names layer and array that cannot be the same."""
+    """The network of a ``.net`` file; `InputError` names the layer and array that cannot be the same."""
     layers = table.get("layer")
     if not isinstance(layers, dict):
         raise InputError(f"{path}: layer is missing")
     if sorted(layers) != sorted(str(index) for index in range(len(layers))):
-        raise InputError(f"{path}: layers must be numbered 0..{len(layers) - 1}, not {', '.join(map(shown, layers))}")
+        raise InputError(
+            f"{path}: layers must be numbered 0..{len(layers) - 1}, not {', '.join(map(shown, layers))}"
+        )
     specs: list[LayerSpec] = []
     params: list[StageParams] = []
     delays: Ints | None = None
@@ -63,7 +66,9 @@ def network_of(path: Path, table: Table, input_bits: int) -> Network:
         if index == 0 and kind == "input" and "neuron" not in layer:
             continue
         if kind != "dense":
-            raise InputError(f"{where}: type must be dense, not {shown(kind)}: no such layer can be the same here")
+            raise InputError(
+                f"{where}: type must be dense, not {shown(kind)}: no such layer can be the same here"
+            )
         before = specs[-1].n_out if specs else None
         late = None if before is None else 1 + (np.zeros(before, np.int64) if delays is None else delays)
         spec, own, delays = _layer(where, layer, before, late, input_bits if not specs else 1)
@@ -92,7 +97,9 @@ def _layer(
         raise InputError(f"{where}: neuron is missing")
     kind = _text(where, neuron, "type")
     if kind not in ("CUBA", "LOIHI"):
-        raise InputError(f"{where}: neuron must be CUBA, not {shown(kind)}: no such neuron can be the same here")
+        raise InputError(
+            f"{where}: neuron must be CUBA, not {shown(kind)}: no such neuron can be the same here"
+        )
     if np.any(_integers(where, neuron, "refDelay", 1) != 1):
         raise InputError(f"{where}: refDelay must be 1: there is no refractory period here")
     if np.any(_integers(where, neuron, "gradedSpike", 0) != 0):
@@ -103,7 +110,9 @@ def _layer(
     synapse = None
     if i_keep.any():
         if bias.any():
-            raise InputError(f"{where}: bias must be 0 with iDecay below {UNITY}: it goes into the synaptic current here")
+            raise InputError(
+                f"{where}: bias must be 0 with iDecay below {UNITY}: it goes into the synaptic current here"
+            )
         synapse = SynapseSpec(
             alpha=_one(i_keep),
             alpha_format=_share_format(i_keep),
@@ -139,8 +148,10 @@ def _layer(
     return spec, params, after if after.any() else None
 
 
-def _readout(specs: list[LayerSpec], params: list[StageParams], delays: Ints | None) -> tuple[ReadoutSpec, StageParams]:
-    """The last layer as a readout that counts its spikes, or a counter behind it where it is alone or has delays."""
+def _readout(
+    specs: list[LayerSpec], params: list[StageParams], delays: Ints | None
+) -> tuple[ReadoutSpec, StageParams]:
+    """The last layer as a readout that counts, or a counter behind it where it is alone or has delays."""
     last, own = specs[-1], params[-1]
     if len(specs) > 1 and delays is None:
         del specs[-1], params[-1]
@@ -184,7 +195,9 @@ def _integers(where: str, table: Table, key: str, default: int | None = None) ->
     return whole.astype(np.int64)
 
 
-def _vector(where: str, table: Table, key: str, n: int, low: int, high: int, default: int | None = None) -> Ints:
+def _vector(
+    where: str, table: Table, key: str, n: int, low: int, high: int, default: int | None = None
+) -> Ints:
     """One integer for all, or (n,), as (n,)."""
     value = _integers(where, table, key, default).reshape(-1)
     if value.size not in (1, n):

@@ -24,7 +24,8 @@ class StageLoss:
     alone : spikes that differ, of this stage in integers on the spikes of the float run
     together : spikes that differ, in the integer network
     near : membranes of the float run within half an lsb of their threshold, where rounding alone decides
-    error : root mean square error of the membrane, alone, in thresholds (in largest membranes where nothing fires)
+    error : root mean square error of the membrane, alone, in thresholds (in largest membranes where nothing
+    fires)
     """
 
     stage: str
@@ -90,7 +91,10 @@ def losses(network: FloatNetwork, integers: Network, clips: Calibration, trace: 
         spec, params, stage = integers.spec.stages[index], integers.params[index], network.stages[index]
         assert isinstance(spec, LayerSpec | ReadoutSpec)
         entering = x.astype(np.int64)
-        alone = (run_layer if isinstance(spec, LayerSpec) else run_readout)(spec, params, entering).v_mem  # type: ignore[operator]
+        if isinstance(spec, LayerSpec):
+            alone = run_layer(spec, params, entering).v_mem
+        else:
+            alone = run_readout(spec, params, entering).v_mem
         unit, near = float(np.abs(course.v_mem).max()) or 1.0, 0
         if stage.v_th is not None:
             unit = float(stage.v_th.mean())
@@ -123,7 +127,9 @@ def losses(network: FloatNetwork, integers: Network, clips: Calibration, trace: 
     )
 
 
-def _spikes(spec: LayerSpec | ReadoutSpec, params: StageParams, v_mem: NDArray[np.int64]) -> NDArray[np.uint8]:
+def _spikes(
+    spec: LayerSpec | ReadoutSpec, params: StageParams, v_mem: NDArray[np.int64]
+) -> NDArray[np.uint8]:
     """Spikes of membranes before their reset; zeros where the stage does not fire."""
     if isinstance(spec, ReadoutSpec) and spec.mode is not ReadoutMode.SPIKE_COUNT:
         return np.zeros(v_mem.shape, np.uint8)

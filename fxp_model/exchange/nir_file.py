@@ -66,13 +66,14 @@ class Graph:
 
 
 def graph_of(path: Path, table: Table) -> Graph:
-    """The graph of the NIR file `path`, which holds `table`, its subgraphs inlined: node ``b`` of subgraph ``a`` becomes ``a.b``.
+    """The graph of the NIR file `path`, which holds `table`, its subgraphs inlined: node ``b`` of subgraph
+    ``a`` becomes ``a.b``.
 
     Raises
     ------
     InputError
-        Naming file and node: no NIR file, a node of another kind than `PARAMETERS`, an array that is missing, not finite or of
-        another type, an edge of no node, more than one port.
+        Naming file and node: no NIR file, a node of another kind than `PARAMETERS`, an array that is
+        missing, not finite or of another type, an edge of no node, more than one port.
     """
     node = table.get("node")
     if not isinstance(node, dict) or node.get("type") != "NIRGraph":
@@ -80,7 +81,11 @@ def graph_of(path: Path, table: Table) -> Graph:
     try:
         nodes, edges = _flattened(node, "", 0)
         texts = node.get("metadata", {})
-        metadata = {key: text for key, text in texts.items() if isinstance(text, str)} if isinstance(texts, dict) else {}
+        metadata = (
+            {key: text for key, text in texts.items() if isinstance(text, str)}
+            if isinstance(texts, dict)
+            else {}
+        )
         graph = Graph({own.name: own for own in nodes}, tuple(edges), metadata)
         for kind in ("Input", "Output"):
             count = sum(own.kind == kind for own in nodes)
@@ -158,7 +163,9 @@ def _edge(where: str, edge: tuple[str, str], names: set[str]) -> tuple[str, str]
     for name in edge:
         if name not in names:
             known = ", ".join(sorted(names))
-            raise InputError(f"{where}edge {edge[0]} -> {edge[1]}: there is no node {shown(name)} (nodes: {known})")
+            raise InputError(
+                f"{where}edge {edge[0]} -> {edge[1]}: there is no node {shown(name)} (nodes: {known})"
+            )
     return edge
 
 
@@ -175,7 +182,9 @@ def _node(name: str, table: Table) -> Node:
         if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
             arrays[key] = value.astype(np.float64)
             if not np.isfinite(arrays[key]).all():
-                raise InputError(f"{said}: {key} must be finite, not {arrays[key][~np.isfinite(arrays[key])].flat[0]}")
+                raise InputError(
+                    f"{said}: {key} must be finite, not {arrays[key][~np.isfinite(arrays[key])].flat[0]}"
+                )
         elif key in PARAMETERS[kind] and not (key == "padding" and isinstance(value, str)):
             raise InputError(f"{said}: {key} must be numbers, not {shown(value)}")
     return Node(name, kind, arrays)

@@ -51,7 +51,9 @@ def network_of(graph: Graph, asked: Asked) -> Network:
     readout = None if mode is ReadoutMode.SPIKE_COUNT else mode
     network = nir_read.network_of(graph, replace(asked, dt=dt, readout=readout, reset=None))
     if len(network.stages) != len(spec.stages):
-        raise InputError(f"must have the {len(spec.stages)} stages of its metadata, not {len(network.stages)}")
+        raise InputError(
+            f"must have the {len(spec.stages)} stages of its metadata, not {len(network.stages)}"
+        )
     params = [_params(own, stage) for own, stage in zip(spec.stages, network.stages, strict=True)]
     return Network(spec, tuple(params))
 
@@ -84,7 +86,9 @@ def _params(spec: IntegratorSpec, stage: FloatStage) -> StageParams:
         raise InputError(f"{stage.name}: has input delays, of which the metadata say nothing")
     for key, array in arrays.items():
         if array is not None and key in shapes and array.shape != shapes[key]:
-            raise InputError(f"{stage.name}: {key} must be {shapes[key]}, as the metadata say, not {array.shape}")
+            raise InputError(
+                f"{stage.name}: {key} must be {shapes[key]}, as the metadata say, not {array.shape}"
+            )
     return StageParams(**arrays)  # type: ignore[arg-type]
 
 
@@ -100,14 +104,20 @@ def _codes(stage: FloatStage, key: str, fmt: QFormat, real: Reals) -> NDArray[np
     codes = np.rint(scaled)
     off = np.abs(scaled - codes) > TOLERANCE
     if off.any():
-        raise InputError(f"{stage.name}: {key} must be multiples of {fmt.lsb:g}, as the metadata say, not {real[off][0]:g}")
+        raise InputError(
+            f"{stage.name}: {key} must be multiples of {fmt.lsb:g}, as the metadata say, not {real[off][0]:g}"
+        )
     return codes.astype(np.int64)
 
 
-def _shared(stage: FloatStage, key: str, code: int | None, codes: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def _shared(
+    stage: FloatStage, key: str, code: int | None, codes: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
     """`codes` where there is one per neuron; None where all are the `code` of the spec."""
     if code is None:
         return codes
     if (codes != code).any():
-        raise InputError(f"{stage.name}: {key} must be the code {code}, as the metadata say, not {codes[codes != code][0]}")
+        raise InputError(
+            f"{stage.name}: {key} must be the code {code}, as the metadata say, not {codes[codes != code][0]}"
+        )
     return None

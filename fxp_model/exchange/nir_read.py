@@ -1,14 +1,16 @@
-"""Graphs of NIR as networks: their equations by Euler's rule at a step dt, chains of layers with their own recurrence.
+"""Graphs of NIR as networks: their equations by Euler's rule at a step dt, chains of layers with their own
+recurrence.
 
-    LIF       tau dv/dt = v_leak - v + R I            beta = 1 - dt/tau, gain R dt/tau, bias v_leak dt/tau
-    IF        dv/dt = R I                             beta = 1, gain R dt
-    CubaLIF   tau_syn dI/dt = w_in S - I,             alpha = 1 - dt/tau_syn, gain w_in dt/tau_syn R dt/tau_mem;
-              tau_mem dv/dt = v_leak - v + R I        v takes the I of its own step
+    LIF       tau dv/dt = v_leak - v + R I         beta = 1 - dt/tau, gain R dt/tau, bias v_leak dt/tau
+    IF        dv/dt = R I                          beta = 1, gain R dt
+    CubaLIF   tau_syn dI/dt = w_in S - I,          alpha = 1 - dt/tau_syn, gain w_in R dt^2/(tau_syn tau_mem);
+              tau_mem dv/dt = v_leak - v + R I     v takes the I of its own step
     LI, I, CubaLI: the same without spikes. A neuron fires when v > v_threshold (strictly).
     Delay     y(t) = x(t - delay), delay a multiple of dt
 
-What a file of NIR does not say is asked for: dt; the reset, where it has no `v_reset` (1.0 has; v_reset = 0 is `zero`); the steps
-around a cycle without a `Delay`. After NIR (Pedersen and others, 2024, doi:10.1038/s41467-024-52259-9).
+What a file of NIR does not say is asked for: dt; the reset, where it has no `v_reset` (1.0 has; v_reset = 0
+is `zero`); the steps around a cycle without a `Delay`. After NIR (Pedersen and others, 2024,
+doi:10.1038/s41467-024-52259-9).
 """
 
 from __future__ import annotations
@@ -75,7 +77,8 @@ class _Reader:
             if len(reached) != 1:
                 ends = ", ".join(map(shown, reached)) or "no layer"
                 raise InputError(
-                    f"{self.graph.nodes[before].said}: must feed one layer of neurons, not {ends}: only chains of layers, "
+                    f"{self.graph.nodes[before].said}: must feed one layer of neurons, not {ends}: only "
+                    "chains of layers, "
                     "each with its own recurrence, can be the same here"
                 )
             stages.append(self._stage(self.graph.nodes[reached[0]], before))
@@ -105,7 +108,9 @@ class _Reader:
         shape = node.arrays.get("shape")
         sizes = np.atleast_1d(shape if shape is not None else 0)
         if sizes.shape != (1,) or not 1 <= sizes[0] <= MAX_NEURONS:
-            raise InputError(f"{node.said}: shape must be one number of 1..{MAX_NEURONS}, not {sizes.tolist()}")
+            raise InputError(
+                f"{node.said}: shape must be one number of 1..{MAX_NEURONS}, not {sizes.tolist()}"
+            )
         return int(sizes[0])
 
     def _paths(self, name: str, seen: tuple[str, ...] = ()) -> list[_Path]:
@@ -132,7 +137,8 @@ class _Reader:
         rows = {
             self.graph.nodes[name].arrays["weight"].shape[0]
             for name in self.graph.into(node.name)
-            if self.graph.nodes[name].kind in ("Affine", "Linear") and self.graph.nodes[name].arrays["weight"].ndim == 2
+            if self.graph.nodes[name].kind in ("Affine", "Linear")
+            and self.graph.nodes[name].arrays["weight"].ndim == 2
         }
         sizes = {shape[0] for shape in shapes if len(shape) == 1} | rows
         if any(len(shape) != 1 for shape in shapes) or len(sizes) > 1:
@@ -164,7 +170,9 @@ class _Reader:
         if node.kind == "Delay":
             steps = self._steps(node, n)
             if (steps != steps[0]).any() and (path.weight is not None or path.kernel is not None):
-                raise InputError(f"{node.said}: delays must belong to the neurons that send: place it before the weights")
+                raise InputError(
+                    f"{node.said}: delays must belong to the neurons that send: place it before the weights"
+                )
             sent = steps if path.weight is None else np.full(len(path.delay), steps[0])
             return replace(path, delay=path.delay + sent)
         if node.kind == "Conv1d":
@@ -185,7 +193,9 @@ class _Reader:
                 f"{node.said}: delay must be a multiple of dt, not {delay[worst]:.4g} dt (--dt {self.dt:g})"
             )
         if steps.min() < 0 or steps.max() > MAX_DELAY_STEPS + 1:
-            raise InputError(f"{node.said}: delay must be 0..{MAX_DELAY_STEPS + 1} steps, not {steps.max():g}")
+            raise InputError(
+                f"{node.said}: delay must be 0..{MAX_DELAY_STEPS + 1} steps, not {steps.max():g}"
+            )
         return steps.astype(np.int64)
 
     def _kernel(self, node: Node, path: _Path, n: int) -> Reals:
@@ -194,9 +204,12 @@ class _Reader:
         taps = weight.shape[-1] if weight.ndim == 3 else 0
         if weight.shape[:2] != (1, 1) or not taps % 2 or taps > MAX_KERNEL_SIZE:
             raise InputError(
-                f"{node.said}: weight must be (1, 1, K), K odd and at most {MAX_KERNEL_SIZE}, not {weight.shape}"
+                f"{node.said}: weight must be (1, 1, K), K odd and at most {MAX_KERNEL_SIZE}, not "
+                f"{weight.shape}"
             )
-        padding = node.arrays.get("padding", np.array((taps - 1) / 2))  # as text: "same", if it is not "valid"
+        padding = node.arrays.get(
+            "padding", np.array((taps - 1) / 2)
+        )  # as text: "same", if it is not "valid"
         wanted = (("stride", 1), ("dilation", 1), ("groups", 1), ("bias", 0))
         for key, value in (("padding", (taps - 1) / 2), *wanted):
             found = padding if key == "padding" else node.arrays[key]
@@ -221,7 +234,8 @@ class _Reader:
         others = sorted({path.source for path in paths} - {before, node.name})
         if others:
             raise InputError(
-                f"{node.said}: takes {', '.join(map(shown, others))} beside {shown(before)}: only chains of layers can be "
+                f"{node.said}: takes {', '.join(map(shown, others))} beside {shown(before)}: only chains of "
+                "layers can be "
                 "the same here"
             )
         neurons = self._neurons(node, n)
@@ -247,10 +261,14 @@ class _Reader:
 
     def _matrix(self, node: Node, path: _Path, n: int) -> Reals:
         if path.kernel is not None:
-            raise InputError(f"{node.said}: a Conv1d must be its recurrence, not its input: weights that are shared")
+            raise InputError(
+                f"{node.said}: a Conv1d must be its recurrence, not its input: weights that are shared"
+            )
         weight = np.eye(len(path.delay)) if path.weight is None else path.weight
         if len(weight) != n:
-            raise InputError(f"{node.said}: has {n} neurons, but takes {len(weight)} numbers from {shown(path.source)}")
+            raise InputError(
+                f"{node.said}: has {n} neurons, but takes {len(weight)} numbers from {shown(path.source)}"
+            )
         return weight
 
     def _same_delay(self, node: Node, paths: list[_Path]) -> NDArray[np.int64]:
@@ -274,7 +292,9 @@ class _Reader:
                 )
             steps = np.full(n, self.asked.cycle_delay)
         elif steps.min() == 0:
-            raise InputError(f"{node.said}: lies on a cycle in which neuron {int(steps.argmin())} has no delay")
+            raise InputError(
+                f"{node.said}: lies on a cycle in which neuron {int(steps.argmin())} has no delay"
+            )
         if len(paths) == 1 and paths[0].kernel is not None:
             if paths[0].weight is not None or not np.allclose(gain, gain[0], rtol=1e-9, atol=0):
                 raise InputError(f"{node.said}: neurons of a Conv1d must have one r, tau and w_in")
@@ -288,7 +308,9 @@ class _Reader:
         if self.asked.reset is not None:
             return self.asked.reset
         if "v_reset" not in node.arrays:
-            raise InputError(f"{node.said}: does not say its reset: name it with --reset zero, subtract or delayed")
+            raise InputError(
+                f"{node.said}: does not say its reset: name it with --reset zero, subtract or delayed"
+            )
         return ResetMode.ZERO
 
     def _neurons(self, node: Node, n: int) -> _Neurons:
@@ -305,7 +327,9 @@ class _Reader:
         if tau == "tau":
             return _Neurons(1 - kept, None, gain, bias, v_th)
         if bias.any():
-            raise InputError(f"{node.said}: v_leak must be 0, not {own['v_leak'].max():g}: only currents have a bias")
+            raise InputError(
+                f"{node.said}: v_leak must be 0, not {own['v_leak'].max():g}: only currents have a bias"
+            )
         alpha = self._share(node, "tau_syn", own["tau_syn"])
         return _Neurons(1 - kept, 1 - alpha, own["w_in"] * alpha * gain, bias, v_th)
 
@@ -317,11 +341,13 @@ class _Reader:
         return np.minimum(self.dt / tau, 1.0)
 
     def _behind(self, target: Node, before: str) -> list[FloatStage]:
-        """What lies between the last neurons and the Output: nothing, or weights, as a readout without memory."""
+        """What lies between the last neurons and the Output, if anything, as a readout without memory."""
         paths = self._paths(target.name)
         sources = {path.source for path in paths}
         if sources != {before}:
-            raise InputError(f"{target.said}: must come from {shown(before)}, not {', '.join(map(shown, sorted(sources)))}")
+            raise InputError(
+                f"{target.said}: must come from {shown(before)}, not {', '.join(map(shown, sorted(sources)))}"
+            )
         if len(paths) == 1 and paths[0].weight is None and paths[0].kernel is None:
             return []
         n = len(paths[0].weight) if paths[0].weight is not None else 0

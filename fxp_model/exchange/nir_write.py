@@ -1,13 +1,16 @@
-"""Networks as graphs of NIR, each stage as its weights, a delay of its inputs, its neurons and its recurrence.
+"""Networks as graphs of NIR, each stage as its weights, a delay of its inputs, its neurons and its
+recurrence.
 
     [Delay] -> Affine or, without a bias, Linear -> LIF [-> Delay -> Conv1d or Linear -> the LIF again]
 
-With dt: tau = dt / (1 - beta), R = tau / dt, so that an input has its weight; CubaLIF with a synapse (`tau_syn`, `w_in` alike); IF, R = 1/dt,
-where beta = 1; LI and its like for a readout that does not fire. A spike takes 1 + delay_steps steps of dt around a recurrence.
-NIR fires above its threshold: with reset `zero` it is half an lsb below `v_th`, which no membrane can have. `subtract` and
-`delayed` are no resets of NIR; then the threshold is `v_th`, which is also subtracted, and the reset is in the metadata only.
+With dt: tau = dt / (1 - beta), R = tau / dt, so that an input has its weight; CubaLIF with a synapse
+(`tau_syn`, `w_in` alike); IF, R = 1/dt, where beta = 1; LI and its like for a readout that does not fire. A
+spike takes 1 + delay_steps steps of dt around a recurrence. NIR fires above its threshold: with reset `zero`
+it is half an lsb below `v_th`, which no membrane can have. `subtract` and `delayed` are no resets of NIR;
+then the threshold is `v_th`, which is also subtracted, and the reset is in the metadata only.
 
-The metadata of the graph hold the spec (JSON), so that Spikeline reads back the same integers (`nir_integers`).
+The metadata of the graph hold the spec (JSON), so that Spikeline reads back the same integers
+(`nir_integers`).
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ def nir_graph(network: Network, dt: float) -> nir.NIRGraph:
     Raises
     ------
     InputError
-        For a dt outside its limits, or a stage that no node of NIR is: a beta or alpha above 1, or equal to 1 for some neurons only, or
-        with a synapse.
+        For a dt outside its limits, or a stage that no node of NIR is: a beta or alpha above 1, or equal to
+        1 for some neurons only, or with a synapse.
     """
     if not 0 < dt <= 1e6:
         raise InputError(f"dt must be above 0 and at most 1e6 s, not {dt:g}")
@@ -71,7 +74,7 @@ def nir_graph(network: Network, dt: float) -> nir.NIRGraph:
 def nir_bytes(graph: nir.NIRGraph) -> bytes:
     """The file of a graph."""
     buffer = io.BytesIO()
-    nir.write(buffer, graph)  # type: ignore[arg-type]
+    nir.write(buffer, graph)
     return buffer.getvalue()
 
 
@@ -127,7 +130,8 @@ def _neurons(name: str, spec: IntegratorSpec, params: StageParams, dt: float) ->
 
 
 def _shares(fmt: QFormat, share: int | None, shares: NDArray[np.int64] | None, n: int) -> Reals:
-    return np.broadcast_to(fmt.to_real(share if shares is None else shares), (n,))
+    codes = np.asarray(share if shares is None else shares, dtype=np.int64)
+    return np.broadcast_to(fmt.to_real(codes), (n,))
 
 
 def _constants(what: str, share: Reals, dt: float) -> tuple[Reals, Reals]:

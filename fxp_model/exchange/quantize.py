@@ -1,7 +1,8 @@
 """Post-training quantisation: formats of each stage from the ranges of its numbers.
 
-Scales are powers of two. Of the formats of a width, that of weights and of a kernel has the least squared error on them, and that
-of a membrane or a synaptic current holds the largest magnitude that calibration clips drove it to, or, without them, `HEADROOM` thresholds.
+Scales are powers of two. Of the formats of a width, that of weights and of a kernel has the least squared
+error on them, and that of a membrane or a synaptic current holds the largest magnitude that calibration
+clips drove it to, or, without them, `HEADROOM` thresholds.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ from fxp_model.spec import (
 )
 
 HEADROOM = 32
-"""Largest magnitude of a membrane without calibration clips, in thresholds, as in training (`qat.template`)."""
+"""Largest membrane without calibration clips, in thresholds, as in training (`qat.template`)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def ranges_of(trace: FloatTrace) -> list[Range]:
 
 
 def assumed_ranges(network: FloatNetwork) -> list[Range]:
-    """Ranges without calibration clips: `HEADROOM` thresholds, or that many largest weights where nothing fires."""
+    """Ranges without clips: `HEADROOM` thresholds, or that many largest weights where nothing fires."""
     found = []
     for stage in network.stages:
         unit = np.abs(stage.weight).max() if stage.v_th is None else stage.v_th.max()
@@ -107,14 +109,18 @@ def quantized(
     last = network.stages[-1]
     for stage, bits, reached in zip(network.stages, each, ranges, strict=True):
         try:
-            spec, own = _stage(stage, bits, reached, 1 if specs else input_bits, network if stage is last else None)
+            spec, own = _stage(
+                stage, bits, reached, 1 if specs else input_bits, network if stage is last else None
+            )
         except InputError as error:
             raise InputError(f"{stage.name}: {error}") from None
         specs.append(spec)
         params.append(own)
     readout = specs.pop()
     assert isinstance(readout, ReadoutSpec)
-    return Network(NetworkSpec(tuple(own for own in specs if isinstance(own, LayerSpec)), readout), tuple(params))
+    return Network(
+        NetworkSpec(tuple(own for own in specs if isinstance(own, LayerSpec)), readout), tuple(params)
+    )
 
 
 def _stage(
@@ -132,7 +138,7 @@ def _stage(
     into = membrane if synapse is None else synapse.current
     bias_format = range_format(float(np.abs(stage.bias).max()), bits.membrane, most=into.frac_bits)
     weight = fitted_format(stage.weight, bits.weight, into.frac_bits + bits.share)
-    common = {
+    common: dict[str, Any] = {
         "n_in": stage.n_in,
         "n_out": stage.n_out,
         "input_bits": input_bits,
@@ -154,7 +160,7 @@ def _stage(
         recurrence = RecurrenceSpec(kind, fmt, int(stage.delay_steps.max()), taps)
         recurrent = fmt.from_real(stage.recurrent)
     spec: LayerSpec | ReadoutSpec
-    fires = {"v_th": 0 if v_th is None else _one(v_th), "reset_mode": stage.reset}
+    fires: dict[str, Any] = {"v_th": 0 if v_th is None else _one(v_th), "reset_mode": stage.reset}
     if ends is not None:
         spec = ReadoutSpec(**common, **fires, mode=ends.mode)
     else:
@@ -175,9 +181,10 @@ def _stage(
 def threshold_codes(stage: FloatStage, membrane: QFormat) -> NDArray[np.int64]:
     """Codes (N,) of the thresholds.
 
-    The first code at or, with a strict comparison, above the threshold: exact for membranes that are codes, and for real ones
-    except within half an lsb of the threshold. A strict comparison with `subtract` or `delayed` takes the first at the
-    threshold, too, as the same number is subtracted: it differs at the threshold itself.
+    The first code at or, with a strict comparison, above the threshold: exact for membranes that are codes,
+    and for real ones except within half an lsb of the threshold. A strict comparison with `subtract` or
+    `delayed` takes the first at the threshold, too, as the same number is subtracted: it differs at the
+    threshold itself.
     """
     assert stage.v_th is not None
     scaled = np.ldexp(stage.v_th, membrane.frac_bits)
@@ -197,8 +204,8 @@ def range_format(largest: float, width: int, most: int = MAX_FRAC_BITS) -> QForm
 def fitted_format(real: Reals, width: int, most: int = MAX_FRAC_BITS) -> QFormat:
     """The signed format of `width` bits with the least squared error on `real`, of fraction `most` at most.
 
-    Looks at the finest scale that holds the largest magnitude and at the three finer ones, which clip the tail to gain
-    resolution, as training does (`qat.quantize.fitted_format`).
+    Looks at the finest scale that holds the largest magnitude and at the three finer ones, which clip the
+    tail to gain resolution, as training does (`qat.quantize.fitted_format`).
     """
     finest = min(most, MAX_FRAC_BITS)
     first = range_format(float(np.abs(real).max()), width, finest).frac_bits

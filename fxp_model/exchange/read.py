@@ -35,8 +35,8 @@ def read_network(path: Path | str, asked: Asked, input_bits: int = 1) -> FloatNe
     Raises
     ------
     InputError
-        For a file of another kind, a damaged one, a network that cannot be the same, naming layer or node, or what must be
-        asked for, naming the option.
+        For a file of another kind, a damaged one, a network that cannot be the same, naming layer or node,
+        or what must be asked for, naming the option.
     """
     file = path_of("path", path)
     try:
@@ -48,7 +48,9 @@ def read_network(path: Path | str, asked: Asked, input_bits: int = 1) -> FloatNe
         return _hdf5(file, asked, input_bits)
     if start.startswith(ZIP):
         return _zip(file, asked)
-    raise InputError(f"{file}: must be a NIR or Lava file (HDF5), a state dict of torch.save, or an npz of numpy")
+    raise InputError(
+        f"{file}: must be a NIR or Lava file (HDF5), a state dict of torch.save, or an npz of numpy"
+    )
 
 
 def _hdf5(file: Path, asked: Asked, input_bits: int) -> FloatNetwork | Network:
@@ -84,4 +86,6 @@ def _zip(file: Path, asked: Asked) -> FloatNetwork:
         return snntorch_read.network_of(file, arrays, asked)
     if delrec_read.holds(arrays):
         return delrec_read.network_of(file, arrays, asked)
-    raise InputError(f"{file}: must have neurons of snnTorch, or be named layers.0.weight, ... as DelRec names them")
+    raise InputError(
+        f"{file}: must have neurons of snnTorch, or be named layers.0.weight, ... as DelRec names them"
+    )

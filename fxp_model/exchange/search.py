@@ -24,10 +24,11 @@ def search_widths(
     input_bits: int,
     progress: Callable[[int], object] = lambda done: None,
 ) -> tuple[Network, Losses]:
-    """Narrow the weights of one stage after the other, bit by bit, while `Losses.differing` stays at most `limit`.
+    """Narrow the weights of one stage after the other, bit by bit, while `Losses.differing` stays at most
+    `limit`.
 
-    The stage with the most weights goes first, as far as it can. Where `widths` themselves are beyond the limit, nothing is
-    narrowed. `progress` is called after each try.
+    The stage with the most weights goes first, as far as it can. Where `widths` themselves are beyond the
+    limit, nothing is narrowed. `progress` is called after each try.
     """
     each = [widths] * len(network.stages)
     best = quantized(network, each, ranges, input_bits)

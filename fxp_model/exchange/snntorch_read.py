@@ -4,12 +4,15 @@
     v = beta v + s                   beta and alpha clamped to 0..1
     y = v > threshold                strictly
 
-The i-th linear layer feeds the i-th neurons, in the order of the state dict. ``reset_mechanism_val`` is the reset:
+The i-th linear layer feeds the i-th neurons, in the order of the state dict. ``reset_mechanism_val`` is the
+reset:
 
-- 0, subtract: in the next step after the leak (`ResetMode.DELAYED`, the default ``reset_delay=True``). With ``reset_delay=False``
-  snnTorch subtracts in the same step, and again in the next where the membrane is still above its threshold: no reset here is that.
-- 1, zero: `Leaky` as `ResetMode.ZERO`. `RLeaky`, `Synaptic` and `RSynaptic` too with ``reset_delay=False``, which the file does not
-  say (`--reset zero`); with ``reset_delay=True`` they lose the input of the step after a spike, which is refused.
+- 0, subtract: in the next step after the leak (`ResetMode.DELAYED`, the default ``reset_delay=True``). With
+  ``reset_delay=False`` snnTorch subtracts in the same step, and again in the next where the membrane is
+  still above its threshold: no reset here is that.
+- 1, zero: `Leaky` as `ResetMode.ZERO`. `RLeaky`, `Synaptic` and `RSynaptic` too with ``reset_delay=False``,
+  which the file does not say (`--reset zero`); with ``reset_delay=True`` they lose the input of the step
+  after a spike, which is refused.
 
 Source: snntorch 1.0.0, ``snntorch/_neurons``.
 """
@@ -41,7 +44,8 @@ def network_of(path: Path, arrays: Arrays, asked: Asked) -> FloatNetwork:
     ]
     if len(linear) != len(neurons):
         raise InputError(
-            f"{path}: must have one linear layer before each layer of neurons, not {len(linear)} ({', '.join(linear)}) "
+            f"{path}: must have one linear layer before each layer of neurons, not {len(linear)} "
+            f"({', '.join(linear)}) "
             f"and {len(neurons)} ({', '.join(neurons)})"
         )
     stages = [_stage(taken, weights, own, asked) for weights, own in zip(linear, neurons, strict=True)]
@@ -53,7 +57,9 @@ def _stage(taken: Taken, linear: str, name: str, asked: Asked) -> FloatStage:
     path = taken.path
     weight = taken.take(f"{linear}.weight")
     if weight.ndim != 2:
-        raise InputError(f"{path}: {linear}.weight must be (outputs, inputs), not {weight.shape}: no nn.Linear")
+        raise InputError(
+            f"{path}: {linear}.weight must be (outputs, inputs), not {weight.shape}: no nn.Linear"
+        )
     n = len(weight)
     bias = taken.optional(f"{linear}.bias", (n,))
     vector = ((), (1,), (n,))
@@ -99,8 +105,10 @@ def _reset(taken: Taken, name: str, asked: Asked, leaky: bool) -> ResetMode:
     if value == 0:
         if asked.reset not in (None, ResetMode.DELAYED):
             raise InputError(
-                f"{where}: subtracts the threshold in the next step (delayed), so --reset cannot be {asked.reset}; with "
-                "reset_delay=False it subtracts twice above twice the threshold, which cannot be the same here"
+                f"{where}: subtracts the threshold in the next step (delayed), so --reset cannot be "
+                f"{asked.reset}; with "
+                "reset_delay=False it subtracts twice above twice the threshold, which cannot be the same "
+                "here"
             )
         return ResetMode.DELAYED
     if value == 1:
@@ -108,7 +116,8 @@ def _reset(taken: Taken, name: str, asked: Asked, leaky: bool) -> ResetMode:
             raise InputError(f"{where}: resets to zero, so --reset must be zero, not {asked.reset}")
         if not leaky and asked.reset is None:
             raise InputError(
-                f"{where}: with reset_delay=True its input of the step after a spike is lost, which cannot be the same here; "
+                f"{where}: with reset_delay=True its input of the step after a spike is lost, which cannot "
+                "be the same here; "
                 "--reset zero if it was made with reset_delay=False"
             )
         return ResetMode.ZERO

@@ -41,7 +41,15 @@ def read_state_dict(path: Path) -> Arrays:
         raise InputError(f"{path}: must unpack to at most {MAX_BYTES} bytes, not {unpacked}")
     try:
         value = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        EOFError,
+        OSError,
+        AttributeError,
+    ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path}: not a readable state dict: {reason}") from None
     for key in WRAPPERS:

@@ -49,7 +49,11 @@ def test_arrays_are_the_stages(tmp_path):
     ("changes", "asked", "message"),
     [
         ({}, Asked(readout=ReadoutMode.SUM), "layer0: does not say its reset: name it with --reset"),
-        ({}, Asked(reset=ResetMode.ZERO), "readout: does not fire, .* name it with --readout sum, last or max"),
+        (
+            {},
+            Asked(reset=ResetMode.ZERO),
+            "readout: does not fire, .* name it with --readout sum, last or max",
+        ),
         ({}, Asked(reset=ResetMode.ZERO, readout=ReadoutMode.SPIKE_COUNT), "readout: does not fire"),
         ({"readout.v_th": np.ones(3)}, SAID, "readout: fires, so --readout must be spike_count, not max"),
         ({"layer0.beta": None}, SAID, "layer0.beta is missing"),
@@ -59,10 +63,18 @@ def test_arrays_are_the_stages(tmp_path):
         ({"layer0.weight": np.full((4, 3), np.inf)}, SAID, "layer0: weight must be finite, not inf"),
         ({"layer0.v_th": np.ones(3)}, SAID, r"layer0: v_th must have shape \(4,\), not \(3,\)"),
         ({"layer0.beta": np.array(1.5)}, SAID, "layer0: beta must be 0..1, not 1.5"),
-        ({"layer0.delay_steps": np.array([0, 1, 2, 2000])}, SAID, "layer0: delay_steps must be 0..1023, not 2000"),
+        (
+            {"layer0.delay_steps": np.array([0, 1, 2, 2000])},
+            SAID,
+            "layer0: delay_steps must be 0..1023, not 2000",
+        ),
         ({"layer0.delay_steps": np.array([0, 1, 2, 0.5])}, SAID, "layer0: delay_steps must be whole steps"),
         ({"layer0.delay_steps": None}, SAID, "layer0: a recurrence must have weights and delays"),
-        ({"layer0.recurrent": np.ones((3, 4))}, SAID, r"layer0: recurrent must be \(K,\) or \(4, 4\), not \(3, 4\)"),
+        (
+            {"layer0.recurrent": np.ones((3, 4))},
+            SAID,
+            r"layer0: recurrent must be \(K,\) or \(4, 4\), not \(3, 4\)",
+        ),
         ({"layer1.weight": np.ones((2, 5))}, SAID, "layer1"),
         ({"layer0.v_th": None}, SAID, "layer0: must fire, as layer1 comes behind it"),
         ({"readout.beta": np.array("a")}, SAID, "array 'readout.beta' is unknown"),

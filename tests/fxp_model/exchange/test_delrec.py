@@ -6,9 +6,9 @@ import torch
 
 from fxp_model.errors import InputError
 from fxp_model.exchange.asked import Asked
+from fxp_model.exchange.calibration import Calibration
 from fxp_model.exchange.description import run_float
 from fxp_model.exchange.losses import losses
-from fxp_model.exchange.calibration import Calibration
 from fxp_model.exchange.quantize import Widths, quantized, ranges_of
 from fxp_model.exchange.read import read_network
 from fxp_model.network import run
@@ -59,7 +59,11 @@ def network(kind, before, wrapped, seed=0):
         linear = torch.nn.Linear(n_in, N)
         with torch.no_grad():
             linear.weight.mul_(6)
-        layers += [linear, norm, neurons, nothing(), nothing()] if before else [linear, nothing(), neurons, nothing(), norm]
+        layers += (
+            [linear, norm, neurons, nothing(), nothing()]
+            if before
+            else [linear, nothing(), neurons, nothing(), norm]
+        )
     layers.append(torch.nn.Linear(N, OUT))
     if before:
         layers.append(nothing())  # its neurons do not fire and have no tensor
@@ -69,7 +73,7 @@ def network(kind, before, wrapped, seed=0):
 
 
 def reference(net, counts, readout_beta):
-    """Spikes of both layers, and the sum of the readout's membranes, by the papers' equations with sigma 0."""
+    """Spikes of both layers, and the sum of the readout's membranes, by the papers' equations, sigma 0."""
 
     def linear(index, x):
         return net.layers[index](x)
@@ -134,7 +138,9 @@ def test_the_network_is_the_papers_with_rounded_delays(tmp_path, counts, before,
         assert stage.spikes.tolist() == expected.tolist()
     assert trace.scores == pytest.approx(total)
     integers = quantized(found, Widths(weight=16, membrane=24, share=16), ranges_of(trace))
-    assert integers.spec.layers[1].recurrence.kind == (RecurrenceKind.DENSE if kind == "dense" else RecurrenceKind.CONV)
+    assert integers.spec.layers[1].recurrence.kind == (
+        RecurrenceKind.DENSE if kind == "dense" else RecurrenceKind.CONV
+    )
     assert (run(integers, counts).layers[1].spikes != spikes[1]).mean() < 2e-3
 
 
@@ -172,10 +178,22 @@ def test_what_the_file_does_not_say_is_asked_for(tmp_path, asked, message):
 @pytest.mark.parametrize(
     ("name", "tensor", "message"),
     [
-        ("layers.7.recurrent_delays", torch.zeros(N, N), r"layers.7.recurrent_delays \(16, 16\): synaptic delays cannot be the same"),
-        ("layers.7.recurrent_delays", torch.zeros(3), r"layers.7.recurrent_delays must have shape \(16,\) or \(1,\), not \(3,\)"),
+        (
+            "layers.7.recurrent_delays",
+            torch.zeros(N, N),
+            r"layers.7.recurrent_delays \(16, 16\): synaptic delays cannot be the same",
+        ),
+        (
+            "layers.7.recurrent_delays",
+            torch.zeros(3),
+            r"layers.7.recurrent_delays must have shape \(16,\) or \(1,\), not \(3,\)",
+        ),
         ("layers.7.recurrent_delays", torch.full((N,), 2000.0), "delay_steps must be 0..1023, not 2000"),
-        ("layers.7.recurrent_delays", torch.full((N,), torch.nan), "layers.7.recurrent_delays must be finite"),
+        (
+            "layers.7.recurrent_delays",
+            torch.full((N,), torch.nan),
+            "layers.7.recurrent_delays must be finite",
+        ),
         ("layers.7.recurrent_kernel", torch.zeros(1, 1, 4), r"recurrent_kernel must be \(1, 1, K\)"),
         ("layers.5.weight", torch.zeros(N, 3), r"layers.5: inputs must be the 16 neurons of layers.0, not 3"),
         ("layers.6.running_var", torch.full((N,), -1.0), "layers.6.running_var must be at least 0, not -1"),

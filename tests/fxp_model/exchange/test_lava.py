@@ -1,6 +1,7 @@
 """Lava's ``.net``: integers without any loss, against its law written out."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import h5py
 import numpy as np
@@ -50,7 +51,7 @@ def random_layers(seed, synapse, delays):
     rng = np.random.default_rng(seed)
     sizes = (7, 20, 12, 4)
     layers = []
-    for n_in, n in zip(sizes, sizes[1:], strict=False):
+    for n_in, n in pairwise(sizes):
         layer = {"weight": rng.integers(-90, 128, (n, n_in)), "vThMant": 120}
         layer["vDecay"] = int(rng.integers(0, 2000)) if seed % 2 else rng.integers(0, 4097, n)
         if synapse:
@@ -130,5 +131,7 @@ def test_layers_must_fit_and_be_dense(tmp_path):
     with h5py.File(file, "a") as opened:
         del opened["layer/0/type"]
         opened["layer/0"].create_dataset("type", (1,), "S10", [b"conv"])
-    with pytest.raises(InputError, match="layer 0: type must be dense, not 'conv': no such layer can be the same here"):
+    with pytest.raises(
+        InputError, match="layer 0: type must be dense, not 'conv': no such layer can be the same here"
+    ):
         read_network(file, Asked())

@@ -1,5 +1,6 @@
-"""Graphs of NIR: the Braille readers of NIR's paper against snnTorch, every kind of node, and refusals by name."""
+"""Graphs of NIR: the Braille readers of its paper against snnTorch, every node, and refusals by name."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -29,7 +30,7 @@ def chain(*nodes, n_in=3):
     """Nodes and edges of a chain, with Input and Output."""
     names = ["input", *(f"n{index}" for index in range(len(nodes))), "output"]
     own = dict(zip(names, (nir.Input(np.array([n_in])), *nodes, nir.Output(np.array([2]))), strict=True))
-    return own, list(zip(names, names[1:], strict=False))
+    return own, list(pairwise(names))
 
 
 def lif(n=2, **own):
@@ -56,7 +57,9 @@ def snntorch_run(name, counts):
         return torch.tensor(1 - 1e-4 / tau)
 
     own = {"reset_mechanism": "subtract", "reset_delay": True}
-    lif1 = snntorch.RSynaptic(alpha=share(first.tau_syn), beta=share(first.tau_mem), linear_features=len(first.r), **own)
+    lif1 = snntorch.RSynaptic(
+        alpha=share(first.tau_syn), beta=share(first.tau_mem), linear_features=len(first.r), **own
+    )
     lif2 = snntorch.Synaptic(alpha=share(second.tau_syn), beta=share(second.tau_mem), **own)
     lif1.double(), lif2.double()
 
@@ -101,8 +104,14 @@ def test_a_braille_reader_is_what_snntorch_runs(name):
     [
         (Asked(), "a NIR file does not say the step of time: name it in seconds with --dt"),
         (Asked(dt=1e-4), r"node 'lif1.lif' \(CubaLIF\): lies on a cycle without a Delay, .* --cycle-delay"),
-        (Asked(dt=1e-4, cycle_delay=1), r"node 'lif1.lif' \(CubaLIF\): does not say its reset: name it with --reset"),
-        (Asked(dt=2.1e-4, cycle_delay=1, reset=ResetMode.ZERO), r"node 'lif2' \(CubaLIF\): tau_syn must be at least dt"),
+        (
+            Asked(dt=1e-4, cycle_delay=1),
+            r"node 'lif1.lif' \(CubaLIF\): does not say its reset: name it with --reset",
+        ),
+        (
+            Asked(dt=2.1e-4, cycle_delay=1, reset=ResetMode.ZERO),
+            r"node 'lif2' \(CubaLIF\): tau_syn must be at least dt",
+        ),
     ],
 )
 def test_what_the_file_does_not_say_is_asked_for(asked, message):
@@ -137,14 +146,21 @@ def test_an_edge_of_a_node_that_is_not_there_is_refused(tmp_path):
     graph = nir.NIRGraph(nodes, edges, type_check=False)
     graph.edges.append(("n1", "lif"))
     nir.write(tmp_path / "net.nir", graph)
-    with pytest.raises(InputError, match=r"edge n1 -> lif: there is no node 'lif' \(nodes: input, n0, n1, output\)$"):
+    with pytest.raises(
+        InputError, match=r"edge n1 -> lif: there is no node 'lif' \(nodes: input, n0, n1, output\)$"
+    ):
         read_network(tmp_path / "net.nir", SAID)
 
 
 def test_every_neuron_is_its_equation(tmp_path):
     """A step of Euler's rule by hand: dt 1e-4, tau 5e-4, so dt/tau = 0.2."""
     leaky = {"tau": np.full(2, 5e-4), "r": np.full(2, 2.0), "v_leak": np.full(2, 0.25)}
-    cuba = {"tau_mem": np.full(2, 5e-4), "tau_syn": np.full(2, 2e-4), "r": np.full(2, 2.0), "w_in": np.full(2, 3.0)}
+    cuba = {
+        "tau_mem": np.full(2, 5e-4),
+        "tau_syn": np.full(2, 2e-4),
+        "r": np.full(2, 2.0),
+        "w_in": np.full(2, 3.0),
+    }
     cuba["v_leak"] = np.zeros(2)
     rows = [
         (nir.LI(**leaky), ReadoutMode.LAST, 0.8, None, 0.4, 0.05),
@@ -198,7 +214,9 @@ def test_a_cycle_takes_its_delay(tmp_path):
     network = read(tmp_path, nodes, edges, Asked(dt=1e-4))
     assert network.stages[0].recurrent == pytest.approx([0.4, 0.8, 1.2])
     nodes["d"] = nir.Delay(np.array([0.0, 4e-4]))
-    with pytest.raises(InputError, match=r"node 'n1' \(LIF\): lies on a cycle in which neuron 0 has no delay"):
+    with pytest.raises(
+        InputError, match=r"node 'n1' \(LIF\): lies on a cycle in which neuron 0 has no delay"
+    ):
         read(tmp_path, nodes, edges, Asked(dt=1e-4))
 
 
@@ -213,26 +231,47 @@ CONV2D = nir.Conv2d((4, 4), np.ones((1, 1, 3, 3)), 1, 1, 1, 1, np.zeros(1))
         ((affine(n_in=4), lif()), r"node 'n0' \(Affine\): weight must be \(outputs, 3\), not \(2, 4\)"),
         ((affine(), lif(v_reset=0.5)), r"node 'n1' \(LIF\): v_reset must be 0, not 0.5"),
         ((affine(), lif(v_threshold=0.0)), "n1: v_th must be positive, not 0"),
-        ((affine(), lif(tau=5e-5)), r"node 'n1' \(LIF\): tau must be at least dt \(0.0001 s, by --dt\), not 5e-05"),
+        (
+            (affine(), lif(tau=5e-5)),
+            r"node 'n1' \(LIF\): tau must be at least dt \(0.0001 s, by --dt\), not 5e-05",
+        ),
         ((affine(), lif(r=np.nan)), r"node 'n1' \(LIF\): r must be finite, not nan"),
         ((affine(), lif(n=5)), r"node 'n1' \(LIF\): arrays must be of one size"),
-        ((affine(), nir.Delay(np.array([0, 1e-4])), lif()), r"\(Delay\): delays must belong to the neurons that send"),
-        ((nir.Delay(np.full(3, 1.5e-4)), affine(), lif()), r"\(Delay\): delay must be a multiple of dt, not 1.5 dt"),
-        ((nir.Delay(np.full(3, 2000e-4)), affine(), lif()), r"\(Delay\): delay must be 0..1024 steps, not 2000"),
-        ((nir.Conv1d(3, np.ones((1, 1, 3)), 1, 1, 1, 1, np.zeros(1)), lif(3)), "Conv1d must be its recurrence"),
+        (
+            (affine(), nir.Delay(np.array([0, 1e-4])), lif()),
+            r"\(Delay\): delays must belong to the neurons that send",
+        ),
+        (
+            (nir.Delay(np.full(3, 1.5e-4)), affine(), lif()),
+            r"\(Delay\): delay must be a multiple of dt, not 1.5 dt",
+        ),
+        (
+            (nir.Delay(np.full(3, 2000e-4)), affine(), lif()),
+            r"\(Delay\): delay must be 0..1024 steps, not 2000",
+        ),
+        (
+            (nir.Conv1d(3, np.ones((1, 1, 3)), 1, 1, 1, 1, np.zeros(1)), lif(3)),
+            "Conv1d must be its recurrence",
+        ),
         ((), "a network must have at least 1 layer of neurons"),
     ],
 )
 def test_what_cannot_be_the_same_is_refused_by_name(tmp_path, nodes, message):
     with pytest.raises(InputError, match=message) as caught:
-        read(tmp_path, *chain(*nodes), Asked(dt=1e-4, cycle_delay=1, readout=None if nodes else ReadoutMode.SUM))
+        read(
+            tmp_path,
+            *chain(*nodes),
+            Asked(dt=1e-4, cycle_delay=1, readout=None if nodes else ReadoutMode.SUM),
+        )
     assert "\n" not in str(caught.value)
 
 
 def test_only_chains_of_layers(tmp_path):
     nodes, edges = chain(affine(), lif(), affine(n_in=2), lif())
     nodes["skip"] = affine()
-    with pytest.raises(InputError, match=r"node 'input' \(Input\): must feed one layer of neurons, not 'n1', 'n3'"):
+    with pytest.raises(
+        InputError, match=r"node 'input' \(Input\): must feed one layer of neurons, not 'n1', 'n3'"
+    ):
         read(tmp_path, nodes, [*edges, ("input", "skip"), ("skip", "n3")])
     nodes["skip"] = affine(n_in=2)
     back = [*edges, ("n3", "skip"), ("skip", "n1")]

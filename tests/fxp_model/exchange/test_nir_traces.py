@@ -1,6 +1,7 @@
 """One LIF neuron of NIR's paper, and what nine simulators made of it (nir/LICENSE).
 
-Each trace has the input, the membrane and the output spikes of 1000 steps of 0.1 ms. All of them call it the same network.
+Each trace has the input, the membrane and the output spikes of 1000 steps of 0.1 ms. All of them call it the
+same network.
 """
 
 from pathlib import Path
@@ -54,7 +55,12 @@ def test_the_network_is_euler_of_the_equation():
     assert layer.beta == pytest.approx(LEAK)
     assert layer.weight == pytest.approx(GAIN)
     assert layer.v_th == pytest.approx(THRESHOLD)
-    assert (counter.name, counter.beta.item(), counter.weight.item(), counter.v_th.item()) == ("counter", 0, 1, 1)
+    assert (counter.name, counter.beta.item(), counter.weight.item(), counter.v_th.item()) == (
+        "counter",
+        0,
+        1,
+        1,
+    )
 
 
 def test_it_equals_norse():
@@ -67,7 +73,9 @@ def test_it_equals_norse():
 
 def test_the_integers_equal_norse():
     counts = INPUT[:, None, None]
-    network = quantized(imported(), Widths(weight=16, membrane=24, share=16), ranges_of(run_float(imported(), counts)))
+    network = quantized(
+        imported(), Widths(weight=16, membrane=24, share=16), ranges_of(run_float(imported(), counts))
+    )
     layer = network.spec.layers[0]
     trace = run(network, counts)
     spikes = trace.layers[0].spikes[:, 0, 0]
@@ -80,7 +88,7 @@ def test_the_integers_equal_norse():
 
 
 def test_the_same_network_at_another_scale_is_snntorch_s_and_spinnaker_s():
-    """snnTorch's import divides the threshold by the gain and leaves inputs of 1: the same neuron, 25 times as large."""
+    """snnTorch's import divides the threshold by the gain: the same neuron, 25 times as large."""
     _, after, spikes = simulated(LEAK, GAIN, "zero")
     for name, off in (("snntorch", 2e-6), ("spinnaker2", 1e-3)):  # float32, fixed point
         assert np.flatnonzero(TRACES[name][:, 2]).tolist() == spikes == OURS
@@ -88,7 +96,7 @@ def test_the_same_network_at_another_scale_is_snntorch_s_and_spinnaker_s():
 
 
 def test_nengo_and_the_exact_solution_decay_exactly():
-    """exp(-dt/tau) in the place of 1 - dt/tau, and that as gain: other membranes, by chance the same spikes."""
+    """exp(-dt/tau) in the place of 1 - dt/tau: other membranes, by chance the same spikes."""
     _, after, spikes = simulated(EXACT, 1 - EXACT, "zero")
     assert np.flatnonzero(TRACES["nengo"][:, 2]).tolist() == spikes == OURS
     assert np.abs(after / THRESHOLD - TRACES["nengo"][:, 1]).max() < 1e-7
@@ -108,7 +116,9 @@ def test_two_decay_exactly_but_keep_euler_s_gain_and_subtract(name):
 def test_spyx_subtracts_in_the_next_step_and_sends_a_step_later():
     course = run_float(imported(ResetMode.DELAYED), INPUT[:, None, None]).stages[0]
     assert np.abs(course.v_mem[:, 0, 0] - TRACES["spyx"][:, 1]).max() < 6e-8
-    assert np.flatnonzero(TRACES["spyx"][:, 2]).tolist() == [step + 1 for step in np.flatnonzero(course.spikes)]
+    assert np.flatnonzero(TRACES["spyx"][:, 2]).tolist() == [
+        step + 1 for step in np.flatnonzero(course.spikes)
+    ]
     assert np.flatnonzero(course.spikes).tolist() == OURS
 
 
@@ -120,7 +130,7 @@ def test_lava_is_a_step_later():
 
 
 def test_lava_s_integers_are_ours(tmp_path):
-    """Of the same neuron with w 10, vDecay 163 and vThMant 25, by which its authors approximated it: exactly, a step later."""
+    """Its authors took w 10, vDecay 163 and vThMant 25 for this neuron: equal, a step later."""
     file = dense_net(tmp_path / "lif.net", [{"weight": [[10]], "vDecay": 163, "vThMant": 25}])
     trace = run(read_network(file, Asked()), INPUT[:, None, None]).layers[0]
     spikes = trace.spikes[:, 0, 0]
@@ -129,4 +139,8 @@ def test_lava_s_integers_are_ours(tmp_path):
     loihi = TRACES["lava_loihi_fixed"][1:, 1]
     assert (after[:-1] + 128 * spikes[:-1]).tolist() == loihi.tolist()  # Loihi marks a refractory step by 128
     for name in ("lava_cpu_fixed", "lava_loihi_fixed"):
-        assert np.flatnonzero(TRACES[name][:, 2]).tolist() == [step + 1 for step in OURS] == (np.flatnonzero(spikes) + 1).tolist()
+        assert (
+            np.flatnonzero(TRACES[name][:, 2]).tolist()
+            == [step + 1 for step in OURS]
+            == (np.flatnonzero(spikes) + 1).tolist()
+        )

@@ -30,12 +30,19 @@ from fxp_model.spec import ReadoutMode, ResetMode
 
 def stage(name, n, n_in, seed=0, **own):
     rng = np.random.default_rng(seed)
-    arrays = {"weight": rng.normal(size=(n, n_in)), "bias": rng.normal(size=n) * 0.1, "beta": np.full(n, 0.9), "v_th": np.ones(n)}
+    arrays = {
+        "weight": rng.normal(size=(n, n_in)),
+        "bias": rng.normal(size=n) * 0.1,
+        "beta": np.full(n, 0.9),
+        "v_th": np.ones(n),
+    }
     return FloatStage(name=name, **(arrays | own))
 
 
 def network(**own):
-    return FloatNetwork((stage("a", 12, 5, 1, **own), stage("b", 8, 12, 2), stage("c", 3, 8, 3, v_th=None)), ReadoutMode.SUM)
+    return FloatNetwork(
+        (stage("a", 12, 5, 1, **own), stage("b", 8, 12, 2), stage("c", 3, 8, 3, v_th=None)), ReadoutMode.SUM
+    )
 
 
 @pytest.fixture
@@ -55,7 +62,9 @@ def test_the_scale_of_weights_is_training_s(width):
     assert fitted_format(np.zeros(3), width, most=5).frac_bits == 5
 
 
-@pytest.mark.parametrize(("largest", "frac_bits"), [(127.0, 0), (127.5, -1), (1.0, 6), (0.1, 10), (1e9, -23), (0.0, 20)])
+@pytest.mark.parametrize(
+    ("largest", "frac_bits"), [(127.0, 0), (127.5, -1), (1.0, 6), (0.1, 10), (1e9, -23), (0.0, 20)]
+)
 def test_a_range_takes_the_finest_format_that_holds_it(largest, frac_bits):
     fmt = range_format(largest, 8, most=20)
     assert (fmt.width, fmt.frac_bits) == (8, frac_bits)
@@ -75,7 +84,7 @@ def test_a_range_takes_the_finest_format_that_holds_it(largest, frac_bits):
     ],
 )
 def test_thresholds(strict, reset, v_th, code):
-    """Within half an lsb of a threshold rounding decides; a strict one of codes is the next code, where nothing subtracts it."""
+    """Within half an lsb of it rounding decides; a strict one is the next code where it is not subtracted"""
     own = stage("a", 1, 1, v_th=np.array([v_th]), strict=strict, reset=reset)
     fmt = QFormat(True, 6, 2)
     assert threshold_codes(own, fmt).tolist() == [code]
@@ -110,7 +119,11 @@ def test_a_membrane_holds_what_the_clips_drove_it_to(clips):
     integers = quantized(network(), Widths(membrane=20), ranges_of(trace))
     for own, course in zip(integers.spec.stages, trace.stages, strict=True):
         largest = np.abs(course.v_mem).max()
-        assert own.membrane.to_real(own.membrane.max_raw) >= max(largest, 1) > own.membrane.to_real(own.membrane.max_raw) / 2
+        assert (
+            own.membrane.to_real(own.membrane.max_raw)
+            >= max(largest, 1)
+            > own.membrane.to_real(own.membrane.max_raw) / 2
+        )
 
 
 @pytest.mark.parametrize(
@@ -118,8 +131,14 @@ def test_a_membrane_holds_what_the_clips_drove_it_to(clips):
     [
         (lambda: Widths(weight=1), r"^weight must be 2..16 bits, not 1$"),
         (lambda: Widths(membrane=40), r"^membrane must be 8..32 bits, not 40$"),
-        (lambda: quantized(network(), Widths(), assumed_ranges(network()), input_bits=9), r"^input_bits must be 1..8, not 9$"),
-        (lambda: quantized(network(weight=np.full((12, 5), 1e9)), Widths(membrane=32), [Range(1e-9)] * 3), r"^a: .* must fit 62 bits"),
+        (
+            lambda: quantized(network(), Widths(), assumed_ranges(network()), input_bits=9),
+            r"^input_bits must be 1..8, not 9$",
+        ),
+        (
+            lambda: quantized(network(weight=np.full((12, 5), 1e9)), Widths(membrane=32), [Range(1e-9)] * 3),
+            r"^a: .* must fit 62 bits",
+        ),
     ],
 )
 def test_what_no_format_holds_is_told(make, message):
@@ -151,7 +170,16 @@ def test_the_table_is_that_of_each_stage(clips):
     assert table.stages[0].alone == table.stages[0].together  # the inputs are the same
     assert table.stages[1].alone < table.stages[1].together
     lines = table.lines()
-    assert lines[0].split() == ["stage", "weights", "membrane", "spikes", "alone", "together", "near", "error"]
+    assert lines[0].split() == [
+        "stage",
+        "weights",
+        "membrane",
+        "spikes",
+        "alone",
+        "together",
+        "near",
+        "error",
+    ]
     assert len(lines) == 6
     assert lines[4].startswith("10 clips, ")
     assert table.to_dict()["differing"] == table.differing
@@ -190,7 +218,9 @@ def test_widths_are_searched_under_a_limit(clips):
     assert len(tries) >= sum(10 - width for width in widths)
     for index, width in enumerate(widths):  # one bit less of any stage is beyond the limit, or there is none
         if width > 2:
-            less = [replace(most, weight=own_width - (other == index)) for other, own_width in enumerate(widths)]
+            less = [
+                replace(most, weight=own_width - (other == index)) for other, own_width in enumerate(widths)
+            ]
             narrower = quantized(own, less, ranges)
             if index == 2:  # the last that was narrowed
                 assert losses(own, narrower, clips, trace).differing > 0.5

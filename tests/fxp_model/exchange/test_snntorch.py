@@ -1,8 +1,9 @@
 """Networks made by snnTorch: imported from their state dicts, run by both.
 
-Weights, leaks and thresholds are made multiples of an lsb, so that the integers have the same; what remains is Q, once
-per state and step. Within half an lsb of rounding per step a membrane is off by at most `bound`; where one of the float
-run comes that near to its threshold rounding decides, and the clip is compared up to that step. These steps are counted.
+Weights, leaks and thresholds are made multiples of an lsb, so that the integers have the same; what remains
+is Q, once per state and step. Within half an lsb of rounding per step a membrane is off by at most `bound`;
+where one of the float run comes that near to its threshold rounding decides, and the clip is compared up to
+that step. These steps are counted.
 """
 
 import numpy as np
@@ -87,7 +88,12 @@ CASES = {
     "Leaky-said": ("Leaky", scalar(beta=1.0, threshold=2.0), none, ResetMode.DELAYED),
     "RLeaky": ("RLeaky", scalar(beta=0.875), linear, None),
     "RLeaky-one": ("RLeaky", scalar(beta=0.75), one_to_one, None),
-    "RLeaky-zero": ("RLeaky", scalar(beta=0.75, reset_mechanism="zero", reset_delay=False), linear, ResetMode.ZERO),
+    "RLeaky-zero": (
+        "RLeaky",
+        scalar(beta=0.75, reset_mechanism="zero", reset_delay=False),
+        linear,
+        ResetMode.ZERO,
+    ),
     "Synaptic": ("Synaptic", current(), none, None),
     "Synaptic-zero": ("Synaptic", current(reset_mechanism="zero", reset_delay=False), none, ResetMode.ZERO),
     "RSynaptic": ("RSynaptic", current(threshold=1.5), linear, None),
@@ -145,12 +151,32 @@ def test_the_integers_spike_as_snntorch_does(case):
 @pytest.mark.parametrize(
     ("kind", "options", "reset", "message"),
     [
-        ("Synaptic", {"alpha": 0.5, "beta": 0.5, "reset_mechanism": "zero"}, None, r"lif1: with reset_delay=True its input"),
-        ("Leaky", {"beta": 0.5, "reset_mechanism": "none"}, None, r"lif1.reset_mechanism_val must be 0 \(subtract\) or 1"),
-        ("Leaky", {"beta": 0.5, "graded_spikes_factor": 2.0}, None, r"lif1.graded_spikes_factor must be 1, not 2"),
+        (
+            "Synaptic",
+            {"alpha": 0.5, "beta": 0.5, "reset_mechanism": "zero"},
+            None,
+            r"lif1: with reset_delay=True its input",
+        ),
+        (
+            "Leaky",
+            {"beta": 0.5, "reset_mechanism": "none"},
+            None,
+            r"lif1.reset_mechanism_val must be 0 \(subtract\) or 1",
+        ),
+        (
+            "Leaky",
+            {"beta": 0.5, "graded_spikes_factor": 2.0},
+            None,
+            r"lif1.graded_spikes_factor must be 1, not 2",
+        ),
         ("Leaky", {"beta": 0.5}, ResetMode.ZERO, r"lif1: subtracts the threshold in the next step"),
         ("Leaky", {"beta": 0.5}, ResetMode.SUBTRACT, r"lif1: .*so --reset cannot be subtract; .* twice"),
-        ("Leaky", {"beta": 0.5, "reset_mechanism": "zero"}, ResetMode.DELAYED, r"lif1: resets to zero, so --reset must"),
+        (
+            "Leaky",
+            {"beta": 0.5, "reset_mechanism": "zero"},
+            ResetMode.DELAYED,
+            r"lif1: resets to zero, so --reset must",
+        ),
         ("Leaky", {"beta": 0.5, "threshold": -1.0}, None, r"lif1: v_th must be positive, not -1"),
         ("Alpha", {"alpha": 0.9, "beta": 0.5}, None, r"lif1"),
     ],
@@ -168,12 +194,16 @@ def test_what_cannot_be_the_same_is_refused_by_name(tmp_path, kind, options, res
 def test_a_layer_without_neurons_is_refused(tmp_path):
     net = torch.nn.Sequential(torch.nn.Linear(2, 2), snntorch.Leaky(beta=0.5), torch.nn.Linear(2, 2))
     torch.save(net.state_dict(), tmp_path / "net.pt")
-    with pytest.raises(InputError, match=r"one linear layer before each layer of neurons, not 2 \(0, 2\) and 1 \(1\)$"):
+    with pytest.raises(
+        InputError, match=r"one linear layer before each layer of neurons, not 2 \(0, 2\) and 1 \(1\)$"
+    ):
         read_network(tmp_path / "net.pt", Asked())
 
 
 def test_a_batch_norm_is_refused(tmp_path):
-    net = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False), torch.nn.BatchNorm1d(2), snntorch.Leaky(beta=0.5))
+    net = torch.nn.Sequential(
+        torch.nn.Linear(2, 2, bias=False), torch.nn.BatchNorm1d(2), snntorch.Leaky(beta=0.5)
+    )
     torch.save(net.state_dict(), tmp_path / "net.pt")
     with pytest.raises(InputError):
         read_network(tmp_path / "net.pt", Asked())
