@@ -16,8 +16,8 @@ from fxp_model.artifact import FOLDER, MAX_STIMULUS, Artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.exchange.asked import Asked
 from fxp_model.exchange.calibration import Calibration, read_calibration
+from fxp_model.exchange.comparison import Losses, losses
 from fxp_model.exchange.description import FloatNetwork, run_float
-from fxp_model.exchange.losses import Losses, losses
 from fxp_model.exchange.quantize import Widths, assumed_ranges, quantized, ranges_of
 from fxp_model.exchange.read import read_network
 from fxp_model.exchange.search import search_widths

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from fxp_model.exchange.calibration import Calibration
+from fxp_model.exchange.comparison import Losses, losses
 from fxp_model.exchange.description import FloatNetwork, FloatTrace
-from fxp_model.exchange.losses import Losses, losses
 from fxp_model.exchange.quantize import Range, Widths, quantized
 from fxp_model.network import Network
 

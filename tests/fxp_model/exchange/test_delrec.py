@@ -7,8 +7,8 @@ import torch
 from fxp_model.errors import InputError
 from fxp_model.exchange.asked import Asked
 from fxp_model.exchange.calibration import Calibration
+from fxp_model.exchange.comparison import losses
 from fxp_model.exchange.description import run_float
-from fxp_model.exchange.losses import losses
 from fxp_model.exchange.quantize import Widths, quantized, ranges_of
 from fxp_model.exchange.read import read_network
 from fxp_model.network import run

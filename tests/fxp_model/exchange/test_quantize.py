@@ -9,8 +9,8 @@ import torch
 
 from fxp_model.errors import InputError
 from fxp_model.exchange.calibration import Calibration
+from fxp_model.exchange.comparison import losses
 from fxp_model.exchange.description import FloatNetwork, FloatStage, run_float, with_readout
-from fxp_model.exchange.losses import losses
 from fxp_model.exchange.quantize import (
     Range,
     Widths,
