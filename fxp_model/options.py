@@ -24,6 +24,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._dependent: list[tuple[argparse.Action, Sequence[argparse.Action]]] = []
+        self._excluded: list[tuple[argparse.Action, argparse.Action]] = []
 
     def only_with(
         self, needed: argparse.Action | Sequence[argparse.Action], *options: argparse.Action
@@ -32,18 +33,28 @@ class Parser(argparse.ArgumentParser):
         some = [needed] if isinstance(needed, argparse.Action) else needed
         self._dependent += [(option, some) for option in options]
 
+    def not_with(self, other: argparse.Action, *options: argparse.Action) -> None:
+        """Refuse `options` if `other` is given: they would have no effect. Its default is SUPPRESS."""
+        self._excluded += [(option, other) for option in options]
+
     def options(self) -> argparse.Namespace:
         """The parsed command line; `InputError` if it is invalid."""
         for own in sys.argv[1:]:
             if re.fullmatch("--[^=]+=--", own):  # which argparse takes for a list before Python 3.13
                 self.error(f"{own.partition('=')[0]} must have a value, not '--'")
         unset = object()
-        marked = argparse.Namespace(**{option.dest: unset for option, _ in self._dependent})
-        values = self.parse_args(namespace=marked)
+        watched = [option for option, _ in (*self._dependent, *self._excluded)]
+        values = self.parse_args(namespace=argparse.Namespace(**{own.dest: unset for own in watched}))
         given = [own for own in self._dependent if getattr(values, own[0].dest) is not unset]
-        for option, _ in self._dependent:
-            if getattr(values, option.dest) is unset:
-                setattr(values, option.dest, option.default)
+        for option, other in self._excluded:
+            if getattr(values, option.dest) is not unset and hasattr(values, other.dest):
+                self.error(f"{option.option_strings[0]} must not be given with {other.option_strings[0]}")
+        for option in watched:
+            if getattr(values, option.dest, None) is unset:
+                if option.default is argparse.SUPPRESS:
+                    delattr(values, option.dest)
+                else:
+                    setattr(values, option.dest, option.default)
         for option, needed in given:
             if all(getattr(values, other.dest) == other.default for other in needed):
                 names = " or ".join(other.option_strings[0] for other in needed)

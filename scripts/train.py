@@ -64,6 +64,14 @@ def parser() -> Parser:
     )
     add("--out", required=True, default=argparse.SUPPRESS, type=some_path, help="output folder")
     add("--resume", action="store_true", help="continue from the checkpoint in OUT")
+    start = add(
+        "--from",
+        dest="start",
+        type=find_artifact,
+        metavar="ARTIFACT",
+        default=argparse.SUPPRESS,
+        help="network to start from, with its shape and encoder, as an imported one",
+    )
     add("--seed", type=within("seed"), default=recipe.seed, help="seed of all random numbers")
     network = parser.add_argument_group("network")
     add = network.add_argument
@@ -126,6 +134,7 @@ def parser() -> Parser:
         default=str(shape.readout),
         help="how the readout's membrane becomes a score",
     )
+    parser.not_with(start, *network._group_actions)
     training = parser.add_argument_group("training")
     add = training.add_argument
     epochs_help = f"epochs (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
@@ -163,7 +172,8 @@ def parser() -> Parser:
         ),
     )
     fixed = argparse.BooleanOptionalAction
-    add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
+    delays_help = "off, as with --from: they stay where they start (default: on)"
+    add("--learn-delays", action=fixed, default=argparse.SUPPRESS, help=delays_help)
     add(
         "--start-delays",
         type=within("start_delay"),
@@ -185,8 +195,9 @@ def parser() -> Parser:
     add("--encoder", choices=(EarSpec.name,), default=EarSpec.name, help="of sound, as in hardware")
     ear_help = "filters of the ear (default: 140)", "second-order sections of each (default: 2)"
     left_out = argparse.SUPPRESS
-    add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=left_out, help=ear_help[0])
-    add("--sections", type=whole(1, MAX_SECTIONS), default=left_out, help=ear_help[1])
+    channels = add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=left_out, help=ear_help[0])
+    sections = add("--sections", type=whole(1, MAX_SECTIONS), default=left_out, help=ear_help[1])
+    parser.not_with(start, channels, sections)
     copies = add(
         "--copies",
         type=within("copies"),
@@ -249,7 +260,7 @@ def main() -> int:
         label_smoothing=args.label_smoothing,
         spike_cost=args.spike_cost,
         taught=args.taught,
-        learn_delays=args.learn_delays,
+        learn_delays=getattr(args, "learn_delays", not hasattr(args, "start")),
         learn_beta=args.learn_beta,
         start_delays=tuple(args.start_delays),
         line_delay=getattr(args, "delay_line", None),
@@ -278,6 +289,7 @@ def main() -> int:
             recipe,
             resume=args.resume,
             teacher=args.teacher,
+            start=getattr(args, "start", None),
             ear=ear,
             heard=heard,
             command=command,

@@ -72,7 +72,7 @@ def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, FrameEncod
     check_type("artifact", artifact, Artifact)
     if artifact.encoder is None:
         raise InputError(f"artifact {artifact.name} has no encoder: it takes neither sound nor spikes")
-    encoder = _encoder(artifact.encoder)
+    encoder = named_encoder(artifact.encoder)
     first = artifact.network.spec.layers[0]
     for what, has, takes in (
         ("channels", encoder.channels, first.n_in),
@@ -90,7 +90,8 @@ def _opened(artifact: Artifact, source: Path | str) -> tuple[Dataset, FrameEncod
     return dataset, encoder
 
 
-def _encoder(values: dict[str, Any]) -> FrameEncoder:
+def named_encoder(values: dict[str, Any]) -> FrameEncoder:
+    """The encoder of an artifact; `InputError` if there is none of that name."""
     name = str(values.get("name"))
     if name not in ENCODERS:
         raise InputError(f"encoder name must be one of {', '.join(ENCODERS)}, not {shown(name)}")

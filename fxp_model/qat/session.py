@@ -21,6 +21,8 @@ from fxp_model.data import (
     load_frames,
     open_dataset,
 )
+from fxp_model.data.artifact_frames import named_encoder
+from fxp_model.data.frames import check_encoder
 from fxp_model.errors import InputError
 from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network
@@ -41,6 +43,7 @@ def train_artifact(
     *,
     resume: bool = False,
     teacher: Path | None = None,
+    start: Path | None = None,
     ear: Mapping[str, int] | None = None,
     heard: Sequence[Conditions] = (),
     command: str,
@@ -61,6 +64,8 @@ def train_artifact(
         Go on from the checkpoint in `out`.
     teacher : Path, optional
         Artifact whose logits are learned from beside the labels.
+    start : Path, optional
+        Artifact whose integers training starts from; its shape takes the place of `shape`.
     ear : mapping, optional
         What `EarSpec.design` takes, for sound.
     heard : sequence of Conditions
@@ -81,7 +86,7 @@ def train_artifact(
         if begun and not resume:
             raise InputError(f"{out / CHECKPOINT} exists: continue with --resume, or name another folder")
         FOLDER.check(out / ARTIFACT)
-        return _train(data, out, shape, recipe, resume, teacher, ear, heard, command)
+        return _train(data, out, shape, recipe, resume, teacher, start, ear, heard, command)
 
 
 def _train(
@@ -91,6 +96,7 @@ def _train(
     recipe: Recipe,
     resume: bool,
     teacher: Path | None,
+    start: Path | None,
     ear: Mapping[str, int] | None,
     heard: Sequence[Conditions],
     command: str,
@@ -99,10 +105,18 @@ def _train(
     dataset = open_dataset(data)
     for split in ("train", "val"):
         dataset.split(split)
-    encoder = encoder_for(dataset, shape.input_bits, ear)
-    spec = network_spec(replace(shape, input_bits=encoder.count_bits), encoder.channels, len(dataset.classes))
+    begun = None if start is None else load_artifact(start)
+    if begun is None:
+        encoder = encoder_for(dataset, shape.input_bits, ear)
+        bits = encoder.count_bits
+        spec = network_spec(replace(shape, input_bits=bits), encoder.channels, len(dataset.classes))
+    else:
+        encoder = encoder_of(begun, dataset)
+        spec = begun.network.spec
     taught_by = None if teacher is None else teacher_of(teacher, spec, dataset.classes)
-    training = Training(spec, recipe, out, dataset.classes, taught_by)
+    training = Training(
+        spec, recipe, out, dataset.classes, taught_by, None if begun is None else begun.network
+    )
     if resume:
         training.resume()
     with parallel.first_alone() as first:
@@ -149,6 +163,30 @@ def training_frames(
     ]
     counts = np.concatenate([recorded.counts, *copies], axis=1)
     return Frames(counts, recorded.labels, recorded.lengths)
+
+
+def encoder_of(artifact: Artifact, dataset: Dataset) -> FrameEncoder:
+    """The encoder that makes frames of `dataset` for `artifact`: its own, or else that of the data set.
+
+    Raises
+    ------
+    InputError
+        If its channels, counts or classes are not those of the network.
+    """
+    spec = artifact.network.spec
+    if artifact.encoder is None:
+        encoder = encoder_for(dataset, spec.layers[0].input_bits)
+    else:
+        encoder = named_encoder(artifact.encoder)
+        check_encoder(dataset, encoder)
+    for what, has, takes in (
+        ("channels", encoder.channels, spec.n_in),
+        ("count_bits", encoder.count_bits, spec.layers[0].input_bits),
+        ("classes", len(dataset.classes), spec.n_out),
+    ):
+        if has != takes:
+            raise InputError(f"artifact {artifact.name}: {what} of {dataset.name} must be {takes}, not {has}")
+    return encoder
 
 
 def teacher_of(artifact: Path, spec: NetworkSpec, classes: tuple[str, ...]) -> SpikingNetwork:

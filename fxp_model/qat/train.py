@@ -22,12 +22,14 @@ from torch.nn.parallel import DistributedDataParallel
 from fxp_model.errors import InputError
 from fxp_model.files import read_text, replacing, write_text
 from fxp_model.folders import owned
+from fxp_model.network import Network
 from fxp_model.qat import checkpoint, kernels, parallel
 from fxp_model.qat.augment import Augmentation, augment
 from fxp_model.qat.delays import sigma_at
 from fxp_model.qat.layer import HiddenLayer, Numbers
 from fxp_model.qat.limits import LIMITS, check_limits
-from fxp_model.qat.network import Regularization, SpikingNetwork
+from fxp_model.qat.network import Regularization, SpikingNetwork, from_network
+from fxp_model.qat.start import adopt
 from fxp_model.spec import NetworkSpec
 from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, number
 
@@ -162,6 +164,8 @@ class Training:
         Names of the labels; a checkpoint with other names is not resumed.
     teacher : SpikingNetwork, optional
         In eval mode; its logits are learned beside the labels.
+    start : Network, optional
+        The integers that training starts from, of `spec`; default: random numbers.
     """
 
     def __init__(
@@ -171,8 +175,10 @@ class Training:
         folder: Path,
         classes: tuple[str, ...] = (),
         teacher: SpikingNetwork | None = None,
+        start: Network | None = None,
     ) -> None:
         self.spec = spec
+        self.start = start
         self.recipe = recipe
         self.folder = folder
         self.classes = classes
@@ -279,6 +285,10 @@ class Training:
             raise InputError(
                 f"each of {self.processes} processes needs a clip, the last batch has {last_batch}"
             )
+        if self.start is not None and not self.rows:
+            few = train.counts[:, : len(train)]  # copies come behind
+            adopt(self.module, self.start, few, train.lengths)
+            self.module.constrain()
         for epoch in range(len(self.rows), self.recipe.epochs):
             row = self._epoch(epoch, train, val, progress)
             self.rows.append(row)
@@ -369,6 +379,7 @@ class Training:
             "recipe": asdict(self.recipe),
             "classes": self.classes,
             "teacher_sha256": None if self.teacher is None else _sha256(self.teacher),
+            "start_sha256": None if self.start is None else _sha256(from_network(self.start)),
         }
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain

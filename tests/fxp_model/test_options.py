@@ -37,3 +37,23 @@ def test_options_have_limits(capsys):
 def test_an_option_that_is_not_known_is_one_line():
     with pytest.raises(InputError, match=r"^unrecognized arguments: --y$"):
         options.Parser(prog="x").parse_args(["--y"])
+
+
+def test_options_without_effect_are_refused(monkeypatch):
+    """Beside another option, whether the default is left out or given."""
+
+    def given(*arguments):
+        parser = options.Parser(prog="x")
+        start = parser.add_argument("--from", dest="start", default=options.argparse.SUPPRESS)
+        size = parser.add_argument("--size", type=int, default=3)
+        more = parser.add_argument("--more", default=options.argparse.SUPPRESS)
+        parser.not_with(start, size, more)
+        monkeypatch.setattr("sys.argv", ["x", *arguments])
+        return vars(parser.options())
+
+    assert given() == {"size": 3}
+    assert given("--from", "a") == {"size": 3, "start": "a"}
+    assert given("--size", "3", "--more", "b") == {"size": 3, "more": "b"}
+    for name in ("--size", "--more"):
+        with pytest.raises(InputError, match=f"^{name} must not be given with --from$"):
+            given("--from", "a", name, "3")

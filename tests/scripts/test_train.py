@@ -115,6 +115,18 @@ def test_a_foreign_artifact_folder_is_refused_before_encoding(folder, tmp_path):
     assert result.stderr.splitlines() == [line]
 
 
+def test_it_starts_from_an_artifact(trained, folder, tmp_path):
+    out, _ = trained
+    start = ("--from", out / "artifact", "--data", folder, "--epochs", 1, "--batch", 4, "--lr", 1e-6)
+    result = train(*start, "--out", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    begun, tuned = (load_artifact(own / "artifact").network for own in (out, tmp_path / "run"))
+    assert tuned.params[0].delay_steps.tolist() == begun.params[0].delay_steps.tolist()
+    assert (tuned.params[0].weight - begun.params[0].weight).max() <= 1
+    result = train(*start, "--out", tmp_path / "other", "--hidden", 9)
+    assert result.stderr.splitlines() == ["train.py: --hidden must not be given with --from"]
+
+
 def test_other_data_are_not_resumed(trained, folder, tmp_path):
     out, _ = trained
     data = tmp_path / "data"

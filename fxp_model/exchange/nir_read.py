@@ -1,0 +1,384 @@
+"""Graphs of NIR as networks: their equations by Euler's rule at a step dt, chains of layers with their own
+recurrence.
+
+    LIF       tau dv/dt = v_leak - v + R I         beta = 1 - dt/tau, gain R dt/tau, bias v_leak dt/tau
+    IF        dv/dt = R I                          beta = 1, gain R dt
+    CubaLIF   tau_syn dI/dt = w_in S - I,          alpha = 1 - dt/tau_syn, gain w_in R dt^2/(tau_syn tau_mem);
+              tau_mem dv/dt = v_leak - v + R I     v takes the I of its own step
+    LI, I, CubaLI: the same without spikes. A neuron fires when v > v_threshold (strictly).
+    Delay     y(t) = x(t - delay), delay a multiple of dt
+
+What a file of NIR does not say is asked for: dt; the reset, where it has no `v_reset` (1.0 has; v_reset = 0
+is `zero`); the steps around a cycle without a `Delay`. After NIR (Pedersen and others, 2024,
+doi:10.1038/s41467-024-52259-9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.errors import InputError, shown
+from fxp_model.exchange.asked import Asked
+from fxp_model.exchange.description import FloatNetwork, FloatStage, Reals, with_readout
+from fxp_model.exchange.nir_file import FIRING, NEURONS, Graph, Node
+from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE, MAX_NEURONS, ResetMode
+
+STEP_TOLERANCE = 1e-3
+"""How far a delay may be from a multiple of dt, in steps: files hold tau and delays as float32."""
+
+
+def network_of(graph: Graph, asked: Asked) -> FloatNetwork:
+    """The network of a graph.
+
+    Raises
+    ------
+    InputError
+        Naming the node, for what cannot be the same network, and the option, for what the file does not say.
+    """
+    if asked.dt is None:
+        raise InputError("a NIR file does not say the step of time: name it in seconds with --dt")
+    return _Reader(graph, asked, asked.dt).network()
+
+
+@dataclass(frozen=True)
+class _Path:
+    """What reaches a node from one `source`: W x'(t) + bias, x' delayed by `delay` steps, per source neuron.
+
+    kernel : of a Conv1d over neurons in the place of `weight`, or None
+    """
+
+    source: str
+    weight: Reals | None
+    bias: Reals | float
+    delay: NDArray[np.int64]
+    kernel: Reals | None = None
+
+
+class _Reader:
+    def __init__(self, graph: Graph, asked: Asked, dt: float) -> None:
+        self.graph = graph
+        self.asked = asked
+        self.dt = dt
+        self.sizes: dict[str, int] = {}
+
+    def network(self) -> FloatNetwork:
+        """Stages along the chain from Input to Output."""
+        source = next(node for node in self.graph.nodes.values() if node.kind == "Input")
+        target = next(node for node in self.graph.nodes.values() if node.kind == "Output")
+        self.sizes[source.name] = self._input_size(source)
+        waiting = {node.name for node in self.graph.nodes.values() if node.kind in NEURONS}
+        stages: list[FloatStage] = []
+        before = source.name
+        while waiting:
+            reached = [name for name in sorted(waiting) if before in self._sources(name)]
+            if len(reached) != 1:
+                ends = ", ".join(map(shown, reached)) or "no layer"
+                raise InputError(
+                    f"{self.graph.nodes[before].said}: must feed one layer of neurons, not {ends}: only "
+                    "chains of layers, "
+                    "each with its own recurrence, can be the same here"
+                )
+            stages.append(self._stage(self.graph.nodes[reached[0]], before))
+            before = reached[0]
+            waiting.remove(before)
+        stages += self._behind(target, before)
+        self._check_used()
+        return with_readout(stages, self.asked.readout)
+
+    def _sources(self, name: str) -> set[str]:
+        """Input and neurons whose signals reach `name` without passing through other neurons."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        front = self.graph.into(name)
+        while front:
+            node = self.graph.nodes[front.pop()]
+            if node.name in seen:
+                continue
+            seen.add(node.name)
+            if node.kind in NEURONS or node.kind == "Input":
+                found.add(node.name)
+            else:
+                front += self.graph.into(node.name)
+        return found
+
+    def _input_size(self, node: Node) -> int:
+        shape = node.arrays.get("shape")
+        sizes = np.atleast_1d(shape if shape is not None else 0)
+        if sizes.shape != (1,) or not 1 <= sizes[0] <= MAX_NEURONS:
+            raise InputError(
+                f"{node.said}: shape must be one number of 1..{MAX_NEURONS}, not {sizes.tolist()}"
+            )
+        return int(sizes[0])
+
+    def _paths(self, name: str, seen: tuple[str, ...] = ()) -> list[_Path]:
+        """All paths that end at the inputs of node `name`."""
+        paths = []
+        for before in self.graph.into(name):
+            node = self.graph.nodes[before]
+            if node.kind in NEURONS or node.kind == "Input":
+                n = self.sizes.get(before)
+                if n is None:
+                    n = self._own_size(node)
+                paths.append(_Path(before, None, 0.0, np.zeros(n, np.int64)))
+            elif node.kind == "Output":
+                raise InputError(f"{node.said}: must be an end")
+            elif before in seen:
+                raise InputError(f"{node.said}: lies on a cycle without neurons")
+            else:
+                paths += [self._through(node, path) for path in self._paths(before, (*seen, before))]
+        return paths
+
+    def _own_size(self, node: Node) -> int:
+        """Neurons of a node by its own arrays, or, where these are scalars, by the linear nodes before it."""
+        shapes = {array.shape for array in node.arrays.values() if array.size > 1}
+        rows = {
+            self.graph.nodes[name].arrays["weight"].shape[0]
+            for name in self.graph.into(node.name)
+            if self.graph.nodes[name].kind in ("Affine", "Linear")
+            and self.graph.nodes[name].arrays["weight"].ndim == 2
+        }
+        sizes = {shape[0] for shape in shapes if len(shape) == 1} | rows
+        if any(len(shape) != 1 for shape in shapes) or len(sizes) > 1:
+            said = ", ".join(str(shape) for shape in sorted(shapes)) or sorted(sizes)
+            raise InputError(f"{node.said}: arrays must be of one size, (neurons,), not {said}")
+        if sizes:
+            return sizes.pop()
+        before = [self.sizes[name] for name in self.graph.into(node.name) if name in self.sizes]
+        return before[0] if before else 1
+
+    def _through(self, node: Node, path: _Path) -> _Path:
+        """`path` behind a linear node or a delay."""
+        n = len(path.delay) if path.weight is None else len(path.weight)
+        if node.kind in ("Affine", "Linear"):
+            weight = node.arrays["weight"]
+            if weight.ndim != 2 or weight.shape[1] != n or 0 in weight.shape:
+                raise InputError(f"{node.said}: weight must be (outputs, {n}), not {weight.shape}")
+            bias = node.arrays.get("bias", np.zeros(len(weight)))
+            if bias.shape != (len(weight),):
+                raise InputError(f"{node.said}: bias must be ({len(weight)},), not {bias.shape}")
+            self._no_kernel(node, path)
+            before = weight if path.weight is None else weight @ path.weight
+            return replace(path, weight=before, bias=weight @ np.broadcast_to(path.bias, n) + bias)
+        if node.kind == "Scale":
+            self._no_kernel(node, path)
+            scale = self._vector(node, "scale", n)
+            before = np.diag(scale) if path.weight is None else scale[:, None] * path.weight
+            return replace(path, weight=before, bias=scale * path.bias)
+        if node.kind == "Delay":
+            steps = self._steps(node, n)
+            if (steps != steps[0]).any() and (path.weight is not None or path.kernel is not None):
+                raise InputError(
+                    f"{node.said}: delays must belong to the neurons that send: place it before the weights"
+                )
+            sent = steps if path.weight is None else np.full(len(path.delay), steps[0])
+            return replace(path, delay=path.delay + sent)
+        if node.kind == "Conv1d":
+            return replace(path, kernel=self._kernel(node, path, n))
+        assert node.kind == "Flatten"  # of one dimension: nothing to do
+        return path
+
+    def _no_kernel(self, node: Node, path: _Path) -> None:
+        if path.kernel is not None:
+            raise InputError(f"{node.said}: must not come behind a Conv1d")
+
+    def _steps(self, node: Node, n: int) -> NDArray[np.int64]:
+        delay = self._vector(node, "delay", n) / self.dt
+        steps = np.rint(delay)
+        worst = int(np.argmax(np.abs(delay - steps)))
+        if abs(delay[worst] - steps[worst]) > STEP_TOLERANCE:
+            raise InputError(
+                f"{node.said}: delay must be a multiple of dt, not {delay[worst]:.4g} dt (--dt {self.dt:g})"
+            )
+        if steps.min() < 0 or steps.max() > MAX_DELAY_STEPS + 1:
+            raise InputError(
+                f"{node.said}: delay must be 0..{MAX_DELAY_STEPS + 1} steps, not {steps.max():g}"
+            )
+        return steps.astype(np.int64)
+
+    def _kernel(self, node: Node, path: _Path, n: int) -> Reals:
+        """Taps of a Conv1d that is a kernel over the neurons."""
+        weight = node.arrays["weight"]
+        taps = weight.shape[-1] if weight.ndim == 3 else 0
+        if weight.shape[:2] != (1, 1) or not taps % 2 or taps > MAX_KERNEL_SIZE:
+            raise InputError(
+                f"{node.said}: weight must be (1, 1, K), K odd and at most {MAX_KERNEL_SIZE}, not "
+                f"{weight.shape}"
+            )
+        padding = node.arrays.get(
+            "padding", np.array((taps - 1) / 2)
+        )  # as text: "same", if it is not "valid"
+        wanted = (("stride", 1), ("dilation", 1), ("groups", 1), ("bias", 0))
+        for key, value in (("padding", (taps - 1) / 2), *wanted):
+            found = padding if key == "padding" else node.arrays[key]
+            if (found != value).any():
+                raise InputError(f"{node.said}: {key} must be {value:g}, not {found.flat[0]:g}")
+        if path.weight is not None or path.kernel is not None or n < 1:
+            raise InputError(f"{node.said}: must come next to the neurons, or their delays, as a recurrence")
+        kernel: Reals = weight.reshape(-1)
+        return kernel
+
+    def _vector(self, node: Node, key: str, n: int) -> Reals:
+        """The array `key`, one number for all or (n,)."""
+        array = node.arrays[key]
+        if array.size != 1 and array.shape != (n,):
+            raise InputError(f"{node.said}: {key} must be one number or ({n},), not {array.shape}")
+        return np.broadcast_to(array.reshape(-1), (n,)).astype(np.float64)
+
+    def _stage(self, node: Node, before: str) -> FloatStage:
+        """The layer of the neurons `node`, which `before` feeds."""
+        paths = self._paths(node.name)
+        n = self.sizes.setdefault(node.name, self._own_size(node))
+        others = sorted({path.source for path in paths} - {before, node.name})
+        if others:
+            raise InputError(
+                f"{node.said}: takes {', '.join(map(shown, others))} beside {shown(before)}: only chains of "
+                "layers can be "
+                "the same here"
+            )
+        neurons = self._neurons(node, n)
+        forward = [path for path in paths if path.source == before]
+        own = [path for path in paths if path.source == node.name]
+        weight = sum((self._matrix(node, path, n) for path in forward), np.zeros((n, len(forward[0].delay))))
+        bias = sum((np.broadcast_to(path.bias, n) for path in (*forward, *own)), np.zeros(n))
+        delays = self._same_delay(node, forward)
+        recurrent, steps = self._recurrence(node, own, neurons.gain, n)
+        return FloatStage(
+            name=node.name,
+            weight=neurons.gain[:, None] * weight,
+            bias=neurons.gain * bias + neurons.bias,
+            beta=neurons.beta,
+            alpha=neurons.alpha,
+            v_th=neurons.v_th,
+            strict=True,
+            reset=self._reset(node) if node.kind in FIRING else ResetMode.ZERO,
+            recurrent=recurrent,
+            delay_steps=steps,
+            input_delay_steps=delays if delays.any() else None,
+        )
+
+    def _matrix(self, node: Node, path: _Path, n: int) -> Reals:
+        if path.kernel is not None:
+            raise InputError(
+                f"{node.said}: a Conv1d must be its recurrence, not its input: weights that are shared"
+            )
+        weight = np.eye(len(path.delay)) if path.weight is None else path.weight
+        if len(weight) != n:
+            raise InputError(
+                f"{node.said}: has {n} neurons, but takes {len(weight)} numbers from {shown(path.source)}"
+            )
+        return weight
+
+    def _same_delay(self, node: Node, paths: list[_Path]) -> NDArray[np.int64]:
+        for path in paths[1:]:
+            if (path.delay != paths[0].delay).any():
+                raise InputError(f"{node.said}: takes {shown(path.source)} twice, with different delays")
+        return paths[0].delay
+
+    def _recurrence(
+        self, node: Node, paths: list[_Path], gain: Reals, n: int
+    ) -> tuple[Reals | None, NDArray[np.int64] | None]:
+        """Weights or kernel, and delay_steps: a spike needs 1 + delay_steps steps around the cycle."""
+        if not paths:
+            return None, None
+        steps = self._same_delay(node, paths)
+        if not steps.any():
+            if self.asked.cycle_delay is None:
+                raise InputError(
+                    f"{node.said}: lies on a cycle without a Delay, whose steps no NIR file defines: "
+                    "name them with --cycle-delay (snnTorch: 1)"
+                )
+            steps = np.full(n, self.asked.cycle_delay)
+        elif steps.min() == 0:
+            raise InputError(
+                f"{node.said}: lies on a cycle in which neuron {int(steps.argmin())} has no delay"
+            )
+        if len(paths) == 1 and paths[0].kernel is not None:
+            if paths[0].weight is not None or not np.allclose(gain, gain[0], rtol=1e-9, atol=0):
+                raise InputError(f"{node.said}: neurons of a Conv1d must have one r, tau and w_in")
+            return gain[0] * paths[0].kernel, steps - 1
+        weight = sum((self._matrix(node, path, n) for path in paths), np.zeros((n, n)))
+        return gain[:, None] * weight, steps - 1
+
+    def _reset(self, node: Node) -> ResetMode:
+        if (node.arrays.get("v_reset", np.zeros(1)) != 0).any():
+            raise InputError(f"{node.said}: v_reset must be 0, not {node.arrays['v_reset'].flat[0]:g}")
+        if self.asked.reset is not None:
+            return self.asked.reset
+        if "v_reset" not in node.arrays:
+            raise InputError(
+                f"{node.said}: does not say its reset: name it with --reset zero, subtract or delayed"
+            )
+        return ResetMode.ZERO
+
+    def _neurons(self, node: Node, n: int) -> _Neurons:
+        """The node's equation by Euler's rule."""
+        own = {key: self._vector(node, key, n) for key in node.arrays}
+        ones, zeros = np.ones(n), np.zeros(n)
+        v_th = own.get("v_threshold") if node.kind in FIRING else None
+        if node.kind in ("IF", "I"):
+            return _Neurons(ones, None, own["r"] * self.dt, zeros, v_th)
+        tau = "tau" if node.kind in ("LIF", "LI") else "tau_mem"
+        kept = self._share(node, tau, own[tau])
+        gain = own["r"] * kept
+        bias = own["v_leak"] * kept
+        if tau == "tau":
+            return _Neurons(1 - kept, None, gain, bias, v_th)
+        if bias.any():
+            raise InputError(
+                f"{node.said}: v_leak must be 0, not {own['v_leak'].max():g}: only currents have a bias"
+            )
+        alpha = self._share(node, "tau_syn", own["tau_syn"])
+        return _Neurons(1 - kept, 1 - alpha, own["w_in"] * alpha * gain, bias, v_th)
+
+    def _share(self, node: Node, key: str, tau: Reals) -> Reals:
+        if (tau < self.dt * (1 - 1e-9)).any():
+            raise InputError(
+                f"{node.said}: {key} must be at least dt ({self.dt:g} s, by --dt), not {tau.min():g} s"
+            )
+        return np.minimum(self.dt / tau, 1.0)
+
+    def _behind(self, target: Node, before: str) -> list[FloatStage]:
+        """What lies between the last neurons and the Output, if anything, as a readout without memory."""
+        paths = self._paths(target.name)
+        sources = {path.source for path in paths}
+        if sources != {before}:
+            raise InputError(
+                f"{target.said}: must come from {shown(before)}, not {', '.join(map(shown, sorted(sources)))}"
+            )
+        if len(paths) == 1 and paths[0].weight is None and paths[0].kernel is None:
+            return []
+        n = len(paths[0].weight) if paths[0].weight is not None else 0
+        weight = sum((self._matrix(target, path, n) for path in paths), np.zeros((n, len(paths[0].delay))))
+        bias = sum((np.broadcast_to(path.bias, n) for path in paths), np.zeros(n))
+        delays = self._same_delay(target, paths)
+        moved = delays if delays.any() else None
+        return [
+            FloatStage(name=target.name, weight=weight, bias=bias, beta=np.zeros(n), input_delay_steps=moved)
+        ]
+
+    def _check_used(self) -> None:
+        """`InputError` for a node that leads nowhere: it would be lost."""
+        ends = {node.name for node in self.graph.nodes.values() if node.kind == "Output"}
+        useful, front = set(ends), list(ends)
+        while front:
+            for before in self.graph.into(front.pop()):
+                if before not in useful:
+                    useful.add(before)
+                    front.append(before)
+        for node in self.graph.nodes.values():
+            if node.name not in useful:
+                raise InputError(f"{node.said}: does not lead to the Output")
+
+
+@dataclass(frozen=True)
+class _Neurons:
+    """Constants of a layer's neurons, (N,): `gain` of weights and biases, `bias` of its own."""
+
+    beta: Reals
+    alpha: Reals | None
+    gain: Reals
+    bias: Reals
+    v_th: Reals | None

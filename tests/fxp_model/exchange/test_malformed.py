@@ -1,0 +1,193 @@
+"""Files that are no networks: one line each, no memory, nothing unpickled."""
+
+import io
+import pickle
+import zipfile
+from contextlib import suppress
+
+import h5py
+import nir
+import numpy as np
+import pytest
+import torch
+
+from fxp_model.errors import InputError
+from fxp_model.exchange import hdf5, state_dict
+from fxp_model.exchange.asked import Asked
+from fxp_model.exchange.read import read_network
+from fxp_model.spec import ResetMode
+from tests.foreign import dense_net
+
+SAID = Asked(dt=1e-4, reset=ResetMode.ZERO, cycle_delay=1)
+
+
+def graph_file(path):
+    own = nir.LIF(np.ones(2), np.ones(2), np.zeros(2), np.ones(2), np.zeros(2))
+    nodes = {
+        "input": nir.Input(np.array([3])),
+        "w": nir.Linear(np.ones((2, 3))),
+        "lif": own,
+        "output": nir.Output(np.array([2])),
+    }
+    nir.write(path, nir.NIRGraph(nodes, [("input", "w"), ("w", "lif"), ("lif", "output")]))
+    return path
+
+
+def refusal(path):
+    with pytest.raises(InputError) as caught:
+        read_network(path, SAID)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message.removeprefix(str(path))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 100, b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x03\x04" + b"\0" * 60]
+)
+def test_bytes_that_are_no_network(tmp_path, content):
+    (tmp_path / "net").write_bytes(content)
+    refusal(tmp_path / "net")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert refusal(tmp_path / "net") == ": No such file or directory"
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    """Cut anywhere, or with bytes changed: refused, or the network."""
+    whole = graph_file(tmp_path / "net.nir").read_bytes()
+    rng = np.random.default_rng(0)
+    for end in (9, 100, 1000, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "net.nir").write_bytes(whole[:end])
+        refusal(tmp_path / "net.nir")
+    for _ in range(60):
+        changed = bytearray(whole)
+        for place in rng.integers(8, len(whole), 20):
+            changed[place] = rng.integers(256)
+        (tmp_path / "net.nir").write_bytes(changed)
+        with suppress(InputError):
+            read_network(tmp_path / "net.nir", SAID)
+
+
+def test_hdf5_of_something_else(tmp_path):
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        file["a"] = np.ones(3)
+    assert refusal(tmp_path / "net.h5") == ": must be a NIR file, with a graph as its node"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda nodes: nodes["w"].__delitem__("weight"), ": node 'w' (Linear): weight is missing"),
+        (lambda nodes: nodes["w"].__delitem__("type"), ": node 'w': type is missing"),
+        (
+            lambda nodes: nodes["w"].attrs.clear() or nodes.__delitem__("w"),
+            ": edge input -> w: there is no node 'w' (nodes: input, lif, output)",
+        ),
+        (
+            lambda nodes: nodes.__delitem__("input"),
+            ": edge input -> w: there is no node 'input' (nodes: lif, output, w)",
+        ),
+    ],
+)
+def test_a_part_that_is_missing(tmp_path, change, message):
+    file = graph_file(tmp_path / "net.nir")
+    with h5py.File(file, "a") as opened:
+        change(opened["node/nodes"])
+    assert refusal(file) == message
+
+
+def test_another_type_or_a_link(tmp_path):
+    file = graph_file(tmp_path / "net.nir")
+    with h5py.File(file, "a") as opened:
+        del opened["node/nodes/w/weight"]
+        opened["node/nodes/w/weight"] = "heavy"
+    assert refusal(file) == ": node 'w' (Linear): weight must be numbers, not 'heavy'"
+    with h5py.File(file, "a") as opened:
+        del opened["node/nodes/w/weight"]
+        opened["node/nodes/w/weight"] = h5py.ExternalLink("/etc/passwd", "x")
+    assert refusal(file) == ": 'node/nodes/w/weight' must not be a link"
+
+
+def test_a_huge_array_is_refused_before_memory_is_taken(tmp_path):
+    file = graph_file(tmp_path / "net.nir")
+    with h5py.File(file, "a") as opened:
+        del opened["node/nodes/w/weight"]
+        opened["node/nodes/w"].create_dataset(
+            "weight", shape=(1 << 20, 1 << 20), dtype="f8", chunks=(1024, 1024)
+        )
+    assert file.stat().st_size < 1 << 20
+    assert refusal(file).startswith(
+        ": must hold at most 67108864 numbers; 'node/nodes/w/weight' is of (1048576, 1048576)"
+    )
+
+
+def test_limits_of_members(tmp_path, monkeypatch):
+    file = graph_file(tmp_path / "net.nir")
+    monkeypatch.setattr(hdf5, "MAX_NODES", 5)
+    assert refusal(file) == ": must have at most 5 groups and arrays"
+    monkeypatch.setattr(hdf5, "MAX_NODES", 100)
+    monkeypatch.setattr(hdf5, "MAX_DEPTH", 2)
+    assert refusal(file) == ": groups must be nested at most 2 deep"
+    monkeypatch.setattr(hdf5, "MAX_BYTES", 100)
+    assert refusal(file) == ": must hold at most 100 bytes"
+
+
+def test_lava_files(tmp_path):
+    file = dense_net(tmp_path / "net.net", [{"weight": [[1, 2]], "vDecay": 1, "vThMant": 3}])
+    with h5py.File(file, "a") as opened:
+        opened.move("layer/0", "layer/3")
+    assert refusal(file) == ": layers must be numbered 0..0, not '3'"
+    with h5py.File(file, "a") as opened:
+        opened.move("layer/3", "layer/0")
+        del opened["layer/0/neuron"]
+    assert refusal(file) == ": layer 0: neuron is missing"
+
+
+class Planted:
+    """What a pickle would run."""
+
+    def __reduce__(self):
+        return (print, ("planted",))
+
+
+def test_a_pickle_is_not_run(tmp_path, capsys):
+    torch.save({"a": Planted()}, tmp_path / "net.pt")
+    assert refusal(tmp_path / "net.pt").startswith(": not a readable state dict: ")
+    (tmp_path / "old.pt").write_bytes(pickle.dumps({"a": Planted()}))
+    refusal(tmp_path / "old.pt")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1, 2], ": must hold a state dict, not a list"),
+        ({"a": 1}, ": 'a' must be a tensor, not a int"),
+        ({}, ": must hold at least 1 tensor, not 0"),
+        ({"a": torch.ones(2, dtype=torch.complex64)}, ": 'a' must hold real numbers"),
+        ({"a": torch.ones(1).expand(1 << 27)}, ": must hold at most 67108864 numbers"),
+        (
+            {"a.weight": torch.ones(2, 2)},
+            ": must have neurons of snnTorch, or be named layers.0.weight, ... as DelRec names them",
+        ),
+    ],
+)
+def test_state_dicts_of_something_else(tmp_path, value, message):
+    torch.save(value, tmp_path / "net.pt")
+    assert refusal(tmp_path / "net.pt") == message
+
+
+def test_a_state_dict_that_unpacks_to_too_much(tmp_path, monkeypatch):
+    torch.save({"a": torch.zeros(4000)}, tmp_path / "net.pt")
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(tmp_path / "net.pt") as source,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    (tmp_path / "net.pt").write_bytes(packed.getvalue())
+    monkeypatch.setattr(state_dict, "MAX_BYTES", len(packed.getvalue()) + 100)
+    assert refusal(tmp_path / "net.pt").startswith(": must unpack to at most ")

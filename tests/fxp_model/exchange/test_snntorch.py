@@ -1,0 +1,217 @@
+"""Networks made by snnTorch: imported from their state dicts, run by both.
+
+Weights, leaks and thresholds are made multiples of an lsb, so that the integers have the same; what remains
+is Q, once per state and step. Within half an lsb of rounding per step a membrane is off by at most `bound`;
+where one of the float run comes that near to its threshold rounding decides, and the clip is compared up to
+that step. These steps are counted.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from fxp_model.errors import InputError
+from fxp_model.exchange.asked import Asked
+from fxp_model.exchange.description import run_float
+from fxp_model.exchange.quantize import Widths, quantized, ranges_of
+from fxp_model.exchange.read import read_network
+from fxp_model.network import run
+from fxp_model.spec import ResetMode
+
+snntorch = pytest.importorskip("snntorch")
+
+N_IN, HIDDEN, OUT, STEPS, CLIPS = 12, 24, 5, 60, 6
+WIDTHS = Widths(weight=12, membrane=24, share=8)
+
+
+class Net(torch.nn.Module):
+    """Two layers of `kind`; every spike and membrane is kept."""
+
+    def __init__(self, kind, seed, options, leaks):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.fc1, self.fc2 = torch.nn.Linear(N_IN, HIDDEN), torch.nn.Linear(HIDDEN, OUT)
+        self.lif1, self.lif2 = kind(**leaks(HIDDEN), **options(HIDDEN)), kind(**leaks(OUT), **options(OUT))
+        with torch.no_grad():
+            for name, array in self.named_parameters():
+                scale = 3.0 if name.startswith("fc") else 1.5
+                array.copy_(torch.round(array * scale * 256) / 256)
+
+    def run(self, counts):
+        x = torch.from_numpy(counts).double()
+        states = [(), ()]
+        courses = [([], []), ([], [])]
+        for step in x:
+            signal = step
+            for index, (linear, neurons) in enumerate(((self.fc1, self.lif1), (self.fc2, self.lif2))):
+                signal, *states[index] = neurons(linear(signal), *states[index])
+                signal = signal.double()  # its spikes are float32
+                if hasattr(neurons, "recurrent"):
+                    states[index] = [signal, *states[index]]
+                courses[index][0].append(signal)
+                courses[index][1].append(states[index][-1])
+        return [tuple(torch.stack(part).detach().numpy() for part in course) for course in courses]
+
+
+def scalar(**values):
+    return lambda n: values
+
+
+def per_neuron(n):
+    rng = np.random.default_rng(n)
+    return {
+        "beta": torch.tensor(rng.integers(128, 257, n) / 256),
+        "threshold": torch.tensor(rng.integers(128, 400, n) / 256),
+    }
+
+
+def current(**values):
+    return lambda n: {"alpha": 0.75, "beta": 0.875} | values
+
+
+def none(n):
+    return {}
+
+
+def linear(n):
+    return {"all_to_all": True, "linear_features": n}
+
+
+def one_to_one(n):
+    return {"all_to_all": False, "V": torch.arange(n) / 64 - 0.25}
+
+
+CASES = {
+    "Leaky": ("Leaky", scalar(beta=0.875), none, None),
+    "Leaky-zero": ("Leaky", scalar(beta=0.9375, threshold=0.75, reset_mechanism="zero"), none, None),
+    "Leaky-own": ("Leaky", per_neuron, none, None),
+    "Leaky-said": ("Leaky", scalar(beta=1.0, threshold=2.0), none, ResetMode.DELAYED),
+    "RLeaky": ("RLeaky", scalar(beta=0.875), linear, None),
+    "RLeaky-one": ("RLeaky", scalar(beta=0.75), one_to_one, None),
+    "RLeaky-zero": (
+        "RLeaky",
+        scalar(beta=0.75, reset_mechanism="zero", reset_delay=False),
+        linear,
+        ResetMode.ZERO,
+    ),
+    "Synaptic": ("Synaptic", current(), none, None),
+    "Synaptic-zero": ("Synaptic", current(reset_mechanism="zero", reset_delay=False), none, ResetMode.ZERO),
+    "RSynaptic": ("RSynaptic", current(threshold=1.5), linear, None),
+}
+
+
+@pytest.fixture(params=CASES, ids=str)
+def case(request, tmp_path):
+    """A network, its own course, and what is read of its state dict."""
+    kind, leaks, options, reset = CASES[request.param]
+    net = Net(getattr(snntorch, kind), 3, options, leaks).double()
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    counts = (np.random.default_rng(1).random((STEPS, CLIPS, N_IN)) < 0.3).astype(np.int64)
+    with torch.no_grad():
+        course = net.run(counts)
+    return course, read_network(tmp_path / "net.pt", Asked(reset=reset)), counts
+
+
+def test_the_real_numbers_are_snntorch_s(case):
+    course, network, counts = case
+    found = run_float(network, counts)
+    assert len(network.stages) == (3 if network.stages[-1].name == "counter" else 2)
+    for (spikes, _), own in zip(course, found.stages, strict=False):
+        assert spikes.sum() > 50
+        assert own.spikes.tolist() == spikes.astype(int).tolist()
+
+
+def test_the_integers_spike_as_snntorch_does(case):
+    course, network, counts = case
+    trace = run_float(network, counts)
+    integers = quantized(network, WIDTHS, ranges_of(trace))
+    found = run(integers, counts)
+    judged = np.full(CLIPS, STEPS)
+    near = half = 0
+    for index, (_, own) in enumerate(zip(course, trace.stages, strict=False)):
+        spec, stage = integers.spec.stages[index], network.stages[index]
+        bound = spec.membrane.lsb / 2
+        if spec.synapse is not None:
+            bound += spec.synapse.current.lsb / 2 / (1 - stage.alpha)
+        bound = bound * STEPS if (stage.beta == 1).any() else bound / (1 - stage.beta)
+        distance = np.abs(own.v_mem - stage.v_th)
+        undecided = (distance <= bound).any(axis=2)
+        near += int((distance <= bound).sum())
+        half += int((distance <= spec.membrane.lsb / 2).sum())
+        judged = np.minimum(judged, np.where(undecided.any(axis=0), undecided.argmax(axis=0), STEPS))
+    compared = np.arange(STEPS)[:, None] < judged
+    for (spikes, _), layer in zip(course, found.layers, strict=False):
+        assert layer.spikes[compared].tolist() == spikes[compared].astype(int).tolist()
+    assert half <= near <= 60
+    assert compared.mean() > 0.5
+    if compared.all() and network.stages[-1].name != "counter":
+        assert found.scores.tolist() == course[-1][0].sum(0).astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "reset", "message"),
+    [
+        (
+            "Synaptic",
+            {"alpha": 0.5, "beta": 0.5, "reset_mechanism": "zero"},
+            None,
+            r"lif1: with reset_delay=True its input",
+        ),
+        (
+            "Leaky",
+            {"beta": 0.5, "reset_mechanism": "none"},
+            None,
+            r"lif1.reset_mechanism_val must be 0 \(subtract\) or 1",
+        ),
+        (
+            "Leaky",
+            {"beta": 0.5, "graded_spikes_factor": 2.0},
+            None,
+            r"lif1.graded_spikes_factor must be 1, not 2",
+        ),
+        ("Leaky", {"beta": 0.5}, ResetMode.ZERO, r"lif1: subtracts the threshold in the next step"),
+        ("Leaky", {"beta": 0.5}, ResetMode.SUBTRACT, r"lif1: .*so --reset cannot be subtract; .* twice"),
+        (
+            "Leaky",
+            {"beta": 0.5, "reset_mechanism": "zero"},
+            ResetMode.DELAYED,
+            r"lif1: resets to zero, so --reset must",
+        ),
+        ("Leaky", {"beta": 0.5, "threshold": -1.0}, None, r"lif1: v_th must be positive, not -1"),
+        ("Alpha", {"alpha": 0.9, "beta": 0.5}, None, r"lif1"),
+    ],
+)
+def test_what_cannot_be_the_same_is_refused_by_name(tmp_path, kind, options, reset, message):
+    net = torch.nn.Sequential()
+    net.add_module("fc1", torch.nn.Linear(2, 2))
+    net.add_module("lif1", getattr(snntorch, kind)(**options))
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    with pytest.raises(InputError, match=message) as caught:
+        read_network(tmp_path / "net.pt", Asked(reset=reset))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_layer_without_neurons_is_refused(tmp_path):
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), snntorch.Leaky(beta=0.5), torch.nn.Linear(2, 2))
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    with pytest.raises(
+        InputError, match=r"one linear layer before each layer of neurons, not 2 \(0, 2\) and 1 \(1\)$"
+    ):
+        read_network(tmp_path / "net.pt", Asked())
+
+
+def test_a_batch_norm_is_refused(tmp_path):
+    net = torch.nn.Sequential(
+        torch.nn.Linear(2, 2, bias=False), torch.nn.BatchNorm1d(2), snntorch.Leaky(beta=0.5)
+    )
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    with pytest.raises(InputError):
+        read_network(tmp_path / "net.pt", Asked())
+
+
+def test_a_checkpoint_holds_it_under_a_name(tmp_path):
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), snntorch.Leaky(beta=0.5))
+    torch.save({"net": net.state_dict(), "epoch": 3, "acc": 0.5}, tmp_path / "net.pt")
+    network = read_network(tmp_path / "net.pt", Asked())
+    assert [stage.name for stage in network.stages] == ["1", "counter"]
+    assert network.stages[0].reset is ResetMode.DELAYED

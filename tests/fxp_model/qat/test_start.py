@@ -1,0 +1,119 @@
+"""Training that starts from integers begins as they are, and gets back what quantisation took."""
+
+import numpy as np
+import pytest
+import torch
+
+from fxp_model.errors import InputError
+from fxp_model.exchange.calibration import Calibration
+from fxp_model.exchange.comparison import losses
+from fxp_model.exchange.description import FloatNetwork, FloatStage, run_float
+from fxp_model.exchange.quantize import Widths, quantized, ranges_of
+from fxp_model.network import run
+from fxp_model.qat.augment import Augmentation
+from fxp_model.qat.network import Regularization, SpikingNetwork
+from fxp_model.qat.start import adopt
+from fxp_model.qat.template import Shape, network_spec
+from fxp_model.qat.train import Frames, Recipe, Training, accuracy
+from fxp_model.spec import ReadoutMode, ResetMode
+
+pytestmark = pytest.mark.slow
+
+CHANNELS, CLASSES, STEPS = 12, 3, 20
+RECIPE = Recipe(
+    epochs=8,
+    batch=8,
+    seed=1,
+    learning_rate=5e-3,
+    augmentation=Augmentation(0, 0, 0, 0, 0),
+    learn_delays=False,
+    noise=Regularization(0, 0),
+)
+
+
+def frames(seed, clips=48):
+    """Clips whose class is the third of the channels that has a few more spikes; two lengths."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLASSES, clips)
+    lengths = rng.choice([STEPS - 5, STEPS], clips)
+    busy = np.arange(CHANNELS) // (CHANNELS // CLASSES) == labels[:, None]
+    counts = rng.poisson(np.where(busy, 0.8, 0.4), (STEPS, clips, CHANNELS)).clip(0, 15).astype(np.uint8)
+    counts[np.arange(STEPS)[:, None] >= lengths] = 0
+    return Frames(counts, labels, lengths)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    spec = network_spec(Shape(hidden=(16, 16), max_delay=15), CHANNELS, CLASSES)
+    module = Training(spec, RECIPE, tmp_path_factory.mktemp("whole")).run(frames(1), frames(2))
+    return module.export()
+
+
+def test_it_begins_with_the_same_integers(trained):
+    module = SpikingNetwork(trained.spec)
+    own = frames(3)
+    adopt(module, trained, own.counts, own.lengths)
+    module.eval()
+    begun = module.export()
+    assert begun.spec == trained.spec
+    for one, other in zip(begun.params, trained.params, strict=True):
+        assert [(key, a.tolist()) for key, a in one.arrays()] == [
+            (key, a.tolist()) for key, a in other.arrays()
+        ]
+    assert run(begun, own.counts).first_mismatch(run(trained, own.counts)) is None
+
+
+def test_a_step_of_training_begins_as_evaluation_ends(trained):
+    """With the statistics of the batch itself, training mode computes what eval mode does."""
+    module = SpikingNetwork(trained.spec)
+    own = frames(3)
+    adopt(module, trained, own.counts, own.lengths)
+    module.train()
+    arrays = (torch.from_numpy(own.counts), torch.from_numpy(own.lengths))
+    output = module(*arrays, None, Regularization(0, 0)).logits.detach().numpy()
+    expected = module.eval().logits(own.counts, own.lengths)
+    assert (output.argmax(1) == expected.argmax(1)).mean() > 0.9
+    assert np.corrcoef(output.ravel(), expected.ravel())[0, 1] > 0.98
+
+
+def test_it_gets_back_what_two_bits_took(trained, tmp_path):
+    train, val = frames(1), frames(2)
+    stages = [
+        FloatStage(
+            name=name,
+            weight=spec.weight.to_real(params.weight),
+            bias=spec.bias.to_real(params.bias),
+            beta=np.full(spec.n_out, float(spec.beta_format.to_real(spec.beta))),
+            v_th=None if name == "readout" else np.full(spec.n_out, float(spec.membrane.to_real(spec.v_th))),
+            reset=ResetMode.SUBTRACT,
+            recurrent=None if params.recurrent is None else spec.recurrence.weight.to_real(params.recurrent),
+            delay_steps=params.delay_steps,
+        )
+        for name, spec, params in zip(
+            trained.spec.stage_names, trained.spec.stages, trained.params, strict=True
+        )
+    ]
+    network = FloatNetwork(tuple(stages), ReadoutMode.SUM)
+    clips = Calibration(val.counts, val.lengths, val.labels)
+    trace = run_float(network, val.counts)
+    poor = quantized(network, Widths(weight=2), ranges_of(trace), input_bits=4)
+    table = losses(network, poor, clips, trace)
+    assert table.accuracy < table.float_accuracy - 0.1
+    tuned = Training(poor.spec, RECIPE, tmp_path / "tuned", start=poor)
+    module = tuned.run(train, val)
+    assert accuracy(module, val) > table.accuracy + 0.1
+    assert {stage.weight.width for stage in module.export().spec.stages} == {2}
+    found = module.export().params
+    assert [own.delay_steps.tolist() for own in found[:2]] == [
+        own.delay_steps.tolist() for own in poor.params[:2]
+    ]
+
+
+def test_it_is_resumed_from_the_same_start_only(trained, tmp_path):
+    short = Recipe(**(vars(RECIPE) | {"epochs": 1}))
+    Training(trained.spec, short, tmp_path, start=trained).run(frames(1), frames(2))
+    again = Training(trained.spec, short, tmp_path, start=trained)
+    again.resume()
+    other = Training(trained.spec, short, tmp_path)
+    with pytest.raises(InputError, match="start_sha256"):
+        other.resume()
