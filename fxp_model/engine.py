@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from fxp_model import engine_kernels as kernels
 from fxp_model.checks import check_type, count_of, integers
 from fxp_model.errors import InputError
-from fxp_model.fixed import Overflow, Rounding
-from fxp_model.network import Network, StageParams, check_counts
+from fxp_model.fixed import Overflow, Rounding, signed_width
+from fxp_model.network import Network, StageParams, check_counts, threshold
 from fxp_model.spec import (
     SCORE,
+    ExactSum,
     IntegratorSpec,
     LayerSpec,
+    Leak,
     NetworkSpec,
     ReadoutMode,
     ReadoutSpec,
@@ -36,12 +38,12 @@ BLOCK = 8
 """Most samples per block through a stage: their spikes stay in the CPU cache until the next stage."""
 
 Ints = NDArray[np.int64]
-State = tuple[NDArray[Any], NDArray[Any]]
-"""Membranes (B, N), and the ring buffer of future i_rec (B, rows * width) or the scores (B, classes)."""
+State = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.uint8]]
+"""Of a stage: membranes (B, N); synaptic currents (B, N), or (B, 0) without; the ring buffer of future i_rec
+(B, rows * width), or the scores (B, classes); that of delayed inputs (B, rows * n_in), or (B, 0) without."""
 
 Part = TypeVar("Part")
 
-_ABSENT = np.zeros((0, 0, 0), np.int64)
 _MODES = {
     ReadoutMode.SUM: kernels.SUM,
     ReadoutMode.LAST: kernels.LAST,
@@ -55,8 +57,8 @@ class Result:
     """The result of a run.
 
     scores : (B, classes) int64
-    events : per stage (T, B) int64, events into it: nonzero inputs, or spikes of the layer before;
-        0 after the end of a sample.
+    events : per stage (T, B) int64, events into it: nonzero inputs, or spikes of the layer before, where they
+        are delayed in the step in which they arrive; 0 after the end of a sample.
     """
 
     scores: Ints
@@ -79,6 +81,43 @@ class Step:
 
     scores: Ints
     spikes: tuple[NDArray[np.uint8], ...]
+
+
+class _Events(NamedTuple):
+    """Inputs of a stage: x (T, B, N), the `index` (B, T, N) of the nonzero ones, their `number` (T, B)."""
+
+    x: NDArray[np.uint8]
+    index: NDArray[np.uint16]
+    number: Ints
+
+    @classmethod
+    def empty(cls, steps: int, samples: int, n: int) -> _Events:
+        """Room for the inputs of a stage, of which there are none yet."""
+        x, index = np.empty((steps, samples, n), np.uint8), np.empty((samples, steps, n), np.uint16)
+        return cls(x, index, np.zeros((steps, samples), np.int64))
+
+
+class _Traced(NamedTuple):
+    """Arrays (T, B, N) of a trace, as in `LayerTrace`; `current` is of length 0 if the stage has none."""
+
+    i_syn: Ints
+    i_rec: Ints
+    current: Ints
+    v_mem: Ints
+
+    @classmethod
+    def empty(cls, spec: IntegratorSpec, steps: int, samples: int) -> _Traced:
+        """Room for the trace of a stage."""
+        i_syn, i_rec, v_mem = (np.empty((steps, samples, spec.n_out), np.int64) for _ in range(3))
+        return cls(i_syn, i_rec, _ABSENT if spec.synapse is None else np.empty_like(v_mem), v_mem)
+
+    def current_or_none(self) -> Ints | None:
+        """As in `LayerTrace`."""
+        return self.current if self.current is not _ABSENT else None
+
+
+_ABSENT = np.zeros((0, 0, 0), np.int64)
+_UNTRACED = _Traced(_ABSENT, _ABSENT, _ABSENT, _ABSENT)
 
 
 class _Threads:
@@ -120,14 +159,20 @@ class Stage:
         self._threads = _Threads(threads)
         rows = 1 if params.delay_steps is None else int(params.delay_steps.max()) + 1
         self._ring_size = rows * self.packed.width
+        self.input_delays = None if params.input_delay_steps is None else params.input_delay_steps.copy()
+        rows = 0 if self.input_delays is None else int(self.input_delays.max()) + 1
+        self._inputs_size = rows * spec.n_in
 
     def zeros(self, samples: int) -> State:
         """The state before step 0."""
         v = np.zeros((samples, self.spec.n_out), self.packed.bias.dtype)
+        c = np.zeros((samples, self.spec.n_out * self.packed.synaptic), v.dtype)
         if isinstance(self.spec, ReadoutSpec):
             lowest = SCORE.min_raw if self.spec.mode is ReadoutMode.MAX else 0
-            return v, np.full(v.shape, lowest, np.int64)
-        return v, np.zeros((samples, self._ring_size), v.dtype)
+            own: NDArray[Any] = np.full(v.shape, lowest, np.int64)
+        else:
+            own = np.zeros((samples, self._ring_size), v.dtype)
+        return v, c, own, np.zeros((samples, self._inputs_size), np.uint8)
 
     def fire(self, i_syn: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Spikes (T, B, N) of a single hidden layer, from the zero state, for given currents.
@@ -145,7 +190,7 @@ class Stage:
             raise InputError(
                 f"currents must be integers of shape (T, B, {spec.n_out}), not {i_syn.dtype} of {i_syn.shape}"
             )
-        reach, bias_shift = spec.n_in * spec.max_input, spec.sum_frac_bits - spec.bias.frac_bits
+        reach, bias_shift = spec.n_in * spec.max_input, spec.input_frac_bits - spec.bias.frac_bits
         low = (reach * spec.weight.min_raw << packed.weight_shift) + (spec.bias.min_raw << bias_shift)
         high = (reach * spec.weight.max_raw << packed.weight_shift) + (spec.bias.max_raw << bias_shift)
         if i_syn.size and (i_syn.min() < low or i_syn.max() > high):
@@ -155,8 +200,8 @@ class Stage:
         currents = np.require(i_syn, packed.bias.dtype, ("C", "W"))
 
         def part(first: int, end: int) -> None:
-            v, ring = self.zeros(1)
-            kernels.layer_of_currents(packed, currents, first, end, v[0], ring[0], spikes)
+            v, c, ring, _ = self.zeros(1)
+            kernels.layer_of_currents(packed, currents, first, end, v[0], c[0], ring[0], spikes)
 
         self._threads.map(part, i_syn.shape[1])
         return spikes
@@ -219,11 +264,16 @@ class Engine:
         """Every current, membrane, spike and score: arguments and result of `fxp_model.network.run`."""
         x = _check_counts(self.network.spec, counts)
         steps, samples, _ = x.shape
-        shapes = [(steps, samples, spec.n_out) for spec in self.network.spec.stages]
-        traced = [(np.empty(s, np.int64), np.empty(s, np.int64), np.empty(s, np.int64)) for s in shapes]
+        traced = [_Traced.empty(spec, steps, samples) for spec in self.network.spec.stages]
         result, spikes = self._forward(x, np.full(samples, steps), self._zeros(samples), traced=traced)
-        layers = (LayerTrace(*own, y) for own, y in zip(traced[:-1], spikes, strict=True))
-        return Trace(tuple(layers), ReadoutTrace(traced[-1][0], traced[-1][2], result.scores))
+        layers = (
+            LayerTrace(own.i_syn, own.i_rec, own.v_mem, y, own.current_or_none())
+            for own, y in zip(traced[:-1], spikes, strict=True)
+        )
+        last = traced[-1]
+        return Trace(
+            tuple(layers), ReadoutTrace(last.i_syn, last.v_mem, result.scores, last.current_or_none())
+        )
 
     def stream(self, batch: int = 1) -> Stream:
         """A stream of `batch` samples side by side, at the zero state."""
@@ -238,30 +288,29 @@ class Engine:
         lengths: Ints,
         state: list[State],
         start: int = 0,
-        traced: Sequence[tuple[Ints, Ints, Ints]] = (),
+        traced: Sequence[_Traced] = (),
     ) -> tuple[Result, list[NDArray[np.uint8]]]:
         """Result and spikes of the steps from `start` on.
 
-        Advances `state`; fills `traced`, i_syn, i_rec and v_mem (T, B, N) of each stage, unless it is empty.
+        Advances `state`; fills `traced`, of each stage, unless it is empty.
         """
-        steps, samples, n_in = x.shape
-        index = np.empty((samples, steps, n_in), np.uint16)
-        number = np.zeros((steps, samples), np.int64)
-        kernels.encode(x, lengths, index, number)
-        events, spikes = [number], []
-        for i, (stage, (v, ring)) in enumerate(zip(self._stages[:-1], state[:-1], strict=True)):
-            into = (x, index, number, lengths)
-            x = np.empty((steps, samples, stage.spec.n_out), np.uint8)
-            index = np.empty((samples, steps, stage.spec.n_out), np.uint16)
-            number = np.zeros((steps, samples), np.int64)
-            own = traced[i] if traced else (_ABSENT, _ABSENT, _ABSENT)
-            kernels.layer(stage.packed, *into, start, v, ring, x, index, number, *own)
-            events.append(number)
-            spikes.append(x)
-        v, scores = state[-1]
-        i_syn, _, v_mem = traced[-1] if traced else (_ABSENT, _ABSENT, _ABSENT)
-        kernels.readout(self._stages[-1].packed, x, index, number, lengths, v, scores, i_syn, v_mem)
-        return Result(scores, tuple(events)), spikes
+        into = _Events.empty(*x.shape)._replace(x=x)
+        kernels.encode(*into[:1], lengths, *into[1:])
+        events, spikes = [], []
+        for i, (stage, (v, c, own, ahead)) in enumerate(zip(self._stages, state, strict=True)):
+            if stage.input_delays is not None:
+                early, into = into, _Events.empty(*into.x.shape)
+                kernels.delayed(stage.input_delays, *early, lengths, start, ahead, *into)
+            events.append(into.number)
+            arrays = traced[i] if traced else _UNTRACED
+            if isinstance(stage.spec, ReadoutSpec):
+                kernels.readout(stage.packed, *into, lengths, v, c, own, *arrays)
+            else:
+                out = _Events.empty(*x.shape[:2], stage.spec.n_out)
+                kernels.layer(stage.packed, *into, lengths, start, v, c, own, *out, *arrays)
+                into = out
+                spikes.append(out.x)
+        return Result(state[-1][2], tuple(events)), spikes
 
 
 class Stream:
@@ -331,12 +380,25 @@ def _check_lengths(lengths: NDArray[np.integer], steps: int, samples: int) -> In
 
 
 def _types(spec: IntegratorSpec) -> tuple[type, type, type]:
-    """Types of the weights, of their sum and of the exact sum: few combinations, to compile little."""
-    if spec.sum_bits > 32 or spec.rounded_bits > 30:
+    """Types of the weights, of their sum and of the exact sums: few combinations, to compile little."""
+    if any(not _fits_int32(leak, total) for leak, total in _sums(spec)):
         return np.int32, np.int64, np.int64
     if spec.weight.width > 8:
         return np.int32, np.int32, np.int32
     return np.int8, np.int16 if spec.accumulator_bits <= 16 else np.int32, np.int32
+
+
+def _sums(spec: IntegratorSpec) -> list[tuple[Leak, ExactSum]]:
+    """The sums of a stage: of the membrane, and of the synaptic current if there is one."""
+    current = [] if spec.synapse is None else [(spec.synapse.leak, spec.input_sum)]
+    return [(spec.leak, spec.membrane_sum), *current]
+
+
+def _fits_int32(leak: Leak, total: ExactSum) -> bool:
+    """Whether int32 holds the sum, the leak's product before its own rounding, and both roundings."""
+    share = leak.share_format.max_raw if leak.share is None else leak.share
+    product = signed_width(share * leak.state.min_raw, share * leak.state.max_raw)
+    return max(total.bits, product) <= 32 and max(total.rounded_bits, leak.shift) <= 30
 
 
 def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
@@ -355,43 +417,79 @@ def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
         if spec.recurrence.kind is RecurrenceKind.CONV:
             rows, edge = params.recurrent[np.newaxis, ::-1], len(params.recurrent) // 2
             place = np.arange(spec.n_out)  # the last tap of a neuron meets the neuron `edge` below
-        rows = rows << (spec.sum_frac_bits - spec.recurrence.weight.frac_bits)
+        rows = rows << (spec.input_frac_bits - spec.recurrence.weight.frac_bits)
     recurrent = np.zeros((len(rows), -(-rows.shape[1] // kernels.LANES) * kernels.LANES), wide)
     recurrent[:, : rows.shape[1]] = rows
     width = max(int(place[-1]) + recurrent.shape[1], spec.n_out)
     if params.delay_steps is not None:
         place = place + params.delay_steps * width
 
-    mode, v_th, reset = kernels.SUM, 0, ResetMode.ZERO
-    if isinstance(spec, LayerSpec | ReadoutSpec):
-        v_th, reset = spec.v_th, spec.reset_mode
-    if isinstance(spec, ReadoutSpec):
-        mode = _MODES[spec.mode]
+    assert isinstance(spec, LayerSpec | ReadoutSpec)
+    mode = _MODES[spec.mode] if isinstance(spec, ReadoutSpec) else kernels.SUM
+    fires = mode == kernels.SPIKE_COUNT or isinstance(spec, LayerSpec)
+    delayed = fires and spec.reset_mode is ResetMode.DELAYED
 
-    drop = spec.rounded_bits
-    half = 1 << drop >> 1
-    to_even = int(spec.rounding is Rounding.RND_CONV and drop > 0)
-    wraps = spec.overflow is Overflow.WRAP
-    beta_shift = spec.sum_frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits
+    codes = np.zeros((4, spec.n_out), wide)
+    own = (params.beta, params.alpha)
+    sums = np.zeros((2, 16), wide)
+    for row, ((leak, total), shares) in enumerate(zip(_sums(spec), own, strict=False)):
+        sums[row] = _constants(leak, total, 8 * sums.itemsize)
+        shift = 0 if leak.shift else total.frac_bits - leak.frac_bits
+        codes[row] = np.asarray(leak.share if shares is None else shares) << shift
+    codes[kernels.V_TH] = threshold(spec, params)
+    if delayed:
+        codes[kernels.SPENT] = threshold(spec, params) << (spec.sum_frac_bits - spec.membrane.frac_bits)
+    shift = 0 if spec.synapse is None else spec.sum_frac_bits - spec.synapse.current.frac_bits
     return kernels.Packed(
         weight=weight,
         no_sum=np.zeros(weight.shape[1], middle),
-        bias=(params.bias << (spec.sum_frac_bits - spec.bias.frac_bits)).astype(wide),
+        bias=(params.bias << (spec.input_frac_bits - spec.bias.frac_bits)).astype(wide),
         recurrent=recurrent,
         place=place,
         width=width,
         edge=edge,
         mode=mode,
         counts=int(spec.input_bits > 1),
-        weight_shift=spec.sum_frac_bits - spec.weight.frac_bits,
-        beta=spec.beta << beta_shift,
-        drop=drop,
-        dropped=(1 << drop) - 1,
-        add=0 if spec.rounding is Rounding.TRN else half - to_even,
-        to_even=to_even,
-        wrap=8 * np.dtype(wide).itemsize - spec.membrane.width if wraps else 0,
-        low=spec.membrane.min_raw,
-        high=spec.membrane.max_raw,
-        v_th=v_th,
-        keep=-int(reset is ResetMode.SUBTRACT),
+        weight_shift=spec.input_frac_bits - spec.weight.frac_bits,
+        codes=codes,
+        sums=sums,
+        synaptic=int(spec.synapse is not None),
+        current_shift=shift,
+        delayed=int(delayed),
+        keep=-int(spec.reset_mode is ResetMode.SUBTRACT),
     )
+
+
+def _constants(leak: Leak, total: ExactSum, bits: int) -> tuple[int, ...]:
+    """A row of `kernels.Packed.sums`, of integers of `bits` bits."""
+    low, high = total.target.lowest(total.overflow), total.target.max_raw
+    zero, wraps = total.overflow is Overflow.SAT_ZERO, total.overflow is Overflow.WRAP
+    return (
+        min(total.frac_bits - leak.frac_bits, bits - 1),  # what would be shifted further is zero
+        *_rounding(leak.shift, leak.rounding or Rounding.TRN),
+        *_rounding(total.rounded_bits, total.rounding),
+        bits - total.target.width if wraps else 0,
+        *(low, high),
+        *((0, 0) if zero else (low, high)),
+    )
+
+
+def _rounding(drop: int, mode: Rounding) -> tuple[int, int, int, int, int]:
+    """Constants with which floor + ((rest + add + ...) >> drop) is x * 2**-drop rounded by `mode`.
+
+    There x = floor * 2**drop + rest, and the result is `drop`; the mask of the rest; `add`; what is added besides
+    where x is negative, as a mask; and 1 if one more is added where floor is odd.
+    """
+    if drop == 0:
+        return 0, 0, 0, 0, 0
+    half, rest = 1 << drop - 1, (1 << drop) - 1
+    add, below = {
+        Rounding.TRN: (0, 0),
+        Rounding.TRN_ZERO: (0, rest),
+        Rounding.RND: (half, 0),
+        Rounding.RND_ZERO: (half - 1, 1),
+        Rounding.RND_INF: (half, -1),
+        Rounding.RND_MIN_INF: (half - 1, 0),
+        Rounding.RND_CONV: (half - 1, 0),
+    }[mode]
+    return drop, rest, add, below, int(mode is Rounding.RND_CONV)

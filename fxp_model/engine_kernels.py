@@ -24,28 +24,38 @@ from fxp_model.compiled import compiled
 LANES = 8
 """Recurrent weights added at once; the length of a row is a multiple of it."""
 SUM, LAST, MAX, SPIKE_COUNT = range(4)
+BETA, ALPHA, V_TH, SPENT = range(4)
+"""Rows of `Packed.codes`: one array, as numba counts the references of every array that is passed on. The first
+two are those of `Packed.sums` as well: the sums of the membrane, and of the synaptic current."""
+SHIFT, KEPT, Q, WRAP, LOW, HIGH, UNDER, OVER = 0, 1, 6, 11, 12, 13, 14, 15
+"""Columns of `Packed.sums`, a sum of shares that are kept, and of what is added:
+
+SHIFT : of share * state to the fraction of the sum, after it was rounded by itself; else the share is shifted
+KEPT : first of the five of `rounding` by itself; Q : first of those of Q
+WRAP : unused high bits of a state that wraps around, 0 for one that does not
+LOW, HIGH, UNDER, OVER : range of the state, and what codes below and above it become
+"""
 
 
 class Packed(NamedTuple):
-    """One stage in the layout of the kernels; "shifted" means to the fraction of the exact sum.
+    """One stage in the layout of the kernels; "shifted" means to the fraction of the sum of the inputs.
 
     weight : (n_in, padded) rows of the transposed weights, zeros from n_out on
     no_sum : (padded,) zeros, of the type in which rows are added
-    bias : (n_out,) shifted, of the type of the exact sum
+    bias : (n_out,) shifted, of the type of the exact sums
     recurrent : what a spike adds, shifted, zeros up to a multiple of `LANES`: one row of the taps from last
         to first, or a row of the transposed dense weights per source; (1, 0) without recurrence
     place : (n_out,) where they are added, as an offset in the ring from the row of the next step
     width : of a row of the ring; edge : position of neuron 0 in it
     mode : score mode (`SUM`, ...)
     counts : 1 where inputs may exceed 1
-    weight_shift : from the fraction of the weights to that of the sum
-    beta : shifted
-    drop, dropped : number of low bits that Q drops, and their mask
-    add : rounding constant: 0 for TRN, half of the dropped range for RND, one less for RND_CONV
-    to_even : 1 for RND_CONV: one more is added when the code above is odd
-    wrap : unused high bits of a wrapping membrane, 0 for a saturating one
-    low, high : range of the membrane
-    v_th : threshold; keep : -1 for reset subtract, 0 for reset zero
+    weight_shift : from the fraction of the weights to that of the sum of the inputs
+    codes : (4, n_out) numbers of the neurons, of the type of the exact sums: rows `BETA` and `ALPHA`, what is
+        kept; `V_TH`, thresholds; `SPENT`, what a delayed reset subtracts, shifted to the sum of the membrane
+    sums : (2, 16) constants of state = Q(share * state + inputs), of that type, columns `SHIFT`, ...
+    synaptic : 1 where there is a synaptic current; current_shift : from its fraction to that of the membrane's sum
+    delayed : 1 for a delayed reset
+    keep : -1 for reset subtract, 0 for reset zero
     """
 
     weight: NDArray[np.signedinteger]
@@ -58,15 +68,11 @@ class Packed(NamedTuple):
     mode: int
     counts: int
     weight_shift: int
-    beta: int
-    drop: int
-    dropped: int
-    add: int
-    to_even: int
-    wrap: int
-    low: int
-    high: int
-    v_th: int
+    codes: NDArray[np.signedinteger]
+    sums: NDArray[np.signedinteger]
+    synaptic: int
+    current_shift: int
+    delayed: int
     keep: int
 
 
@@ -86,6 +92,34 @@ def _right(_: Any, x: Any, bits: Any) -> Any:
 def _left(_: Any, x: Any, bits: Any) -> Any:
     """x << bits, both of one type; bits shifted out are lost."""
     return x(x, bits), lambda context, builder, signature, values: builder.shl(*values)
+
+
+@intrinsic
+def _rounded(_: Any, x: Any, drop: Any, dropped: Any, add: Any, below: Any, odd: Any) -> Any:
+    """x * 2**-drop, rounded by the constants of `rounding`, all of the type of x."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        x, drop, dropped, add, below, odd = values
+        floor = builder.ashr(x, drop)
+        sign = builder.ashr(x, ir.Constant(x.type, x.type.width - 1))
+        rest = builder.add(builder.and_(x, dropped), add)
+        rest = builder.add(rest, builder.add(builder.and_(sign, below), builder.and_(floor, odd)))
+        return builder.add(floor, builder.ashr(rest, drop))
+
+    return x(x, x, x, x, x, x), generate
+
+
+@intrinsic
+def _fitted(_: Any, x: Any, wrap: Any, low: Any, high: Any, under: Any, over: Any) -> Any:
+    """x without its `wrap` high bits; `under` if it is below `low`, `over` if it is above `high`."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        x, wrap, low, high, under, over = values
+        x = builder.ashr(builder.shl(x, wrap), wrap)
+        topped = builder.select(builder.icmp_signed(">", x, high), over, x)
+        return builder.select(builder.icmp_signed("<", x, low), under, topped)
+
+    return x(x, x, x, x, x, x), generate
 
 
 @intrinsic
@@ -140,60 +174,93 @@ def encode(x, lengths, index, number):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def layer(  # type: ignore[no-untyped-def]
-    p, x, index, number, lengths, start, v, ring, spikes, out_index, out_number, i_syn, i_rec, v_mem
+def delayed(  # type: ignore[no-untyped-def]
+    steps, x, index, number, lengths, start, ring, out, out_index, out_number
 ):
-    """Steps `start`, ... of a hidden layer, from and to the state `v` (B, N), `ring` (B, rows * width).
+    """Delay the nonzero inputs x (T, B, n) by `steps` (n,), from and to the state `ring` (B, rows * n).
 
-    Inputs as from `encode`; writes spikes (T, B, N) and their list. i_syn, i_rec, v_mem (T, B, N)
+    Inputs as from `encode`, and so are the outputs; the row of the next step is the one after that of `start`.
+    """
+    n = len(steps)
+    for b in range(len(lengths)):
+        now = start * n % ring.shape[1]
+        for t in range(lengths[b]):
+            for i in range(number[t, b]):
+                source = index[b, t, i]
+                at = now + steps[source] * n
+                at = at if at < ring.shape[1] else at - ring.shape[1]
+                ring[b, at + source] = x[t, b, source]
+            row, arrived = ring[b, now : now + n], out[t, b]
+            for j in range(n):
+                arrived[j] = row[j]
+            _clear(row)
+            out_number[t, b] = _list(arrived, out_index[b, t])
+            now = now + n if now + n < ring.shape[1] else 0
+
+
+@_compiled
+def layer(  # type: ignore[no-untyped-def]
+    p, x, index, number, lengths, start, v, c, ring, spikes, out_index, out_number, i_syn, i_rec, current, v_mem
+):
+    """Steps `start`, ... of a hidden layer, from and to the state `v` and `c` (B, N), `ring` (B, rows * width).
+
+    Inputs as from `encode`; writes spikes (T, B, N) and their list. i_syn, i_rec, current, v_mem (T, B, N)
     are written unless their length is 0.
     """
     n = len(p.bias)
     acc = np.empty_like(p.no_sum)
-    current, u = np.empty_like(p.bias), np.empty_like(p.bias)
+    inputs, u = np.empty_like(p.bias), np.empty_like(p.bias)
     for b in range(len(lengths)):
         now = start * p.width % ring.shape[1]
         for t in range(lengths[b]):
-            _synapses(p, acc, x[t, b], index[b, t], number[t, b], current)
+            _synapses(p, acc, x[t, b], index[b, t], number[t, b], inputs)
             if len(v_mem):
                 for j in range(n):
-                    i_syn[t, b, j], i_rec[t, b, j] = current[j], ring[b, now + p.edge + j]
-            out_number[t, b] = _step(p, ring[b], now, v[b], current, u, spikes[t, b], out_index[b, t])
+                    i_syn[t, b, j], i_rec[t, b, j] = inputs[j], ring[b, now + p.edge + j]
+            out_number[t, b] = _step(p, ring[b], now, v[b], c[b], inputs, u, spikes[t, b], out_index[b, t])
             if len(v_mem):
                 for j in range(n):
                     v_mem[t, b, j] = u[j]
+            if len(current):
+                for j in range(n):
+                    current[t, b, j] = c[b, j]
             now = now + p.width if now + p.width < ring.shape[1] else 0
 
 
 @_compiled
-def layer_of_currents(p, i_syn, first, last, v, ring, spikes):  # type: ignore[no-untyped-def]
+def layer_of_currents(p, i_syn, first, last, v, c, ring, spikes):  # type: ignore[no-untyped-def]
     """Samples `first` .. `last` - 1 of a hidden layer whose currents i_syn (T, B, N) are given.
 
-    Writes spikes (T, B, N); `v` (N,) and `ring` (rows * width,) are its memory.
+    Writes spikes (T, B, N); `v` and `c` (N,) and `ring` (rows * width,) are its memory.
     """
-    u, index = np.empty_like(p.bias), np.empty(len(p.bias), np.uint16)
+    n = len(p.bias)
+    u, index = np.empty_like(p.bias), np.empty(n, np.uint16)
     for b in range(first, last):
         _clear(v)
+        _clear(c)
         _clear(ring)
         now = 0
         for t in range(len(i_syn)):
-            _step(p, ring, now, v, i_syn[t, b], u, spikes[t, b], index)
+            _step(p, ring, now, v, c, i_syn[t, b], u, spikes[t, b], index)
             now = now + p.width if now + p.width < len(ring) else 0
 
 
 @_compiled
-def readout(p, x, index, number, lengths, v, scores, i_syn, v_mem):  # type: ignore[no-untyped-def]
-    """Steps of the readout from and to the state `v`, `scores`, both (B, classes); the rest as in `layer`."""
+def readout(  # type: ignore[no-untyped-def]
+    p, x, index, number, lengths, v, c, scores, i_syn, i_rec, current, v_mem
+):
+    """Steps of the readout from and to the state `v`, `c`, `scores`, (B, classes); the rest as in `layer`."""
     n = len(p.bias)
     acc = np.empty_like(p.no_sum)
-    current, nothing, u = np.empty_like(p.bias), np.zeros_like(p.bias), np.empty_like(p.bias)
+    inputs, more, u = np.empty_like(p.bias), np.empty_like(p.bias), np.empty_like(p.bias)
     y = np.empty(n, np.uint8)
     top = np.int64(2**31 - 1)
     for b in range(len(lengths)):
         score = scores[b]
         for t in range(lengths[b]):
-            _synapses(p, acc, x[t, b], index[b, t], number[t, b], current)
-            _leak(p, v[b], current, nothing, u)
+            _synapses(p, acc, x[t, b], index[b, t], number[t, b], inputs)
+            _clear(more)
+            _advance(p, v[b], c[b], inputs, more, u)
             if p.mode == SPIKE_COUNT:
                 _fire(p, u, v[b], y)
                 for j in range(n):
@@ -207,14 +274,17 @@ def readout(p, x, index, number, lengths, v, scores, i_syn, v_mem):  # type: ign
                         score[j] = u[j] if p.mode == LAST else max(score[j], u[j])
             if len(v_mem):
                 for j in range(n):
-                    i_syn[t, b, j], v_mem[t, b, j] = current[j], u[j]
+                    i_syn[t, b, j], i_rec[t, b, j], v_mem[t, b, j] = inputs[j], 0, u[j]
+            if len(current):
+                for j in range(n):
+                    current[t, b, j] = c[b, j]
 
 
 @_inlined
-def _step(p, ring, now, v, current, u, y, index):  # type: ignore[no-untyped-def]
+def _step(p, ring, now, v, c, inputs, u, y, index):  # type: ignore[no-untyped-def]
     """One step of a hidden layer, with i_rec in the row at `now` of `ring`; returns its number of spikes."""
     row = ring[now : now + p.width]
-    _leak(p, v, current, row[p.edge : p.edge + len(u)], u)
+    _advance(p, v, c, inputs, row[p.edge : p.edge + len(u)], u)
     _fire(p, u, v, y)
     _clear(row)  # for the next round, which starts with this step's spikes of the longest delay
     events = _list(y, index)
@@ -276,28 +346,65 @@ def _add_scaled_rows(acc, rows, index, events, x):  # type: ignore[no-untyped-de
 
 
 @_inlined
-def _leak(p, v, current, recurrent, u):  # type: ignore[no-untyped-def]
-    """u = Q(beta * v + current + recurrent)."""
+def _advance(p, v, c, inputs, recurrent, u):  # type: ignore[no-untyped-def]
+    """Membranes u before the reset, from those after the last one, v; synaptic currents c go on by a step.
+
+    `recurrent` becomes all that is added to `inputs` in the sum of the membrane.
+    """
     number = u.dtype.type
-    beta, drop, dropped, add = number(p.beta), number(p.drop), number(p.dropped), number(p.add)
-    to_even, wrap, lowest, highest = number(p.to_even), number(p.wrap), number(p.low), number(p.high)
-    for j in range(len(u)):
-        x = number(beta * v[j] + current[j] + recurrent[j])
-        floor = _right(x, drop)
-        rest = number(number(x & dropped) + number(add + number(floor & to_even)))
-        r = number(floor + _right(rest, drop))
-        u[j] = min(max(_right(_left(r, wrap), wrap), lowest), highest)
+    if p.synaptic:
+        shift = number(p.current_shift)
+        _integrate(p, ALPHA, c, inputs, recurrent, u)
+        for j in range(len(u)):
+            c[j] = u[j]
+            recurrent[j] = number(_left(u[j], shift) - inputs[j])
+    if p.delayed:
+        for j in range(len(u)):
+            recurrent[j] -= p.codes[SPENT, j] if v[j] >= p.codes[V_TH, j] else number(0)
+    _integrate(p, BETA, v, inputs, recurrent, u)
+
+
+@_inlined
+def _integrate(p, of, state, inputs, more, out):  # type: ignore[no-untyped-def]
+    """out = Q(share * state + inputs + more), the sum `of` the membrane (`BETA`) or of the current (`ALPHA`)."""
+    number = out.dtype.type
+    sums, shift = p.sums, p.sums[of, SHIFT]
+    wrap, low, high = sums[of, WRAP], sums[of, LOW], sums[of, HIGH]
+    under, over = sums[of, UNDER], sums[of, OVER]
+    drop, dropped, add, below, odd = _constants(sums, of, Q)
+    k_drop, k_dropped, k_add, k_below, k_odd = _constants(sums, of, KEPT)
+    if k_drop:
+        for j in range(len(out)):
+            kept = _rounded(number(p.codes[of, j] * state[j]), k_drop, k_dropped, k_add, k_below, k_odd)
+            x = number(_left(kept, shift) + inputs[j] + more[j])
+            r = _rounded(x, drop, dropped, add, below, odd)
+            out[j] = _fitted(r, wrap, low, high, under, over)
+    else:
+        for j in range(len(out)):
+            x = number(p.codes[of, j] * state[j] + inputs[j] + more[j])
+            r = _rounded(x, drop, dropped, add, below, odd)
+            out[j] = _fitted(r, wrap, low, high, under, over)
+
+
+@_inlined
+def _constants(sums, of, first):  # type: ignore[no-untyped-def]
+    """The five constants of a rounding, see `rounding`."""
+    return sums[of, first], sums[of, first + 1], sums[of, first + 2], sums[of, first + 3], sums[of, first + 4]
 
 
 @_inlined
 def _fire(p, u, v, y):  # type: ignore[no-untyped-def]
     """Spikes y of the membrane u, and the membrane v after the reset."""
     number = u.dtype.type
-    v_th, keep = number(p.v_th), number(p.keep)
+    keep = number(p.keep)
     for j in range(len(u)):
+        v_th = p.codes[V_TH, j]
         fires = u[j] >= v_th
         y[j] = fires
         v[j] = number(u[j] - v_th) & keep if fires else u[j]
+    if p.delayed:
+        for j in range(len(u)):
+            v[j] = u[j]
 
 
 @_inlined

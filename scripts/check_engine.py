@@ -34,8 +34,9 @@ def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:
     if not np.array_equal(result.scores, expected.scores):
         return expected, "scores of a run without a trace"
     inputs = (counts, *(layer.spikes for layer in expected.layers))
-    for name, x, events in zip(engine.network.spec.stage_names, inputs, result.events, strict=True):
-        if not np.array_equal(events, np.count_nonzero(x, axis=2)):
+    names = engine.network.spec.stage_names
+    for name, x, params, events in zip(names, inputs, engine.network.params, result.events, strict=True):
+        if not np.array_equal(events, np.count_nonzero(golden.delayed_inputs(params, x), axis=2)):
             return expected, f"events into {name}"
     return expected, None
 
