@@ -99,6 +99,12 @@ def parser() -> Parser:
         default=shape.max_delay,
         help="largest axonal delay in steps",
     )
+    add(
+        "--forward-delay",
+        type=within("forward_delay"),
+        default=shape.forward_delay,
+        help="largest delay of the inputs of a stage in steps; 0: they have none",
+    )
     for name, help_text in (
         ("weight_bits", "width of the weights"),
         ("kernel_bits", "width of a conv kernel's taps"),
@@ -196,6 +202,7 @@ def main() -> int:
         recurrent_layers=RecurrentLayers(args.recurrent_layers),
         kernel_size=args.kernel,
         max_delay=args.max_delay,
+        forward_delay=args.forward_delay,
         weight_bits=args.weight_bits,
         kernel_bits=args.kernel_bits,
         reset_mode=ResetMode(args.reset),

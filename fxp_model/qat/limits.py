@@ -10,6 +10,7 @@ LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "neurons": (1, MAX_NEURONS),
     "kernel_size": (1, MAX_KERNEL_SIZE),
     "max_delay": (0, MAX_DELAY_STEPS),
+    "forward_delay": (0, MAX_DELAY_STEPS),
     "weight_bits": (2, 16),
     "kernel_bits": (2, 16),
     "epochs": (1, 100_000),

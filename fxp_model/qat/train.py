@@ -71,7 +71,7 @@ class Recipe:
     weight_decay, label_smoothing
     quantized : train with the formats of the network; False: a float network
     learn_beta : train the leaks too
-    learn_delays : False: they keep their initial values
+    learn_delays : False: they keep their initial values, forward ones too
     start_delay : initial delay in steps, of each layer with recurrence; None: random for each neuron
     spike_cost : added to the loss per mean spike of a neuron and step, summed over layers
     sigma : initial width of the delay's triangle
@@ -432,6 +432,8 @@ def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
     """Set the initial delays, and freeze what is not learned."""
     for stage in module.stages:
         stage.beta.requires_grad_(recipe.learn_beta)
+        if stage.spec.max_input_delay is not None:
+            stage.input_delay.requires_grad_(recipe.learn_delays)
     recurrent = [layer for layer in module.layers if layer.spec.recurrence is not None]
     start = recipe.start_delay
     if start is not None and len(start) != len(recurrent):
@@ -445,8 +447,8 @@ def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
 
 def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:
     learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    delays = [p for name, p in learned.items() if name.endswith(".delay")]
-    others = [p for name, p in learned.items() if not name.endswith(".delay")]
+    delays = [p for name, p in learned.items() if name.endswith("delay")]
+    others = [p for name, p in learned.items() if not name.endswith("delay")]
     groups: list[dict[str, Any]] = [
         {"params": others, "factor": 1.0, "weight_decay": recipe.weight_decay},
         {"params": delays, "factor": recipe.delay_rate, "weight_decay": 0.0},
