@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fxp_model import engine_kernels as kernels
 from fxp_model.checks import check_type, count_of, integers
 from fxp_model.errors import InputError
-from fxp_model.fixed import Overflow, Rounding, signed_width
+from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network, StageParams, check_counts, threshold
 from fxp_model.spec import (
     SCORE,
@@ -381,24 +381,16 @@ def _check_lengths(lengths: NDArray[np.integer], steps: int, samples: int) -> In
 
 def _types(spec: IntegratorSpec) -> tuple[type, type, type]:
     """Types of the weights, of their sum and of the exact sums: few combinations, to compile little."""
-    if any(not _fits_int32(leak, total) for leak, total in _sums(spec)):
+    if any(not _fits_int32(leak, total) for leak, total in spec.sums):
         return np.int32, np.int64, np.int64
     if spec.weight.width > 8:
         return np.int32, np.int32, np.int32
     return np.int8, np.int16 if spec.accumulator_bits <= 16 else np.int32, np.int32
 
 
-def _sums(spec: IntegratorSpec) -> list[tuple[Leak, ExactSum]]:
-    """The sums of a stage: of the membrane, and of the synaptic current if there is one."""
-    current = [] if spec.synapse is None else [(spec.synapse.leak, spec.input_sum)]
-    return [(spec.leak, spec.membrane_sum), *current]
-
-
 def _fits_int32(leak: Leak, total: ExactSum) -> bool:
     """Whether int32 holds the sum, the leak's product before its own rounding, and both roundings."""
-    share = leak.share_format.max_raw if leak.share is None else leak.share
-    product = signed_width(share * leak.state.min_raw, share * leak.state.max_raw)
-    return max(total.bits, product) <= 32 and max(total.rounded_bits, leak.shift) <= 30
+    return max(total.bits, leak.product_bits) <= 32 and max(total.rounded_bits, leak.shift) <= 30
 
 
 def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
@@ -432,7 +424,7 @@ def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
     codes = np.zeros((4, spec.n_out), wide)
     own = (params.beta, params.alpha)
     sums = np.zeros((2, 16), wide)
-    for row, ((leak, total), shares) in enumerate(zip(_sums(spec), own, strict=False)):
+    for row, ((leak, total), shares) in enumerate(zip(spec.sums, own, strict=False)):
         sums[row] = _constants(leak, total, 8 * sums.itemsize)
         shift = 0 if leak.shift else total.frac_bits - leak.frac_bits
         codes[row] = np.asarray(leak.share if shares is None else shares) << shift

@@ -193,6 +193,12 @@ class Leak:
             low, high = (int(round_shifted(end, self.shift, self.rounding)) for end in (low, high))
         return low, high, self.frac_bits
 
+    @property
+    def product_bits(self) -> int:
+        """Width of share * state, exact."""
+        share = self.share_format.max_raw if self.share is None else self.share
+        return signed_width(share * self.state.min_raw, share * self.state.max_raw)
+
     def check(self, name: str) -> None:
         """`InputError` unless the share, called `name`, is a code of its format."""
         _instance(f"{name}_format", self.share_format, QFormat)
@@ -347,6 +353,12 @@ class IntegratorSpec:
             return self.membrane_sum
         terms = (self.synapse.leak.term, *self._inputs())
         return ExactSum(terms, self.synapse.current, self.synapse.rounding, self.synapse.overflow)
+
+    @property
+    def sums(self) -> tuple[tuple[Leak, ExactSum], ...]:
+        """The sums of the stage: of the membrane, then of the synaptic current if there is one."""
+        membrane = (self.leak, self.membrane_sum)
+        return (membrane,) if self.synapse is None else (membrane, (self.synapse.leak, self.input_sum))
 
     @property
     def sum_frac_bits(self) -> int:

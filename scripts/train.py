@@ -117,6 +117,12 @@ def parser() -> Parser:
         help="leak at the start, of all hidden layers or of each; time constant of 1 / (1 - B) steps",
     )
     add("--readout-beta", type=within("beta"), default=shape.readout_beta, help="the same of the readout")
+    add(
+        "--forward-delay",
+        type=within("forward_delay"),
+        default=shape.forward_delay,
+        help="largest delay of the inputs of a stage in steps; 0: they have none",
+    )
     for name, help_text in (
         ("weight_bits", "width of the weights"),
         ("kernel_bits", "width of a conv kernel's taps"),
@@ -247,6 +253,7 @@ def main() -> int:
         max_delay=args.max_delay,
         beta=tuple(args.beta),
         readout_beta=args.readout_beta,
+        forward_delay=args.forward_delay,
         weight_bits=args.weight_bits,
         kernel_bits=args.kernel_bits,
         reset_mode=ResetMode(args.reset),

@@ -277,6 +277,7 @@ def unrounded(network: Network) -> Network:
     layers = []
     for spec in network.spec.layers:
         finer = QFormat(True, spec.membrane.int_bits, 32 - spec.membrane.int_bits)
+        assert spec.v_th is not None, "the published networks, of which there is one, have refused it"
         v_th = spec.v_th << (finer.frac_bits - spec.membrane.frac_bits)
         layers.append(replace(spec, membrane=finer, v_th=v_th))
     return Network(NetworkSpec(tuple(layers), network.spec.readout), network.params)

@@ -25,7 +25,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import QFormat
 from fxp_model.network import StageParams
 from fxp_model.qat import delays, kernels, plain
-from fxp_model.qat.neuron import Neuron, Recurrence
+from fxp_model.qat.neuron import Neuron, Recurrence, Synapse
 from fxp_model.qat.neuron import simulate as simulate_reference
 from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
 from fxp_model.qat.signal import Norm, Signal
@@ -35,16 +35,23 @@ from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind
 NORM_EPS = 1e-5
 NORM_MOMENTUM = 0.1
 _SMALLEST_GAIN = 1e-6
+START_SHARE = 0.75
+"""Share of a state that is kept per step, at the start, where each neuron learns its own."""
 
 
 def simulate(
     i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None
 ) -> tuple[Tensor, Tensor]:
     """Membranes and spikes (T, B, N), by the fused kernel if supported, else by plain torch."""
-    if kernels.supports(neuron, i_syn.device):
+    if supported(neuron, beta):
         return kernels.simulate(i_syn, beta, neuron, recurrence)
     course = simulate_reference(i_syn, beta, neuron, recurrence)
     return course.v_mem, course.spikes
+
+
+def supported(neuron: Neuron, beta: Tensor) -> bool:
+    """Whether the kernels support such a stage."""
+    return beta.ndim == 0 and kernels.supports(neuron, beta.device)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,8 @@ class Folded:
     """A stage in eval mode, batch norm folded in.
 
     Float64 tensors; if `quantized`, multiples of the lsb of their formats in `spec`, so that
-    every sum is exact.
+    every sum is exact. `beta`, `alpha` and `v_th` are scalars, or (N,) where the spec has none for all;
+    `alpha` and `input_delay_steps` (N_in,) are None in a stage without, and `v_th` if neurons never fire.
     """
 
     spec: LayerSpec | ReadoutSpec
@@ -89,14 +97,20 @@ class Folded:
     weight: Tensor
     bias: Tensor
     beta: Tensor
+    alpha: Tensor | None = None
+    v_th: Tensor | None = None
+    input_delay_steps: Tensor | None = None
     recurrence: Recurrence | None = None
 
     def current(self, x: Tensor) -> Tensor:
         """i_syn = W x + bias (T, B, N_out) of inputs `x` of any dtype; exact, or float32 for real numbers."""
+        if self.input_delay_steps is not None:
+            x = delays.shifted(x, self.input_delay_steps)
         if not self.quantized:
             return F.linear(x.float(), self.weight.float(), self.bias.float())
         product = exact_dtype(self.spec.accumulator_bits, self.spec.weight.width)
-        dtype = exact_dtype(self.spec.sum_bits, self.spec.membrane.width)
+        sums = ((s.bits, leak.product_bits, s.target.width) for leak, s in self.spec.sums)
+        dtype = exact_dtype(*(bits for own in sums for bits in own))
         return F.linear(x.to(product), self.weight.to(product)).to(dtype) + self.bias.to(dtype)
 
     def dynamics(self, dtype: torch.dtype) -> tuple[Tensor, Neuron, Recurrence | None]:
@@ -105,26 +119,60 @@ class Folded:
         if recurrence is not None:
             taps = delays.Taps(recurrence.taps.first, recurrence.taps.weight.to(dtype))
             recurrence = Recurrence(recurrence.weight.to(dtype), taps)
-        return self.beta.to(dtype), neuron_of(self.spec, self.quantized), recurrence
+        own = (None if share is None else share.to(dtype) for share in (self.alpha, self.v_th))
+        return self.beta.to(dtype), neuron_of(self.spec, self.quantized, *own), recurrence
 
     def params(self) -> StageParams:
         """The integers."""
-        weight = codes(self.weight, self.spec.weight.frac_bits).cpu().numpy()
-        bias = codes(self.bias, self.spec.bias.frac_bits).cpu().numpy()
-        if self.recurrence is None:
-            return StageParams(weight, bias)
-        assert isinstance(self.spec, LayerSpec)
-        assert self.spec.recurrence is not None
-        recurrent = codes(self.recurrence.weight, self.spec.recurrence.weight.frac_bits).cpu().numpy()
-        return StageParams(weight, bias, recurrent, (self.recurrence.taps.first - 1).cpu().numpy())
+        spec = self.spec
+        found = {
+            "weight": codes(self.weight, spec.weight.frac_bits),
+            "bias": codes(self.bias, spec.bias.frac_bits),
+        }
+        if spec.beta is None:
+            found["beta"] = codes(self.beta, spec.beta_format.frac_bits)
+        if spec.synapse is not None and spec.synapse.alpha is None:
+            assert self.alpha is not None
+            found["alpha"] = codes(self.alpha, spec.synapse.alpha_format.frac_bits)
+        if spec.v_th is None:
+            assert self.v_th is not None
+            found["v_th"] = codes(self.v_th, spec.membrane.frac_bits)
+        if self.input_delay_steps is not None:
+            found["input_delay_steps"] = self.input_delay_steps
+        if self.recurrence is not None:
+            assert isinstance(spec, LayerSpec)
+            assert spec.recurrence is not None
+            found["recurrent"] = codes(self.recurrence.weight, spec.recurrence.weight.frac_bits)
+            found["delay_steps"] = self.recurrence.taps.first - 1
+        return StageParams(**{name: array.cpu().numpy() for name, array in found.items()})
 
 
-def neuron_of(spec: LayerSpec | ReadoutSpec, quantized: bool) -> Neuron:
-    """Constants of the membrane of a stage; a float membrane unless `quantized`."""
+def neuron_of(
+    spec: LayerSpec | ReadoutSpec, quantized: bool, alpha: Tensor | None = None, v_th: Tensor | None = None
+) -> Neuron:
+    """Constants of the neurons of a stage; float states unless `quantized`.
+
+    `alpha` is the share of a synaptic current that is kept, and `v_th` (N,) the threshold of each neuron, if
+    the stage has them.
+    """
     fires = isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT
-    v_th = float(spec.membrane.to_real(spec.v_th)) if fires else None
+    threshold = None if spec.v_th is None or not fires else float(spec.membrane.to_real(spec.v_th))
     membrane = spec.membrane if quantized else None
-    return Neuron(v_th, spec.reset_mode, membrane, spec.rounding, spec.overflow)
+    synapse = None
+    if spec.synapse is not None:
+        assert alpha is not None
+        own = spec.synapse
+        current = own.current if quantized else None
+        synapse = Synapse(alpha, current, own.rounding, own.overflow, own.leak_rounding)
+    return Neuron(
+        threshold if spec.v_th is not None else v_th,
+        spec.reset_mode,
+        membrane,
+        spec.rounding,
+        spec.overflow,
+        spec.leak_rounding,
+        synapse,
+    )
 
 
 class Stage(nn.Module):
@@ -137,6 +185,9 @@ class Stage(nn.Module):
     numbers : Numbers
     """
 
+    may_fuse = True
+    """Off if another stage of the network has no kernels: values of signals are not the same in both paths."""
+
     def __init__(self, spec: LayerSpec | ReadoutSpec, numbers: Numbers) -> None:
         super().__init__()
         self.spec = spec
@@ -144,7 +195,14 @@ class Stage(nn.Module):
         bound = math.sqrt(6.0 / spec.n_in)
         self.weight = nn.Parameter(torch.empty(spec.n_out, spec.n_in).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(spec.n_out))
-        self.beta = nn.Parameter(torch.tensor(self.start_beta))
+        self.beta = nn.Parameter(_share(spec.beta, spec.beta_format, spec.n_out))
+        if spec.synapse is not None:
+            own = spec.synapse
+            self.alpha = nn.Parameter(_share(own.alpha, own.alpha_format, spec.n_out))
+        if spec.v_th is None:
+            self.v_th = nn.Buffer(torch.ones(spec.n_out))
+        if spec.max_input_delay is not None:
+            self.input_delay = nn.Parameter(torch.empty(spec.n_in).uniform_(0, spec.max_input_delay))
         if numbers.normalized:
             self.gamma = nn.Parameter(torch.full((spec.n_out,), self.start_gain()))
             self.mean = nn.Buffer(torch.zeros(spec.n_out))
@@ -160,7 +218,7 @@ class Stage(nn.Module):
     @property
     def start_beta(self) -> float:
         """The leak at the start of the training."""
-        return float(self.spec.beta_format.to_real(self.spec.beta))
+        return START_SHARE if self.spec.beta is None else float(self.spec.beta_format.to_real(self.spec.beta))
 
     def gain(self) -> Tensor:
         """Factor (N_out,) on each row of the weights equivalent to batch norm."""
@@ -183,10 +241,31 @@ class Stage(nn.Module):
         """Beta in training."""
         return self._seen(self.beta, self.spec.beta_format)
 
+    def neuron(self) -> Neuron:
+        """Constants of the neurons in training."""
+        alpha = None
+        if self.spec.synapse is not None:
+            alpha = self._seen(self.alpha, self.spec.synapse.alpha_format)
+        v_th = self.v_th if self.spec.v_th is None else None
+        return neuron_of(self.spec, self.numbers.quantized, alpha, v_th)
+
     def path(self) -> ModuleType:
-        """`kernels` if they support this stage, else `plain`."""
-        neuron = neuron_of(self.spec, self.numbers.quantized)
-        return kernels if kernels.supports(neuron, self.weight.device) else plain
+        """`kernels` if they support this stage, and all others of its network, else `plain`."""
+        return kernels if self.may_fuse and supported(self.neuron(), self.beta) else plain
+
+    def arrived(self, x: Signal, sigma: float | None) -> Signal:
+        """The inputs `x` after their forward delays, if there are any; `sigma` as in `HiddenLayer.forward`."""
+        if self.spec.max_input_delay is None:
+            return x
+        if sigma is None:
+            taps = delays.integer(self._input_delay_steps(), self.input_delay.dtype, least=0)
+        else:
+            taps = delays.spread(self.input_delay, sigma, least=0)
+        return self.path().delayed(x, taps)
+
+    def _input_delay_steps(self) -> Tensor:
+        assert self.spec.max_input_delay is not None
+        return delays.rounded(self.input_delay, self.spec.max_input_delay)
 
     @torch.no_grad()
     def folded(self) -> Folded:
@@ -197,12 +276,27 @@ class Stage(nn.Module):
         if self.numbers.normalized:
             bias = bias - self.mean.double() * gain
         beta = self._seen(self.beta.double(), self.spec.beta_format)
-        spec = self.spec
+        spec, alpha = self.spec, None
+        if spec.synapse is not None:
+            alpha = self._seen(self.alpha.double(), spec.synapse.alpha_format)
         if self.numbers.quantized:
-            beta_raw = int(codes(beta, spec.beta_format.frac_bits))
-            spec = replace(spec, weight=self.weight_format(scaled), beta=beta_raw)
-        weight, bias = self._seen(scaled, spec.weight), self._seen(bias, spec.bias)
-        return Folded(spec, self.numbers.quantized, weight, bias, beta)
+            spec = replace(spec, weight=self.weight_format(scaled))
+            if spec.beta is not None:
+                spec = replace(spec, beta=int(codes(beta, spec.beta_format.frac_bits)))
+            if spec.synapse is not None and spec.synapse.alpha is not None:
+                assert alpha is not None
+                raw = int(codes(alpha, spec.synapse.alpha_format.frac_bits))
+                spec = replace(spec, synapse=replace(spec.synapse, alpha=raw))
+        return Folded(
+            spec,
+            self.numbers.quantized,
+            weight=self._seen(scaled, spec.weight),
+            bias=self._seen(bias, spec.bias),
+            beta=beta,
+            alpha=alpha,
+            v_th=self.v_th.double() if spec.v_th is None else None,
+            input_delay_steps=None if spec.max_input_delay is None else self._input_delay_steps(),
+        )
 
     def _seen(self, real: Tensor, fmt: QFormat) -> Tensor:
         return requantize(real, fmt) if self.numbers.quantized else real
@@ -210,8 +304,18 @@ class Stage(nn.Module):
     @torch.no_grad()
     def constrain(self) -> None:
         """Clamp parameters to the ranges of their formats."""
-        fmt = self.spec.beta_format
-        self.beta.clamp_(0.0, float(fmt.to_real(fmt.max_raw)))
+        shares = [(self.beta, self.spec.beta_format)]
+        if self.spec.synapse is not None:
+            shares.append((self.alpha, self.spec.synapse.alpha_format))
+        for share, fmt in shares:
+            share.clamp_(0.0, float(fmt.to_real(fmt.max_raw)))
+        if self.spec.max_input_delay is not None:
+            self.input_delay.clamp_(0.0, float(self.spec.max_input_delay))
+
+
+def _share(raw: int | None, fmt: QFormat, n: int) -> Tensor:
+    """Initial share that is kept of a state: that of the spec, or for each neuron `START_SHARE`."""
+    return torch.full((n,), START_SHARE) if raw is None else torch.tensor(float(fmt.to_real(raw)))
 
 
 class HiddenLayer(Stage):
@@ -296,11 +400,11 @@ class HiddenLayer(Stage):
             if sigma is not None and self.delay.requires_grad:
                 taps = delays.spread(self.delay, sigma)
             recurrence = Recurrence(weight, taps, None if self.is_line else noise.gate)
-        neuron = neuron_of(self.spec, self.numbers.quantized)
+        neuron = self.neuron()
         norm = Norm(self.gamma, self.bias, self.mean, self.var, NORM_EPS, NORM_MOMENTUM)
         weight = self.seen_weight() * noise.factor
         spikes, count = self.path().hidden_layer(
-            x, weight, norm, self.seen_beta(), neuron, recurrence, noise.kept
+            self.arrived(x, sigma), weight, norm, self.seen_beta(), neuron, recurrence, noise.kept
         )
         return spikes, count
 
@@ -346,15 +450,16 @@ class Readout(Stage):
         # logits as large as with the leak READOUT_BETA: a constant current gives the membrane 1 / (1 - beta)
         self.weight.data *= (1 - self.start_beta) / (1 - READOUT_BETA)
 
-    def forward(self, x: Signal, factor: float) -> Tensor:
+    def forward(self, x: Signal, sigma: float | None, factor: float) -> Tensor:
         """Logits (B, classes) in training: scores over each clip's own steps, of inputs times `factor`.
+
+        `sigma` as in `HiddenLayer.forward`.
 
         Sums and spike counts are divided by the length, so that the scale of logits does not depend on it.
         """
         weight = self.seen_weight() * factor
-        current = self.path().weighed(x, weight) + self._seen(self.bias, self.spec.bias)
-        neuron = neuron_of(self.spec, self.numbers.quantized)
-        v_mem, spikes = simulate(current, self.seen_beta(), neuron, None)
+        current = self.path().weighed(self.arrived(x, sigma), weight) + self._seen(self.bias, self.spec.bias)
+        v_mem, spikes = simulate(current, self.seen_beta(), self.neuron(), None)
         inside, lengths = x.inside()[:, :, None], x.lengths
         match self.spec.mode:
             case ReadoutMode.SUM:

@@ -12,6 +12,7 @@ LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "max_delay": (0, MAX_DELAY_STEPS),
     "beta": (0.0, 255 / 256),
     "input_bits": (1, 8),
+    "forward_delay": (0, MAX_DELAY_STEPS),
     "weight_bits": (2, 16),
     "kernel_bits": (2, 16),
     "epochs": (1, 100_000),

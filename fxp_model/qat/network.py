@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fxp_model.fixed import QFormat
 from fxp_model.network import Network, check_counts
 from fxp_model.qat import kernels, neuron, parallel
 from fxp_model.qat.layer import HiddenLayer, Noise, Numbers, Readout, Stage, simulate
@@ -71,6 +72,9 @@ class SpikingNetwork(nn.Module):
         layers = [HiddenLayer(s, numbers) for s in spec.layers]
         self.layers = cast(Sequence[HiddenLayer], nn.ModuleList(layers))
         self.readout = Readout(spec.readout, replace(numbers, normalized=False))
+        fused = all(stage.path() is kernels for stage in self.stages)
+        for stage in self.stages:
+            stage.may_fuse = fused
 
     def forward(self, counts: Tensor, lengths: Tensor, sigma: float | None, noise: Regularization) -> Output:
         """Outputs of one training step for `counts` (T, B, n_in) uint8 with valid steps `lengths` (B,).
@@ -96,7 +100,7 @@ class SpikingNetwork(nn.Module):
             x, count = layer(x, sigma, Noise(factor, gate, kept))
             rates.append(count / (steps * layer.spec.n_out))
             factor = after
-        return Output(self.readout(x, factor), torch.stack(rates))
+        return Output(self.readout(x, sigma, factor), torch.stack(rates))
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -129,10 +133,11 @@ class SpikingNetwork(nn.Module):
             course = neuron.simulate(i_syn, *exact.dynamics(i_syn.dtype))
             layers.append(
                 LayerTrace(
-                    i_syn=_array(codes(i_syn, exact.spec.sum_frac_bits)),
-                    i_rec=_array(codes(course.i_rec, exact.spec.sum_frac_bits)),
+                    i_syn=_array(codes(i_syn, exact.spec.input_frac_bits)),
+                    i_rec=_array(codes(course.i_rec, exact.spec.input_frac_bits)),
                     v_mem=_array(codes(course.v_mem, exact.spec.membrane.frac_bits)),
                     spikes=_array(codes(course.spikes, 0)).astype(np.uint8),
+                    current=_synaptic(exact.spec, course),
                 )
             )
             x = course.spikes
@@ -143,9 +148,10 @@ class SpikingNetwork(nn.Module):
         return Trace(
             tuple(layers),
             ReadoutTrace(
-                i_syn=_array(codes(i_syn, exact.spec.sum_frac_bits)),
+                i_syn=_array(codes(i_syn, exact.spec.input_frac_bits)),
                 v_mem=_array(v_mem),
                 scores=_array(_scores(self.readout.spec.mode, v_mem, codes(course.spikes, 0))),
+                current=_synaptic(exact.spec, course),
             ),
         )
 
@@ -214,7 +220,13 @@ def from_network(network: Network) -> SpikingNetwork:
         for stage, spec, params in zip(module.stages, network.spec.stages, network.params, strict=True):
             stage.weight.copy_(torch.from_numpy(spec.weight.to_real(params.weight)))
             stage.bias.copy_(torch.from_numpy(spec.bias.to_real(params.bias)))
-            stage.beta.fill_(float(spec.beta_format.to_real(spec.beta)))
+            _fill(stage.beta, spec.beta_format, spec.beta, params.beta)
+            if spec.synapse is not None:
+                _fill(stage.alpha, spec.synapse.alpha_format, spec.synapse.alpha, params.alpha)
+            if params.v_th is not None:
+                _fill(stage.v_th, spec.membrane, None, params.v_th)
+            if params.input_delay_steps is not None:
+                stage.input_delay.copy_(torch.from_numpy(params.input_delay_steps.copy()))
             if isinstance(spec, LayerSpec) and spec.recurrence is not None:
                 assert params.recurrent is not None
                 assert params.delay_steps is not None
@@ -222,6 +234,17 @@ def from_network(network: Network) -> SpikingNetwork:
                 stage.get_parameter("recurrent").copy_(torch.from_numpy(recurrent))
                 stage.get_parameter("delay").copy_(torch.from_numpy(params.delay_steps.copy()))
     return module
+
+
+def _fill(target: Tensor, fmt: QFormat, one: int | None, each: NDArray[np.int64] | None) -> None:
+    """Write the real values of the codes: `one` for all neurons, or one for `each`."""
+    raw = np.asarray(one if each is None else each, dtype=np.int64)
+    target.copy_(torch.from_numpy(np.array(fmt.to_real(raw))))
+
+
+def _synaptic(spec: LayerSpec | ReadoutSpec, course: neuron.Course) -> NDArray[np.int64] | None:
+    """Codes of the synaptic current, or None in a stage without."""
+    return None if spec.synapse is None else _array(codes(course.current, spec.synapse.current.frac_bits))
 
 
 def _scores(mode: ReadoutMode, v_mem: Tensor, spikes: Tensor) -> Tensor:

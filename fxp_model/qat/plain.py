@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fxp_model.qat.delays import Taps, shifted
 from fxp_model.qat.neuron import Neuron, Recurrence, simulate
 from fxp_model.qat.signal import Norm, Signal
 
@@ -13,6 +14,14 @@ from fxp_model.qat.signal import Norm, Signal
 def weighed(x: Signal, weight: Tensor) -> Tensor:
     """Product W x (T, B, N_out) of inputs (T, B, N_in) and `weight` (N_out, N_in)."""
     return F.linear(x.link, weight)
+
+
+def delayed(x: Signal, taps: Taps) -> Signal:
+    """Inputs x'[j](t) = sum_l m[l, j] * x[j](t - l), over the taps m."""
+    spread = torch.zeros_like(x.link)
+    for k, weight in enumerate(taps.weight):
+        spread = spread + weight * shifted(x.link, taps.first + k)
+    return Signal(x.events, spread, x.lengths)
 
 
 def hidden_layer(
@@ -32,7 +41,7 @@ def hidden_layer(
     weight : (N_out, N_in)
     norm : Norm
         Its running statistics are updated.
-    beta : scalar tensor
+    beta : scalar tensor, or (N,)
     neuron : Neuron
     recurrence : Recurrence or None
     kept : (T, B, N_out) uint8 or None

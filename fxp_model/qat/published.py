@@ -49,18 +49,30 @@ class PublishedLayer(nn.Module):
         Provides the recurrent weights ((N, N) dense, (K,) conv), delays, leak, threshold, reset.
     commuted : bool
         Take the recurrent product once per step instead of on all taps.
+
+    Raises
+    ------
+    InputError
+        If the layer has no recurrence, or neurons that are not those of the published code.
     """
 
     def __init__(self, layer: HiddenLayer, *, commuted: bool = False) -> None:
         super().__init__()
         if layer.spec.recurrence is None:
             raise InputError("a published layer must have a recurrence: this one has none")
+        spec = layer.spec
+        ready = spec.synapse is None and spec.max_input_delay is None and spec.leak_rounding is None
+        if not ready or spec.beta is None or spec.v_th is None or spec.reset_mode is ResetMode.DELAYED:
+            raise InputError(
+                "neurons of a published layer must have one exact leak and one threshold, a reset in their own "
+                "step, no synaptic current and no forward delays"
+            )
         self.commuted = commuted
         self.recurrent = _copied(layer.recurrent)
         self.delay = _copied(layer.delay)
         self.beta = float(layer.beta.detach())
-        self.v_th = float(layer.spec.membrane.to_real(layer.spec.v_th))
-        self.subtract = layer.spec.reset_mode is ResetMode.SUBTRACT
+        self.v_th = float(spec.membrane.to_real(spec.v_th))
+        self.subtract = spec.reset_mode is ResetMode.SUBTRACT
 
     def forward(self, current: Tensor, sigma: float = 0.0, gate: Tensor | None = None) -> Tensor:
         """Spikes (T, B, N) of the feed-forward `current` (T, B, N).

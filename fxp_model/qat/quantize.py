@@ -23,25 +23,47 @@ FINEST_FRAC_BITS = 16
 class _Requantize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, real: Tensor, fmt: QFormat, rounding: Rounding, overflow: Overflow) -> Tensor:
-        codes = real * 2.0**fmt.frac_bits
-        if rounding is Rounding.TRN:
-            codes = torch.floor(codes)
-        else:
-            # Half to even, then halves up if requested; codes - even is exact, codes + 0.5 is not.
-            even = torch.round(codes)
-            codes = even + (codes - even == 0.5) if rounding is Rounding.RND else even
-        if overflow is Overflow.SAT:
-            codes = codes.clamp(fmt.min_raw, fmt.max_raw)
-            ctx.save_for_backward((codes > fmt.min_raw) & (codes < fmt.max_raw))
-        else:
+        codes = _rounded(real * 2.0**fmt.frac_bits, rounding)
+        if overflow is Overflow.WRAP:
             codes = codes - torch.floor((codes - fmt.min_raw) * 2.0**-fmt.width) * 2.0**fmt.width
             ctx.save_for_backward(torch.ones_like(codes, dtype=torch.bool))
+        else:
+            low, high = fmt.lowest(overflow), fmt.max_raw
+            ctx.save_for_backward((codes > low) & (codes < high))
+            outside = (codes < low) | (codes > high)
+            codes = codes.masked_fill(outside, 0) if overflow is Overflow.SAT_ZERO else codes.clamp(low, high)
         return codes * fmt.lsb
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         (inside,) = ctx.saved_tensors
         return grad * inside, None, None, None
+
+
+def _rounded(codes: Tensor, rounding: Rounding) -> Tensor:
+    """`codes`, real numbers, rounded to integers."""
+    if rounding is Rounding.TRN:
+        return torch.floor(codes)
+    if rounding is Rounding.TRN_ZERO:
+        return torch.trunc(codes)
+    even = torch.round(codes)
+    rest = codes - even  # exact, as codes + 0.5 is not
+    match rounding:
+        case Rounding.RND:
+            return even + (rest == 0.5)
+        case Rounding.RND_MIN_INF:
+            return even - (rest == -0.5).to(even.dtype)
+        case Rounding.RND_ZERO:
+            return torch.where(rest.abs() == 0.5, torch.trunc(codes), even)
+        case Rounding.RND_INF:
+            return torch.where(rest.abs() == 0.5, codes + rest.abs() * torch.sign(codes), even)
+    return even
+
+
+def rounded(real: Tensor, frac_bits: int, rounding: Rounding) -> Tensor:
+    """`real` rounded to multiples of 2**-frac_bits; gradient straight through. Exact as in `requantize`."""
+    multiple = _rounded(real.detach() * 2.0**frac_bits, rounding) * 2.0**-frac_bits
+    return real + (multiple - real.detach())
 
 
 def requantize(

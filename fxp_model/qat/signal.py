@@ -15,7 +15,8 @@ class Signal:
     """Inputs of a stage.
 
     events : (T, B, N) uint8
-        Counts, or the output spikes of a layer; zero beyond the lengths.
+        Counts, or the output spikes of a layer; zero beyond the lengths. After delays that are spread over
+        several steps, real numbers; only the kernels read them then.
     link : (T, B, N) float
         The same for autograd. Plain torch reads its values; the kernels read `events`,
         and their links have no values.

@@ -34,7 +34,7 @@ class _Fire(torch.autograd.Function):
         return grad * (ALPHA / 2) / (1 + (math.pi / 2 * ALPHA * distance) ** 2)
 
 
-def fire(v: Tensor, v_th: float) -> Tensor:
+def fire(v: Tensor, v_th: float | Tensor) -> Tensor:
     """Spikes (0 or 1, dtype of `v`) of the membrane potential `v`, with the arctan surrogate gradient."""
     spikes: Tensor = _Fire.apply(v - v_th)
     return spikes

@@ -45,6 +45,7 @@ class Shape:
     readout_beta : leak of the readout at the start
     input_bits, weight_bits, kernel_bits : widths; of weights and kernel 2..16
     max_delay : largest axonal delay in steps
+    forward_delay : largest delay of the inputs of each stage; 0 for none
     """
 
     hidden: tuple[int, ...] = (256, 256)
@@ -52,6 +53,7 @@ class Shape:
     recurrent_layers: RecurrentLayers = RecurrentLayers.ALL
     kernel_size: int = 5
     max_delay: int = 63
+    forward_delay: int = 0
     beta: tuple[float, ...] = (HIDDEN_BETA,)
     readout_beta: float = READOUT_BETA
     input_bits: int = 4
@@ -64,7 +66,7 @@ class Shape:
         check_limits("layers", len(self.hidden))
         for neurons in self.hidden:
             check_limits("neurons", neurons)
-        for name in ("max_delay", "input_bits", "weight_bits", "kernel_bits"):
+        for name in ("max_delay", "forward_delay", "input_bits", "weight_bits", "kernel_bits"):
             check_limits(name, getattr(self, name))
         if len(self.beta) not in (1, len(self.hidden)):
             raise InputError(
@@ -86,6 +88,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             max_delay=shape.max_delay,
             kernel_size=shape.kernel_size if conv else 0,
         )
+    max_input_delay = shape.forward_delay or None
     first_recurrent = 0 if shape.recurrent_layers is RecurrentLayers.ALL else len(shape.hidden) - 1
     betas = shape.beta * len(shape.hidden) if len(shape.beta) == 1 else shape.beta
     layers = tuple(
@@ -100,6 +103,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             beta_format=BETA,
             v_th=int(HIDDEN_MEMBRANE.from_real(1.0)),
             reset_mode=shape.reset_mode,
+            max_input_delay=max_input_delay,
             recurrence=recurrence if index >= first_recurrent else None,
         )
         for index, (before, after) in enumerate(zip((n_in, *shape.hidden), shape.hidden, strict=False))
@@ -112,6 +116,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
         membrane=READOUT_MEMBRANE,
         beta=int(BETA.from_real(shape.readout_beta)),
         beta_format=BETA,
+        max_input_delay=max_input_delay,
         mode=shape.readout,
         v_th=int(READOUT_MEMBRANE.from_real(1.0)) if shape.readout is ReadoutMode.SPIKE_COUNT else 0,
         reset_mode=shape.reset_mode,

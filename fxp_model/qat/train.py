@@ -73,7 +73,7 @@ class Recipe:
     weight_decay, label_smoothing
     quantized : train with the formats of the network; False: a float network
     learn_beta : train the leaks too
-    learn_delays : False: they keep their initial values
+    learn_delays : False: they keep their initial values, forward ones too
     start_delay : initial delay in steps, of each layer with recurrence; None: random for each neuron
     start_delays : least and largest of random initial delays
     line_delay : delay in steps of the delay line that the first hidden layer is, see
@@ -447,6 +447,8 @@ def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
     """Set the initial delays, and freeze what is not learned."""
     for stage in module.stages:
         stage.beta.requires_grad_(recipe.learn_beta)
+        if stage.spec.max_input_delay is not None:
+            stage.input_delay.requires_grad_(recipe.learn_delays)
     if recipe.line_delay is not None:
         module.layers[0].become_line(recipe.line_delay)
     own = module.layers if recipe.line_delay is None else module.layers[1:]
@@ -465,8 +467,8 @@ def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
 
 def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:
     learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    delays = [p for name, p in learned.items() if name.endswith(".delay")]
-    others = [p for name, p in learned.items() if not name.endswith(".delay")]
+    delays = [p for name, p in learned.items() if name.endswith("delay")]
+    others = [p for name, p in learned.items() if not name.endswith("delay")]
     groups: list[dict[str, Any]] = [
         {"params": others, "factor": 1.0, "weight_decay": recipe.weight_decay},
         {"params": delays, "factor": recipe.delay_rate, "weight_decay": 0.0},

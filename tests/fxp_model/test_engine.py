@@ -50,6 +50,16 @@ def features(network, counts):
     for spec, params in zip(network.spec.stages, network.params, strict=True):
         types = "-".join(np.dtype(kind).name for kind in fast._types(spec))
         yield from (types, f"{types} {spec.rounding}", f"{types} {spec.overflow}")
+        if spec.leak_rounding is not None and spec.leak.shift:
+            yield f"{types} leak {spec.leak_rounding}"
+        if spec.synapse is not None:
+            yield from (f"{types} current", f"current {spec.synapse.rounding}")
+            yield f"current {spec.synapse.overflow}"
+        yield from (f"{types} own {name}" for name in ("beta", "alpha", "v_th") if name in spec.shapes)
+        if spec.reset_mode is ResetMode.DELAYED and (isinstance(spec, LayerSpec) or spec.v_th != 0):
+            yield f"{types} delayed reset"
+        if spec.max_input_delay and len(counts) > 2 * (params.input_delay_steps.max() + 1):
+            yield "delayed inputs turn"
         if isinstance(spec, ReadoutSpec):
             yield f"readout {spec.mode}"
         elif spec.recurrence is not None and len(counts) > 2 * (params.delay_steps.max() + 1):
@@ -65,10 +75,15 @@ def test_the_draw_reaches_every_type_and_kind():
     types = ("int8-int16-int32", "int8-int32-int32", "int32-int32-int32", "int32-int64-int64")
     wanted = [
         *(f"{kinds} {mode}" for kinds in types for mode in (*Rounding, *Overflow)),
+        *(f"{kinds} leak {mode}" for kinds in types[2:] for mode in Rounding),
+        *(f"{kinds} {what}" for kinds in types[2:] for what in ("own beta", "own v_th", "delayed reset")),
+        *(f"current {mode}" for mode in (*Rounding, *Overflow)),
+        *(f"{types[-1]} {what}" for what in ("current", "own alpha")),
         *(f"readout {mode}" for mode in ReadoutMode),
+        "delayed inputs turn",
         *("the ring of conv turns", "the ring of dense turns", "current and silence"),
     ]
-    assert {name: count[name] for name in wanted if count[name] < 10} == {}
+    assert {name: count[name] for name in wanted if count[name] < 4} == {}
 
 
 def extreme(spec, steps=3):

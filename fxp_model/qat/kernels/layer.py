@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fxp_model.qat.kernels import events, norm
@@ -107,6 +108,9 @@ class _HiddenLayer(torch.autograd.Function):
 
 
 def _weigh(x: Tensor, weight: Tensor, lengths: Tensor) -> Tensor:
+    """Products with bytes by the kernels; with delayed real numbers, of which few are zero, by torch."""
+    if x.is_floating_point():
+        return F.linear(x, weight.detach())
     current = weight.new_empty((*x.shape[:2], len(weight)))
     in_major = weight.detach().T.contiguous()
     events.weigh(current.numpy(), x.numpy(), in_major.numpy(), lengths.numpy())
@@ -114,6 +118,9 @@ def _weigh(x: Tensor, weight: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _weigh_back(x: Tensor, g: Tensor, lengths: Tensor) -> Tensor:
+    """Gradient of the weights; beyond the lengths, g or x is zero."""
+    if x.is_floating_point():
+        return g.flatten(0, 1).T @ x.flatten(0, 1)
     parts = min(torch.get_num_threads(), x.shape[1])
     found = g.new_zeros((parts, x.shape[2], g.shape[2]))
     events.weigh_back(found.numpy(), x.numpy(), g.contiguous().numpy(), lengths.numpy())

@@ -41,9 +41,11 @@ def match_threads() -> None:
 
 
 def supports(neuron: Neuron, device: torch.device) -> bool:
-    """Whether the kernels support such a stage."""
-    modes = (neuron.rounding, neuron.overflow) == (Rounding.RND, Overflow.SAT)
-    return (neuron.membrane is None or modes) and device.type == "cpu"
+    """Whether the kernels support such a stage, if its leak is one for all neurons."""
+    modes = (neuron.rounding, neuron.overflow, neuron.leak_rounding) == (Rounding.RND, Overflow.SAT, None)
+    plain = neuron.synapse is None and not isinstance(neuron.v_th, Tensor)
+    at_once = neuron.v_th is None or neuron.reset_mode is not ResetMode.DELAYED
+    return (neuron.membrane is None or modes) and plain and at_once and device.type == "cpu"
 
 
 def simulate(
