@@ -111,36 +111,36 @@ InputLoop:
     }
 }
 
-// The lines of the forward delays, one for each bit of an input; where no input is delayed, one that is not used. Bit d
-// of a line is the bit of d steps ago. Lines are never cleared: bit d of `age` says whether that step is of this sample.
+// The forward delays of a stage's inputs: a line for each bit of an input or, where no input is delayed, one that is not
+// used. Bit d of a line is the bit of d steps ago. Lines are never cleared: bit d of `age` says whether that step is of
+// this sample.
 template <typename CONFIG_T> struct spikeline_forward {
     typedef ap_uint<CONFIG_T::max_input_delay + 1> line_t;
-    static const unsigned lines = CONFIG_T::max_input_delay == 0 ? 1 : CONFIG_T::n_in * CONFIG_T::input_bits;
-};
+    static const unsigned n_lines = CONFIG_T::max_input_delay == 0 ? 1 : CONFIG_T::n_in * CONFIG_T::input_bits;
 
-// The inputs of a step, each after its forward delay; a delay of 0 is this step.
-template <typename CONFIG_T, class token_T>
-void spikeline_take(const token_T &token, ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in],
-                    typename spikeline_forward<CONFIG_T>::line_t lines[spikeline_forward<CONFIG_T>::lines],
-                    const typename spikeline_forward<CONFIG_T>::line_t &age) {
-    #pragma HLS INLINE
-TakeLoop:
-    for (unsigned j = 0; j < CONFIG_T::n_in; j++) {
-        #pragma HLS UNROLL
-        const ap_uint<CONFIG_T::input_bits> given = token[j];
-        in[j] = given;
-        if (CONFIG_T::max_input_delay != 0) {
-            const unsigned delay = CONFIG_T::input_delay(j, 0);
-        BitLoop:
-            for (unsigned b = 0; b < CONFIG_T::input_bits; b++) {
-                #pragma HLS UNROLL
-                typename spikeline_forward<CONFIG_T>::line_t &line = lines[j * CONFIG_T::input_bits + b];
-                line = (line << 1) | given[b];
-                in[j][b] = line[delay] & age[delay];
+    // The inputs of a step, each after its delay; a delay of 0 is this step.
+    template <class token_T>
+    static void take(const token_T &token, ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in], line_t lines[n_lines],
+                     const line_t &age) {
+        #pragma HLS INLINE
+    TakeLoop:
+        for (unsigned j = 0; j < CONFIG_T::n_in; j++) {
+            #pragma HLS UNROLL
+            const ap_uint<CONFIG_T::input_bits> given = token[j];
+            in[j] = given;
+            if (CONFIG_T::max_input_delay != 0) {
+                const unsigned delay = CONFIG_T::input_delay(j, 0);
+            BitLoop:
+                for (unsigned b = 0; b < CONFIG_T::input_bits; b++) {
+                    #pragma HLS UNROLL
+                    line_t &line = lines[j * CONFIG_T::input_bits + b];
+                    line = (line << 1) | given[b];
+                    in[j][b] = line[delay] & age[delay];
+                }
             }
         }
     }
-}
+};
 
 // A requantisation: the code of an exact sum of INT_BITS integer bits, by an assignment between ap_fixed types.
 template <class fixed_T, int INT_BITS, int BITS> ap_int<fixed_T::width> spikeline_requantize(const ap_int<BITS> &sum) {

@@ -157,7 +157,7 @@ void spikeline_cell(hls::stream<data_T> &data, hls::stream<res_T> &res,
     typedef spikeline_forward<CONFIG_T> forward_t;
     ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes];
     ap_int<CONFIG_T::current_bits> c[CONFIG_T::words * CONFIG_T::lanes];
-    static typename forward_t::line_t input_lines[forward_t::lines];
+    static typename forward_t::line_t input_lines[forward_t::n_lines];
     typename forward_t::line_t input_age = 0;
     static ap_uint<CONFIG_T::max_delay + 1> lines[CONFIG_T::n_out];
     ap_uint<CONFIG_T::max_delay + 1> age = 0;
@@ -175,7 +175,7 @@ StepLoop:
     for (unsigned t = 0; t < CONFIG_T::n_steps; t++) {
         const data_T token = data.read();
         input_age = (input_age << 1) | typename forward_t::line_t(1);
-        spikeline_take<CONFIG_T>(token, in, input_lines, input_age);
+        forward_t::take(token, in, input_lines, input_age);
         spikeline_cell_step<CONFIG_T>(t == 0, in, spikes, v, c, lines, age, weights, biases, recurrent, delays);
         age = (age << 1) | ap_uint<CONFIG_T::max_delay + 1>(1);
         res_T out;

@@ -82,7 +82,7 @@ void spikeline_readout(hls::stream<data_T> &data, hls::stream<res_T> &res,
     typedef spikeline_forward<CONFIG_T> forward_t;
     ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes];
     ap_int<CONFIG_T::current_bits> c[CONFIG_T::words * CONFIG_T::lanes];
-    static typename forward_t::line_t input_lines[forward_t::lines];
+    static typename forward_t::line_t input_lines[forward_t::n_lines];
     typename forward_t::line_t input_age = 0;
     ap_uint<CONFIG_T::input_bits> in[CONFIG_T::n_in];
     spikeline_score_t scores[CONFIG_T::n_out];
@@ -96,7 +96,7 @@ StepLoop:
     for (unsigned t = 0; t < CONFIG_T::n_steps; t++) {
         const data_T token = data.read();
         input_age = (input_age << 1) | typename forward_t::line_t(1);
-        spikeline_take<CONFIG_T>(token, in, input_lines, input_age);
+        forward_t::take(token, in, input_lines, input_age);
         spikeline_readout_step<CONFIG_T>(t == 0, in, scores, v, c, weights, biases);
     }
     res_T out;
