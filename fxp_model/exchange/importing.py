@@ -24,6 +24,7 @@ from fxp_model.exchange.search import search_widths
 from fxp_model.files import read_bytes
 from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
+from fxp_model.tables import TEXT
 
 STIMULUS_CLIPS = 4
 STIMULUS_STEPS = 64
@@ -97,6 +98,7 @@ def import_network(
     if limit is not None and calibrate is None:
         raise InputError("a limit on the spikes that differ needs calibration data")
     path = Path(file)
+    TEXT.check("name", path.name if name is None else name)
     source = read_network(path, asked, input_bits or 1)
     n_in, n_out = _ends(source)
     clips = None if calibrate is None else read_calibration(calibrate, n_in, n_out, input_bits)

@@ -51,6 +51,7 @@ WORK: dict[str, Callable[..., None]] = {
     "scripts.cosim.cosimulate": accept,
     "scripts.ear_table.extend": accept,
     "scripts.ear_table.table": accept,
+    "scripts.export_nir.nir_graph": accept,
     "scripts.explore.golden": mock.Mock(run=accept),
     "scripts.fit_ear.fit": accept,
     "scripts.fit_resources.fit": accept,
@@ -63,6 +64,8 @@ WORK: dict[str, Callable[..., None]] = {
 NEEDED = {
     "compare.py": ["folder", "folder"],
     "evaluate.py": ["--data", "synthetic"],
+    "export_nir.py": ["--out", "new", "--dt", "1"],
+    "import_network.py": ["text", "--out", "new"],
     "latency.py": ["--data", "synthetic"],
     "reproduce.py": ["--data", "synthetic", "--out", "new"],
     "search.py": ["--data", "synthetic", "--out", "new"],

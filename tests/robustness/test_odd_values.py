@@ -20,6 +20,8 @@ for package in ("torch", "optuna"):
 NEEDED = {
     "compare.py": ("a", "b"),
     "evaluate.py": ("--data", "x"),
+    "export_nir.py": ("--out", "x", "--dt", "1"),
+    "import_network.py": ("x", "--out", "x", "--calibrate", "x"),
     "latency.py": ("--data", "x"),
     "search.py": ("--data", "x", "--out", "x"),
     "synth.py": ("--target", "ecp5"),
