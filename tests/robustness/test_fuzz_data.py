@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from fxp_model.data import ArrayDataset, EventBinner, SpikeDataset, encoder_for, load_frames, open_dataset
+from fxp_model.data import (
+    ArrayDataset,
+    EventBinner,
+    SpeechDataset,
+    SpikeDataset,
+    encoder_for,
+    load_frames,
+    open_dataset,
+)
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from tb.harness.depth import depth
@@ -287,7 +295,7 @@ def use(folder, cache):
         dataset = open_dataset(folder)
         spikes = isinstance(dataset, SpikeDataset)
         splits = {}
-        for split in ("train", "val") if spikes else dataset.splits:
+        for split in dataset.splits if isinstance(dataset, SpeechDataset) else ("train", "val"):
             if isinstance(dataset, ArrayDataset):
                 encoder = encoder_for(dataset, 4)
             else:
