@@ -91,7 +91,7 @@ def sign_extended(value: Value, width: int) -> Value:
 
 
 def rounding_up(raw: Value, shift: int, rounding: Rounding) -> Value:
-    """Whether `rounding` takes the code above `raw` >> `shift`, for a `raw` of more bits than `shift`, 1 or more."""
+    """Whether `rounding` takes the code above `raw` >> `shift`, for a `shift` of 1 .. len(raw) - 1."""
     half, negative = raw[shift - 1], raw[-1]
     below = raw[: shift - 1].any() if shift > 1 else None
 

@@ -87,7 +87,7 @@ class LeakySum:
         return state * share if self.use_dsp else times_count(state, share)
 
     def _kept(self, kept: Value) -> list[Value]:
-        """Terms of the product `kept`: a leak that is rounded by itself is a code, and one lsb more or not."""
+        """Terms of the product `kept`: if it is rounded by itself, a code, and whether it is one more."""
         leak, places = self.leak, self.total.frac_bits - self.leak.frac_bits
         if leak.rounding is None or not leak.shift:
             return [scaled(kept, places)]

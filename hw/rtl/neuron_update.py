@@ -15,7 +15,6 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.fixed import Overflow, signed_width
 from fxp_model.network import StageParams
 from fxp_model.spec import (
-    ExactSum,
     IntegratorSpec,
     LayerSpec,
     ReadoutMode,
@@ -64,8 +63,9 @@ def neuron_codes(spec: IntegratorSpec, params: StageParams, config: StageConfig)
         found[Part.ALPHA] = spec.synapse.alpha_format.width, params.alpha
     if params.v_th is not None:
         found[Part.V_TH] = spec.membrane.width - 1, params.v_th
+    groups = range(0, spec.n_out, lanes)
     return {
-        part: Codes(bits, [pack(codes[low : low + lanes], bits) for low in range(0, spec.n_out, lanes)])
+        part: Codes(bits, [pack(codes[low : low + lanes].tolist(), bits) for low in groups])
         for part, (bits, codes) in found.items()
     }
 
@@ -182,8 +182,8 @@ class NeuronUpdate(wiring.Component):
     def leaky_sums(spec: IntegratorSpec, use_dsp: bool, reload: bool) -> list[LeakySum]:
         """That of the current, if there is one, and that of the membrane.
 
-        With any threshold, if another can be loaded. The inputs contain what their sum needs for its rounding;
-        a current has room for it below its lsb, or not.
+        With any threshold, if another can be loaded. The inputs contain the rounding term of their sum; a
+        current has room for it below its lsb, or not.
         """
         if reload and fires(spec):
             spec = replace(spec, v_th=None)
@@ -200,8 +200,8 @@ class NeuronUpdate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # Take .. fetch | leak, scale | sum | requantise | compare, reset, write back: a group per cycle. A current
-        # passes these stages, too; it is requantised while the membrane is fetched, and joins its sum.
+        # Take .. fetch | leak, scale | sum | requantise | compare, reset, write back: a group per cycle.
+        # A current passes these stages, too; it is requantised as the membrane leaks, and joins its sum.
         tags = self._take(m)
         begins, leaks, done = tags[-1 - self.WRITTEN_AFTER], tags[-self.WRITTEN_AFTER], tags[-1]
         spec, lanes, width = self._spec, self._lanes, self._spec.membrane.width
@@ -228,7 +228,8 @@ class NeuronUpdate(wiring.Component):
             for lane, own in enumerate(zip(states, shares, feeds, terms, strict=True))
         ]
         v_new, clamped = zip(*integrated, strict=True)
-        spikes, v_kept = None, v_new
+        spikes: Signal | None = None
+        v_kept: Sequence[Value] = v_new
         if fires(spec):
             spikes, v_kept = self._fire(m, v_new, v_th or self._thresholds(m, tags[-2])[0])
         m.d.comb += [
@@ -262,7 +263,8 @@ class NeuronUpdate(wiring.Component):
             now = Cat(take & start, recent)[: distance - 1]
             m.d.sync += [recent.eq(now), wait.eq(now.any())]
 
-        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(self.latency(self._spec) + 1)]
+        cycles = range(self.latency(self._spec) + 1)
+        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in cycles]
         m.d.comb += [
             tags[0].valid.eq(take),
             tags[0].group.eq(group),
@@ -287,7 +289,7 @@ class NeuronUpdate(wiring.Component):
     def _state(
         self, m: Module, name: str, bits: int, fetched: View[StructLayout], spare: int = 0
     ) -> tuple[memory.WritePort, Value]:
-        """A memory of a state of `bits`, and of `spare` ones; its word of a group one cycle after the fetch."""
+        """A memory of states of `bits`, and `spare` ones; its word of a group one cycle after the fetch."""
         attrs = {RAM_STYLE: "distributed"} if self._groups <= SMALL_MEMORY else {}
         shape = unsigned(self._lanes * (bits + spare))
         m.submodules[name] = states = memory.Memory(
@@ -349,9 +351,8 @@ class NeuronUpdate(wiring.Component):
         """Synaptic current of each lane, when its membrane has been fetched and leaks."""
         synapse = self._spec.synapse
         assert synapse is not None
-        fmt, fetched, leaks, known = synapse.current, *(
-            tags[SUMS_AFTER + cycles] for cycles in (0, 1, self.WRITTEN_AFTER)
-        )
+        fmt = synapse.current
+        fetched, leaks, *_, known = tags[SUMS_AFTER : SUMS_AFTER + self.WRITTEN_AFTER + 1]
         write, kept = self._state(m, "current", fmt.width, fetched)
         shares = self._shares(m, Part.ALPHA, synapse.alpha, fetched)
         currents = []

@@ -37,13 +37,13 @@ def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) ->
 
 
 def saturations(spec: IntegratorSpec, params: StageParams, seen: StageTrace) -> int:
-    """Membranes of one stage that are out of range, so that Q changes them: they differ from the rounded sum."""
+    """Membranes of one stage that Q changes, as they are out of range: they differ from the rounded sum."""
     if spec.overflow is Overflow.WRAP:
         return 0
     leaky, total = spec.leak, spec.membrane_sum
     spikes, after = _fire(spec, params, seen)
     kept = np.zeros_like(seen.v_mem)
-    kept[1:] = after[:-1] * (spec.beta if params.beta is None else params.beta)
+    kept[1:] = after[:-1] * np.asarray(spec.beta if params.beta is None else params.beta)
     if leaky.rounding is not None:
         kept = round_shifted(kept, leaky.shift, leaky.rounding)
     exact = kept << total.frac_bits - leaky.frac_bits

@@ -120,8 +120,8 @@ class Scoreboard:
                 golden = expected[: len(got), 0]
                 where = _first(golden != got)
                 if where is not None:
-                    text = _difference(golden[where], got[where], fmt)
-                    found.append((where[0], 3 * order + place, f"{probe.stage} neuron {where[1]} {name}: {text}"))
+                    text = f"{name}: {_difference(golden[where], got[where], fmt)}"
+                    found.append((where[0], 3 * order + place, f"{probe.stage} neuron {where[1]} {text}"))
             tally += Tally(membranes=v_mem.size)
             if not isinstance(stage, LayerTrace):
                 continue
@@ -170,7 +170,8 @@ def _stage_trace(spec: NetworkSpec, trace: Trace, stage: str) -> LayerTrace | Re
 def _unpack(probe: Probe, updates: list[_Words]) -> tuple[Ints, Ints, Ints]:
     """Currents, membranes and spikes (steps, n_out) of the complete sweeps."""
     steps = len(updates) // probe.groups
-    currents, membranes, spikes = zip(*updates[: steps * probe.groups], strict=True) if steps else ((), (), ())
+    kept = updates[: steps * probe.groups]
+    currents, membranes, spikes = zip(*kept, strict=True) if kept else ((), (), ())
 
     def signed(words: Sequence[int], width: int) -> list[int]:
         sign = 1 << width >> 1

@@ -101,8 +101,8 @@ def _other_threshold(rng: Rng, spec: Stage) -> Stage:
 
 def _other_params(rng: Rng, spec: IntegratorSpec, own: StageParams) -> StageParams:
     new = replace(own, weight=rng.permuted(own.weight), bias=_codes(rng, spec.bias, own.bias.shape) // 4)
-    shuffled = {name: rng.permuted(array) for name, array in own.arrays() if name in ("beta", "alpha", "v_th")}
-    new = replace(new, **shuffled)
+    each = {name: rng.permuted(x) for name, x in own.arrays() if name in ("beta", "alpha", "v_th")}
+    new = replace(new, **each)
     if own.recurrent is None:
         return new
     recurrent = rng.permuted(own.recurrent)

@@ -56,7 +56,8 @@ def _layer_kinds(layer: LayerSpec) -> Iterator[str]:
     if layer.synapse is not None:
         yield f"current_{layer.synapse.overflow}"
         yield "own_alpha" if layer.synapse.alpha is None else "one_alpha"
-        yield "rounded_current" if layer.synapse.leak_rounding is None else "rounded_leak_of_a_current"
+        if layer.synapse.leak_rounding is not None:
+            yield "rounded_leak_of_a_current"
     if layer.recurrence is None:
         yield "no_recurrence"
         return
@@ -118,7 +119,6 @@ WANTED = (
     "own_alpha",
     "own_beta",
     "own_threshold",
-    "rounded_current",
     "rounded_leak",
     "rounded_leak_of_a_current",
     "saturates",

@@ -33,27 +33,27 @@ CASES: dict[str, dict[str, Any]] = {
     "_".join(map(str, (rounding, overflow, reset, *more, *own))): {
         "n_out": n_out,
         "update_lanes": lanes,
-        "rounding": str(rounding),
-        "overflow": str(overflow),
-        "reset_mode": str(reset),
+        "rounding": rounding,
+        "overflow": overflow,
+        "reset_mode": reset,
         "recurrent": recurrent,
         "leak_rounding": more[0] if more else None,
         "current": more[1] if len(more) > 1 else None,
         "own": own,
     }
     for rounding, overflow, reset, n_out, lanes, recurrent, more, own in (
-        (Rounding.TRN, Overflow.WRAP, ResetMode.ZERO, 1, 1, True, (), ()),
-        (Rounding.RND, Overflow.SAT, ResetMode.SUBTRACT, 10, 4, True, (), ()),
-        (Rounding.RND_CONV, Overflow.SAT, ResetMode.ZERO, 7, 7, False, (), ()),
-        (Rounding.RND_CONV, Overflow.WRAP, ResetMode.SUBTRACT, 9, 2, True, (), ()),
-        (Rounding.TRN_ZERO, Overflow.SAT_SYM, ResetMode.DELAYED, 9, 3, True, (), ("beta",)),
-        (Rounding.RND_MIN_INF, Overflow.SAT_ZERO, ResetMode.DELAYED, 8, 8, False, (), ("beta", "v_th")),
-        (Rounding.RND_ZERO, Overflow.SAT, ResetMode.ZERO, 5, 5, True, ("TRN_ZERO",), ()),
-        (Rounding.RND_INF, Overflow.SAT, ResetMode.SUBTRACT, 7, 2, True, ("RND_INF",), ("v_th",)),
-        (Rounding.RND_MIN_INF, Overflow.SAT_SYM, ResetMode.ZERO, 6, 6, True, ("RND", "fine"), ()),
-        (Rounding.RND, Overflow.SAT, ResetMode.DELAYED, 10, 4, True, (None, "coarse"), ("alpha", "beta", "v_th")),
-        (Rounding.RND_CONV, Overflow.SAT_ZERO, ResetMode.SUBTRACT, 5, 1, False, ("RND_MIN_INF", "wraps"), ()),
-        (Rounding.RND_INF, Overflow.WRAP, ResetMode.DELAYED, 9, 2, True, ("RND_ZERO", "vanishes"), ("alpha",)),
+        ("TRN", "WRAP", "zero", 1, 1, True, (), ()),
+        ("RND", "SAT", "subtract", 10, 4, True, (), ()),
+        ("RND_CONV", "SAT", "zero", 7, 7, False, (), ()),
+        ("RND_CONV", "WRAP", "subtract", 9, 2, True, (), ()),
+        ("TRN_ZERO", "SAT_SYM", "delayed", 9, 3, True, (), ("beta",)),
+        ("RND_MIN_INF", "SAT_ZERO", "delayed", 8, 8, False, (), ("beta", "v_th")),
+        ("RND_ZERO", "SAT", "zero", 5, 5, True, ("TRN_ZERO",), ()),
+        ("RND_INF", "SAT", "subtract", 7, 2, True, ("RND_INF",), ("v_th",)),
+        ("RND_MIN_INF", "SAT_SYM", "zero", 6, 6, True, ("RND", "fine"), ()),
+        ("RND", "SAT", "delayed", 10, 4, True, (None, "coarse"), ("alpha", "beta", "v_th")),
+        ("RND_CONV", "SAT_ZERO", "subtract", 5, 1, False, ("RND_MIN_INF", "wraps"), ()),
+        ("RND_INF", "WRAP", "delayed", 9, 2, True, ("RND_ZERO", "vanishes"), ("alpha",)),
     )
 }
 
@@ -132,7 +132,7 @@ async def updates(dut: Any) -> None:
     last = rng.random(steps) < 0.1
 
     v_th, zeros = threshold(spec, params), np.zeros(n, dtype=np.int64)
-    c, v, y = zeros, zeros, zeros
+    c, v, spent = zeros, zeros, zeros
     fired = 0
     for t in range(steps):
         i = (i_syn[t] << spec.input_frac_bits - spec.weight.frac_bits) + (
@@ -141,8 +141,9 @@ async def updates(dut: Any) -> None:
         if spec.recurrence is not None:
             i = i + (i_rec[t] << spec.input_frac_bits - spec.recurrence.weight.frac_bits)
         c = synapse(spec, params, c, i)
-        v_mem = leak(spec, params, v, c, v_th * y)
+        v_mem = leak(spec, params, v, c, spent)
         y, v = fire(v_mem, v_th, spec.reset_mode)
+        spent = v_th * y
         fired += int(y.sum())
         current = zeros if spec.synapse is None else c
         for group in range(groups):
@@ -150,7 +151,7 @@ async def updates(dut: Any) -> None:
             flags = (group, group == groups - 1, t == 0 or bool(last[t - 1]), bool(last[t]))
             bench.expect((t, flags, current[part].tolist(), v_mem[part].tolist(), y[part].tolist()))
         if last[t]:
-            c, v, y = zeros, zeros, zeros
+            c, v, spent = zeros, zeros, zeros
 
     async def watch() -> None:
         count = 0
