@@ -147,10 +147,10 @@ NEURON_BUGS = {
         "arithmetic.py",
         "return negative & raw[:shift].any()",
         "return raw[:shift].any()",
-        "TRN_ZERO_SAT_SYM_delayed_beta",
+        "TRN_ZERO_SAT_SYM_delayed_TRN_ZERO_beta",
     ),
     "halves_away_from_zero": _neuron_bug(
-        "arithmetic.py", "half_if(negative)", "half_if(~negative)", "RND_ZERO_SAT_zero_TRN_ZERO"
+        "arithmetic.py", "half_if(negative)", "half_if(~negative)", "RND_ZERO_SAT_zero"
     ),
     "halves_up": _neuron_bug(
         "arithmetic.py", "half_if(~negative)", "half_if(Const(1, 1))", "RND_INF_SAT_subtract_RND_INF_v_th"
@@ -165,19 +165,19 @@ NEURON_BUGS = {
         "arithmetic.py",
         "return outside | (value[: target.width] == 1 << target.width - 1)",
         "return outside",
-        "TRN_ZERO_SAT_SYM_delayed_beta",
+        "RND_SAT_delayed_None_coarse_alpha_beta_v_th",
     ),
     "clamped_instead_of_zero": _neuron_bug(
         "arithmetic.py", "is not Overflow.SAT_ZERO:", "is not None:", "RND_MIN_INF_SAT_ZERO_delayed_beta_v_th"
     ),
     "leak_that_is_truncated": _neuron_bug(
-        "leaky_sum.py", "[code, scaled(up, places)]", "[code]", "RND_ZERO_SAT_zero_TRN_ZERO"
+        "leaky_sum.py", "[code, scaled(up, places)]", "[code]", "TRN_ZERO_SAT_SYM_delayed_TRN_ZERO_beta"
     ),
     "reset_by_the_sample_before": _neuron_bug(
         "neuron_update.py",
         "Mux(spiked & ~leaks.first, own",
         "Mux(spiked, own",
-        "TRN_ZERO_SAT_SYM_delayed_beta",
+        "TRN_ZERO_SAT_SYM_delayed_TRN_ZERO_beta",
     ),
     "reset_by_the_threshold_of_another_group": _neuron_bug(
         "neuron_update.py",

@@ -46,9 +46,9 @@ CASES: dict[str, dict[str, Any]] = {
         ("RND", "SAT", "subtract", 10, 4, True, (), ()),
         ("RND_CONV", "SAT", "zero", 7, 7, False, (), ()),
         ("RND_CONV", "WRAP", "subtract", 9, 2, True, (), ()),
-        ("TRN_ZERO", "SAT_SYM", "delayed", 9, 3, True, (), ("beta",)),
+        ("TRN_ZERO", "SAT_SYM", "delayed", 9, 3, True, ("TRN_ZERO",), ("beta",)),
         ("RND_MIN_INF", "SAT_ZERO", "delayed", 8, 8, False, (), ("beta", "v_th")),
-        ("RND_ZERO", "SAT", "zero", 5, 5, True, ("TRN_ZERO",), ()),
+        ("RND_ZERO", "SAT", "zero", 5, 5, True, (), ()),
         ("RND_INF", "SAT", "subtract", 7, 2, True, ("RND_INF",), ("v_th",)),
         ("RND_MIN_INF", "SAT_SYM", "zero", 6, 6, True, ("RND", "fine"), ()),
         ("RND", "SAT", "delayed", 10, 4, True, (None, "coarse"), ("alpha", "beta", "v_th")),
@@ -71,7 +71,7 @@ def _stage(
 ) -> tuple[LayerSpec, StageParams, StageConfig]:
     """The neurons of a case; those of one group have adders for a share of their own."""
     rng = np.random.default_rng(1)
-    share, kernel = QFormat(False, 0, 4), QFormat(True, 3, 5)
+    share, kernel = QFormat(False, 0, 4), QFormat(True, 3, 7)
     spec = layer_spec(
         n_in=4,
         n_out=n_out,
@@ -93,7 +93,7 @@ def _stage(
     params = StageParams(
         weight,
         codes(rng, spec.bias, n_out),
-        np.array([-100, 20, 127]) if recurrent else None,
+        np.array([-400, 81, 507]) if recurrent else None,
         np.zeros(n_out, int) if recurrent else None,
         **{name: rng.integers(*drawn[name], n_out) for name in own},
     )
