@@ -27,8 +27,10 @@ class Part(IntEnum):
     HASH = 4
     """Of the artifact; belongs to no stage."""
     TABLE = 5
+    """The first of them; the number of tables is not fixed, so the other parts are numbered from the end."""
+    ALPHA = 61
+    BETA = 62
     DELAY = 63
-    """Must be last: the number of tables is not fixed."""
 
 
 LOAD = data.StructLayout({"valid": 1, "stage": 8, "part": 6, "row": 24, "piece": 12, "data": WORD})
