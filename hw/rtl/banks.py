@@ -27,8 +27,10 @@ class Part(IntEnum):
     HASH = 4
     """Of the artifact; belongs to no stage."""
     TABLE = 5
+    FORWARD = 62
+    """Delays of its spikes on their way to the next stage."""
     DELAY = 63
-    """Must be last: the number of tables is not fixed."""
+    """Of its recurrence. This and the one before must be last: the number of tables is not fixed."""
 
 
 LOAD = data.StructLayout({"valid": 1, "stage": 8, "part": 6, "row": 24, "piece": 12, "data": WORD})

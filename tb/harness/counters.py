@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.fixed import Overflow, QFormat, requantize
-from fxp_model.network import Network, fire, run
+from fxp_model.network import Network, delayed_inputs, fire, run
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec
 from fxp_model.trace import LayerTrace, ReadoutTrace
 from tb.harness.monitors import Sample
@@ -27,10 +27,12 @@ def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) ->
         for name, stage, seen in zip(spec.stage_names, spec.stages, traces, strict=True):
             counts[f"{name.upper()}_SPIKES"] += int(_spikes(stage, seen).sum())
             counts[f"{name.upper()}_SATURATIONS"] += saturations(stage, seen)
-    # every spike of a layer is an event into the next stage
-    before = [events_in, *(counts[f"{name.upper()}_SPIKES"] for name in spec.stage_names)]
-    for name, events in zip(spec.stage_names, before, strict=False):
-        counts[f"{name.upper()}_EVENTS"] = events
+        # every spike of a layer is an event into the next stage, unless its delay takes it beyond the end
+        inputs = [sample.counts[:, np.newaxis], *(layer.spikes.astype(np.int64) for layer in trace.layers)]
+        for name, params, x in zip(spec.stage_names, network.params, inputs, strict=True):
+            counts[f"{name.upper()}_EVENTS"] += int(np.count_nonzero(delayed_inputs(params, x)))
+    if spec.layers[0].max_input_delay is None:
+        counts["LAYER0_EVENTS"] = events_in
     return dict(counts)
 
 

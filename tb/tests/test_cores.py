@@ -14,6 +14,7 @@ from hw.verilog import emit
 from tb.harness import planted
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
+from tb.harness.forward_delays import with_forward_delays
 from tb.harness.runner import Workspace
 from tb.harness.stimulus import random_hardware, random_network, retrained
 
@@ -40,6 +41,13 @@ def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Worksp
     figures = _check(network, config, sim, workspace, "tb.benches.cores.network", network_seed, samples=9)
     assert figures.keys() == {"traffic", "hostile_input", "resets", "cycles"}
     print(figures)
+
+
+@pytest.mark.parametrize("seed", range(depth(4, 24)))
+def test_core_with_forward_delays(seed: int, sim: str, workspace: Workspace) -> None:
+    network = with_forward_delays(random_network(seed + 100), seed)
+    config = random_hardware(network, seed)
+    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=9)
 
 
 @pytest.mark.parametrize("seed", [None, 9, 21][: depth(2, 3)])

@@ -123,7 +123,7 @@ def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str,
 
 def frame_parts(spec: NetworkSpec, slots: int, target: str) -> dict[str, Parts]:
     """The blocks around the stages; `slots` are the `events_per_cycle` of the first stage."""
-    return {"decoder": decoder(slots), "control": control(FABRICS[target], len(spec.layers), slots)}
+    return {"decoder": decoder(slots), "control": control(FABRICS[target], spec, slots)}
 
 
 def stage_parts(
