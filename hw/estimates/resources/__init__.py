@@ -20,9 +20,11 @@ from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig
 from hw.estimates.resources.ear import ear_parts
 from hw.estimates.resources.frame import control, decoder, loader, stage_counters
+from hw.estimates.resources.input_delays import input_delays
 from hw.estimates.resources.parts import FABRICS, Parts
 from hw.estimates.resources.prices import ear_prices_of, prices_of
 from hw.estimates.resources.stage import stage
+from hw.rtl.delay_lines import forward_delays
 
 Area = dict[str, int | float]
 
@@ -116,6 +118,10 @@ def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str,
     if config.reload:
         blocks["control.loader"] = loader(FABRICS[target], network, config)
     out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
+    if network.spec.layers[0].max_input_delay is not None:
+        blocks |= input_delays(
+            FABRICS[target], network.spec.layers[0], network.params[0], config.stages[0]
+        )
     for index, (widths, out) in enumerate(zip(config.stages, out_events, strict=True)):
         blocks |= stage_parts(network, index, widths, out, target, config.reload, config.programmable_delays)
     return blocks
@@ -138,6 +144,10 @@ def stage_parts(
     """A stage and its counters; `out_events` are those of the next stage."""
     spec, fabric = network.spec, FABRICS[target]
     name, own, params = spec.stage_names[index], spec.stages[index], network.params[index]
-    blocks = stage(fabric, own, params, widths, out_events, reload, programmable_delays)
+    following = index + 1
+    forward = None
+    if following < len(spec.stages):
+        forward = forward_delays(spec.stages[following], network.params[following])
+    blocks = stage(fabric, own, params, widths, out_events, forward, reload, programmable_delays)
     named = {f"{name}.{block}": part for block, part in blocks.items()}
     return {f"control.{name}": stage_counters(own, widths), **named}
