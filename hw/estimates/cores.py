@@ -63,8 +63,8 @@ class Cores:
         self._input = None
         if delays_inputs(spec):
             beats = _each(widths, attrgetter("events_per_cycle"))
-            taken = _each(widths, partial(InputDelays.events, first))
-            self._input = _Link(beats // taken, beats, never, beats=True, alone=1)
+            words = beats // _each(widths, lambda own: InputDelays.taken(first, own.events_per_cycle))
+            self._input = _Link(words, beats, never, beats=True, alone=1)
         self._links = [
             _Link(
                 _each(widths, methodcaller("words", stage.n_out)),
@@ -207,6 +207,11 @@ class _Link:
 def delays_inputs(spec: NetworkSpec) -> bool:
     """Whether the input channels have delays."""
     return spec.layers[0].max_input_delay is not None
+
+
+def input_config(spec: NetworkSpec, config: HardwareConfig) -> StageConfig:
+    """Widths of the delays of the inputs, as of a stage of one neuron."""
+    return StageConfig(1, 1, InputDelays.taken(spec.layers[0], config.stages[0].events_per_cycle))
 
 
 def dense_layers(spec: NetworkSpec) -> list[int]:

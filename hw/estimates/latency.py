@@ -24,8 +24,7 @@ from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from fxp_model.trace import Trace
 from hw.config import HardwareConfig, StageConfig
-from hw.estimates.cores import Cores, Cycles, RunTiming, delays_inputs, dense_layers
-from hw.rtl.input_delays import InputDelays
+from hw.estimates.cores import Cores, Cycles, RunTiming, delays_inputs, dense_layers, input_config
 from hw.rtl.recurrent_synapses import recurrent_config
 
 Counts = NDArray[np.integer]
@@ -119,9 +118,9 @@ def _arrays(spec: NetworkSpec, config: HardwareConfig) -> list[tuple[StageConfig
     """Widths and neurons of every synapse array, in the order of `event_counts`; input delays are as one."""
     own = [(widths, stage.n_out) for stage, widths in zip(spec.stages, config.stages, strict=True)]
     dense = [(recurrent_config(spec.layers[i], config.stages[i]), own[i][1]) for i in dense_layers(spec)]
-    before = []
+    before: list[tuple[StageConfig, int]] = []
     if delays_inputs(spec):
-        before.append((StageConfig(1, 1, InputDelays.events(spec.layers[0], config.stages[0])), 1))
+        before.append((input_config(spec, config), 1))
     return own + dense + before
 
 

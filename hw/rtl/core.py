@@ -105,7 +105,7 @@ class Core(wiring.Component):
         # The chain in data-flow order; every link is an event stream.
         first, widths = spec.layers[0], self._config.stages
         late = first.max_input_delay is not None
-        taken = InputDelays.events(first, widths[0]) if late else self._slots
+        taken = InputDelays.taken(first, self._slots) if late else self._slots
         m.submodules.decoder = decoder = InputDecoder(first, self._slots, taken)
         m.d.comb += [
             decoder.i.payload.data.eq(self.s_axis_tdata),

@@ -41,7 +41,7 @@ class InputDelays(wiring.Component):
     Members
     -------
     i : In stream of `event_layout`
-        Up to `events` of them.
+        Up to `taken` of them.
     o : Out stream of `inputs_layout`
     counts : Out(input_bits).array(events_per_cycle), only where `input_bits` > 1
         Of the events that were offered at `o` `COUNTS_AFTER` cycles ago.
@@ -51,9 +51,9 @@ class InputDelays(wiring.Component):
     """Cycles from a marker to the queue."""
 
     @staticmethod
-    def events(spec: IntegratorSpec, config: StageConfig) -> int:
-        """Most events that are taken in a cycle; of counts one, as a memory adds them up."""
-        return config.events_per_cycle if spec.input_bits == 1 else 1
+    def taken(spec: IntegratorSpec, slots: int) -> int:
+        """Most events that are taken in a cycle, of `slots` in a beat; of counts one, to be added up."""
+        return slots if spec.input_bits == 1 else 1
 
     @staticmethod
     def steps(spec: IntegratorSpec) -> int:
@@ -67,7 +67,7 @@ class InputDelays(wiring.Component):
 
     def __init__(self, spec: IntegratorSpec, params: StageParams, config: StageConfig) -> None:
         self._spec, self._params, self._config = spec, params, config
-        inputs = event_layout(spec.n_in, spec.input_bits, self.events(spec, config))
+        inputs = event_layout(spec.n_in, spec.input_bits, self.taken(spec, config.events_per_cycle))
         ports = {
             "i": In(stream.Signature(inputs)),
             "o": Out(stream.Signature(inputs_layout(spec, config.events_per_cycle))),
@@ -111,7 +111,7 @@ class InputDelays(wiring.Component):
         # Channels of the open step. An address is decoded in two parts, registers, as its fan-out is high.
         active = Signal(n)
         addresses = [(add, item.address)]
-        if self.events(spec, self._config) == 2:
+        if self.taken(spec, out_events) == 2:
             addresses.append((add & item.pair, item.second_address))
         found = [self._decoded(m, *one) for one in addresses]
         closed = tags[1].valid

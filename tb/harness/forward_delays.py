@@ -25,12 +25,11 @@ def with_forward_delays(network: Network, seed: int) -> Network:
     return Network(NetworkSpec(specs[:-1], specs[-1]), params)
 
 
-def redrawn(network: Network, seed: int, stages: slice) -> Network:
-    """`network` with other forward delays in some of its stages, where these have any."""
+def redrawn(network: Network, seed: int) -> Network:
+    """`network` with other forward delays of its layers."""
     rng = np.random.default_rng([seed, 4])
     params = list(network.params)
-    for index in range(*stages.indices(len(params))):
-        spec = network.spec.stages[index]
+    for index, spec in enumerate(network.spec.stages[1:], start=1):
         if spec.max_input_delay is not None:
             params[index] = replace(
                 params[index], input_delay_steps=_steps(rng, spec.max_input_delay, spec.n_in)

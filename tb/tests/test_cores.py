@@ -14,7 +14,7 @@ from hw.verilog import emit
 from tb.harness import planted
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
-from tb.harness.forward_delays import with_forward_delays
+from tb.harness.forward_delays import redrawn, with_forward_delays
 from tb.harness.runner import Workspace
 from tb.harness.stimulus import random_hardware, random_network, retrained
 
@@ -71,6 +71,15 @@ def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace
         network, config, sim, workspace, "tb.benches.cores.reload", seed or 1, others=[str(o) for o in others]
     )
     print(figures)
+
+
+def test_reload_of_forward_delays(sim: str, workspace: Workspace) -> None:
+    """Of the layers; those of the input channels stay as they are."""
+    network = with_forward_delays(planted.network(), 4)
+    config = planted.hardware(reload=True)
+    others = [redrawn(retrained(network, i, delays=True), i) for i in (1, 2)]
+    saved = [str(save_network(workspace.runs / f"other{i}", other)) for i, other in enumerate(others)]
+    _check(network, config, sim, workspace, "tb.benches.cores.reload", 1, others=saved)
 
 
 @pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)

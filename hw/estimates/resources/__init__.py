@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from fxp_model.checks import check_type
 from fxp_model.ear.spec import EarSpec
 from fxp_model.network import Network
-from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig
 from hw.estimates.resources.ear import ear_parts
@@ -114,22 +113,22 @@ def _sum(areas: Iterable[Area]) -> Area:
 
 def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str, Parts]:
     """Contents of every block of the core, by its path."""
-    blocks = frame_parts(network.spec, config.stages[0].events_per_cycle, target)
+    blocks = frame_parts(network, config.stages[0].events_per_cycle, target)
     if config.reload:
         blocks["control.loader"] = loader(FABRICS[target], network, config)
     out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
-    if network.spec.layers[0].max_input_delay is not None:
-        blocks |= input_delays(
-            FABRICS[target], network.spec.layers[0], network.params[0], config.stages[0]
-        )
     for index, (widths, out) in enumerate(zip(config.stages, out_events, strict=True)):
         blocks |= stage_parts(network, index, widths, out, target, config.reload, config.programmable_delays)
     return blocks
 
 
-def frame_parts(spec: NetworkSpec, slots: int, target: str) -> dict[str, Parts]:
+def frame_parts(network: Network, slots: int, target: str) -> dict[str, Parts]:
     """The blocks around the stages; `slots` are the `events_per_cycle` of the first stage."""
-    return {"decoder": decoder(slots), "control": control(FABRICS[target], spec, slots)}
+    spec, fabric = network.spec, FABRICS[target]
+    blocks = {"decoder": decoder(slots), "control": control(fabric, spec, slots)}
+    if spec.layers[0].max_input_delay is not None:
+        blocks |= input_delays(fabric, spec.layers[0], network.params[0], slots)
+    return blocks
 
 
 def stage_parts(

@@ -24,21 +24,33 @@ def current_bits(spec: IntegratorSpec, params: StageParams, reload: bool) -> int
     return ConvEngine.current_bits(params.recurrent.tolist(), spec.recurrence.weight if reload else None)
 
 
-def delays(fabric: Fabric, steps: list[int], lanes: int, forward: bool = False) -> Parts:
-    """`DelayLines`; a spike of this step needs no mask where it goes `forward`."""
+def delays(fabric: Fabric, steps: list[int], lanes: int, beside: list[int] | None = None) -> Parts:
+    """`DelayLines` of a recurrence; yosys lets them share their places with forward ones `beside` them."""
     parts = Parts()
-    groups = -(-len(steps) // lanes)
-    for low in range(0, len(steps), lanes):
-        parts.shift_registers(fabric, steps[low : low + lanes])
-    parts.ff += max(steps) + groups
-    parts.add(delays_group=groups)
-    if forward:
-        parts.ff += len(set(steps) - {0}) + lanes
-        parts.luts += _choice(fabric, lanes, groups, masks=True)
-    else:
-        parts.ff += len(set(steps)) + len(steps)
-        parts.add(delays_mask=len(steps))
+    _lines(fabric, parts, list(zip(steps, beside or steps, strict=True)), lanes)
+    parts.ff += len(set(steps)) + len(steps)
+    parts.add(delays_mask=len(steps))
     return parts
+
+
+def forward_lines(fabric: Fabric, steps: list[int], lanes: int, shared: bool = False) -> Parts:
+    """Forward `DelayLines`, their places perhaps `shared`; a spike of this step needs no mask."""
+    parts = Parts()
+    if not shared:
+        _lines(fabric, parts, list(zip(steps, steps, strict=True)), lanes)
+    parts.ff += len(set(steps) - {0}) + lanes
+    parts.luts += _choice(fabric, lanes, -(-len(steps) // lanes), masks=True)
+    return parts
+
+
+def _lines(fabric: Fabric, parts: Parts, ends: list[tuple[int, int]], lanes: int) -> None:
+    """Lines with two ends each, perhaps the same; the age of the sample, and the enables of the groups."""
+    for low in range(0, len(ends), lanes):
+        own = [(min(pair), max(pair)) for pair in ends[low : low + lanes]]
+        parts.shift_registers(fabric, [length for near, far in own for length in (near, far - near)])
+    groups = -(-len(ends) // lanes)
+    parts.ff += max(max(pair) for pair in ends) + groups
+    parts.add(delays_group=groups)
 
 
 def _choice(fabric: Fabric, lanes: int, groups: int, masks: bool) -> int:

@@ -7,13 +7,19 @@ from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKin
 from hw.config import StageConfig
 from hw.estimates.resources.neurons import scores, update
 from hw.estimates.resources.parts import Fabric, Parts
-from hw.estimates.resources.recurrence import conv, current_bits, delays, programmed_delays, recurrent
+from hw.estimates.resources.recurrence import (
+    conv,
+    current_bits,
+    delays,
+    forward_lines,
+    programmed_delays,
+    recurrent,
+)
 from hw.estimates.resources.spikes import encoder, spike_queue
 from hw.estimates.resources.synapses import accumulators, synapses
 from hw.rtl.delay_lines import Delays
 from hw.rtl.events import DELAYED_AFTER
 from hw.rtl.synapse_array import SynapseArray
-
 
 FORWARD_TAGS = 3 * DELAYED_AFTER
 """Flip-flops of the tags that accompany delayed spikes to their queue."""
@@ -29,7 +35,7 @@ def stage(
     reload: bool,
     programmable_delays: bool,
 ) -> dict[str, Parts]:
-    """Every block of a stage, by its instance; `out_events` are those of the next stage, `forward` its delays."""
+    """Every block of a stage, by its instance; `out_events` and `forward` are of the next stage."""
     sums = SynapseArray.accumulator_bits(spec, params, reload)
     current = current_bits(spec, params, reload)
     blocks = {
@@ -50,8 +56,10 @@ def stage(
         late = name == "forward"
         if programmable_delays:
             blocks[name] = programmed_delays(fabric, own.longest, spec.n_out, config, late)
+        elif late:
+            blocks[name] = forward_lines(fabric, own.steps, config.update_lanes, len(lines) == 2)
         else:
-            blocks[name] = delays(fabric, own.steps, config.update_lanes, late)
+            blocks[name] = delays(fabric, own.steps, config.update_lanes, forward and forward.steps)
     if forward is not None:
         blocks["forward"].ff += FORWARD_TAGS + config.update_lanes
     if spec.recurrence is not None:
