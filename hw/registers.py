@@ -163,7 +163,10 @@ COMMON = (
 
 STAGE_BASE, STAGE_STRIDE = 0x80, 0x10
 PER_STAGE = (
-    ("EVENTS", "events accepted by its synapses; for the first stage, words"),
+    (
+        "EVENTS",
+        "events accepted by its synapses; for the first stage, words, or active channels behind delays",
+    ),
     ("SPIKES", "spikes of its neurons; 0 where they do not fire"),
     ("SATURATIONS", "membranes clamped by Q; 0 where overflow is `WRAP`"),
 )

@@ -17,6 +17,7 @@ from hw.registers import NO_HASH, hash_words
 from hw.rtl.arithmetic import pack
 from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.conv_engine import ConvEngine
+from hw.rtl.delay_lines import Delays, forward_delays
 from hw.rtl.loader import Region
 from hw.rtl.neuron_update import fires, neuron_codes
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
@@ -48,10 +49,14 @@ class Block:
 def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> tuple[Block, ...]:
     """Everything in a core that can be reloaded, in the order of loading."""
     found = []
-    stages = zip(network.spec.stages, network.params, config.stages, strict=True)
+    stages = list(zip(network.spec.stages, network.params, config.stages, strict=True))
     for index, (spec, params, widths) in enumerate(stages):
         for part, width, rows in _stage_blocks(spec, params, widths, config.programmable_delays):
             found.append(Block(index, part, width, tuple(rows)))
+        delays = forward_delays(*stages[index + 1][:2]) if index + 1 < len(stages) else None
+        if delays is not None and config.programmable_delays:
+            width, rows = _delay_rows(delays, widths.update_lanes)
+            found.append(Block(index, Part.FORWARD, width, tuple(rows)))
     found.append(Block(0, Part.HASH, WORD, hash_words(sha256)))
     return tuple(found)
 
@@ -70,9 +75,8 @@ def _stage_blocks(
     assert params.recurrent is not None
     if programmable_delays:
         assert params.delay_steps is not None
-        own, longest, lanes = params.delay_steps.tolist(), spec.recurrence.max_delay, config.update_lanes
-        bits = lanes * ProgrammableDelayLines.delay_bits(longest)
-        yield Part.DELAY, bits, ProgrammableDelayLines.rows(own, longest, lanes)
+        own = Delays(params.delay_steps.tolist(), spec.recurrence.max_delay)
+        yield Part.DELAY, *_delay_rows(own, config.update_lanes)
     if spec.recurrence.kind is RecurrenceKind.DENSE:
         bits = inner_spec(spec).weight.width
         yield Part.RECURRENT, config.lanes * bits, SynapseArray.rows(params.recurrent, bits, config)
@@ -81,6 +85,12 @@ def _stage_blocks(
     bits = ConvEngine.current_bits(kernel, spec.recurrence.weight)
     for index, sums in enumerate(ConvEngine.tables(kernel)):
         yield Part.TABLE + index, bits, [pack([total], bits) for total in sums]
+
+
+def _delay_rows(delays: Delays, lanes: int) -> tuple[int, list[int]]:
+    """Width and words of the memory of `ProgrammableDelayLines`."""
+    bits = lanes * ProgrammableDelayLines.delay_bits(delays.longest)
+    return bits, ProgrammableDelayLines.rows(delays.steps, delays.longest, lanes)
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,8 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
     ------
     InputError
         If the core cannot be reloaded, or `network` differs in anything but weights, biases, kernels,
-        thresholds, a neuron's own shares, and delays where they are programmable.
+        thresholds, a neuron's own shares, and delays where they are programmable. Those of the input
+        channels never are.
     """
     if not config.reload:
         raise InputError("the core was generated without reload")
@@ -110,12 +121,12 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
     if different is not None:
         raise InputError(f"the network to load must have the core's spec: {different}")
     stages = zip(core.spec.stage_names, core.params, network.params, strict=True)
-    for name, mine, other in stages:
-        own, wanted = mine.delay_steps, other.delay_steps
-        if own is None or wanted is None or config.programmable_delays:
-            continue
-        if np.any(own != wanted):
-            raise InputError(f"the network to load must have the core's delays: {name}.delay_steps differ")
+    for index, (name, mine, other) in enumerate(stages):
+        fixed = () if config.programmable_delays else ("delay_steps", "input_delay_steps")
+        for key in fixed if index else (*fixed[:1], "input_delay_steps"):
+            own, wanted = getattr(mine, key), getattr(other, key)
+            if own is not None and np.any(own != wanted):
+                raise InputError(f"the network to load must have the core's delays: {name}.{key} differ")
     words = (word for block in blocks(network, config, sha256) for word in block.words())
     return Image(tuple(words))
 

@@ -9,7 +9,7 @@ import numpy as np
 from fxp_model.spec import LayerSpec, NetworkSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.clips import Clips
-from hw.estimates.cores import Cycles, dense_layers
+from hw.estimates.cores import Cycles, delays_inputs, dense_layers, input_config
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
@@ -19,7 +19,8 @@ from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 class Load:
     """Busy cycles of one stage for each clip (B,), as if it never waited for its neighbours.
 
-    synapses : the words of all items, W * items, and a marker for each step
+    synapses : the words of all items, W * items, and a marker for each step; in the first stage no less than
+        delays of the inputs take
     update : from the start of the first sweep to that of the last; with a dense recurrence, its loops
     """
 
@@ -30,7 +31,7 @@ class Load:
 def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, Load]:
     """Load of each stage; no clip takes fewer cycles than the larger part of the busiest one."""
     within = np.arange(len(clips.events[0]))[:, np.newaxis] < clips.lengths
-    recurrent = dict(zip(dense_layers(spec), clips.events[len(spec.stages) :], strict=True))
+    recurrent = dict(zip(dense_layers(spec), clips.events[len(spec.stages) :], strict=False))
     found = {}
     for index, (name, stage, widths) in enumerate(
         zip(spec.stage_names, spec.stages, config.stages, strict=True)
@@ -39,7 +40,11 @@ def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, 
         update = np.full_like(synapses, NeuronUpdate.distance(stage, widths))
         if index in recurrent:
             update = np.maximum(update, _loop(spec.layers[index], widths, recurrent[index]))
-        found[name] = Load((synapses * within).sum(axis=0), (update * within)[1:].sum(axis=0))
+        words = (synapses * within).sum(axis=0)
+        if index == 0 and delays_inputs(spec):
+            coming = input_config(spec, config).event_words(1, clips.events[-1]) + 1
+            words = np.maximum(words, (coming * within).sum(axis=0))
+        found[name] = Load(words, (update * within)[1:].sum(axis=0))
     return found
 
 

@@ -23,7 +23,8 @@ class Clips:
     events : (T, B) for each synapse array, as of `event_counts`; 0 after the end of a clip
     lengths : (B,) steps of each clip
     toggles : (B,) for each layer, bits that change in its delay lines: each edge of a neuron's spike train
-        passes all d + 1 registers of its line, in this clip or in the next
+        passes all d + 1 registers of its line, in this clip or in the next; forward delays have d, and those
+        of the inputs belong to the first layer
     """
 
     events: tuple[NDArray[np.int64], ...]
@@ -57,7 +58,7 @@ def follow(
         trace = run(inputs)
         for core, own in zip(cores, batches, strict=True):
             events = [count * within for count in event_counts(core, trace, inputs)]
-            own.append((events, _toggles(core, trace, within[:, :, np.newaxis])))
+            own.append((events, _toggles(core, trace, inputs, within[:, :, np.newaxis])))
     return [
         Clips(
             tuple(np.concatenate(parts, axis=1) for parts in zip(*(e for e, _ in own), strict=True)),
@@ -68,12 +69,24 @@ def follow(
     ]
 
 
-def _toggles(core: Network, trace: Trace, within: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+def _toggles(
+    core: Network, trace: Trace, inputs: NDArray[np.integer], within: NDArray[np.bool_]
+) -> list[NDArray[np.int64]]:
     """`Clips.toggles` of a batch."""
     toggles = []
-    for layer, params in zip(trace.layers, core.params, strict=False):
-        spikes = (layer.spikes * within).astype(np.int8)
-        edges = np.abs(np.diff(spikes, axis=0, prepend=0, append=0)).sum(axis=0, dtype=np.int64)
-        lines = np.zeros(edges.shape[1], np.int64) if params.delay_steps is None else params.delay_steps + 1
-        toggles.append(edges @ lines)
+    for layer, params, following in zip(trace.layers, core.params, core.params[1:], strict=False):
+        lines = np.zeros(layer.spikes.shape[2], np.int64)
+        if params.delay_steps is not None:
+            lines += params.delay_steps + 1
+        if following.input_delay_steps is not None:
+            lines += following.input_delay_steps
+        toggles.append(_edges(layer.spikes, within) @ lines)
+    if core.params[0].input_delay_steps is not None:
+        toggles[0] += _edges(inputs != 0, within) @ core.params[0].input_delay_steps
     return toggles
+
+
+def _edges(active: NDArray[np.generic], within: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Changes of each bit over a clip, (B, N)."""
+    bits = (active * within).astype(np.int8)
+    return np.abs(np.diff(bits, axis=0, prepend=0, append=0)).sum(axis=0, dtype=np.int64)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from fxp_model.spec import NetworkSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
 from hw.rtl.event_encoder import EventEncoder
+from hw.rtl.events import DELAYED_AFTER
+from hw.rtl.input_delays import InputDelays
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
 from hw.rtl.score_unit import ScoreUnit
@@ -57,12 +59,18 @@ class Cores:
         never = np.full(len(configs), NEVER)
         self._every = np.arange(len(configs))
         self._n_out = spec.n_out
+        first, widths = stages[0]
+        self._input = None
+        if delays_inputs(spec):
+            beats = _each(widths, attrgetter("events_per_cycle"))
+            words = beats // _each(widths, lambda own: InputDelays.taken(first, own.events_per_cycle))
+            self._input = _Link(words, beats, never, beats=True, alone=1)
         self._links = [
             _Link(
                 _each(widths, methodcaller("words", stage.n_out)),
                 _each(widths, attrgetter("events_per_cycle")),
                 never,
-                beats=index == 0,
+                beats=index == 0 and self._input is None,
             )
             for index, (stage, widths) in enumerate(stages)
         ]
@@ -75,12 +83,12 @@ class Cores:
         self._steps = 0
         self._updates = [NeuronUpdate.latency(stage) for stage in spec.stages]
         self._distances = [_each(widths, partial(NeuronUpdate.distance, stage)) for stage, widths in stages]
-        # of the spikes of each layer, which the next stage takes one by one or in pairs
+        # of the events into each stage, which takes them one by one or in pairs
         self._queued = [
-            _each(widths, lambda own: SpikeQueue.latency(own.events_per_cycle)) for _, widths in stages[1:]
+            _each(widths, partial(_queued, stage.max_input_delay is not None)) for stage, widths in stages
         ]
-        # when the latest steps of each layer were sent, the oldest first
-        self._sent = [deque([never] * SpikeQueue.STEPS, SpikeQueue.STEPS) for _ in spec.layers]
+        # when the latest steps of the inputs and of each layer were sent, the oldest first
+        self._sent = [deque([never] * SpikeQueue.STEPS, SpikeQueue.STEPS) for _ in stages]
         self._recurrent = {}
         for index in dense_layers(spec):
             layer, widths = spec.layers[index], stages[index][1]
@@ -100,14 +108,18 @@ class Cores:
         """
         readout = len(self._links) - 1
         ready_from = np.zeros_like(counts[0])
+        first = self._links[0]
+        if self._input is not None:
+            first = self._input
+            first.transfer(counts[-1], ready_from, self._sent[0][0] + 1)
+            ready_from = first.taken + self._queued[0] + EventEncoder.LATENCY
         recurrent = iter(counts[readout + 1 :])
         for stage, (link, count) in enumerate(zip(self._links, counts, strict=False)):
             starts, places = self._starts[stage], self._places[stage]
             latest = starts[(self._steps - 1) % len(starts)]
             oldest = starts[(self._steps - places) % len(starts), self._every]
             link.transfer(count, ready_from, oldest + self._released[stage])
-            if stage:
-                self._sent[stage - 1].append(link.marker_in)
+            self._sent[stage].append(link.marker_in)
             start = np.maximum(link.taken + self._latencies[stage] + 1, latest + self._distances[stage])
             if stage == readout:
                 start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
@@ -115,16 +127,15 @@ class Cores:
                 if stage in self._recurrent:
                     ready = self._recurrence(stage, next(recurrent), latest)
                     start = np.maximum(start, np.where(self._opens, NEVER, ready))
-                start = np.maximum(start, self._sent[stage][0] + 1)
+                start = np.maximum(start, self._sent[stage + 1][0] + 1)
                 written = start + self._groups[stage] - 1 + self._updates[stage]
-                ready_from = written + self._queued[stage] + EventEncoder.LATENCY
+                ready_from = written + self._queued[stage + 1] + EventEncoder.LATENCY
             starts[self._steps % len(starts)] = start
         self._steps += 1
         first_out = start + self._updates[readout] + ScoreUnit.LATENCY
         last_out = first_out + self._n_out
         self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
         self._opens = closes
-        first = self._links[0]
         return RunTiming(first.first_in, first.marker_in, first_out, last_out)
 
     def _recurrence(self, stage: int, count: Cycles, latest: Cycles) -> Cycles:
@@ -144,16 +155,31 @@ def _each(widths: Sequence[StageConfig], value: Callable[[StageConfig], int]) ->
     return np.array([known[own] for own in widths], dtype=np.int64)
 
 
+def _queued(late: bool, config: StageConfig) -> int:
+    """Cycles from spikes to the offer of their step to an encoder; `late`, with forward delays."""
+    return SpikeQueue.latency(config.events_per_cycle) + (DELAYED_AFTER if late else 0)
+
+
 class _Link:
-    """A source of events (``s_axis`` or an encoder), its buffer of two, and the synapse array behind it.
+    """A source of events (``s_axis`` or an encoder), its buffer of two, and what takes them behind it.
+
+    That is a synapse array, or the delays of the inputs.
 
     first_in, marker_in : cycles in which the first item and the marker of the latest step enter the buffer
     taken : cycle in which the array takes the marker
     """
 
-    def __init__(self, words: Cycles, events_per_cycle: Cycles, never: Cycles, beats: bool = False) -> None:
-        """`words` are the cycles of an item in the array, which holds up to `events_per_cycle` events."""
+    def __init__(
+        self,
+        words: Cycles,
+        events_per_cycle: Cycles,
+        never: Cycles,
+        beats: bool = False,
+        alone: Cycles | int | None = None,
+    ) -> None:
+        """`words` are the cycles of an item of `events_per_cycle` events; `alone`, of a single one."""
         self._words, self._events, self._beats = words, events_per_cycle, beats
+        self._alone = words if alone is None else alone
         self._before = self.taken = never  # when the last two items left the buffer
         self.first_in = self.marker_in = never
 
@@ -162,10 +188,10 @@ class _Link:
 
         The source has the first item in cycle `ready_from`, and one more each cycle; an item enters
         the buffer when the item two before it has left, and leaves it at least one cycle
-        later. The array takes an item of events with its last word, and the marker not before
+        later. What is behind takes an item of events with its last word, and the marker not before
         cycle `released`. So all items leave W cycles apart, and each enters in
         the cycle after the item two before it leaves. Where items are beats of two words, the marker
-        shares the beat of an event without a partner.
+        shares the beat of an event without a partner, which alone may take fewer cycles.
         """
         words, items = self._words, -(-events // self._events)
         shared = events % self._events if self._beats else 0
@@ -175,7 +201,18 @@ class _Link:
         ahead = items - shared  # what enters, or leaves, before the marker does
         self.marker_in = np.where(ahead > 0, base + (ahead - 1) * words + 1, first)
         self._before = np.where(ahead > 0, base + ahead * words, self.taken)
-        self.taken = np.maximum(base + items * words + 1, released)
+        whole, rest = events // self._events, events % self._events
+        self.taken = np.maximum(base + whole * words + rest * self._alone + 1, released)
+
+
+def delays_inputs(spec: NetworkSpec) -> bool:
+    """Whether the input channels have delays."""
+    return spec.layers[0].max_input_delay is not None
+
+
+def input_config(spec: NetworkSpec, config: HardwareConfig) -> StageConfig:
+    """Widths of the delays of the inputs, as of a stage of one neuron."""
+    return StageConfig(1, 1, InputDelays.taken(spec.layers[0], config.stages[0].events_per_cycle))
 
 
 def dense_layers(spec: NetworkSpec) -> list[int]:

@@ -101,7 +101,7 @@ def _timing_of(spec: IntegratorSpec) -> tuple[int, ...]:
     """What cycles depend on in a stage, beside its widths."""
     recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
     taps = -1 if recurrence is None else recurrence.kernel_size
-    return spec.n_in, spec.n_out, spec.input_bits, taps
+    return spec.n_in, spec.n_out, spec.input_bits, taps, spec.max_input_delay is not None
 
 
 def _cycles(
@@ -139,5 +139,5 @@ def _cells(
                     where &= events[index + 1] == out
                 add(stage_parts(network, index, widths, out, target), where)
     for slots in EVENTS_PER_CYCLE:
-        add(frame_parts(network.spec, slots, target), events[0] == slots)
+        add(frame_parts(network, slots, target), events[0] == slots)
     return total

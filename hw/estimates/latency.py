@@ -24,7 +24,7 @@ from fxp_model.network import Network
 from fxp_model.spec import NetworkSpec
 from fxp_model.trace import Trace
 from hw.config import HardwareConfig, StageConfig
-from hw.estimates.cores import Cores, Cycles, RunTiming, dense_layers
+from hw.estimates.cores import Cores, Cycles, RunTiming, delays_inputs, dense_layers, input_config
 from hw.rtl.recurrent_synapses import recurrent_config
 
 Counts = NDArray[np.integer]
@@ -33,8 +33,9 @@ Counts = NDArray[np.integer]
 def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles, ...]:
     """Events of the run of `trace` on the input `counts` (T, B, n_in), (T, B) for each synapse array.
 
-    First the events into each stage, then, in the order of the layers, the delayed spikes of each dense
-    recurrence.
+    First the events into each stage, which forward delays have delayed; then, in the order of the layers,
+    the delayed spikes of each dense recurrence; then, where the input channels have delays, their events
+    before these.
     """
     check_type("network", network, Network)
     check_type("trace", trace, Trace)
@@ -43,23 +44,25 @@ def event_counts(network: Network, trace: Trace, counts: Counts) -> tuple[Cycles
     if counts.shape != shape:
         raise InputError(f"counts must have shape {shape}, as the trace has, not {counts.shape}")
     inputs = [counts, *(layer.spikes for layer in trace.layers)]
-    own = [np.count_nonzero(x, axis=2) for x in inputs]
+    own = [_active(x, params.input_delay_steps) for x, params in zip(inputs, network.params, strict=True)]
     for index in dense_layers(network.spec):
         spikes, delay_steps = trace.layers[index].spikes, network.params[index].delay_steps
         assert delay_steps is not None
-        own.append(_delayed_counts(spikes, delay_steps))
+        own.append(_active(spikes, 1 + delay_steps))
+    if delays_inputs(network.spec):
+        own.append(_active(counts, None))
     return tuple(own)
 
 
-def _delayed_counts(spikes: NDArray[np.uint8], delay_steps: NDArray[np.integer]) -> Cycles:
-    """How many neurons have s[m](t) = y[m](t - 1 - d[m]) of NUMERICS.md section 5, (T, B)."""
-    steps = len(spikes)
-    delayed = np.zeros_like(spikes)
-    for delay in np.unique(delay_steps):
-        if delay + 1 < steps:
+def _active(x: Counts, delay_steps: Counts | None) -> Cycles:
+    """How many of the inputs x[j](t - d[j]) of NUMERICS.md section 5 are active, (T, B); None: d = 0."""
+    active = x != 0
+    if delay_steps is not None:
+        active, undelayed = np.zeros_like(active), active
+        for delay in np.unique(delay_steps[delay_steps < len(x)]):
             alike = delay_steps == delay
-            delayed[delay + 1 :, :, alike] = spikes[: steps - 1 - delay, :, alike]
-    return np.count_nonzero(delayed, axis=2)
+            active[delay:, :, alike] = undelayed[: len(x) - delay, :, alike]
+    return np.count_nonzero(active, axis=2)
 
 
 def lower_bound(
@@ -79,8 +82,9 @@ def dependency_bound(
 ) -> Cycles:
     """Least cycles (B,) of any core of these widths for a single sample, however it is pipelined.
 
-    As `lower_bound`, but no stage has the events of a step before the previous stage has summed its own,
-    nor a recurrence before its layer has; the scores follow the last step. Everything else takes no time.
+    As `lower_bound`, but no stage has the events of a step, delayed ones among them, before the previous
+    stage has summed its own, nor a recurrence before its layer has; the scores follow the last step.
+    Everything else takes no time.
     """
     counts = _checked(spec, [config], events, 2)
     busy, stages, own = _words(spec, config, counts) + 1, len(spec.stages), np.asarray(lengths)
@@ -89,6 +93,9 @@ def dependency_bound(
     updated, answered = taken[:stages].copy(), taken[0].copy()
     for step in range(busy.shape[1]):
         there = np.zeros_like(answered)
+        if delays_inputs(spec):
+            taken[-1] += busy[-1, step]
+            there = taken[-1]
         for stage in range(stages):
             taken[stage] = np.maximum(taken[stage], there) + busy[stage, step]
             there = taken[stage]
@@ -108,10 +115,13 @@ def _words(spec: NetworkSpec, config: HardwareConfig, counts: Cycles) -> Cycles:
 
 
 def _arrays(spec: NetworkSpec, config: HardwareConfig) -> list[tuple[StageConfig, int]]:
-    """Widths and neurons of every synapse array, in the order of `event_counts`."""
+    """Widths and neurons of every synapse array, in the order of `event_counts`; input delays are as one."""
     own = [(widths, stage.n_out) for stage, widths in zip(spec.stages, config.stages, strict=True)]
     dense = [(recurrent_config(spec.layers[i], config.stages[i]), own[i][1]) for i in dense_layers(spec)]
-    return own + dense
+    before: list[tuple[StageConfig, int]] = []
+    if delays_inputs(spec):
+        before.append((input_config(spec, config), 1))
+    return own + dense + before
 
 
 def clip_cycles(
@@ -237,7 +247,9 @@ def _checked(
     """`events` as one array (synapse arrays, T[, B]); `InputError` unless they and `configs` fit `spec`."""
     for config in configs:
         config.check(spec)
-    names = (*spec.stage_names, *(f"the recurrence of {spec.stage_names[i]}" for i in dense_layers(spec)))
+    names = [*spec.stage_names, *(f"the recurrence of {spec.stage_names[i]}" for i in dense_layers(spec))]
+    if delays_inputs(spec):
+        names.append("the input delays")
     if len(events) != len(names):
         raise InputError(f"events must be one array for each of {', '.join(names)}, not {len(events)} arrays")
     shape = np.shape(events[0])

@@ -11,6 +11,7 @@ from fxp_model.spec import SCORE, IntegratorSpec, LayerSpec, NetworkSpec, Recurr
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.clips import Clips
 from hw.estimates.cores import dense_layers
+from hw.rtl.events import counts_beside
 from hw.rtl.neuron_update import fires
 
 Totals = NDArray[np.int64]
@@ -53,15 +54,16 @@ def work(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, W
     has one. The energy of an addition or a bit depends on the chip (`hw.estimates.energy`).
     """
     totals = [count.sum(axis=0) for count in clips.events]
-    recurrent = dict(zip(dense_layers(spec), totals[len(spec.stages) :], strict=True))
+    recurrent = dict(zip(dense_layers(spec), totals[len(spec.stages) :], strict=False))
     idle = np.zeros_like(clips.lengths)
     done = {}
     for index, (name, stage, widths) in enumerate(
         zip(spec.stage_names, spec.stages, config.stages, strict=True)
     ):
         toggles = clips.toggles[index] if index < len(spec.layers) else idle
+        delayed = totals[-1] if index == 0 and counts_beside(stage) else idle
         done[name] = _of_stage(
-            stage, widths, totals[index], recurrent.get(index, idle), clips.lengths, toggles
+            stage, widths, totals[index], recurrent.get(index, idle), clips.lengths, toggles, delayed
         )
     return done
 
@@ -73,8 +75,12 @@ def _of_stage(
     delayed: Totals,
     steps: Totals,
     toggles: Totals,
+    counts: Totals,
 ) -> Work:
-    """Work for some `events` and `delayed` spikes of a dense recurrence in some `steps`."""
+    """Work for some `events` and `delayed` spikes of a dense recurrence in some `steps`.
+
+    Some `counts` of inputs with delays are added up in one memory, written to another, and looked up there.
+    """
     n, v_bits, sums = stage.n_out, stage.membrane.width, stage.accumulator_bits
     per_event = widths.words(n) * widths.lanes
     swept = widths.groups(n) * widths.update_lanes
@@ -99,8 +105,14 @@ def _of_stage(
         additions=added + terms,
         adder_bits=added * sums + exact + counted + leaked,
         weight_bits=weights * per_event,
-        state_bits_read=open_sums + steps * swept * (states + codes + sums) + kept,
-        state_bits_written=open_sums + steps * swept * (states + sums * (widths.words(n) == 1)) + kept,
+        state_bits_read=open_sums
+        + steps * swept * (states + codes + sums)
+        + kept
+        + (counts + events * (counts > 0)) * stage.input_bits,
+        state_bits_written=open_sums
+        + steps * swept * (states + sums * (widths.words(n) == 1))
+        + kept
+        + 2 * counts * stage.input_bits,
         toggles=toggles,
     )
 

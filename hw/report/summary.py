@@ -129,6 +129,8 @@ def _behaviour(stage: IntegratorSpec) -> dict[str, Any]:
     else:
         assert isinstance(stage, ReadoutSpec)
         does = f"readout {stage.mode}"
+    if stage.max_input_delay is not None:
+        does += f", input delays<={stage.max_input_delay}"
     return {
         "does": does,
         "recurrence": kind,

@@ -28,9 +28,12 @@ class Part(IntEnum):
     """Of the artifact; belongs to no stage."""
     TABLE = 5
     """The first of them; the number of tables is not fixed, so the other parts are numbered from the end."""
-    ALPHA = 61
-    BETA = 62
+    ALPHA = 60
+    BETA = 61
+    FORWARD = 62
+    """Delays of its spikes on their way to the next stage."""
     DELAY = 63
+    """Of its recurrence."""
 
 
 LOAD = data.StructLayout({"valid": 1, "stage": 8, "part": 6, "row": 24, "piece": 12, "data": WORD})

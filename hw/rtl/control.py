@@ -34,14 +34,16 @@ HANDSHAKE = data.StructLayout({"valid": 1, "ready": 1, "last": 1})
 """Handshake of an AXI4-Stream in a cycle."""
 
 
-def samples_in_flight(layers: int) -> int:
+def samples_in_flight(layers: int, input_delays: bool) -> int:
     """Greatest number of one-step samples between `s_axis` and `m_axis`.
 
     In every stage two wait in its input buffer, one is accumulated and at most `QUEUE_WORDS` are closed;
     in a layer at most `SpikeQueue.STEPS` are between the sums and the next buffer; at the end one is
-    scored and two are sent; and one enters.
+    scored and two are sent; and one enters. With `input_delays`, two wait before them, and one and
+    `SpikeQueue.STEPS` in them.
     """
-    return (3 + QUEUE_WORDS) * (layers + 1) + SpikeQueue.STEPS * layers + 4
+    before = 3 + SpikeQueue.STEPS if input_delays else 0
+    return before + (3 + QUEUE_WORDS) * (layers + 1) + SpikeQueue.STEPS * layers + 4
 
 
 class Control(wiring.Component):
@@ -59,6 +61,8 @@ class Control(wiring.Component):
         The `taps_signature` of each stage, by its name, in the order of the data flow.
     slots : int
         Words of an input beat.
+    samples : int
+        Of `samples_in_flight`.
     sha256 : str
         Of the artifact, in hexadecimal.
     regions : sequence of Region
@@ -89,14 +93,15 @@ class Control(wiring.Component):
     """
 
     def __init__(
-        self, taps: Mapping[str, wiring.Signature], slots: int, sha256: str, regions: Sequence[Region] = ()
+        self,
+        taps: Mapping[str, wiring.Signature],
+        slots: int,
+        samples: int,
+        sha256: str,
+        regions: Sequence[Region] = (),
     ) -> None:
-        self._taps, self._slots, self._hash, self._regions = (
-            taps,
-            slots,
-            registers.hash_words(sha256),
-            regions,
-        )
+        self._taps, self._slots, self._samples, self._regions = taps, slots, samples, regions
+        self._hash = registers.hash_words(sha256)
         ports = {
             "bus": In(axi_lite_signature(registers.ADDRESS_BITS)),
             "s_axis": In(HANDSHAKE),
@@ -137,7 +142,7 @@ class Control(wiring.Component):
             restart.eq(self.restarts),
         ]
         ends = m_axis.valid & m_axis.ready & m_axis.last
-        depth = 1 << samples_in_flight(len(self._taps) - 1).bit_length()
+        depth = 1 << self._samples.bit_length()
         m.submodules.timer = timer = SampleTimer(depth)
         m.d.comb += [
             timer.taken.eq(s_axis.valid & s_axis.ready),

@@ -12,9 +12,12 @@ from hw.protocol import WORD_BITS
 from hw.registers import ADDRESS_BITS, NO_HASH
 from hw.reload import blocks
 from hw.rtl.axi_lite import axi_lite_signature
-from hw.rtl.control import Control
+from hw.rtl.control import Control, samples_in_flight
+from hw.rtl.delay_lines import forward_delays
+from hw.rtl.events import counts_beside
 from hw.rtl.hidden_layer import HiddenLayer
 from hw.rtl.input_decoder import InputDecoder
+from hw.rtl.input_delays import InputDelays
 from hw.rtl.readout import Readout
 
 RESET_LATENCY = 2
@@ -100,7 +103,10 @@ class Core(wiring.Component):
         ]
 
         # The chain in data-flow order; every link is an event stream.
-        m.submodules.decoder = decoder = InputDecoder(spec.layers[0], self._slots)
+        first, widths = spec.layers[0], self._config.stages
+        late = first.max_input_delay is not None
+        taken = InputDelays.taken(first, self._slots) if late else self._slots
+        m.submodules.decoder = decoder = InputDecoder(first, self._slots, taken)
         m.d.comb += [
             decoder.i.payload.data.eq(self.s_axis_tdata),
             decoder.i.payload.last.eq(self.s_axis_tlast),
@@ -110,15 +116,22 @@ class Core(wiring.Component):
         if self._slots > 1:
             m.d.comb += decoder.i.payload.keep.eq(self.s_axis_tkeep[:: WORD_BITS // 8])
         events, built = decoder.o, {}
-        widths = self._config.stages
+        if late:
+            m.submodules.input_delays = input_delays = InputDelays(first, params[0], widths[0])
+            wiring.connect(m, events, input_delays.i)
+            events = input_delays.o
         out_events = (following.events_per_cycle for following in widths[1:])
-        stages = zip(spec.stage_names, spec.layers, params, widths, out_events, strict=False)
-        for name, layer, codes, own, more in stages:
+        forward = (forward_delays(*following) for following in zip(spec.stages[1:], params[1:], strict=True))
+        stages = zip(spec.stage_names, spec.layers, params, widths, out_events, forward, strict=False)
+        for name, layer, codes, own, more, delays in stages:
             m.submodules[name] = hidden = HiddenLayer(
-                layer, codes, own, more, reload, self._config.programmable_delays
+                layer, codes, own, more, delays, reload, self._config.programmable_delays
             )
             wiring.connect(m, events, hidden.i)
             events, built[name] = hidden.o, hidden
+        if counts_beside(first):
+            ports = zip(built["layer0"].counts, input_delays.counts, strict=True)
+            m.d.comb += [port.eq(count) for port, count in ports]
         m.submodules.readout = readout = Readout(spec.readout, params[-1], self._config.stages[-1], reload)
         wiring.connect(m, events, readout.i)
         m.d.comb += [
@@ -133,7 +146,7 @@ class Core(wiring.Component):
         taps = {name: stage.taps.signature for name, stage in built.items()}
         regions = [block.region for block in blocks(self._network, self._config)] if reload else []
         m.submodules.control = control = DomainRenamer("host")(
-            Control(taps, self._slots, self._sha256, regions)
+            Control(taps, self._slots, samples_in_flight(len(spec.layers), late), self._sha256, regions)
         )
         for name, member in axi_lite_signature(ADDRESS_BITS).members.items():
             ends = getattr(self.s_axil, name), getattr(control.bus, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Shape, Value, unsigned
 from amaranth.lib import data, stream
 
+from fxp_model.spec import IntegratorSpec
 from hw.rtl.arithmetic import lowest_of, parities
 
 
@@ -27,6 +28,20 @@ def event_layout(n_in: int, input_bits: int, events: int = 1) -> data.StructLayo
     if events == 2:
         fields |= {"pair": unsigned(1), **{f"second_{name}": shape for name, shape in event.items()}}
     return data.StructLayout(fields)
+
+
+COUNTS_AFTER = 5
+"""Cycles from an item in the stream to the counts of its events, where these arrive on nets beside it."""
+
+
+def counts_beside(spec: IntegratorSpec) -> bool:
+    """Whether the counts of the inputs of a stage are not in the stream: they are looked up behind it."""
+    return spec.max_input_delay is not None and spec.input_bits > 1
+
+
+def inputs_layout(spec: IntegratorSpec, events: int) -> data.StructLayout:
+    """`event_layout` of the inputs of a stage; events whose counts are beside it look like spikes."""
+    return event_layout(spec.n_in, 1 if counts_beside(spec) else spec.input_bits, events)
 
 
 def events_of(link: stream.Interface) -> Value:

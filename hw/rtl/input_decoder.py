@@ -28,8 +28,8 @@ class InputDecoder(wiring.Component):
     word is checked here, no later stage needs checks: nothing that a host sends can
     address a weight or an accumulator that does not exist.
 
-    Two events of a beat leave together. A marker leaves alone, so a beat with a marker takes
-    two transfers if its other word is an event or a marker.
+    Two events of a beat leave together, unless only one leaves per transfer. A marker leaves alone, so a
+    beat with a marker takes two transfers if its other word is an event or a marker.
 
     Latency 1 cycle, throughput 1 transfer per cycle.
 
@@ -38,7 +38,9 @@ class InputDecoder(wiring.Component):
     spec : IntegratorSpec
         The first layer.
     slots : int
-        Words per beat and most events per transfer, 1 or 2.
+        Words per beat, 1 or 2.
+    events : int
+        Most events per transfer, 1 .. `slots`.
 
     Members
     -------
@@ -50,12 +52,12 @@ class InputDecoder(wiring.Component):
         Words with a malformed event that are taken from the buffer, a bit for each.
     """
 
-    def __init__(self, spec: IntegratorSpec, slots: int = 1) -> None:
-        self._spec, self._slots = spec, slots
+    def __init__(self, spec: IntegratorSpec, slots: int, events: int) -> None:
+        self._spec, self._slots, self._events = spec, slots, events
         super().__init__(
             {
                 "i": In(stream.Signature(beat_layout(slots))),
-                "o": Out(stream.Signature(event_layout(spec.n_in, spec.input_bits, slots))),
+                "o": Out(stream.Signature(event_layout(spec.n_in, spec.input_bits, events))),
                 "dropped": Out(slots),
             }
         )
@@ -84,7 +86,7 @@ class InputDecoder(wiring.Component):
             one, two = words
             rest = Signal()
             use_one = ~rest & one.passes
-            pair = use_one & one.event & two.event
+            pair = use_one & one.event & two.event if self._events == 2 else pair
             split = use_one & two.passes & ~pair
             now = _Word(*(Mux(use_one, ours, other) for ours, other in zip(one, two, strict=True)))
             with m.If(buffer.o.valid & self.o.ready):
@@ -101,7 +103,7 @@ class InputDecoder(wiring.Component):
         ]
         if self._spec.input_bits > 1:
             m.d.comb += out.count.eq(now.count)
-        if self._slots == 2:
+        if self._events == 2:
             m.d.comb += [out.pair.eq(pair), out.second_address.eq(words[1].address)]
             if self._spec.input_bits > 1:
                 m.d.comb += out.second_count.eq(words[1].count)

@@ -16,7 +16,7 @@ from hw.config import StageConfig
 from hw.rtl.accumulators import RamAccumulators, RegisterAccumulators, closed_steps, word_layout
 from hw.rtl.arithmetic import lanes_of, pack, times_count
 from hw.rtl.banks import RELOAD, Part, connect_reload, parameter_memory
-from hw.rtl.events import event_layout, group_layout, index_shape
+from hw.rtl.events import COUNTS_AFTER, counts_beside, group_layout, index_shape, inputs_layout
 from hw.rtl.pipeline import delayed
 
 
@@ -44,8 +44,10 @@ class SynapseArray(wiring.Component):
 
     Members
     -------
-    i : In stream of `event_layout`
+    i : In stream of `inputs_layout`
         An event, or a pair, is taken with its last word.
+    counts : In(input_bits).array(events_per_cycle), only if `counts_beside`
+        Of the events that were offered at `i` `COUNTS_AFTER` cycles ago.
     o : Out stream of `group_layout`
         ``config.groups(n_out)`` transfers per step, offered without a gap; once the first one is taken,
         the others must be taken without a gap.
@@ -60,12 +62,13 @@ class SynapseArray(wiring.Component):
         config.check("stage", spec.n_in, spec.n_out)
         self._spec, self._params, self._config, self._reloaded = spec, params, config, reloaded
         self._bits = self.accumulator_bits(spec, params, reloaded is not None)
-        inputs = event_layout(spec.n_in, spec.input_bits, config.events_per_cycle)
         ports = {
-            "i": In(stream.Signature(inputs)),
+            "i": In(stream.Signature(inputs_layout(spec, config.events_per_cycle))),
             "o": Out(stream.Signature(group_layout())),
             "sums": Out(config.update_lanes * self._bits),
         }
+        if counts_beside(spec):
+            ports |= {"counts": In(spec.input_bits).array(config.events_per_cycle)}
         if reloaded is not None:
             ports |= {"reload": In(RELOAD)}
         super().__init__(ports)
@@ -185,8 +188,8 @@ class SynapseArray(wiring.Component):
         return m
 
     def _count(self, item: View[StructLayout], slot: str = "") -> Value:
-        """Count of the input of a slot; 1 for spikes."""
-        return item[f"{slot}count"] if self._spec.input_bits > 1 else Const(1)
+        """Count of the input of a slot; 1 for spikes, and where the count comes beside the stream."""
+        return item[f"{slot}count"] if "count" in dict(item.shape()) else Const(1)
 
     def _terms(
         self, m: Module, slot: str, port: memory.ReadPort, enable: Value, address: Value, count: Value
@@ -207,7 +210,9 @@ class SynapseArray(wiring.Component):
         m.d.sync += [read.eq(port.data), word.eq(read)]
         bank = [] if self._reloaded is None else [self.reload.bank]
         m.d.comb += [port.addr.eq(Cat(address, *bank)), port.en.eq(enable)]
-        terms, count = lanes_of(word, spec.weight.width), delayed(m, count, 5)
+        terms, count = lanes_of(word, spec.weight.width), delayed(m, count, COUNTS_AFTER)
+        if counts_beside(spec):
+            count = Mux(count, self.counts[1], 0) if slot == "second" else self.counts[0]
         if spec.input_bits == 1:
             return [Mux(count, term, 0) for term in terms] if slot == "second" else terms
         if config.use_dsp:

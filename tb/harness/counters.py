@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.fixed import Overflow, round_shifted
-from fxp_model.network import Network, StageParams, fire, run, threshold
+from fxp_model.network import Network, StageParams, delayed_inputs, fire, run, threshold
 from fxp_model.spec import IntegratorSpec, ResetMode
 from fxp_model.trace import LayerTrace, ReadoutTrace
 from hw.rtl.neuron_update import fires
@@ -29,10 +29,12 @@ def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) ->
         for name, stage, params, seen in stages:
             counts[f"{name.upper()}_SPIKES"] += int(_fire(stage, params, seen)[0].sum())
             counts[f"{name.upper()}_SATURATIONS"] += saturations(stage, params, seen)
-    # every spike of a layer is an event into the next stage
-    before = [events_in, *(counts[f"{name.upper()}_SPIKES"] for name in spec.stage_names)]
-    for name, events in zip(spec.stage_names, before, strict=False):
-        counts[f"{name.upper()}_EVENTS"] = events
+        # every spike of a layer is an event into the next stage, unless its delay takes it beyond the end
+        inputs = [sample.counts[:, np.newaxis], *(layer.spikes.astype(np.int64) for layer in trace.layers)]
+        for name, params, x in zip(spec.stage_names, network.params, inputs, strict=True):
+            counts[f"{name.upper()}_EVENTS"] += int(np.count_nonzero(delayed_inputs(params, x)))
+    if spec.layers[0].max_input_delay is None:
+        counts["LAYER0_EVENTS"] = events_in
     return dict(counts)
 
 

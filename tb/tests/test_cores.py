@@ -14,6 +14,7 @@ from hw.verilog import emit
 from tb.harness import planted
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
+from tb.harness.forward_delays import redrawn, with_forward_delays
 from tb.harness.runner import Workspace
 from tb.harness.stimulus import random_hardware, random_network, retrained
 
@@ -42,6 +43,13 @@ def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Worksp
     print(figures)
 
 
+@pytest.mark.parametrize("seed", range(depth(4, 24)))
+def test_core_with_forward_delays(seed: int, sim: str, workspace: Workspace) -> None:
+    network = with_forward_delays(random_network(seed + 100), seed)
+    config = random_hardware(network, seed)
+    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=9)
+
+
 @pytest.mark.parametrize("seed", [None, 9, 21][: depth(2, 3)])
 def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -> None:
     network = planted.network() if seed is None else random_network(seed)
@@ -63,6 +71,15 @@ def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace
         network, config, sim, workspace, "tb.benches.cores.reload", seed or 1, others=[str(o) for o in others]
     )
     print(figures)
+
+
+def test_reload_of_forward_delays(sim: str, workspace: Workspace) -> None:
+    """Of the layers; those of the input channels stay as they are."""
+    network = with_forward_delays(planted.network(), 4)
+    config = planted.hardware(reload=True)
+    others = [redrawn(retrained(network, i, delays=True), i) for i in (1, 2)]
+    saved = [str(save_network(workspace.runs / f"other{i}", other)) for i, other in enumerate(others)]
+    _check(network, config, sim, workspace, "tb.benches.cores.reload", 1, others=saved)
 
 
 @pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)

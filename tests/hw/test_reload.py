@@ -15,6 +15,7 @@ from hw.reload import Image, blocks, image
 from hw.rtl.banks import Part
 from hw.verilog import emit
 from tb.harness import planted
+from tb.harness.forward_delays import with_forward_delays
 from tb.harness.stimulus import random_hardware, random_network, retrained
 
 NETWORK, CONFIG = planted.network(), replace(planted.hardware(), reload=True)
@@ -108,6 +109,40 @@ def test_other_delays_are_refused() -> None:
     message = r"^the network to load must have the core's delays: layer1\.delay_steps differ$"
     with pytest.raises(InputError, match=message):
         image(NETWORK, CONFIG, network)
+
+
+LATE = with_forward_delays(NETWORK, 4)
+"""With delays up to 3, 3 and 40 steps of the inputs, between the layers and before the readout."""
+
+
+def _late(stage: int) -> Network:
+    """`LATE` with other forward delays into a stage."""
+    params = list(LATE.params)
+    steps = params[stage].input_delay_steps
+    assert steps is not None
+    params[stage] = replace(params[stage], input_delay_steps=(steps + 1) % 4)
+    return Network(LATE.spec, tuple(params))
+
+
+@pytest.mark.parametrize(("stage", "programmable"), [(0, False), (1, False), (2, False), (0, True)])
+def test_other_forward_delays_are_refused(stage: int, programmable: bool) -> None:
+    """Those of the input channels always."""
+    name = LATE.spec.stage_names[stage]
+    message = rf"^the network to load must have the core's delays: {name}\.input_delay_steps differ$"
+    with pytest.raises(InputError, match=message):
+        image(LATE, replace(CONFIG, programmable_delays=programmable), _late(stage))
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_other_forward_delays_are_words_of_the_layer_that_sends(stage: int) -> None:
+    config = replace(CONFIG, programmable_delays=True)
+    both = [{(block.stage, block.part): block for block in blocks(n, config)} for n in (LATE, _late(stage))]
+    different = {key for key, block in both[0].items() if block != both[1][key]}
+    assert different == {(stage - 1, Part.FORWARD)}
+    assert image(LATE, config, LATE).words != image(LATE, config, _late(stage)).words
+    plain = image(LATE, CONFIG, LATE).words
+    delays = [block for (_, part), block in both[0].items() if part in (Part.DELAY, Part.FORWARD)]
+    assert len(image(LATE, config, LATE).words) == len(plain) + sum(block.region.words for block in delays)
 
 
 def _with_delays(*steps: int) -> Network:

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from fxp_model.checks import check_type
 from fxp_model.ear.spec import EarSpec
 from fxp_model.network import Network
-from fxp_model.spec import NetworkSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig
 from hw.estimates.resources.ear import ear_parts
 from hw.estimates.resources.frame import control, decoder, loader, stage_counters
+from hw.estimates.resources.input_delays import input_delays
 from hw.estimates.resources.parts import FABRICS, Parts
 from hw.estimates.resources.prices import ear_prices_of, prices_of
 from hw.estimates.resources.stage import stage
+from hw.rtl.delay_lines import forward_delays
 
 Area = dict[str, int | float]
 
@@ -112,7 +113,7 @@ def _sum(areas: Iterable[Area]) -> Area:
 
 def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str, Parts]:
     """Contents of every block of the core, by its path."""
-    blocks = frame_parts(network.spec, config.stages[0].events_per_cycle, target)
+    blocks = frame_parts(network, config.stages[0].events_per_cycle, target)
     if config.reload:
         blocks["control.loader"] = loader(FABRICS[target], network, config)
     out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
@@ -121,9 +122,13 @@ def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str,
     return blocks
 
 
-def frame_parts(spec: NetworkSpec, slots: int, target: str) -> dict[str, Parts]:
+def frame_parts(network: Network, slots: int, target: str) -> dict[str, Parts]:
     """The blocks around the stages; `slots` are the `events_per_cycle` of the first stage."""
-    return {"decoder": decoder(slots), "control": control(FABRICS[target], len(spec.layers), slots)}
+    spec, fabric = network.spec, FABRICS[target]
+    blocks = {"decoder": decoder(slots), "control": control(fabric, spec, slots)}
+    if spec.layers[0].max_input_delay is not None:
+        blocks |= input_delays(fabric, spec.layers[0], network.params[0], slots)
+    return blocks
 
 
 def stage_parts(
@@ -138,6 +143,10 @@ def stage_parts(
     """A stage and its counters; `out_events` are those of the next stage."""
     spec, fabric = network.spec, FABRICS[target]
     name, own, params = spec.stage_names[index], spec.stages[index], network.params[index]
-    blocks = stage(fabric, own, params, widths, out_events, reload, programmable_delays)
+    following = index + 1
+    forward = None
+    if following < len(spec.stages):
+        forward = forward_delays(spec.stages[following], network.params[following])
+    blocks = stage(fabric, own, params, widths, out_events, forward, reload, programmable_delays)
     named = {f"{name}.{block}": part for block, part in blocks.items()}
     return {f"control.{name}": stage_counters(own, widths), **named}

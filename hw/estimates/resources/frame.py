@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fxp_model.fixed import Overflow
 from fxp_model.network import Network
-from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
+from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.estimates.resources.recurrence import current_bits
@@ -41,10 +41,11 @@ def decoder(slots: int) -> Parts:
     return parts
 
 
-def control(fabric: Fabric, layers: int, slots: int) -> Parts:
+def control(fabric: Fabric, spec: NetworkSpec, slots: int) -> Parts:
     """`Control` except the counters of the stages: AXI4-Lite, registers, the timer, four counters."""
     parts = Parts()
-    depth = 1 << samples_in_flight(layers).bit_length()
+    layers = len(spec.layers)
+    depth = 1 << samples_in_flight(layers, spec.layers[0].max_input_delay is not None).bit_length()
     parts.ff += AXI_LITE + REGISTERS + RESETS + slots + TIMER + 3 * index_bits(depth)
     parts.ff += FIXED_COUNTERS * COUNTER
     # the read multiplexer selects among adjacent words first: counters of the core, and of the stages

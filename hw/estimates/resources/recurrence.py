@@ -1,4 +1,4 @@
-"""Recurrence of a layer: delay lines, followed by the convolution or the dense synapses."""
+"""Delay lines; behind those of a recurrence, the convolution or the dense synapses."""
 
 from __future__ import annotations
 
@@ -24,19 +24,44 @@ def current_bits(spec: IntegratorSpec, params: StageParams, reload: bool) -> int
     return ConvEngine.current_bits(params.recurrent.tolist(), spec.recurrence.weight if reload else None)
 
 
-def delays(fabric: Fabric, params: StageParams, config: StageConfig) -> Parts:
-    """`DelayLines`."""
+def delays(fabric: Fabric, steps: list[int], lanes: int, beside: list[int] | None = None) -> Parts:
+    """`DelayLines` of a recurrence; yosys lets them share their places with forward ones `beside` them."""
     parts = Parts()
-    assert params.delay_steps is not None
-    steps = params.delay_steps
-    for low in range(0, len(steps), config.update_lanes):
-        parts.shift_registers(fabric, steps[low : low + config.update_lanes].tolist())
-    parts.ff += int(steps.max()) + len(set(steps.tolist())) + len(steps) + config.groups(len(steps))
-    parts.add(delays_mask=len(steps), delays_group=config.groups(len(steps)))
+    _lines(fabric, parts, list(zip(steps, beside or steps, strict=True)), lanes)
+    parts.ff += len(set(steps)) + len(steps)
+    parts.add(delays_mask=len(steps))
     return parts
 
 
-def programmed_delays(fabric: Fabric, max_delay: int, n: int, config: StageConfig) -> Parts:
+def forward_lines(fabric: Fabric, steps: list[int], lanes: int, shared: bool = False) -> Parts:
+    """Forward `DelayLines`, their places perhaps `shared`; a spike of this step needs no mask."""
+    parts = Parts()
+    if not shared:
+        _lines(fabric, parts, list(zip(steps, steps, strict=True)), lanes)
+    parts.ff += len(set(steps) - {0}) + lanes
+    parts.luts += _choice(fabric, lanes, -(-len(steps) // lanes), masks=True)
+    return parts
+
+
+def _lines(fabric: Fabric, parts: Parts, ends: list[tuple[int, int]], lanes: int) -> None:
+    """Lines with two ends each, perhaps the same; the age of the sample, and the enables of the groups."""
+    for low in range(0, len(ends), lanes):
+        own = [(min(pair), max(pair)) for pair in ends[low : low + lanes]]
+        parts.shift_registers(fabric, [length for near, far in own for length in (near, far - near)])
+    groups = -(-len(ends) // lanes)
+    parts.ff += max(max(pair) for pair in ends) + groups
+    parts.add(delays_group=groups)
+
+
+def _choice(fabric: Fabric, lanes: int, groups: int, masks: bool) -> int:
+    """LUTs that give one of `groups` bits for each lane, by an enable for each, and perhaps a mask."""
+    gates = -(-groups // (fabric.lut_inputs // (3 if masks else 2)))
+    return lanes * (gates + -(-(gates - 1) // (fabric.lut_inputs - 1)))
+
+
+def programmed_delays(
+    fabric: Fabric, max_delay: int, n: int, config: StageConfig, forward: bool = False
+) -> Parts:
     """`ProgrammableDelayLines`.
 
     LUTs are counted: one selects a neuron's next delayed spike; two per bit of a delay compare it with the
@@ -47,8 +72,11 @@ def programmed_delays(fabric: Fabric, max_delay: int, n: int, config: StageConfi
     parts.parameters(fabric, lanes * bits, groups, reload=True)
     parts.tapped_lines(fabric, max_delay, n)
     index = (max_delay - 1).bit_length() if max_delay else 0
-    parts.ff += n + groups + lanes * (index + (2 if max_delay else 1)) + max_delay.bit_length()
+    parts.ff += groups + lanes * (index + (2 if max_delay else 1)) + max_delay.bit_length()
+    parts.ff += lanes if forward else n
     parts.luts += n + 2 * (lanes + 1) * bits + 2 * groups
+    if forward:
+        parts.luts += _choice(fabric, lanes, groups, masks=False)
     return parts
 
 

@@ -6,7 +6,7 @@ from fxp_model.spec import IntegratorSpec
 from hw.config import StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.accumulators import NEAR, QUEUE_WORDS, banks
-from hw.rtl.events import SUMS_AFTER
+from hw.rtl.events import COUNTS_AFTER, SUMS_AFTER, counts_beside
 from hw.rtl.synapse_array import SynapseArray
 
 
@@ -46,8 +46,12 @@ def synapses(fabric: Fabric, spec: IntegratorSpec, config: StageConfig, reload: 
     parts.shift_registers(fabric, [(0 if inside else 2) + more] * (events * lanes * weight))
     if spec.input_bits > 1:
         bits, digits = product_bits(spec), -(-spec.input_bits // 2)
-        parts.shift_registers(fabric, [(3 if inside else 5) + more] * spec.input_bits)
-        if events == 2:  # the first stage of the other has a reset
+        if counts_beside(spec):
+            parts.shift_registers(fabric, [more] * (spec.input_bits * events))
+            parts.shift_registers(fabric, [COUNTS_AFTER] * (events - 1))
+        else:
+            parts.shift_registers(fabric, [(3 if inside else 5) + more] * spec.input_bits)
+        if events == 2 and not counts_beside(spec):  # the first stage of the other has a reset
             parts.ff += spec.input_bits
             parts.shift_registers(fabric, [(2 if inside else 4) + more] * spec.input_bits)
         parts.ff += 0 if inside else events * lanes * bits

@@ -1,6 +1,7 @@
 """Delay lines of both kinds: every neuron's spike of delay + 1 steps ago, and none of an earlier sample.
 
-Delays that can be reloaded change for some of the samples, and are loaded while the previous samples run.
+Forward ones give that of delay steps ago, group by group. Delays that can be reloaded change for some of the
+samples, and are loaded while the previous samples run.
 """
 
 from __future__ import annotations
@@ -29,19 +30,25 @@ CASES: dict[str, dict[str, Any]] = {
     "programmable_one": {"delay_steps": [2], "lanes": 1, "max_delay": 2},
     "programmable_none": {"delay_steps": [0, 0, 0], "lanes": 2, "max_delay": 0},
 }
+CASES |= {
+    f"forward_{name}": {**CASES[name], "forward": True}
+    for name in ("none", "each", "one_group", "programmable", "programmable_short", "programmable_none")
+}
 
 
-def component(delay_steps: list[int], lanes: int, max_delay: int | None = None) -> wiring.Component:
+def component(
+    delay_steps: list[int], lanes: int, max_delay: int | None = None, forward: bool = False
+) -> wiring.Component:
     if max_delay is None:
-        return DelayLines(delay_steps, lanes)
-    return ProgrammableDelayLines(delay_steps, max_delay, lanes)
+        return DelayLines(delay_steps, lanes, forward)
+    return ProgrammableDelayLines(delay_steps, max_delay, lanes, forward)
 
 
 class Host:
     """Loads delays into the bank that is not in use, a word now and then, and swaps the banks."""
 
-    def __init__(self, bench: BlockBench, lanes: int, max_delay: int) -> None:
-        self._bench, self._lanes, self._max_delay = bench, lanes, max_delay
+    def __init__(self, bench: BlockBench, lanes: int, max_delay: int, part: Part) -> None:
+        self._bench, self._lanes, self._max_delay, self._part = bench, lanes, max_delay, part
         self._bits = ProgrammableDelayLines.delay_bits(max_delay)
         self._words: list[dict[str, int]] = []
         self._coming: list[int] = []
@@ -56,7 +63,7 @@ class Host:
         for row, word in enumerate(ProgrammableDelayLines.rows(self._coming, self._max_delay, self._lanes)):
             for piece in range(pieces(self._bits * self._lanes)):
                 data = word >> WORD * piece & 0xFFFFFFFF
-                place = {"part": Part.DELAY, "row": row, "piece": piece}
+                place = {"part": self._part, "row": row, "piece": piece}
                 # words of other parts must be ignored
                 self._words += [
                     {**place, "part": Part.BIAS, "data": ~data & 0xFFFFFFFF},
@@ -87,7 +94,7 @@ async def delays(dut: Any) -> None:
     bench = BlockBench(dut)
     rng, delay_steps, lanes = bench.rng, bench.case["delay_steps"], bench.case["lanes"]
     longest = bench.case.get("max_delay", max(delay_steps))
-    n = len(delay_steps)
+    n, forward = len(delay_steps), "forward" in bench.case
     groups = -(-n // lanes)
     tag = tag_layout(groups)
 
@@ -96,12 +103,28 @@ async def delays(dut: Any) -> None:
         dut.finishing.value = int(rng.integers(1 << tag.size)) & ~tag.const({"valid": 1}).as_bits()
         dut.spikes.value = int(rng.integers(1 << lanes))
 
+    def of_lanes(word: int, group: int) -> list[int]:
+        """Bits of the lanes of a group that are neurons."""
+        return [word >> lane & 1 for lane in range(min(lanes, n - group * lanes))]
+
+    async def watch() -> None:
+        """See what the lines give for each group, in the cycle after its spikes."""
+        announced: list[Any] = [None, None]
+        while True:
+            await bench.edge
+            item = tag.from_bits(int(dut.finishing.value))
+            if announced[0] is not None:
+                bench.see((announced[0], of_lanes(int(dut.delayed.value), announced[0])))
+            announced = [announced[1], item.group if item.valid else None]
+
     host = None
     if "max_delay" in bench.case:
         dut.reload__bank.value = 0
-        host = Host(bench, lanes, longest)
+        host = Host(bench, lanes, longest, Part.FORWARD if forward else Part.DELAY)
         bench.start(host.run())
     await bench.reset(spikes=0, finishing=0)
+    if forward:
+        bench.start(watch())
     fired = 0
     # samples shorter and longer than the longest delay
     for sample, steps in enumerate((1, 2, 90, 1, 40, 5, 70, 2, 80)):
@@ -111,21 +134,23 @@ async def delays(dut: Any) -> None:
             host.offer(n)
         history = rng.random((steps, n)) < 0.6
         for t in range(steps):
-            # s(t) = y(t - 1 - d), 0 before the sample
-            sources = [t - 1 - delay for delay in delay_steps]
+            # s(t) = y(t - 1 - d), or y(t - d); 0 before the sample
+            sources = [t - delay - (not forward) for delay in delay_steps]
             expected = [
                 int(history[s, m]) if s >= 0 and delay <= longest else 0
                 for m, (s, delay) in enumerate(zip(sources, delay_steps, strict=True))
             ]
             final = groups - 1
+            fired += sum(expected)
+
             for group in range(groups):
+                part = slice(group * lanes, (group + 1) * lanes)
+                bench.expect((group, expected[part]))
+                if forward:
+                    continue
                 idle()
                 await ReadOnly()
-                part = slice(group * lanes, (group + 1) * lanes)
-                seen = int(dut.delayed.value)
-                bench.expect((steps, t, group, expected[part]))
-                bench.see((steps, t, group, [seen >> m & 1 for m in range(n)][part]))
-                fired += sum(expected[part])
+                bench.see((group, of_lanes(int(dut.delayed.value) >> group * lanes, group)))
                 await NextTimeStep()
                 await bench.edge
                 idle()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fxp_model.network import Network, run
-from fxp_model.random_networks import conv_network, random_counts
+from fxp_model.random_networks import conv_network, random_counts, random_network
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
 from hw.config import HardwareConfig
@@ -17,11 +17,15 @@ from hw.estimates.bottleneck import loads
 from hw.estimates.clips import follow
 from hw.estimates.latency import clip_cycles, event_counts
 
+NETWORKS = [conv_network(0), conv_network(1), *(random_network(np.random.default_rng(i)) for i in range(6))]
 
+
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("batch", [1, 2, 64])
-def test_batches_of_padded_clips_are_the_clips_alone(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+def test_batches_of_padded_clips_are_the_clips_alone(
+    monkeypatch: pytest.MonkeyPatch, batch: int, network: Network
+) -> None:
     monkeypatch.setattr(module, "BATCH", batch)
-    network = conv_network(0)
     rng = np.random.default_rng(1)
     lengths = [7, 3, 9, 1, 9]
     counts = np.concatenate([random_counts(rng, network.spec, 9, 1) for _ in lengths], axis=1)
@@ -32,19 +36,29 @@ def test_batches_of_padded_clips_are_the_clips_alone(monkeypatch: pytest.MonkeyP
         for padded, own in zip(clips.events, event_counts(network, trace, alone), strict=True):
             assert np.array_equal(padded[:length, clip], own[:, 0])
             assert not padded[length:, clip].any()
-        for index, (layer, params) in enumerate(zip(trace.layers, network.params, strict=False)):
-            assert clips.toggles[index][clip] == toggles_of(layer.spikes[:, 0], params.delay_steps)
+        wanted = [
+            toggles_of(layer.spikes[:, 0], own.delay_steps, 1)
+            + toggles_of(layer.spikes[:, 0], following.input_delay_steps, 0)
+            for layer, own, following in zip(trace.layers, network.params, network.params[1:], strict=False)
+        ]
+        wanted[0] += toggles_of((alone[:, 0] > 0).astype(int), network.params[0].input_delay_steps, 0)
+        assert [own[clip] for own in clips.toggles] == wanted
 
 
-def toggles_of(spikes: np.ndarray, delay_steps: np.ndarray | None) -> int:
-    """Shift registers, register by register, until the last spike has left the longest of them."""
+def test_some_of_them_have_forward_delays() -> None:
+    kinds = {(i > 0, s.max_input_delay is not None) for n in NETWORKS for i, s in enumerate(n.spec.stages)}
+    assert kinds == {(late, own) for late in (False, True) for own in (False, True)}
+
+
+def toggles_of(spikes: np.ndarray, delay_steps: np.ndarray | None, more: int) -> int:
+    """Shift registers of each delay and `more`, until the last spike has left the longest of them."""
     if delay_steps is None:
         return 0
     toggled = 0
     for train, delay in zip(spikes.T.tolist(), delay_steps.tolist(), strict=True):
-        line = [0] * (delay + 1)
-        for bit in [*train, *[0] * (delay + 1)]:
-            after = [bit, *line[:-1]]
+        line = [0] * (delay + more)
+        for bit in [*train, *[0] * (delay + more)]:
+            after = [bit, *line][: len(line)]
             toggled += sum(a != b for a, b in zip(line, after, strict=True))
             line = after
     return toggled

@@ -1,10 +1,12 @@
 """The cycle formula by hand, and properties for any counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fxp_model.errors import InputError
-from fxp_model.network import run
+from fxp_model.network import delayed_inputs, run
 from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import NetworkSpec, RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
@@ -165,16 +167,56 @@ def test_the_interval_is_that_of_a_clip_behind_itself() -> None:
     assert np.all(intervals < clip_cycles(SHD, config, events, lengths))
 
 
-def test_event_counts_are_those_of_the_trace() -> None:
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("seed", range(12))
+def test_event_counts_are_those_of_the_trace(seed: int) -> None:
+    rng = np.random.default_rng(seed)
     network = random_network(rng)
-    counts = random_counts(rng, network.spec, steps=5, samples=2)
+    counts = random_counts(rng, network.spec, steps=25, samples=2)
     trace = run(network, counts)
-    into = event_counts(network, trace, counts)
-    assert len(into) == len(network.spec.stages)
-    assert into[0][3, 1] == sum(count > 0 for count in counts[3, 1])
-    for spikes, layer in zip(into[1:], trace.layers, strict=True):
-        assert np.array_equal(spikes, layer.spikes.sum(axis=2))
+    into = list(event_counts(network, trace, counts))
+    inputs = [counts, *(layer.spikes.astype(int) for layer in trace.layers)]
+    for params, x in zip(network.params, inputs, strict=True):
+        assert np.array_equal(into.pop(0), (delayed_inputs(params, x) > 0).sum(axis=2))
+    for params, x in zip(network.params, inputs[1:], strict=False):
+        if params.recurrent is not None and params.recurrent.ndim == 2:
+            late = delayed_inputs(replace(params, input_delay_steps=params.delay_steps + 1), x)
+            assert np.array_equal(into.pop(0), late.sum(axis=2))
+    if network.spec.layers[0].max_input_delay is not None:
+        assert np.array_equal(into.pop(0), (counts > 0).sum(axis=2))
+    assert not into
+
+
+def test_input_delays_by_hand() -> None:
+    """As a sample without events, with a block before its first array.
+
+    s_axis 0 | the marker is taken 1, its channels are in the queue 1+2 = 3, and offered 3+3 = 6 | it enters
+    the buffer 6+3 = 9, 9 later than without delays.
+    """
+    spec = replace(ONE, layers=(replace(ONE.layers[0], max_input_delay=5),))
+    nothing = [np.array([0])] * 3
+    timing = run_timing(spec, NARROW, nothing, [1])
+    assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 49, 50)
+    with pytest.raises(InputError, match=r"for each of layer0, readout, the input delays, not 2 arrays$"):
+        run_timing(spec, NARROW, nothing[:2], [1])
+
+
+def test_forward_delays_take_two_cycles_between_stages() -> None:
+    """From a sweep to its queue; nothing else changes."""
+    late = replace(ONE, readout=replace(ONE.readout, max_input_delay=1023))
+    events = [np.full(30, 1)] * 2
+    assert cycles_of(late, NARROW, events) == cycles_of(ONE, NARROW, events) + 2
+
+
+def test_counts_come_one_by_one_into_input_delays() -> None:
+    """In pairs they would take half of these cycles, as spikes do; the array behind takes pairs of either."""
+    bits = {kind: replace(SHD.layers[0], input_bits=kind, max_input_delay=9) for kind in (1, 4)}
+    config = HardwareConfig.uniform(SHD, lanes=256, update_lanes=256, events_per_cycle=2)
+    idle, busy = np.zeros(40, dtype=int), np.full(40, 120)
+    cycles = {
+        kind: cycles_of(replace(SHD, layers=(first, *SHD.layers[1:])), config, [idle, idle, idle, busy])
+        for kind, first in bits.items()
+    }
+    assert cycles[4] - cycles[1] == 40 * 60 + 2  # its products
 
 
 EVENTS = [np.zeros(4, dtype=int)] * 3
