@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ _FLOW = ("i_syn", "i_rec", "current", "v_mem", "spikes", "scores")
 """Arrays of a stage, in the order of the data flow."""
 
 
-def _arrays(stage: LayerTrace | ReadoutTrace) -> dict[str, NDArray[np.integer]]:
+def _arrays(stage: LayerTrace | ReadoutTrace) -> dict[str, Any]:
     """The arrays that a stage has, by name, in the order of the data flow."""
     return {name: array for name in _FLOW if (array := getattr(stage, name, None)) is not None}
 
@@ -100,7 +101,8 @@ class Trace:
     def arrays(self) -> Iterator[tuple[str, str, NDArray[np.integer]]]:
         """(stage, field, array) in the order of the data flow."""
         names = (*(f"layer{index}" for index in range(len(self.layers))), "readout")
-        for stage, own in zip(names, (*self.layers, self.readout), strict=True):
+        stages: list[LayerTrace | ReadoutTrace] = [*self.layers, self.readout]
+        for stage, own in zip(names, stages, strict=True):
             for name, array in _arrays(own).items():
                 yield stage, name, array
 
