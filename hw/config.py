@@ -33,8 +33,9 @@ class StageConfig:
         Events added in the same cycle, 1 or 2. Two need two read ports of the weight memory, one more adder
         per lane, and at least two inputs.
     use_dsp : bool
-        Use multipliers for the products of weight and count. Otherwise adders are used, two per lane and
-        event where counts have four bits. Has no effect where inputs are spikes.
+        Use multipliers for the products of weight and count, and of a state and a share of its own neuron.
+        Otherwise adders are used, two per lane and event where counts have four bits. Has no effect where
+        inputs are spikes and one share is that of all neurons.
     """
 
     lanes: int
@@ -103,7 +104,8 @@ class HardwareConfig:
     stages : tuple of StageConfig
         One per stage of `NetworkSpec.stages`: hidden layers in order, then the readout.
     reload : bool
-        A host may load other weights, biases, kernels and thresholds. Doubles their memories.
+        A host may load other weights, biases, kernels, thresholds, and shares of each neuron. Doubles their
+        memories.
     programmable_delays : bool
         With `reload`: a host may also load other delays, up to the `max_delay` of each layer. Makes every
         delay line that long.

@@ -19,7 +19,7 @@ from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.delay_lines import Delays, forward_delays
 from hw.rtl.loader import Region
-from hw.rtl.neuron_update import NeuronUpdate, fires
+from hw.rtl.neuron_update import fires, neuron_codes
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.recurrent_synapses import inner_spec
 from hw.rtl.synapse_array import SynapseArray
@@ -64,12 +64,12 @@ def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> t
 def _stage_blocks(
     spec: IntegratorSpec, params: StageParams, config: StageConfig, programmable_delays: bool
 ) -> Iterator[tuple[int, int, list[int]]]:
-    weight, v_bits = spec.weight.width, spec.membrane.width
+    weight = spec.weight.width
     yield Part.WEIGHT, config.lanes * weight, SynapseArray.rows(params.weight, weight, config)
-    bias, rows = NeuronUpdate.bias_rows(spec, params, config)
-    yield Part.BIAS, config.update_lanes * bias, rows
-    if fires(spec):
-        yield Part.V_TH, v_bits, [spec.v_th]
+    for part, codes in neuron_codes(spec, params, config).items():
+        yield part, config.update_lanes * codes.bits, codes.rows
+    if fires(spec) and spec.v_th is not None:
+        yield Part.V_TH, spec.membrane.width, [spec.v_th]
     if not isinstance(spec, LayerSpec) or spec.recurrence is None:
         return
     assert params.recurrent is not None
@@ -111,8 +111,9 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
     Raises
     ------
     InputError
-        If the core cannot be reloaded, or `network` differs in anything but weights, biases, kernels
-        and thresholds, and delays where they are programmable. Those of the input channels never are.
+        If the core cannot be reloaded, or `network` differs in anything but weights, biases, kernels,
+        thresholds, a neuron's own shares, and delays where they are programmable. Those of the input channels
+        never are.
     """
     if not config.reload:
         raise InputError("the core was generated without reload")
@@ -131,11 +132,16 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
 
 
 def _difference(name: str, mine: Any, other: Any) -> str | None:
-    """The first field, except `v_th`, in which two specs in JSON form differ."""
+    """The first field in which two specs in JSON form differ; one threshold may be another."""
     if isinstance(mine, dict) and isinstance(other, dict) and mine.keys() == other.keys():
-        pairs = [(f"{name}.{key}", mine[key], other[key]) for key in mine if key != "v_th"]
+        pairs = [(f"{name}.{key}", mine[key], other[key]) for key in mine if not _loaded(key, mine, other)]
     elif isinstance(mine, list | tuple) and isinstance(other, list | tuple) and len(mine) == len(other):
         pairs = [(f"{name}[{index}]", *both) for index, both in enumerate(zip(mine, other, strict=True))]
     else:
         return None if mine == other else f"{name} is {mine}, not {other}"
     return next((text for pair in pairs if (text := _difference(*pair)) is not None), None)
+
+
+def _loaded(key: str, mine: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether the field is a threshold of all neurons, or of each, in both."""
+    return key == "v_th" and (mine[key] is None) == (other[key] is None)

@@ -45,6 +45,8 @@ class Probe:
     ``probe_v_mem``  `update_lanes` x `membrane_bits`, membranes after Q and before the reset, two's
                      complement, lane 0 in the low bits
     ``probe_spikes`` `update_lanes` bits, lane 0 lowest; only where `spiking`
+    ``probe_current`` `update_lanes` x `current_bits`, synaptic currents after Q, as ``probe_v_mem``; only
+                     where these are not 0
 
     Lane i of group g is neuron g * `update_lanes` + i; lanes beyond `n_out` are meaningless.
     """
@@ -56,6 +58,7 @@ class Probe:
     update_lanes: int
     membrane_bits: int
     spiking: bool
+    current_bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ def _probes(network: Network, config: HardwareConfig) -> Iterator[Probe]:
             update_lanes=widths.update_lanes,
             membrane_bits=spec.membrane.width,
             spiking=fires(spec),
+            current_bits=0 if spec.synapse is None else spec.synapse.current.width,
         )
 
 

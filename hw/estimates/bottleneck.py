@@ -51,6 +51,6 @@ def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, 
 def _loop(layer: LayerSpec, widths: StageConfig, delayed: Cycles) -> Cycles:
     """Cycles from one sweep to the next, which waits for the sums of its `delayed` spikes."""
     own = recurrent_config(layer, widths)
-    sweep = widths.groups(layer.n_out) - 1 + NeuronUpdate.LATENCY
+    sweep = widths.groups(layer.n_out) - 1 + NeuronUpdate.latency(layer)
     sums = own.event_words(layer.n_out, delayed) + 1 + RecurrentSynapses.latency(layer, widths) + 1
     return sweep + RecurrentSynapses.offered(layer, widths) + EventEncoder.LATENCY + sums

@@ -81,6 +81,7 @@ class Cores:
         self._places = [_each(widths, partial(SynapseArray.steps, stage)) for stage, widths in stages]
         self._starts = [np.full((int(places.max()), len(configs)), NEVER) for places in self._places]
         self._steps = 0
+        self._updates = [NeuronUpdate.latency(stage) for stage in spec.stages]
         self._distances = [_each(widths, partial(NeuronUpdate.distance, stage)) for stage, widths in stages]
         # of the events into each stage, which takes them one by one or in pairs
         self._queued = [
@@ -127,11 +128,11 @@ class Cores:
                     ready = self._recurrence(stage, next(recurrent), latest)
                     start = np.maximum(start, np.where(self._opens, NEVER, ready))
                 start = np.maximum(start, self._sent[stage + 1][0] + 1)
-                written = start + self._groups[stage] - 1 + NeuronUpdate.LATENCY
+                written = start + self._groups[stage] - 1 + self._updates[stage]
                 ready_from = written + self._queued[stage + 1] + EventEncoder.LATENCY
             starts[self._steps % len(starts)] = start
         self._steps += 1
-        first_out = start + NeuronUpdate.LATENCY + ScoreUnit.LATENCY
+        first_out = start + self._updates[readout] + ScoreUnit.LATENCY
         last_out = first_out + self._n_out
         self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
         self._opens = closes
@@ -143,7 +144,7 @@ class Cores:
         `latest` is the start of its previous sweep.
         """
         link, offered, latency = self._recurrent[stage]
-        written = latest + self._groups[stage] - 1 + NeuronUpdate.LATENCY
+        written = latest + self._groups[stage] - 1 + self._updates[stage]
         link.transfer(count, written + offered + EventEncoder.LATENCY, latest)
         return link.taken + latency + 1
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.spec import SCORE, IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind
+from fxp_model.spec import SCORE, IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind, ResetMode
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.clips import Clips
 from hw.estimates.cores import dense_layers
 from hw.rtl.events import counts_beside
+from hw.rtl.neuron_update import fires
 
 Totals = NDArray[np.int64]
 
@@ -47,7 +48,8 @@ def work(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, W
 
     An event adds a weight to each neuron's current, in `words` words of `lanes` weights, and so does a
     delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current, leaked
-    membrane and i_rec; the K taps of a kernel, although a table, count as K - 1 more additions.
+    membrane and i_rec, a synaptic current and what a delayed reset subtracts; the K taps of a kernel,
+    although a table, count as K - 1 more additions. Each state is read and written, and a neuron's codes are read.
     Sums are in a memory where an event has several words, and in registers, which are not counted, where it
     has one. The energy of an addition or a bit depends on the chip (`hw.estimates.energy`).
     """
@@ -84,7 +86,13 @@ def _of_stage(
     swept = widths.groups(n) * widths.update_lanes
     added, terms = (events + delayed) * n, steps * n * _terms(stage)
     counted = events * n * stage.weight.width * stage.input_bits if stage.input_bits > 1 else 0
-    leaked = steps * n * v_bits * stage.beta_format.width
+    states, products, codes = v_bits, v_bits * stage.beta_format.width, _own_bits(stage)
+    exact = terms * stage.input_sum.bits
+    if stage.synapse is not None:
+        c_bits = stage.synapse.current.width
+        states, products = states + c_bits, products + c_bits * stage.synapse.alpha_format.width
+        terms, exact = terms + steps * n, exact + steps * n * stage.sum_bits
+    leaked = steps * n * products
     weights = events * stage.weight.width
     recurrence = stage.recurrence if isinstance(stage, LayerSpec) else None
     if recurrence is not None:
@@ -95,25 +103,36 @@ def _of_stage(
     return Work(
         events=events,
         additions=added + terms,
-        adder_bits=added * sums + terms * stage.sum_bits + counted + leaked,
+        adder_bits=added * sums + exact + counted + leaked,
         weight_bits=weights * per_event,
         state_bits_read=open_sums
-        + steps * swept * (v_bits + stage.bias.width + sums)
+        + steps * swept * (states + codes + sums)
         + kept
         + (counts + events * (counts > 0)) * stage.input_bits,
         state_bits_written=open_sums
-        + steps * swept * (v_bits + sums * (widths.words(n) == 1))
+        + steps * swept * (states + sums * (widths.words(n) == 1))
         + kept
         + 2 * counts * stage.input_bits,
         toggles=toggles,
     )
 
 
+def _own_bits(stage: IntegratorSpec) -> int:
+    """Bits of a neuron's codes that an update reads: the bias, shares and threshold of its own."""
+    bits = stage.bias.width
+    if stage.beta is None:
+        bits += stage.beta_format.width
+    if stage.synapse is not None and stage.synapse.alpha is None:
+        bits += stage.synapse.alpha_format.width
+    return bits + (stage.membrane.width if fires(stage) and stage.v_th is None else 0)
+
+
 def _terms(stage: IntegratorSpec) -> int:
-    """Additions of one update of one neuron."""
+    """Additions of one update of one neuron, but for that of a synaptic current to its membrane."""
     recurrence = stage.recurrence if isinstance(stage, LayerSpec) else None
+    spent = int(fires(stage) and stage.reset_mode is ResetMode.DELAYED)
     if not isinstance(stage, LayerSpec):
-        return 3  # the score, too
+        return 3 + spent  # the score, too
     if recurrence is None:
-        return 2
-    return 2 + (recurrence.kernel_size if recurrence.kind is RecurrenceKind.CONV else 1)
+        return 2 + spent
+    return 2 + spent + (recurrence.kernel_size if recurrence.kind is RecurrenceKind.CONV else 1)

@@ -136,7 +136,7 @@ def _behaviour(stage: IntegratorSpec) -> dict[str, Any]:
         "recurrence": kind,
         "kernel_size": kernel,
         "recurrent_parameters": parameters,
-        "beta": f"{float(stage.beta_format.to_real(stage.beta)):g}",
+        "beta": "per neuron" if stage.beta is None else f"{float(stage.beta_format.to_real(stage.beta)):g}",
         "requantisation": f"{stage.rounding}, {stage.overflow}",
     }
 

@@ -90,6 +90,32 @@ def sign_extended(value: Value, width: int) -> Value:
     return value if len(value) >= width else Cat(value, value[-1].replicate(width - len(value))).as_signed()
 
 
+def rounding_up(raw: Value, shift: int, rounding: Rounding) -> Value:
+    """Whether `rounding` takes the code above `raw` >> `shift`, for a `shift` of 1 .. len(raw) - 1."""
+    half, negative = raw[shift - 1], raw[-1]
+    below = raw[: shift - 1].any() if shift > 1 else None
+
+    def half_if(*others: Value) -> Value:
+        """Half an lsb or more, and any of the `others` or of the bits below it."""
+        return half & reduce(or_, others if below is None else (below, *others))
+
+    match rounding:
+        case Rounding.TRN:
+            return Const(0, 1)
+        case Rounding.TRN_ZERO:
+            return negative & raw[:shift].any()
+        case Rounding.RND:
+            return half
+        case Rounding.RND_ZERO:
+            return half_if(negative)
+        case Rounding.RND_INF:
+            return half_if(~negative)
+        case Rounding.RND_MIN_INF:
+            return half_if(Const(0, 1))
+        case Rounding.RND_CONV:
+            return half_if(raw[shift])
+
+
 def rounded(raw: Value, frac_bits: int, target: QFormat, rounding: Rounding) -> Value:
     """`raw` in lsb of `target`: the first half of `fxp_model.fixed.requantize`, at most an increment."""
     shift = frac_bits - target.frac_bits
@@ -97,25 +123,27 @@ def rounded(raw: Value, frac_bits: int, target: QFormat, rounding: Rounding) -> 
         return scaled(raw, -shift)
     raw = sign_extended(raw, shift + 1)
     kept = raw[shift:].as_signed()
-    if rounding is not Rounding.TRN:
-        half = raw[shift - 1]
-        if rounding is Rounding.RND_CONV:
-            half &= raw[: shift - 1].any() | raw[shift] if shift > 1 else raw[shift]
-        kept = kept + half
-    return kept
+    return kept if rounding is Rounding.TRN else kept + rounding_up(raw, shift, rounding)
 
 
-def beyond(value: Value, target: QFormat) -> Value:
-    """Whether `target` has no code for the integer `value`."""
-    above = sign_extended(value, target.width)[target.width - 1 :]
-    return above.any() & ~above.all()
+def beyond(value: Value, target: QFormat, overflow: Overflow = Overflow.SAT) -> Value:
+    """Whether `overflow` leaves no code of the signed format `target` for the integer `value`."""
+    value = sign_extended(value, target.width)
+    above = value[target.width - 1 :]
+    outside = above.any() & ~above.all()
+    if target.lowest(overflow) == target.min_raw:
+        return outside
+    return outside | (value[: target.width] == 1 << target.width - 1)
 
 
 def fitted(value: Value, target: QFormat, overflow: Overflow) -> Value:
-    """The code of `target` for the integer `value`: clamped, or its low bits."""
+    """The code of the signed format `target` for the integer `value`: the second half of `requantize`."""
     low = sign_extended(value, target.width)[: target.width].as_signed()
-    if overflow is Overflow.WRAP or len(value) <= target.width:
+    lowest = target.lowest(overflow)
+    if overflow is Overflow.WRAP or (len(value) <= target.width and lowest == target.min_raw):
         return low
     shape = signed(target.width)
-    clamped = Mux(value[-1], Const(target.min_raw, shape), Const(target.max_raw, shape))
-    return Mux(beyond(value, target), clamped, low)
+    clamped: Value = Const(0, shape)
+    if overflow is not Overflow.SAT_ZERO:
+        clamped = Mux(value[-1], Const(lowest, shape), Const(target.max_raw, shape))
+    return Mux(beyond(value, target, overflow), clamped, low)

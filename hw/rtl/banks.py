@@ -27,10 +27,13 @@ class Part(IntEnum):
     HASH = 4
     """Of the artifact; belongs to no stage."""
     TABLE = 5
-    FORWARD = 62
+    """The first of them; the number of tables is not fixed, so the other parts are numbered from the end."""
+    FORWARD = 60
     """Delays of its spikes on their way to the next stage."""
+    ALPHA = 61
+    BETA = 62
     DELAY = 63
-    """Of its recurrence. This and the one before must be last: the number of tables is not fixed."""
+    """Of its recurrence."""
 
 
 LOAD = data.StructLayout({"valid": 1, "stage": 8, "part": 6, "row": 24, "piece": 12, "data": WORD})

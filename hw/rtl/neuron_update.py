@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import In, Out
 
-from fxp_model.fixed import Overflow, Rounding, signed_width
+from fxp_model.fixed import Overflow, signed_width
 from fxp_model.network import StageParams
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
+from fxp_model.spec import (
+    IntegratorSpec,
+    LayerSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    ResetMode,
+)
 from hw.config import StageConfig
-from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, rounded, scaled, times
+from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, scaled
 from hw.rtl.banks import RAM_STYLE, RELOAD, Part, connect_reload, parameter_memory
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import DELAYED_AFTER, SUMS_AFTER, group_layout, index_shape, results_layout, tag_layout
+from hw.rtl.leaky_sum import LeakySum, rounding_term
+from hw.rtl.pipeline import delayed
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.synapse_array import SynapseArray
 
@@ -34,9 +44,30 @@ SMALL_MEMORY = 64
 """Words up to which LUT RAM is better than block RAM, which is slower and would be almost empty."""
 
 
-def half_lsb(spec: IntegratorSpec) -> int:
-    """Half an lsb, which rounding to nearest adds to the exact sum; 0 for the other modes."""
-    return 1 << spec.rounded_bits >> 1 if spec.rounding is Rounding.RND else 0
+class Codes(NamedTuple):
+    """A memory of codes, one for each neuron: bits of a code, and a word for each group."""
+
+    bits: int
+    rows: list[int]
+
+
+def neuron_codes(spec: IntegratorSpec, params: StageParams, config: StageConfig) -> dict[Part, Codes]:
+    """The memories that `NeuronUpdate` has of its neurons' parameters; a bias includes its rounding term."""
+    lanes = config.update_lanes
+    added = rounding_term(spec.input_sum) >> spec.input_frac_bits - spec.bias.frac_bits
+    limits = spec.bias.min_raw + added, spec.bias.max_raw + added
+    found = {Part.BIAS: (signed_width(*limits), params.bias + added)}
+    if params.beta is not None:
+        found[Part.BETA] = spec.beta_format.width, params.beta
+    if params.alpha is not None and spec.synapse is not None:
+        found[Part.ALPHA] = spec.synapse.alpha_format.width, params.alpha
+    if params.v_th is not None:
+        found[Part.V_TH] = spec.membrane.width - 1, params.v_th
+    groups = range(0, spec.n_out, lanes)
+    return {
+        part: Codes(bits, [pack(codes[low : low + lanes].tolist(), bits) for low in groups])
+        for part, (bits, codes) in found.items()
+    }
 
 
 class NeuronUpdate(wiring.Component):
@@ -47,8 +78,11 @@ class NeuronUpdate(wiring.Component):
     fetched when its sums arrive. A sweep may start while the last groups of the previous sweep are still in
     the pipeline: everything it reads of a neuron has been written `distance` cycles after the previous start.
 
+    A synaptic current, c = Q(alpha * c + i_syn + i_rec), passes the same stages, two cycles before the
+    membrane, v = Q(beta * v + c): so only spikes and results come later.
+
     Latency: a group is fetched `SUMS_AFTER` cycles after its transfer; its results follow the transfer by
-    `LATENCY` cycles.
+    `latency` cycles.
     Throughput: one group per cycle; sweeps at least `distance` cycles apart.
 
     Parameters
@@ -58,7 +92,7 @@ class NeuronUpdate(wiring.Component):
     params : StageParams
     config : StageConfig
     reload : bool
-        Bias and threshold can be reloaded.
+        The codes of its neurons, or their one threshold, can be reloaded.
 
     Members
     -------
@@ -79,26 +113,34 @@ class NeuronUpdate(wiring.Component):
     fired : Out(update_lanes), no bits where neurons do not fire
         Neurons that fire in this cycle: `results.spikes` of valid results and existing neurons only.
     saturated : Out(update_lanes), no bits where Q wraps
-        Neurons whose membrane Q clamps in this cycle.
+        Neurons whose membrane Q changes in this cycle, as it is out of range.
     reload : In(RELOAD), only if `reload`
 
-    For benches, plain nets of the same content: `probe_valid`, `probe_group`, `probe_v_mem` and, where
-    neurons fire, `probe_spikes`.
+    For benches, plain nets of the same content: `probe_valid`, `probe_group`, `probe_v_mem`, where neurons
+    fire `probe_spikes`, and where they have a synaptic current `probe_current`.
     """
 
-    LATENCY = SUMS_AFTER + 4
+    WRITTEN_AFTER = 4
+    """Cycles from the fetch of a state until it is written."""
+    CURRENT = 2
+    """Cycles from the fetch of a current to that of its membrane."""
+
+    @classmethod
+    def latency(cls, spec: IntegratorSpec) -> int:
+        """Cycles from the transfer of a group to its results."""
+        return SUMS_AFTER + cls.WRITTEN_AFTER + (0 if spec.synapse is None else cls.CURRENT)
 
     @classmethod
     def distance(cls, spec: IntegratorSpec, config: StageConfig) -> int:
         """Least number of cycles between the starts of two sweeps, at least G.
 
-        A membrane can be read one cycle after it is written, and a convolution reads spikes
-        `ConvEngine.ahead` cycles before membranes. The wait of a dense recurrence depends on its events.
+        A state can be read one cycle after it is written, and a convolution reads spikes
+        `ConvEngine.ahead` cycles before the fetch. The wait of a dense recurrence depends on its events.
         """
-        groups, written = config.groups(spec.n_out), cls.LATENCY - SUMS_AFTER
+        groups, written = config.groups(spec.n_out), cls.latency(spec) - SUMS_AFTER
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
         if recurrence is None or recurrence.kind is not RecurrenceKind.CONV:
-            return max(groups, written + 1)
+            return max(groups, cls.WRITTEN_AFTER + 1)
         ahead = ConvEngine.ahead(recurrence.kernel_size, spec.n_out, config.update_lanes)
         return max(groups, written + DELAYED_AFTER + ahead)
 
@@ -108,6 +150,8 @@ class NeuronUpdate(wiring.Component):
         config.check("stage", spec.n_in, spec.n_out)
         self._spec, self._params, self._config, self._reload = spec, params, config, reload
         self._recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
+        self._spends = fires(spec) and spec.reset_mode is ResetMode.DELAYED
+        self._codes = neuron_codes(spec, params, config)
         self._sum_bits = SynapseArray.accumulator_bits(spec, params, reload)
         if isinstance(spec, LayerSpec) and spec.recurrence is not None:
             assert params.recurrent is not None
@@ -126,7 +170,7 @@ class NeuronUpdate(wiring.Component):
             "fetched": Out(tag_layout(groups)),
             "results": Out(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
             "fired": Out(lanes if fires(spec) else 0),
-            "saturated": Out(lanes if spec.overflow is Overflow.SAT else 0),
+            "saturated": Out(0 if spec.overflow is Overflow.WRAP else lanes),
         }
         if self._recurrence is not None:
             ports |= {"recurrent": In(lanes * self._current_bits)}
@@ -135,34 +179,70 @@ class NeuronUpdate(wiring.Component):
         super().__init__(ports)
 
     @staticmethod
-    def bias_rows(spec: IntegratorSpec, params: StageParams, config: StageConfig) -> tuple[int, list[int]]:
-        """Bits of a bias including its rounding term, and the words of the bias memory, group by group."""
-        lanes = config.update_lanes
-        added = half_lsb(spec) >> spec.sum_frac_bits - spec.bias.frac_bits
-        bits = signed_width(spec.bias.min_raw + added, spec.bias.max_raw + added)
-        codes = (params.bias + added).tolist()
-        return bits, [pack(codes[low : low + lanes], bits) for low in range(0, spec.n_out, lanes)]
+    def leaky_sums(spec: IntegratorSpec, use_dsp: bool, reload: bool) -> list[LeakySum]:
+        """That of the current, if there is one, and that of the membrane.
+
+        With any threshold, if another can be loaded. The inputs contain the rounding term of their sum; a
+        current has room for it below its lsb, or not.
+        """
+        if reload and fires(spec):
+            spec = replace(spec, v_th=None)
+        inputs, total = spec.input_sum, spec.membrane_sum
+        added = rounding_term(inputs)
+        if spec.synapse is None:
+            return [LeakySum("", spec.leak, total, added, use_dsp)]
+        room = 1 << total.frac_bits - spec.synapse.current.frac_bits
+        below = rounding_term(total)
+        return [
+            LeakySum("current_", spec.synapse.leak, inputs, added, use_dsp),
+            LeakySum("", spec.leak, total, below if below < room else 0, use_dsp),
+        ]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Take .. fetch | leak, scale | sum | requantise | compare, reset, write back: a group per cycle.
+        # A current passes these stages, too; it is requantised as the membrane leaks, and joins its sum.
         tags = self._take(m)
-        fetched, leaking, done = tags[SUMS_AFTER], tags[SUMS_AFTER + 1], tags[-1]
-        write, operands = self._fetch(m, fetched)
-        integrated = [self._integrate(m, lane, leaking.first, *own) for lane, own in enumerate(operands)]
+        begins, leaks, done = tags[-1 - self.WRITTEN_AFTER], tags[-self.WRITTEN_AFTER], tags[-1]
+        spec, lanes, width = self._spec, self._lanes, self._spec.membrane.width
+        *before, leaky = self.leaky_sums(spec, self._config.use_dsp, self._reload)
+        write, kept = self._state(m, "v_mem", width, begins, spare=1 if self._spends else 0)
+        states = lanes_of(kept[: lanes * width], width)
+        feeds, terms = self._inputs(m, tags[SUMS_AFTER])
+        currents: list[Signal] = []
+        if before:
+            currents = self._currents(m, before[0], tags, feeds, terms)
+            places = leaky.total.frac_bits - before[0].total.target.frac_bits
+            terms = [[Cat(Const(leaky.added, places), current).as_signed()] for current in currents]
+            feeds = [[] for _ in currents]
+        v_th: Sequence[Value | int] = ()
+        if self._spends:
+            spending, v_th = self._thresholds(m, begins, tags[-2])
+            places = leaky.total.frac_bits - spec.membrane.frac_bits
+            for spiked, own, feed in zip(kept[lanes * width :], spending, feeds, strict=True):
+                feed.append(-scaled(Mux(spiked & ~leaks.first, own, Const(0, signed(width))), places))
+
+        shares = self._shares(m, Part.BETA, spec.beta, begins)
+        integrated = [
+            self._membrane(m, lane, leaky.rounded(m, lane, leaks.first, *own))
+            for lane, own in enumerate(zip(states, shares, feeds, terms, strict=True))
+        ]
         v_new, clamped = zip(*integrated, strict=True)
-        spikes, v_kept = self._fire(m, v_new) if fires(self._spec) else (None, v_new)
+        spikes: Signal | None = None
+        v_kept: Sequence[Value] = v_new
+        if fires(spec):
+            spikes, v_kept = self._fire(m, v_new, v_th or self._thresholds(m, tags[-2])[0])
         m.d.comb += [
             write.en.eq(done.valid),
             write.addr.eq(done.group),
-            write.data.eq(Cat(v[: self._spec.membrane.width] for v in v_kept)),
+            write.data.eq(Cat(*(v[:width] for v in v_kept), *([spikes] if self._spends else []))),
         ]
-        self._give_results(m, done, v_new, spikes)
+        self._give_results(m, done, v_new, spikes, currents)
         self._count(m, done, spikes, clamped)
         return m
 
     def _take(self, m: Module) -> list[View[StructLayout]]:
-        """Take the groups of a step one after another; return the tags of this and the last `LATENCY` cycles.
+        """Take the groups of a step one after another; return the tags of this and the last `latency` cycles.
 
         The membranes of the previous sample are not cleared but ignored: `first` makes them zeros.
         """
@@ -183,7 +263,8 @@ class NeuronUpdate(wiring.Component):
             now = Cat(take & start, recent)[: distance - 1]
             m.d.sync += [recent.eq(now), wait.eq(now.any())]
 
-        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(self.LATENCY + 1)]
+        cycles = range(self.latency(self._spec) + 1)
+        tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in cycles]
         m.d.comb += [
             tags[0].valid.eq(take),
             tags[0].group.eq(group),
@@ -205,79 +286,103 @@ class NeuronUpdate(wiring.Component):
                 m.d.sync += first.eq(self.i.payload.last)
         return tags
 
-    def _fetch(
-        self, m: Module, fetched: View[StructLayout]
-    ) -> tuple[memory.WritePort, list[tuple[Value, Value, Value]]]:
-        """Membrane, current and bias of each lane, one cycle later; and the write port of the membranes."""
-        spec, lanes, v_bits = self._spec, self._lanes, self._spec.membrane.width
+    def _state(
+        self, m: Module, name: str, bits: int, fetched: View[StructLayout], spare: int = 0
+    ) -> tuple[memory.WritePort, Value]:
+        """A memory of states of `bits`, and `spare` ones; its word of a group one cycle after the fetch."""
         attrs = {RAM_STYLE: "distributed"} if self._groups <= SMALL_MEMORY else {}
-        m.submodules.v_mem = v_mem = memory.Memory(
-            shape=unsigned(lanes * v_bits), depth=max(2, self._groups), init=[], attrs=attrs
+        shape = unsigned(self._lanes * (bits + spare))
+        m.submodules[name] = states = memory.Memory(
+            shape=shape, depth=max(2, self._groups), init=[], attrs=attrs
         )
-        read = v_mem.read_port()
-        write = v_mem.write_port()
+        read = states.read_port()
+        write = states.write_port()
+        m.d.comb += read.addr.eq(fetched.group)
+        return write, read.data
+
+    def _own(self, m: Module, part: Part, *fetched: View[StructLayout]) -> list[list[Value]]:
+        """Codes of the neurons of each of some groups, lane by lane, one cycle after its fetch."""
+        bits, rows = self._codes[part]
+        codes = parameter_memory(self._lanes * bits, rows, self._reload)
+        m.submodules[part.name.lower()] = codes
+        found = []
+        for tag in fetched:
+            read = codes.read_port()
+            bank = [self.reload.bank] if self._reload else []
+            m.d.comb += read.addr.eq(Cat(tag.group, *bank))
+            found.append([read.data[low : low + bits] for low in range(0, self._lanes * bits, bits)])
+        if self._reload:
+            connect_reload(m, codes, self.reload, part)
+        return found
+
+    def _shares(
+        self, m: Module, part: Part, share: int | None, fetched: View[StructLayout]
+    ) -> Sequence[Value | int]:
+        """Share of a state that each lane keeps, one cycle after the fetch, or always."""
+        return self._own(m, part, fetched)[0] if share is None else [share] * self._lanes
+
+    def _inputs(self, m: Module, fetched: View[StructLayout]) -> tuple[list[list[Value]], list[list[Value]]]:
+        """Inputs of each lane as terms of their exact sum: one cycle after the fetch, and two cycles."""
         # Rounding to nearest adds half an lsb to the exact sum. It is part of the bias: in its codes, or as
         # constant bits below them.
-        places = spec.sum_frac_bits - spec.bias.frac_bits
-        below = half_lsb(spec) % (1 << places)
-        b_bits, rows = self.bias_rows(spec, self._params, self._config)
-        bias = parameter_memory(lanes * b_bits, rows, self._reload)
-        m.submodules.bias = bias
-        bias_read = bias.read_port()
+        spec, frac_bits = self._spec, self._spec.input_frac_bits
+        places = frac_bits - spec.bias.frac_bits
+        below = rounding_term(spec.input_sum) % (1 << places)
+        (biases,) = self._own(m, Part.BIAS, fetched)
         sums = Signal(self.sums.shape(), reset_less=True)
         m.d.sync += sums.eq(self.sums)
-        for port in (read, bias_read):
-            m.d.comb += port.addr.eq(fetched.group)
-        if self._reload:
-            m.d.comb += bias_read.addr.eq(Cat(fetched.group, self.reload.bank))
-            connect_reload(m, bias, self.reload, Part.BIAS)
-
-        codes = lanes_of(bias_read.data[: lanes * b_bits], b_bits)
-        operands = (
-            lanes_of(read.data, v_bits),
-            lanes_of(sums, self._sum_bits),
-            [Cat(Const(below, places), code).as_signed() for code in codes],
-        )
-        return write, list(zip(*operands, strict=True))
-
-    def _integrate(
-        self, m: Module, lane: int, first: Value, v: Value, current: Value, offset: Value
-    ) -> tuple[Signal, Signal]:
-        """Leak and scale | sum | requantise, for a lane: its membrane three cycles later; whether clamped."""
-        spec = self._spec
-        frac_bits = spec.sum_frac_bits
-        # Zeroing behind the product uses the reset of a register; before it, a gate per bit.
-        kept = Signal(signed(len(v) + spec.beta_format.width), name=f"kept_{lane}", reset_less=True)
-        fed_value = scaled(current, frac_bits - spec.weight.frac_bits) + offset
-        fed = Signal(signed(len(fed_value)), name=f"fed_{lane}", reset_less=True)
-        m.d.sync += [kept.eq(Mux(first, 0, times(v, spec.beta))), fed.eq(fed_value)]
-
-        terms = [scaled(kept, frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits), fed]
-        if self._recurrence is not None:
-            recurrent = lanes_of(self.recurrent, self._current_bits)[lane]
-            terms.append(scaled(recurrent, frac_bits - self._recurrence.weight.frac_bits))
-        sum_bits = signed_width(*(limit + half_lsb(spec) for limit in spec.sum_range))
-        total = Signal(signed(sum_bits), name=f"total_{lane}", reset_less=True)
-        m.d.sync += total.eq(sum(terms[1:], terms[0]))
-
-        v_new = Signal(signed(spec.membrane.width), name=f"v_new_{lane}", reset_less=True)
-        rounding = Rounding.TRN if half_lsb(spec) else spec.rounding
-        clamped = Signal(name=f"clamped_{lane}", reset_less=True)
-        value = rounded(total, frac_bits, spec.membrane, rounding)
-        m.d.sync += [
-            v_new.eq(fitted(value, spec.membrane, spec.overflow)),
-            clamped.eq(beyond(value, spec.membrane)),
+        feeds = [
+            [scaled(own, frac_bits - spec.weight.frac_bits), Cat(Const(below, places), bias).as_signed()]
+            for own, bias in zip(lanes_of(sums, self._sum_bits), biases, strict=True)
         ]
+        if self._recurrence is None:
+            return feeds, [[] for _ in feeds]
+        places = frac_bits - self._recurrence.weight.frac_bits
+        return feeds, [[scaled(own, places)] for own in lanes_of(self.recurrent, self._current_bits)]
+
+    def _currents(
+        self,
+        m: Module,
+        leaky: LeakySum,
+        tags: Sequence[View[StructLayout]],
+        feeds: Sequence[list[Value]],
+        terms: Sequence[list[Value]],
+    ) -> list[Signal]:
+        """Synaptic current of each lane, when its membrane has been fetched and leaks."""
+        synapse = self._spec.synapse
+        assert synapse is not None
+        fmt = synapse.current
+        fetched, leaks, *_, known = tags[SUMS_AFTER : SUMS_AFTER + self.WRITTEN_AFTER + 1]
+        write, kept = self._state(m, "current", fmt.width, fetched)
+        shares = self._shares(m, Part.ALPHA, synapse.alpha, fetched)
+        currents = []
+        for lane, own in enumerate(zip(lanes_of(kept, fmt.width), shares, feeds, terms, strict=True)):
+            current = Signal(signed(fmt.width), name=f"current_{lane}", reset_less=True)
+            value = leaky.rounded(m, lane, leaks.first, *own)
+            m.d.sync += current.eq(fitted(value, fmt, synapse.overflow))
+            currents.append(current)
+        m.d.comb += [write.en.eq(known.valid), write.addr.eq(known.group), write.data.eq(Cat(currents))]
+        return currents
+
+    def _membrane(self, m: Module, lane: int, value: Value) -> tuple[Signal, Signal]:
+        """Membrane of a lane, one cycle after its rounded sum `value`; whether it was out of range."""
+        fmt, overflow = self._spec.membrane, self._spec.overflow
+        v_new = Signal(signed(fmt.width), name=f"v_new_{lane}", reset_less=True)
+        clamped = Signal(name=f"clamped_{lane}", reset_less=True)
+        m.d.sync += [v_new.eq(fitted(value, fmt, overflow)), clamped.eq(beyond(value, fmt, overflow))]
         return v_new, clamped
 
-    def _fire(self, m: Module, v_new: Sequence[Value]) -> tuple[Signal, list[Value]]:
+    def _fire(
+        self, m: Module, v_new: Sequence[Value], v_th: Sequence[Value | int]
+    ) -> tuple[Signal, Sequence[Value]]:
         """Compare, reset: which lanes fire, and their membranes after the reset."""
         spec = self._spec
         assert fires(spec)
         spikes = Signal(self._lanes)
-        v_th = self._threshold(m, spec.v_th)
-        above = [v - v_th for v in v_new]
+        above = [v - own for v, own in zip(v_new, v_th, strict=True)]
         m.d.comb += spikes.eq(Cat(~difference[-1] for difference in above))
+        if self._spends:
+            return spikes, v_new
         zero = spec.reset_mode is ResetMode.ZERO
         width = spec.membrane.width
         v_kept = [
@@ -286,22 +391,31 @@ class NeuronUpdate(wiring.Component):
         ]
         return spikes, v_kept
 
-    def _threshold(self, m: Module, v_th: int) -> Value | int:
-        """The threshold in use: a constant, or the one of the bank."""
-        if not self._reload:
-            return v_th
-        width = self._spec.membrane.width
-        banks = parameter_memory(width, [v_th], reload=True)
-        m.submodules.v_th = banks
-        read = banks.read_port(domain="comb")
-        connect_reload(m, banks, self.reload, Part.V_TH)
-        used = Signal(signed(width), reset_less=True)
-        m.d.comb += read.addr.eq(Cat(Const(0, 1), self.reload.bank))
-        m.d.sync += used.eq(read.data)
-        return used
+    def _thresholds(self, m: Module, *fetched: View[StructLayout]) -> Sequence[Sequence[Value | int]]:
+        """Thresholds of the lanes for each of some groups, one cycle after its fetch."""
+        spec = self._spec
+        assert fires(spec)
+        if spec.v_th is None:
+            return self._own(m, Part.V_TH, *fetched)
+        one: Value | int = spec.v_th
+        if self._reload:
+            width = spec.membrane.width
+            banks = parameter_memory(width, [spec.v_th], reload=True)
+            m.submodules.v_th = banks
+            read = banks.read_port(domain="comb")
+            connect_reload(m, banks, self.reload, Part.V_TH)
+            one = used = Signal(signed(width), name="used", reset_less=True)
+            m.d.comb += read.addr.eq(Cat(Const(0, 1), self.reload.bank))
+            m.d.sync += used.eq(read.data)
+        return [[one] * self._lanes for _ in fetched]
 
     def _give_results(
-        self, m: Module, done: View[StructLayout], v_new: Sequence[Value], spikes: Signal | None
+        self,
+        m: Module,
+        done: View[StructLayout],
+        v_new: Sequence[Value],
+        spikes: Signal | None,
+        currents: Sequence[Value],
     ) -> None:
         """Results of the group that is `done`, and the same for the benches."""
         probe_valid = Signal()
@@ -316,6 +430,9 @@ class NeuronUpdate(wiring.Component):
         if spikes is not None:
             probe_spikes = Signal(self._lanes)
             m.d.comb += [probe_spikes.eq(spikes), self.results.spikes.eq(spikes)]
+        if currents:
+            probe_current = Signal(len(Cat(currents)))
+            m.d.comb += probe_current.eq(delayed(m, Cat(currents), self.CURRENT))
 
     def _count(
         self, m: Module, done: View[StructLayout], spikes: Signal | None, clamped: Sequence[Signal]
@@ -328,5 +445,5 @@ class NeuronUpdate(wiring.Component):
             m.d.comb += real.eq(Mux(done.final, (1 << used) - 1, (1 << lanes) - 1))
         if spikes is not None:
             m.d.comb += self.fired.eq(spikes & real)
-        if self._spec.overflow is Overflow.SAT:
+        if self._spec.overflow is not Overflow.WRAP:
             m.d.comb += self.saturated.eq(Cat(clamped) & real)

@@ -21,13 +21,13 @@ def taps_signature(spec: IntegratorSpec, config: StageConfig) -> wiring.Signatur
 
     ``events``     events accepted by its synapses
     ``spikes``     neurons that fire; no bits if its neurons do not fire
-    ``saturated``  membranes that Q clamps; no bits where it wraps
+    ``saturated``  membranes that Q changes because they are out of range; no bits where it wraps
     """
     return wiring.Signature(
         {
             "events": Out(config.events_per_cycle),
             "spikes": Out(config.update_lanes if fires(spec) else 0),
-            "saturated": Out(config.update_lanes if spec.overflow is Overflow.SAT else 0),
+            "saturated": Out(0 if spec.overflow is Overflow.WRAP else config.update_lanes),
         }
     )
 

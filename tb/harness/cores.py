@@ -15,7 +15,7 @@ from hw.verilog import EmittedCore
 from tb.harness.runner import Design
 
 CONTROL_NETS = ("restarts", "reload__bank")
-PROBE_NETS = ("probe_valid", "probe_group", "probe_v_mem", "probe_spikes")
+PROBE_NETS = ("probe_valid", "probe_group", "probe_v_mem", "probe_spikes", "probe_current")
 
 
 def core_design(core: EmittedCore) -> Design:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.fixed import Overflow, QFormat, requantize
-from fxp_model.network import Network, delayed_inputs, fire, run
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec
+from fxp_model.fixed import Overflow, round_shifted
+from fxp_model.network import Network, StageParams, delayed_inputs, fire, run, threshold
+from fxp_model.spec import IntegratorSpec, ResetMode
 from fxp_model.trace import LayerTrace, ReadoutTrace
+from hw.rtl.neuron_update import fires
 from tb.harness.monitors import Sample
 
 StageTrace = LayerTrace | ReadoutTrace
@@ -24,9 +25,10 @@ def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) ->
     for sample in samples:
         trace = run(network, sample.counts[:, np.newaxis])
         traces: tuple[StageTrace, ...] = (*trace.layers, trace.readout)
-        for name, stage, seen in zip(spec.stage_names, spec.stages, traces, strict=True):
-            counts[f"{name.upper()}_SPIKES"] += int(_spikes(stage, seen).sum())
-            counts[f"{name.upper()}_SATURATIONS"] += saturations(stage, seen)
+        stages = zip(spec.stage_names, spec.stages, network.params, traces, strict=True)
+        for name, stage, params, seen in stages:
+            counts[f"{name.upper()}_SPIKES"] += int(_fire(stage, params, seen)[0].sum())
+            counts[f"{name.upper()}_SATURATIONS"] += saturations(stage, params, seen)
         # every spike of a layer is an event into the next stage, unless its delay takes it beyond the end
         inputs = [sample.counts[:, np.newaxis], *(layer.spikes.astype(np.int64) for layer in trace.layers)]
         for name, params, x in zip(spec.stage_names, network.params, inputs, strict=True):
@@ -36,33 +38,32 @@ def stage_counts(network: Network, samples: Sequence[Sample], events_in: int) ->
     return dict(counts)
 
 
-def saturations(spec: IntegratorSpec, seen: StageTrace) -> int:
-    """Membranes of one stage that Q clamped: those that differ from their rounded sum."""
+def saturations(spec: IntegratorSpec, params: StageParams, seen: StageTrace) -> int:
+    """Membranes of one stage that Q changes, as they are out of range: they differ from the rounded sum."""
     if spec.overflow is Overflow.WRAP:
         return 0
+    leaky, total = spec.leak, spec.membrane_sum
+    spikes, after = _fire(spec, params, seen)
     kept = np.zeros_like(seen.v_mem)
-    kept[1:] = _after(spec, seen)[:-1]
-    current = seen.i_syn + seen.i_rec if isinstance(seen, LayerTrace) else seen.i_syn
-    lift = spec.sum_frac_bits - spec.beta_format.frac_bits - spec.membrane.frac_bits
-    exact = (spec.beta * kept << lift) + current
-    # rounding depends on the dropped bits and on the parity of the kept ones, so a small format shows it
-    even = exact >> spec.rounded_bits & ~1
-    small = QFormat(True, 4 - spec.membrane.frac_bits, spec.membrane.frac_bits)
-    rest = exact - (even << spec.rounded_bits)
-    rounded = even + requantize(rest, spec.sum_frac_bits, small, spec.rounding, Overflow.SAT)
-    return int(np.count_nonzero(rounded != seen.v_mem))
+    kept[1:] = after[:-1] * np.asarray(spec.beta if params.beta is None else params.beta)
+    if leaky.rounding is not None:
+        kept = round_shifted(kept, leaky.shift, leaky.rounding)
+    exact = kept << total.frac_bits - leaky.frac_bits
+    if spec.synapse is not None:
+        assert seen.current is not None
+        exact += seen.current << total.frac_bits - spec.synapse.current.frac_bits
+    else:
+        exact += seen.i_syn + seen.i_rec if isinstance(seen, LayerTrace) else seen.i_syn
+    if fires(spec) and spec.reset_mode is ResetMode.DELAYED:
+        spent = threshold(spec, params) * spikes.astype(np.int64)
+        exact[1:] -= spent[:-1] << total.frac_bits - spec.membrane.frac_bits
+    return int(np.count_nonzero(round_shifted(exact, total.rounded_bits, spec.rounding) != seen.v_mem))
 
 
-def _spikes(spec: IntegratorSpec, seen: StageTrace) -> NDArray[np.integer]:
-    if isinstance(spec, ReadoutSpec) and spec.mode is not ReadoutMode.SPIKE_COUNT:
-        return np.zeros_like(seen.v_mem)
-    assert isinstance(spec, LayerSpec | ReadoutSpec)
-    return fire(seen.v_mem, spec.v_th, spec.reset_mode)[0]
-
-
-def _after(spec: IntegratorSpec, seen: StageTrace) -> NDArray[np.int64]:
-    """Membranes after the reset."""
-    if isinstance(spec, ReadoutSpec) and spec.mode is not ReadoutMode.SPIKE_COUNT:
-        return seen.v_mem
-    assert isinstance(spec, LayerSpec | ReadoutSpec)
-    return fire(seen.v_mem, spec.v_th, spec.reset_mode)[1]
+def _fire(
+    spec: IntegratorSpec, params: StageParams, seen: StageTrace
+) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+    """Spikes, and membranes after the reset."""
+    if not fires(spec):
+        return np.zeros_like(seen.v_mem), seen.v_mem
+    return fire(seen.v_mem, threshold(spec, params), spec.reset_mode)

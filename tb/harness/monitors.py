@@ -47,9 +47,9 @@ async def watch_stream(
 
 
 async def watch_probe(
-    clock: Any, instance: Any, probe: Probe, seen: Callable[[int, int, int], object]
+    clock: Any, instance: Any, probe: Probe, seen: Callable[[int, int, int, int], object]
 ) -> None:
-    """Report (group, v_mem, spikes) of every update, as raw words. Sleeps between the sweeps."""
+    """Report (group, current, v_mem, spikes) of every update, as raw words. Sleeps between the sweeps."""
     edge, wake = RisingEdge(clock), RisingEdge(instance.probe_valid)
     while True:
         await edge
@@ -59,7 +59,8 @@ async def watch_probe(
         spikes = int(instance.probe_spikes.value) if probe.spiking else 0
         # a single group needs no index
         group = int(instance.probe_group.value) if probe.groups > 1 else 0
-        seen(group, int(instance.probe_v_mem.value), spikes)
+        current = int(instance.probe_current.value) if probe.current_bits else 0
+        seen(group, current, int(instance.probe_v_mem.value), spikes)
 
 
 @dataclass(frozen=True)

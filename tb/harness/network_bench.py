@@ -298,9 +298,9 @@ class NetworkBench:
         for name in probe.path.split("."):
             instance = getattr(instance, name)
 
-        def seen(group: int, v_mem: int, spikes: int) -> None:
+        def seen(group: int, current: int, v_mem: int, spikes: int) -> None:
             self._active = self.now
-            self.scoreboard.update(probe, group, v_mem, spikes)
+            self.scoreboard.update(probe, group, current, v_mem, spikes)
 
         await watch_probe(self.dut.aclk, instance, probe, seen)
 

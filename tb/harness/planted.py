@@ -40,17 +40,15 @@ class Bug:
     bench: str = "network"
     """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays).
 
-    With a `case`, the bench of a block: a module of the package in `tb.benches` that is named as the folder
-    of the file, as ``ear/``, or else ``blocks``.
+    With a `case`, a module of `tb.benches.blocks`, or of the package of its folder, as ``ear/``.
     """
     case: str = ""
     """Of `CASES` in that module."""
 
     @property
     def module(self) -> str:
-        """The module of its bench, if it is that of a block."""
-        folder, slash, _ = self.file.partition("/")
-        return f"tb.benches.{folder if slash else 'blocks'}.{self.bench}"
+        """The module of its bench, if it has a case."""
+        return f"tb.benches.{self.file.rpartition('/')[0] or 'blocks'}.{self.bench}"
 
 
 BUGS = {
@@ -62,12 +60,10 @@ BUGS = {
     ),
     "sign": Bug(
         "neuron_update.py",
-        "above = [v - v_th for v in v_new]",
-        "above = [v.as_unsigned() - v_th for v in v_new]",
+        "above = [v - own for v, own in",
+        "above = [v.as_unsigned() - own for v, own in",
     ),
-    "rounding": Bug(
-        "arithmetic.py", "half &= raw[: shift - 1].any() | raw[shift] if", "half &= raw[: shift - 1].any() if"
-    ),
+    "rounding": Bug("arithmetic.py", "half_if(raw[shift])", "half_if(Const(0, 1))"),
     "reset_timing": Bug(
         "neuron_update.py",
         """\
@@ -194,6 +190,86 @@ DELAY_BUGS = {
         "item.marker",
         "input_delays",
         "spikes",
+    ),
+}
+
+
+def _neuron_bug(file: str, right: str, wrong: str, case: str) -> Bug:
+    return Bug(file, right, wrong, "neuron_update", case)
+
+
+NEURON_BUGS = {
+    "truncation_of_positive_sums": _neuron_bug(
+        "arithmetic.py",
+        "return negative & raw[:shift].any()",
+        "return raw[:shift].any()",
+        "TRN_ZERO_SAT_SYM_delayed_TRN_ZERO_beta",
+    ),
+    "halves_away_from_zero": _neuron_bug(
+        "arithmetic.py", "half_if(negative)", "half_if(~negative)", "RND_ZERO_SAT_zero"
+    ),
+    "halves_up": _neuron_bug(
+        "arithmetic.py", "half_if(~negative)", "half_if(Const(1, 1))", "RND_INF_SAT_subtract_RND_INF_v_th"
+    ),
+    "halves_up_in_a_bias": _neuron_bug(
+        "leaky_sum.py", "max(half - 1, 0)", "half", "RND_MIN_INF_SAT_ZERO_delayed_beta_v_th"
+    ),
+    "halves_up_behind_a_current": _neuron_bug(
+        "arithmetic.py", "return half_if(Const(0, 1))", "return half", "RND_MIN_INF_SAT_SYM_zero_RND_fine"
+    ),
+    "lowest_code_of_a_symmetric_range": _neuron_bug(
+        "arithmetic.py",
+        "return outside | (value[: target.width] == 1 << target.width - 1)",
+        "return outside",
+        "RND_SAT_delayed_None_coarse_alpha_beta_v_th",
+    ),
+    "clamped_instead_of_zero": _neuron_bug(
+        "arithmetic.py", "is not Overflow.SAT_ZERO:", "is not None:", "RND_MIN_INF_SAT_ZERO_delayed_beta_v_th"
+    ),
+    "leak_that_is_truncated": _neuron_bug(
+        "leaky_sum.py", "[code, scaled(up, places)]", "[code]", "TRN_ZERO_SAT_SYM_delayed_TRN_ZERO_beta"
+    ),
+    "reset_by_the_sample_before": _neuron_bug(
+        "neuron_update.py",
+        "Mux(spiked & ~leaks.first, own",
+        "Mux(spiked, own",
+        "TRN_ZERO_SAT_SYM_delayed_TRN_ZERO_beta",
+    ),
+    "reset_by_the_threshold_of_another_group": _neuron_bug(
+        "neuron_update.py",
+        "self._thresholds(m, begins, tags[-2])",
+        "self._thresholds(m, tags[-2], tags[-2])",
+        "RND_SAT_delayed_None_coarse_alpha_beta_v_th",
+    ),
+    "threshold_of_another_group": _neuron_bug(
+        "neuron_update.py",
+        "self._thresholds(m, tags[-2])[0]",
+        "self._thresholds(m, tags[-1])[0]",
+        "RND_INF_SAT_subtract_RND_INF_v_th",
+    ),
+    "share_of_another_group": _neuron_bug(
+        "neuron_update.py",
+        "self._shares(m, Part.BETA, spec.beta, begins)",
+        "self._shares(m, Part.BETA, spec.beta, tags[SUMS_AFTER])",
+        "RND_SAT_delayed_None_coarse_alpha_beta_v_th",
+    ),
+    "current_of_another_group": _neuron_bug(
+        "neuron_update.py",
+        'self._state(m, "current", fmt.width, fetched)',
+        'self._state(m, "current", fmt.width, leaks)',
+        "RND_INF_WRAP_delayed_RND_ZERO_vanishes_alpha",
+    ),
+    "current_of_the_sample_before": _neuron_bug(
+        "neuron_update.py",
+        "value = leaky.rounded(m, lane, leaks.first, *own)",
+        "value = leaky.rounded(m, lane, Const(0), *own)",
+        "RND_CONV_SAT_ZERO_subtract_RND_MIN_INF_wraps",
+    ),
+    "sweep_too_early_for_a_current": _neuron_bug(
+        "neuron_update.py",
+        "cls.latency(spec) - SUMS_AFTER",
+        "cls.WRITTEN_AFTER",
+        "RND_MIN_INF_SAT_SYM_zero_RND_fine",
     ),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from hw.verilog import Probe
 from tb.harness.monitors import Sample
 
 Ints = NDArray[np.int64]
+_Words = tuple[int, int, int]
+"""Currents, membranes and spikes of a group, as a probe has them."""
 
 
 class MismatchError(AssertionError):
@@ -31,6 +33,7 @@ class Tally:
     samples: int = 0
     beats: int = 0
     membranes: int = 0
+    currents: int = 0
     spikes_compared: int = 0
     spikes_fired: int = 0
 
@@ -54,16 +57,16 @@ class Scoreboard:
         self.network = network
         self.probes = probes
         self.results: list[Beat] = []
-        self._updates: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._updates: dict[str, list[_Words]] = defaultdict(list)
 
-    def update(self, probe: Probe, group: int, v_mem: int, spikes: int) -> None:
+    def update(self, probe: Probe, group: int, current: int, v_mem: int, spikes: int) -> None:
         """Take one group of neurons from a probe."""
         seen = self._updates[probe.stage]
         expected = len(seen) % probe.groups
         if group != expected:
             step = len(seen) // probe.groups
             raise MismatchError(f"{probe.stage} update {step} of the run: group {group}, expected {expected}")
-        seen.append((v_mem, spikes))
+        seen.append((current, v_mem, spikes))
 
     def check(
         self, samples: Sequence[Sample], unfinished: Sample | None = None, *, end: bool = True
@@ -92,7 +95,7 @@ class Scoreboard:
             stop = start + len(sample.counts)
             if sample.specified:
                 trace = run(self.network, sample.counts[:, np.newaxis])
-                part = {stage: (v[start:stop], y[start:stop]) for stage, (v, y) in seen.items()}
+                part = {stage: tuple(x[start:stop] for x in own) for stage, own in seen.items()}
                 tally += self._compare_stages(index, trace, part)
                 if sample is not unfinished:
                     tally += self._compare_result(index, trace)
@@ -100,19 +103,25 @@ class Scoreboard:
         self._compare_amounts(len(samples), start, seen, end)
         return tally
 
-    def _compare_stages(self, sample: int, trace: Trace, seen: dict[str, tuple[Ints, Ints]]) -> Tally:
+    def _compare_stages(self, sample: int, trace: Trace, seen: Mapping[str, tuple[Ints, ...]]) -> Tally:
         spec = self.network.spec
         found: list[tuple[int, int, str]] = []
         tally = Tally()
         for order, probe in enumerate(self.probes):
-            v_mem, spikes = seen[probe.stage]
+            current, v_mem, spikes = seen[probe.stage]
+            own = spec.stages[spec.stage_names.index(probe.stage)]
             stage = _stage_trace(spec, trace, probe.stage)
-            golden = stage.v_mem[: len(v_mem), 0]
-            where = _first(golden != v_mem)
-            if where is not None:
-                membrane = spec.stages[spec.stage_names.index(probe.stage)].membrane
-                text = _difference(golden[where], v_mem[where], membrane)
-                found.append((where[0], 2 * order, f"{probe.stage} neuron {where[1]} v_mem: {text}"))
+            states = [("v_mem", stage.v_mem, v_mem, own.membrane)]
+            if own.synapse is not None:
+                assert stage.current is not None
+                states.insert(0, ("current", stage.current, current, own.synapse.current))
+                tally += Tally(currents=current.size)
+            for place, (name, expected, got, fmt) in enumerate(states):
+                golden = expected[: len(got), 0]
+                where = _first(golden != got)
+                if where is not None:
+                    text = f"{name}: {_difference(golden[where], got[where], fmt)}"
+                    found.append((where[0], 3 * order + place, f"{probe.stage} neuron {where[1]} {text}"))
             tally += Tally(membranes=v_mem.size)
             if not isinstance(stage, LayerTrace):
                 continue
@@ -120,7 +129,7 @@ class Scoreboard:
             where = _first(fired != spikes)
             if where is not None:
                 text = f"expected {fired[where]}, got {spikes[where]}"
-                found.append((where[0], 2 * order + 1, f"{probe.stage} neuron {where[1]} spike: {text}"))
+                found.append((where[0], 3 * order + 2, f"{probe.stage} neuron {where[1]} spike: {text}"))
             tally += Tally(spikes_compared=spikes.size, spikes_fired=int(fired.sum()))
         if found:
             step, _, text = min(found)
@@ -144,9 +153,9 @@ class Scoreboard:
         return Tally(samples=int(len(seen) == len(expected)), beats=len(seen))
 
     def _compare_amounts(
-        self, samples: int, steps: int, seen: dict[str, tuple[Ints, Ints]], end: bool
+        self, samples: int, steps: int, seen: Mapping[str, tuple[Ints, ...]], end: bool
     ) -> None:
-        amounts = [(stage, "steps", len(v), steps) for stage, (v, _) in seen.items()]
+        amounts = [(stage, "steps", len(v), steps) for stage, (_, v, _) in seen.items()]
         amounts.append(("result", "beats", len(self.results), samples * (self.network.spec.n_out + 1)))
         for stage, what, got, expected in amounts:
             if got > expected or (end and got < expected):
@@ -158,20 +167,30 @@ def _stage_trace(spec: NetworkSpec, trace: Trace, stage: str) -> LayerTrace | Re
     return trace.layers[index] if index < len(trace.layers) else trace.readout
 
 
-def _unpack(probe: Probe, updates: list[tuple[int, int]]) -> tuple[Ints, Ints]:
-    """Membranes and spikes (steps, n_out) of the complete sweeps."""
+def _unpack(probe: Probe, updates: list[_Words]) -> tuple[Ints, Ints, Ints]:
+    """Currents, membranes and spikes (steps, n_out) of the complete sweeps."""
     steps = len(updates) // probe.groups
-    width = probe.membrane_bits
-    lanes = range(probe.update_lanes)
-    low, sign = (1 << width) - 1, 1 << (width - 1)
     kept = updates[: steps * probe.groups]
-    v_mem = [((word >> lane * width & low) ^ sign) - sign for word, _ in kept for lane in lanes]
-    spikes = [word >> lane & 1 for _, word in kept for lane in lanes]
-    v_array, y_array = (
-        np.array(values, dtype=np.int64).reshape(steps, probe.groups * probe.update_lanes)[:, : probe.n_out]
-        for values in (v_mem, spikes)
+    currents, membranes, spikes = zip(*kept, strict=True) if kept else ((), (), ())
+
+    def signed(words: Sequence[int], width: int) -> list[int]:
+        sign = 1 << width >> 1
+        return [(lane ^ sign) - sign for lane in lanes(words, width)]
+
+    def lanes(words: Sequence[int], width: int) -> Iterator[int]:
+        for word in words:
+            for lane in range(probe.update_lanes):
+                yield word >> lane * width & (1 << width) - 1
+
+    def of_neurons(values: Iterable[int]) -> Ints:
+        shape = steps, probe.groups * probe.update_lanes
+        return np.array(list(values), dtype=np.int64).reshape(shape)[:, : probe.n_out]
+
+    return (
+        of_neurons(signed(currents, probe.current_bits)),
+        of_neurons(signed(membranes, probe.membrane_bits)),
+        of_neurons(lanes(spikes, 1)),
     )
-    return v_array, y_array
 
 
 def _first(different: NDArray[np.bool_]) -> tuple[int, int] | None:

@@ -22,6 +22,7 @@ from fxp_model.spec import (
     RecurrenceKind,
     RecurrenceSpec,
     ResetMode,
+    SynapseSpec,
 )
 from hw.config import HardwareConfig, StageConfig
 from hw.protocol import END_OF_STEP, WORD_BITS, Beat, event, pair
@@ -41,8 +42,9 @@ def random_network(seed: int, max_neurons: int = 40) -> Network:
     """A network drawn from the whole legal spec whose layers all spike on `random_samples`.
 
     Depth 1 to 3; formats from 2 bits and with fractions on either side of the point; every
-    rounding, overflow, reset and readout; kernels wider than the layer; delays from 0 to beyond
-    the end of a sample. Networks that the spec refuses, or that stay silent, are drawn again.
+    rounding, overflow, reset and readout; leaks that are rounded, synaptic currents, shares and thresholds of
+    each neuron; kernels wider than the layer; delays from 0 to beyond the end of a sample. Networks that the
+    spec refuses, or that stay silent, are drawn again.
     """
     for attempt in range(100):
         with suppress(InputError):
@@ -82,24 +84,25 @@ def retrained(network: Network, seed: int, delays: bool = False) -> Network:
     layers: list[LayerSpec] = []
     params = []
     for layer, own in zip(network.spec.layers, network.params, strict=False):
-        layers.append(replace(layer, v_th=_other_threshold(rng, layer.v_th)))
+        layers.append(_other_threshold(rng, layer))
         params.append(_other_params(rng, layer, own))
         if delays and layer.recurrence is not None:
             steps = _draw_recurrence(rng, layer.recurrence, layer.n_out)["delay_steps"]
             params[-1] = replace(params[-1], delay_steps=steps)
     readout = network.spec.readout
-    if readout.v_th:
-        readout = replace(readout, v_th=_other_threshold(rng, readout.v_th))
     params.append(_other_params(rng, readout, network.params[-1]))
-    return Network(NetworkSpec(tuple(layers), readout), tuple(params))
+    return Network(NetworkSpec(tuple(layers), _other_threshold(rng, readout)), tuple(params))
 
 
-def _other_threshold(rng: Rng, v_th: int) -> int:
-    return max(1, v_th - int(rng.integers(1, 3)))
+def _other_threshold(rng: Rng, spec: Stage) -> Stage:
+    """`spec` with another threshold, if it has one of all neurons."""
+    return replace(spec, v_th=max(1, spec.v_th - int(rng.integers(1, 3)))) if spec.v_th else spec
 
 
 def _other_params(rng: Rng, spec: IntegratorSpec, own: StageParams) -> StageParams:
     new = replace(own, weight=rng.permuted(own.weight), bias=_codes(rng, spec.bias, own.bias.shape) // 4)
+    each = {name: rng.permuted(x) for name, x in own.arrays() if name in ("beta", "alpha", "v_th")}
+    new = replace(new, **each)
     if own.recurrent is None:
         return new
     recurrent = rng.permuted(own.recurrent)
@@ -328,11 +331,32 @@ def _draw_integrator(rng: Rng, n_in: int, n_out: int, input_bits: int) -> dict[s
         "weight": weight,
         "bias": _signed(int(rng.integers(2, 13)), weight.frac_bits + int(rng.integers(-4, 5))),
         "membrane": membrane,
-        "beta": int(rng.integers(0, 1 << beta_width)),
+        "beta": int(rng.integers(0, 1 << beta_width)) if rng.random() < 0.75 else None,
         "beta_format": QFormat(signed=False, int_bits=beta_int_bits, frac_bits=beta_width - beta_int_bits),
         "rounding": Rounding(rng.choice(list(Rounding))),
-        "overflow": Overflow(rng.choice(list(Overflow), p=[0.3, 0.7])),
+        "overflow": Overflow(rng.choice(list(Overflow), p=[0.2, 0.5, 0.15, 0.15])),
+        "leak_rounding": _draw_mode(rng),
+        "synapse": _draw_synapse(rng, membrane) if rng.random() < 0.3 else None,
     }
+
+
+def _draw_mode(rng: Rng) -> Rounding | None:
+    """How a leak is rounded, in one case of four."""
+    return Rounding(rng.choice(list(Rounding))) if rng.random() < 0.25 else None
+
+
+def _draw_synapse(rng: Rng, membrane: QFormat) -> SynapseSpec:
+    """A current of about the range of the membrane, finer or coarser, that is kept for some steps."""
+    frac_bits = membrane.frac_bits + int(rng.integers(-3, 3))
+    width = int(np.clip(membrane.int_bits + int(rng.integers(-1, 2)) + frac_bits, 2, 32))
+    return SynapseSpec(
+        current=_signed(width, frac_bits),
+        alpha=int(rng.integers(8, 16)) if rng.random() < 0.6 else None,
+        alpha_format=QFormat(signed=False, int_bits=0, frac_bits=4),
+        rounding=Rounding(rng.choice(list(Rounding))),
+        overflow=Overflow(rng.choice(list(Overflow))),
+        leak_rounding=_draw_mode(rng),
+    )
 
 
 def _draw_params(rng: Rng, spec: Stage, x: Counts) -> tuple[Stage, StageParams]:
@@ -342,6 +366,10 @@ def _draw_params(rng: Rng, spec: Stage, x: Counts) -> tuple[Stage, StageParams]:
     limit = max(1, int(np.abs(weight).max() * 2.0 ** (spec.bias.frac_bits - spec.weight.frac_bits)))
     bias = np.clip(_codes(rng, spec.bias, (spec.n_out,)), -limit, limit)
     params = StageParams(weight, bias)
+    if spec.beta is None:
+        params = replace(params, beta=rng.integers(0, spec.beta_format.max_raw + 1, spec.n_out))
+    if spec.synapse is not None and spec.synapse.alpha is None:
+        params = replace(params, alpha=rng.integers(4, spec.synapse.alpha_format.max_raw + 1, spec.n_out))
     if isinstance(spec, LayerSpec):
         if spec.recurrence is not None:
             params = replace(params, **_draw_recurrence(rng, spec.recurrence, spec.n_out))
@@ -350,8 +378,12 @@ def _draw_params(rng: Rng, spec: Stage, x: Counts) -> tuple[Stage, StageParams]:
         v_mem = run_readout(spec, params, x).v_mem
     if spec.v_th:
         # reached in 5 to 30 % of the steps
-        v_th = np.clip(np.quantile(v_mem, rng.uniform(0.7, 0.95)), 1, spec.membrane.max_raw)
-        spec = replace(spec, v_th=int(v_th))
+        share = rng.uniform(0.7, 0.95)
+        if rng.random() < 0.75:
+            v_th = np.clip(np.quantile(v_mem, share), 1, spec.membrane.max_raw)
+            return replace(spec, v_th=int(v_th)), params
+        each = np.clip(np.quantile(v_mem, share, axis=(0, 1)), 1, spec.membrane.max_raw)
+        return replace(spec, v_th=None), replace(params, v_th=each.astype(np.int64))
     return spec, params
 
 

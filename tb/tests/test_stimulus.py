@@ -45,8 +45,19 @@ def _layer_kinds(layer: LayerSpec) -> Iterator[str]:
         yield "lsb_above_1"
     if layer.beta == 0:
         yield "beta_0"
-    if layer.beta >= 1 << layer.beta_format.frac_bits:
+    if layer.beta is None:
+        yield "own_beta"
+    elif layer.beta >= 1 << layer.beta_format.frac_bits:
         yield "beta_of_1_or_more"
+    if layer.v_th is None:
+        yield "own_threshold"
+    if layer.leak_rounding is not None:
+        yield "rounded_leak"
+    if layer.synapse is not None:
+        yield f"current_{layer.synapse.overflow}"
+        yield "own_alpha" if layer.synapse.alpha is None else "one_alpha"
+        if layer.synapse.leak_rounding is not None:
+            yield "rounded_leak_of_a_current"
     if layer.recurrence is None:
         yield "no_recurrence"
         return
@@ -70,6 +81,8 @@ def _kinds(network: Network) -> set[str]:
         f"readout_{spec.readout.mode}",
         f"input_bits_{spec.layers[0].input_bits}",
     }
+    if spec.readout.synapse is not None:
+        kinds.add("current_of_a_readout")
     if spec.n_out == 1:
         kinds.add("one_class")
     trace = run(network, trial_counts(spec.n_in, spec.layers[0].max_input))
@@ -89,6 +102,8 @@ WANTED = (
     *(f"readout_{mode}" for mode in ReadoutMode),
     "beta_0",
     "beta_of_1_or_more",
+    *(f"current_{overflow}" for overflow in Overflow),
+    "current_of_a_readout",
     "delay_beyond_the_sample",
     "input_bits_1",
     "input_bits_8",
@@ -98,8 +113,14 @@ WANTED = (
     "dense_recurrence",
     "no_recurrence",
     "nothing_rounded",
+    "one_alpha",
     "one_class",
     "one_neuron",
+    "own_alpha",
+    "own_beta",
+    "own_threshold",
+    "rounded_leak",
+    "rounded_leak_of_a_current",
     "saturates",
     "weights_of_2_bits",
 )

@@ -7,7 +7,6 @@ import pytest
 
 from fxp_model.errors import InputError
 from hw.config import LEAST_SWEEP, HardwareConfig, StageConfig
-from hw.rtl.events import SUMS_AFTER
 from hw.rtl.neuron_update import NeuronUpdate
 from tests.oracles.plain_networks import SHD, network_spec
 
@@ -41,7 +40,7 @@ def test_presets_give_widths_that_options_replace() -> None:
 
 
 def test_no_stage_takes_more_update_lanes_than_shorten_its_sweep() -> None:
-    assert LEAST_SWEEP == NeuronUpdate.LATENCY - SUMS_AFTER + 1
+    assert LEAST_SWEEP == NeuronUpdate.WRITTEN_AFTER + 1
     readout = HardwareConfig.uniform(SHD, preset="fast").stages[2]
     assert readout.groups(SHD.n_out) == LEAST_SWEEP
 

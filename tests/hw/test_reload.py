@@ -9,6 +9,7 @@ import pytest
 
 from fxp_model.errors import InputError
 from fxp_model.network import Network
+from fxp_model.spec import SynapseSpec
 from hw.config import HardwareConfig
 from hw.reload import Image, blocks, image
 from hw.rtl.banks import Part
@@ -73,6 +74,31 @@ def test_another_spec_is_refused_by_its_first_field() -> None:
     message = "the network to load must have the core's spec: spec.layers[0].beta is 3, not 2"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         image(NETWORK, CONFIG, _with(beta=2))
+
+
+def test_one_threshold_is_not_replaced_by_one_of_each_neuron() -> None:
+    layer, own = NETWORK.spec.layers[0], NETWORK.params[0]
+    each = replace(own, v_th=np.full(layer.n_out, 5))
+    spec = replace(NETWORK.spec, layers=(replace(layer, v_th=None), *NETWORK.spec.layers[1:]))
+    message = "the network to load must have the core's spec: spec.layers[0].v_th is 20, not None"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        image(NETWORK, CONFIG, Network(spec, (each, *NETWORK.params[1:])))
+
+
+def test_codes_of_each_neuron_are_words() -> None:
+    layer, own = NETWORK.spec.layers[0], NETWORK.params[0]
+    synapse = SynapseSpec(current=layer.membrane, alpha=None)
+    changed = replace(layer, beta=None, v_th=None, synapse=synapse)
+    each = np.arange(layer.n_out)
+    params = replace(own, beta=each % 4, alpha=200 + each, v_th=1 + each)
+    network = Network(
+        replace(NETWORK.spec, layers=(changed, *NETWORK.spec.layers[1:])), (params, *NETWORK.params[1:])
+    )
+    found = {block.part: block for block in blocks(network, CONFIG) if block.stage == 0}
+    # groups of five lanes
+    assert (found[Part.BETA].width, found[Part.BETA].rows[0]) == (10, 0b00_11_10_01_00)
+    assert (found[Part.ALPHA].width, found[Part.ALPHA].rows[2]) == (40, 0xD3D2)
+    assert (found[Part.V_TH].width, found[Part.V_TH].rows[0] & 0x3FFFFF) == (5 * 11, 2 << 11 | 1)
 
 
 def test_other_delays_are_refused() -> None:

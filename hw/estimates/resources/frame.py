@@ -14,7 +14,7 @@ from hw.registers import HASH_WORDS, STAGE_STRIDE
 from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.control import samples_in_flight
 from hw.rtl.conv_engine import TABLE_TAPS
-from hw.rtl.neuron_update import NeuronUpdate, fires
+from hw.rtl.neuron_update import fires, neuron_codes
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.register_file import NEAR_BITS
 from hw.rtl.stage_counters import CHUNK
@@ -63,7 +63,7 @@ def stage_counters(spec: IntegratorSpec, config: StageConfig) -> Parts:
     taps = [config.events_per_cycle]
     if fires(spec):
         taps.append(config.update_lanes)
-    if spec.overflow is Overflow.SAT:
+    if spec.overflow is not Overflow.WRAP:
         taps.append(config.update_lanes)
     parts = Parts()
     for width in taps:
@@ -96,8 +96,9 @@ def _regions(network: Network, config: HardwareConfig) -> Iterator[tuple[int, in
     for spec, params, widths in zip(network.spec.stages, network.params, config.stages, strict=True):
         words, lanes = widths.words(spec.n_out), widths.lanes
         yield spec.n_in * words, lanes * spec.weight.width
-        yield widths.groups(spec.n_out), widths.update_lanes * NeuronUpdate.bias_rows(spec, params, widths)[0]
-        if fires(spec):
+        for own in neuron_codes(spec, params, widths).values():
+            yield widths.groups(spec.n_out), widths.update_lanes * own.bits
+        if fires(spec) and spec.v_th is not None:
             yield 1, spec.membrane.width
         recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
         if recurrence is not None and config.programmable_delays:

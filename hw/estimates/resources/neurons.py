@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fxp_model.fixed import Overflow, Rounding, signed_width
+from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import StageParams
 from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
 from hw.config import StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
-from hw.rtl.events import SUMS_AFTER
-from hw.rtl.neuron_update import SMALL_MEMORY, NeuronUpdate, fires, half_lsb
+from hw.rtl.banks import Part
+from hw.rtl.leaky_sum import LeakySum
+from hw.rtl.neuron_update import SMALL_MEMORY, Codes, NeuronUpdate, fires, neuron_codes
 
 
 def update(
@@ -26,72 +27,119 @@ def update(
     parts = Parts()
     lanes, groups = config.update_lanes, config.groups(spec.n_out)
     index, v_bits = index_bits(groups), spec.membrane.width
+    delayed = fires(spec) and spec.reset_mode is ResetMode.DELAYED
     distance = NeuronUpdate.distance(spec, config)
-    parts.ff += index + 2 + (SUMS_AFTER + 1) * (4 + index) + 3 * (3 + index)
+    parts.ff += index + 2 + (NeuronUpdate.latency(spec) - 3) * (4 + index) + 3 * (3 + index)
     parts.ff += distance if distance > groups else 0
 
-    parts.memory(fabric, lanes * v_bits, groups, style="distributed" if groups <= SMALL_MEMORY else None)
-    b_bits, columns = bias_columns(params, spec, config)
-    form = parts.parameters(fabric, b_bits, groups, reload)
-    if form.logic:
-        parts.ff += columns
-        parts.add(update_rom=columns * max(1, groups >> fabric.lut_inputs))
-    elif not form.block:
-        parts.ff += b_bits
-    if reload and fires(spec):
+    style = "distributed" if groups <= SMALL_MEMORY else None
+    parts.memory(fabric, lanes * (v_bits + delayed), groups, style=style)
+    codes = neuron_codes(spec, params, config)
+    for part, own in codes.items():
+        _codes(parts, fabric, own, lanes, groups, reload, 2 if part is Part.V_TH and delayed else 1)
+    if reload and fires(spec) and spec.v_th is not None:
         parts.ff += v_bits
         parts.parameters(fabric, v_bits, 1, reload)
 
-    frac, rounded = spec.sum_frac_bits, spec.rounded_bits
-    bias_places = frac - spec.bias.frac_bits
-    shift = frac - spec.weight.frac_bits
-    total = signed_width(*(limit + half_lsb(spec) for limit in spec.sum_range))
-    wraps = spec.overflow is Overflow.WRAP
-    if wraps:
-        total = min(total, v_bits + rounded)
-    unused = rounded if spec.rounding in (Rounding.RND, Rounding.TRN) else 0
-    factor = spec.beta
-    zeros = (factor & -factor).bit_length() - 1 if factor else 0
-    zeros += frac - spec.beta_format.frac_bits - spec.membrane.frac_bits
-    kept = (
-        v_bits + spec.beta_format.width + frac - spec.beta_format.frac_bits - spec.membrane.frac_bits
-        if factor
-        else 0
-    )
-    kept -= max(zeros, 0 if current_bits else unused - 1)
-    fed = max(sum_bits + shift, b_bits // lanes + bias_places) + 1
-    fed = min(fed, total) - min(shift, bias_places) if wraps else fed - min(shift, bias_places)
-    parts.ff += lanes * (v_bits + sum_bits + kept + fed + total - unused + v_bits)
-    terms = naf_terms(factor)
-    parts.add(
-        update_scale=lanes * max(0, terms - 1) * (v_bits + spec.beta_format.width),
-        update_feed=lanes * fed,
-        update_sum=lanes * (total - zeros),
-        update_third=lanes * current_bits,
-        update_fixed=1,
-    )
-    if not wraps and total - rounded > v_bits:
-        parts.ff += lanes
-        parts.add(update_saturate=lanes * v_bits)
+    *before, leaky = NeuronUpdate.leaky_sums(spec, config.use_dsp, reload)
+    places, shift = (spec.input_frac_bits - fmt.frac_bits for fmt in (spec.bias, spec.weight))
+    fed = range(min(shift, places), max(sum_bits + shift, codes[Part.BIAS].bits + places) + 1)
+    parts.ff += lanes * (sum_bits + 2 * v_bits + delayed)
+    if before:
+        assert spec.synapse is not None
+        c_bits = spec.synapse.current.width
+        parts.memory(fabric, lanes * c_bits, groups, style=style)
+        parts.ff += 2 * lanes * c_bits
+        _sum(parts, fabric, before[0], lanes, fed, current_bits, spec.synapse.overflow)
+        fed, current_bits = range(0), c_bits
+    _sum(parts, fabric, leaky, lanes, fed, current_bits, spec.overflow)
+    parts.ff += lanes * _clamps(leaky, spec.overflow)
+    parts.add(update_fixed=1)
     if fires(spec):
         parts.add(update_compare=lanes * v_bits)
         if spec.reset_mode is ResetMode.ZERO:
             parts.add(update_zero=lanes * v_bits)
+        elif delayed:
+            parts.add(update_spent=lanes * v_bits)
         else:
             parts.add(update_subtract=lanes * v_bits)
     return parts
 
 
-def bias_columns(params: StageParams, spec: IntegratorSpec, config: StageConfig) -> tuple[int, int]:
-    """Bits of a word of the bias memory, and how many distinct columns of them are not constant."""
-    width, rows = NeuronUpdate.bias_rows(spec, params, config)
-    bits = width * config.update_lanes
-    raw = b"".join(row.to_bytes(-(-bits // 8), "little") for row in rows)
-    table = np.unpackbits(np.frombuffer(raw, np.uint8).reshape(len(rows), -1), axis=1, bitorder="little")[
-        :, :bits
-    ]
-    varied = table[:, table.any(axis=0) & ~table.all(axis=0)]
-    return bits, len({column.tobytes() for column in varied.T.copy()})
+def _codes(
+    parts: Parts, fabric: Fabric, own: Codes, lanes: int, groups: int, reload: bool, reads: int
+) -> None:
+    """A memory of codes of the neurons; as logic, it has a register for each distinct column."""
+    bits = lanes * own.bits
+    form = parts.parameters(fabric, bits, groups, reload, reads)
+    if form.logic:
+        columns = distinct_columns(own, lanes)
+        parts.ff += reads * columns
+        parts.add(update_rom=reads * columns * max(1, groups >> fabric.lut_inputs))
+    elif not form.block:
+        parts.ff += reads * bits
+
+
+def distinct_columns(own: Codes, lanes: int) -> int:
+    """How many distinct columns of the words of a memory are not constant."""
+    bits = own.bits * lanes
+    raw = b"".join(row.to_bytes(-(-bits // 8), "little") for row in own.rows)
+    table = np.unpackbits(np.frombuffer(raw, np.uint8).reshape(len(own.rows), -1), axis=1, bitorder="little")
+    varied = table[:, :bits][:, (table.any(axis=0) & ~table.all(axis=0))[:bits]]
+    return len({column.tobytes() for column in varied.T.copy()})
+
+
+def _sum(
+    parts: Parts, fabric: Fabric, leaky: LeakySum, lanes: int, fed: range, terms: int, overflow: Overflow
+) -> None:
+    """`LeakySum` with bits `fed` in a register and `terms` bits beside it, and what fits its result."""
+    leak, width, rounded = leaky.leak, leaky.total.target.width, leaky.total.rounded_bits
+    bits, dropped = leaky.bits, rounded if leaky.rounding is Rounding.TRN else 0
+    if overflow is Overflow.WRAP:
+        bits = min(bits, width + rounded)
+        fed = range(fed.start, min(fed.stop, bits))
+    places = leaky.total.frac_bits - leak.frac_bits
+    product = leak.state.width + leak.share_format.width
+    if leak.share is None:
+        zeros, kept = places, _own_product(parts, fabric, leaky, lanes, product)
+    else:
+        factor = leak.share
+        zeros = (factor & -factor).bit_length() - 1 + places if factor else places
+        kept = product + places if factor else 0
+        kept -= max(zeros, 0 if terms else dropped - 1)
+        parts.add(update_scale=lanes * max(0, naf_terms(factor) - 1) * product)
+    parts.ff += lanes * (kept + len(fed) + bits - dropped)
+    parts.add(
+        update_feed=lanes * len(fed),
+        update_sum=lanes * (bits - zeros),
+        update_third=lanes * terms,
+    )
+    if leak.shift and leak.rounding is not Rounding.TRN:
+        parts.add(update_leak=lanes * leak.shift)
+    if rounded and leaky.rounding is not Rounding.TRN:
+        parts.add(update_round=lanes * (bits - rounded))
+    if _clamps(leaky, overflow):
+        parts.add(update_saturate=lanes * width)
+    if overflow is Overflow.SAT_SYM:
+        parts.add(update_symmetric=lanes * width)
+
+
+def _own_product(parts: Parts, fabric: Fabric, leaky: LeakySum, lanes: int, bits: int) -> int:
+    """A state times a share of its own neuron, by lane: bits of the product that are in flip-flops."""
+    state, digits = leaky.leak.state.width, -(-leaky.leak.share_format.width // 2)
+    if not leaky.use_dsp:
+        parts.add(
+            update_digit=lanes * (state + 2) * digits, update_times=lanes * (state + 2 + (digits - 1) * bits)
+        )
+        return bits
+    parts.dsp += lanes
+    return 0 if fabric.wide_multipliers else bits
+
+
+def _clamps(leaky: LeakySum, overflow: Overflow) -> bool:
+    """Whether the result of a sum can be out of range, and is changed then."""
+    beyond = leaky.bits - leaky.total.rounded_bits > leaky.total.target.width
+    return overflow is not Overflow.WRAP and (beyond or overflow is Overflow.SAT_SYM)
 
 
 def naf_terms(factor: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import cocotb
@@ -11,8 +12,8 @@ from amaranth.lib import wiring
 from cocotb.triggers import RisingEdge
 
 from fxp_model.fixed import Overflow, QFormat, Rounding
-from fxp_model.network import StageParams, fire, leak
-from fxp_model.spec import LayerSpec, RecurrenceKind, RecurrenceSpec, ResetMode
+from fxp_model.network import StageParams, fire, leak, synapse, threshold
+from fxp_model.spec import LayerSpec, RecurrenceKind, RecurrenceSpec, ResetMode, SynapseSpec
 from hw.config import StageConfig
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.events import SUMS_AFTER, group_layout, results_layout, tag_layout
@@ -20,51 +21,96 @@ from hw.rtl.neuron_update import NeuronUpdate
 from tb.harness.block_bench import BlockBench, codes, layer_spec, pack_lanes, signed_lanes
 from tb.harness.drivers import BlockStream, drive, random_gaps
 
+CURRENTS = {
+    "fine": (7, Rounding.RND_MIN_INF, Overflow.SAT, None),
+    "coarse": (4, Rounding.RND_ZERO, Overflow.SAT_SYM, Rounding.RND_CONV),
+    "wraps": (5, Rounding.TRN_ZERO, Overflow.WRAP, Rounding.RND_MIN_INF),
+    "vanishes": (6, Rounding.RND_INF, Overflow.SAT_ZERO, Rounding.TRN),
+}
+"""Synaptic currents: fraction, and modes; the fraction of the membrane is 5."""
+
 CASES: dict[str, dict[str, Any]] = {
-    f"{rounding.value}_{overflow.value}_{reset.value}": {
+    "_".join(map(str, (rounding, overflow, reset, *more, *own))): {
         "n_out": n_out,
         "update_lanes": lanes,
-        "rounding": rounding.value,
-        "overflow": overflow.value,
-        "reset_mode": reset.value,
+        "rounding": rounding,
+        "overflow": overflow,
+        "reset_mode": reset,
         "recurrent": recurrent,
+        "leak_rounding": more[0] if more else None,
+        "current": more[1] if len(more) > 1 else None,
+        "own": own,
     }
-    for rounding, overflow, reset, n_out, lanes, recurrent in (
-        (Rounding.TRN, Overflow.WRAP, ResetMode.ZERO, 1, 1, True),
-        (Rounding.RND, Overflow.SAT, ResetMode.SUBTRACT, 10, 4, True),
-        (Rounding.RND_CONV, Overflow.SAT, ResetMode.ZERO, 7, 7, False),
-        (Rounding.RND_CONV, Overflow.WRAP, ResetMode.SUBTRACT, 9, 2, True),
+    for rounding, overflow, reset, n_out, lanes, recurrent, more, own in (
+        ("TRN", "WRAP", "zero", 1, 1, True, (), ()),
+        ("RND", "SAT", "subtract", 10, 4, True, (), ()),
+        ("RND_CONV", "SAT", "zero", 7, 7, False, (), ()),
+        ("RND_CONV", "WRAP", "subtract", 9, 2, True, (), ()),
+        ("TRN_ZERO", "SAT_SYM", "delayed", 9, 3, True, ("TRN_ZERO",), ("beta",)),
+        ("RND_MIN_INF", "SAT_ZERO", "delayed", 8, 8, False, (), ("beta", "v_th")),
+        ("RND_ZERO", "SAT", "zero", 5, 5, True, (), ()),
+        ("RND_INF", "SAT", "subtract", 7, 2, True, ("RND_INF",), ("v_th",)),
+        ("RND_MIN_INF", "SAT_SYM", "zero", 6, 6, True, ("RND", "fine"), ()),
+        ("RND", "SAT", "delayed", 10, 4, True, (None, "coarse"), ("alpha", "beta", "v_th")),
+        ("RND_CONV", "SAT_ZERO", "subtract", 5, 1, False, ("RND_MIN_INF", "wraps"), ()),
+        ("RND_INF", "WRAP", "delayed", 9, 2, True, ("RND_ZERO", "vanishes"), ("alpha",)),
     )
 }
 
 
 def _stage(
-    n_out: int, update_lanes: int, rounding: str, overflow: str, reset_mode: str, recurrent: bool
+    n_out: int,
+    update_lanes: int,
+    rounding: str,
+    overflow: str,
+    reset_mode: str,
+    recurrent: bool,
+    leak_rounding: str | None,
+    current: str | None,
+    own: Sequence[str],
 ) -> tuple[LayerSpec, StageParams, StageConfig]:
+    """The neurons of a case; those of one group have adders for a share of their own."""
     rng = np.random.default_rng(1)
-    kernel = QFormat(True, 3, 5)
+    share, kernel = QFormat(False, 0, 4), QFormat(True, 3, 7)
     spec = layer_spec(
         n_in=4,
         n_out=n_out,
         membrane=QFormat(True, 4, 5),
         weight=QFormat(True, 3, 4),
-        beta=13,
-        beta_format=QFormat(False, 0, 4),
-        v_th=90,
+        beta=None if "beta" in own else 13,
+        beta_format=share,
+        v_th=None if "v_th" in own else 90,
         rounding=Rounding(rounding),
         overflow=Overflow(overflow),
         reset_mode=ResetMode(reset_mode),
         recurrence=RecurrenceSpec(RecurrenceKind.CONV, kernel, 0, 3) if recurrent else None,
+        leak_rounding=None if leak_rounding is None else Rounding(leak_rounding),
+        synapse=None if current is None else _synapse(share, "alpha" in own, *CURRENTS[current]),
     )
     weight = codes(rng, spec.weight, n_out, 4)
     weight[0] = spec.weight.min_raw  # so that currents may reach the full width of the format
+    drawn = {"beta": (0, 16), "alpha": (6, 16), "v_th": (30, 150)}
     params = StageParams(
         weight,
         codes(rng, spec.bias, n_out),
-        np.array([-100, 20, 127]) if recurrent else None,
+        np.array([-400, 81, 507]) if recurrent else None,
         np.zeros(n_out, int) if recurrent else None,
+        **{name: rng.integers(*drawn[name], n_out) for name in own},
     )
-    return spec, params, StageConfig(n_out, update_lanes)
+    return spec, params, StageConfig(n_out, update_lanes, use_dsp=update_lanes < n_out)
+
+
+def _synapse(
+    share: QFormat, own: bool, frac_bits: int, rounding: Rounding, overflow: Overflow, leaks: Rounding | None
+) -> SynapseSpec:
+    return SynapseSpec(
+        current=QFormat(True, 4, frac_bits),
+        alpha=None if own else 11,
+        alpha_format=share,
+        rounding=rounding,
+        overflow=overflow,
+        leak_rounding=leaks,
+    )
 
 
 def component(**case: Any) -> wiring.Component:
@@ -85,23 +131,27 @@ async def updates(dut: Any) -> None:
     i_rec = rng.integers(-rec_limit - 1, rec_limit + 1, (steps, n)) if rec_bits else np.zeros((steps, n), int)
     last = rng.random(steps) < 0.1
 
-    v = np.zeros(n, dtype=np.int64)
+    v_th, zeros = threshold(spec, params), np.zeros(n, dtype=np.int64)
+    c, v, spent = zeros, zeros, zeros
     fired = 0
     for t in range(steps):
-        current = (i_syn[t] << spec.sum_frac_bits - spec.weight.frac_bits) + (
-            params.bias << spec.sum_frac_bits - spec.bias.frac_bits
+        i = (i_syn[t] << spec.input_frac_bits - spec.weight.frac_bits) + (
+            params.bias << spec.input_frac_bits - spec.bias.frac_bits
         )
         if spec.recurrence is not None:
-            current = current + (i_rec[t] << spec.sum_frac_bits - spec.recurrence.weight.frac_bits)
-        v_mem = leak(spec, v, current)
-        y, v = fire(v_mem, spec.v_th, spec.reset_mode)
+            i = i + (i_rec[t] << spec.input_frac_bits - spec.recurrence.weight.frac_bits)
+        c = synapse(spec, params, c, i)
+        v_mem = leak(spec, params, v, c, spent)
+        y, v = fire(v_mem, v_th, spec.reset_mode)
+        spent = v_th * y
         fired += int(y.sum())
+        current = zeros if spec.synapse is None else c
         for group in range(groups):
             part = slice(group * lanes, (group + 1) * lanes)
             flags = (group, group == groups - 1, t == 0 or bool(last[t - 1]), bool(last[t]))
-            bench.expect((t, flags, v_mem[part].tolist(), y[part].tolist()))
+            bench.expect((t, flags, current[part].tolist(), v_mem[part].tolist(), y[part].tolist()))
         if last[t]:
-            v = np.zeros(n, dtype=np.int64)
+            c, v, spent = zeros, zeros, zeros
 
     async def watch() -> None:
         count = 0
@@ -115,7 +165,11 @@ async def updates(dut: Any) -> None:
             tag = item.tag
             flags = (tag.group, bool(tag.final), bool(tag.first), bool(tag.last))
             v_mem = signed_lanes(item.v_mem, spec.membrane.width, lanes)[:size]
-            bench.see((t, flags, v_mem, [item.spikes >> lane & 1 for lane in range(size)]))
+            current = [0] * size
+            if spec.synapse is not None:
+                word = int(dut.probe_current.value)
+                current = signed_lanes(word, spec.synapse.current.width, lanes)[:size]
+            bench.see((t, flags, current, v_mem, [item.spikes >> lane & 1 for lane in range(size)]))
             count += 1
 
     async def feed() -> None:

@@ -114,7 +114,7 @@ async def scores_and_class(dut: Any) -> None:
             dut.results.value = layout.const(
                 {"tag": {"valid": 0}, "v_mem": int(rng.integers(1 << 32))}
             ).as_bits()
-            for _ in range(NeuronUpdate.LATENCY + int(rng.integers(3))):
+            for _ in range(NeuronUpdate.latency(spec) + int(rng.integers(3))):
                 await bench.edge
     await bench.finish()
     assert ties > 0 or n == 1, "no tie was decided"

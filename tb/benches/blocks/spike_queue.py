@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from cocotb.triggers import NextTimeStep, ReadOnly
 
 from hw.config import StageConfig
-from hw.rtl.events import results_layout
+from hw.rtl.events import SUMS_AFTER, results_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.spike_queue import SpikeQueue
 from tb.harness.block_bench import BlockBench, pack_lanes, step_word
@@ -89,6 +89,7 @@ async def holds_steps(dut: Any) -> None:
     put()
     await bench.reset(o__ready=0, starts=0, sent=0)
     bench.start(watch())
+    before = SUMS_AFTER + NeuronUpdate.WRITTEN_AFTER - 1  # from the start to the groups
     for t in range(steps):
         await ReadOnly()
         while dut.full.value:
@@ -99,7 +100,7 @@ async def holds_steps(dut: Any) -> None:
         dut.starts.value = 1
         await bench.edge
         dut.starts.value = 0
-        for _ in range(NeuronUpdate.LATENCY - 1):  # latency from the start to the groups
+        for _ in range(before):
             await bench.edge
         for group in range(groups):
             for _ in range(idle([0, 0, 0, 1, 3])):

@@ -66,10 +66,11 @@ def test_times_a_count_is_the_product(count_bits: int) -> None:
     assert outputs(logic, Signal(5 + count_bits), codes) == products
 
 
+@pytest.mark.parametrize("overflow", Overflow)
 @pytest.mark.parametrize("target", TARGETS, ids=str)
-def test_beyond_is_what_has_no_code(target: QFormat) -> None:
-    expected = [not target.min_raw <= code <= target.max_raw for code in CODES]
-    assert outputs(lambda value: beyond(value, target), Signal(signed(8)), CODES) == expected
+def test_beyond_is_what_has_no_code(target: QFormat, overflow: Overflow) -> None:
+    expected = [not target.lowest(overflow) <= code <= target.max_raw for code in CODES]
+    assert outputs(lambda value: beyond(value, target, overflow), Signal(signed(8)), CODES) == expected
 
 
 @pytest.mark.parametrize("factor", [*range(32), 85, 170, 219, 230, 255, 256, 511])
