@@ -112,8 +112,8 @@ def image(core: Network, config: HardwareConfig, network: Network, sha256: str =
     ------
     InputError
         If the core cannot be reloaded, or `network` differs in anything but weights, biases, kernels,
-        thresholds, a neuron's own shares, and delays where they are programmable. Those of the input
-        channels never are.
+        thresholds, a neuron's own shares, and delays where they are programmable. Those of the input channels
+        never are.
     """
     if not config.reload:
         raise InputError("the core was generated without reload")

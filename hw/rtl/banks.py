@@ -28,10 +28,10 @@ class Part(IntEnum):
     """Of the artifact; belongs to no stage."""
     TABLE = 5
     """The first of them; the number of tables is not fixed, so the other parts are numbered from the end."""
-    ALPHA = 60
-    BETA = 61
-    FORWARD = 62
+    FORWARD = 60
     """Delays of its spikes on their way to the next stage."""
+    ALPHA = 61
+    BETA = 62
     DELAY = 63
     """Of its recurrence."""
 

@@ -40,17 +40,15 @@ class Bug:
     bench: str = "network"
     """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays).
 
-    With a `case`, the bench of a block: a module of the package in `tb.benches` that is named as the folder
-    of the file, as ``ear/``, or else ``blocks``.
+    With a `case`, a module of `tb.benches.blocks`, or of the package of its folder, as ``ear/``.
     """
     case: str = ""
     """Of `CASES` in that module."""
 
     @property
     def module(self) -> str:
-        """The module of its bench, if it is that of a block."""
-        folder, slash, _ = self.file.partition("/")
-        return f"tb.benches.{folder if slash else 'blocks'}.{self.bench}"
+        """The module of its bench, if it has a case."""
+        return f"tb.benches.{self.file.rpartition('/')[0] or 'blocks'}.{self.bench}"
 
 
 BUGS = {
@@ -140,6 +138,62 @@ BUGS = {
 }
 
 
+DELAY_BUGS = {
+    "forward_spikes_cut_at_the_end_of_a_sample": Bug(
+        "delay_lines.py",
+        "Cat(1, age) if self._forward else counts",
+        "counts",
+        "delay_lines",
+        "forward_each",
+    ),
+    "spikes_of_groups_that_are_not_written": Bug(
+        "delay_lines.py",
+        "any_of(shifts[: len(column)], column)",
+        "any_of(~shifts[: len(column)], column)",
+        "delay_lines",
+        "forward_each",
+    ),
+    "forward_delays_loaded_as_those_of_the_recurrence": Bug(
+        "programmable_delay_lines.py",
+        "Part.FORWARD if self._forward else Part.DELAY",
+        "Part.DELAY",
+        "delay_lines",
+        "forward_programmable",
+    ),
+    "count_without_the_event_before_it": Bug(
+        "input_delays.py", "Mux(again, total, old.data)", "old.data", "input_delays", "counts"
+    ),
+    "count_of_an_earlier_step": Bug(
+        "input_delays.py",
+        "Mux(selected(list(active), address), before, 0)",
+        "before",
+        "input_delays",
+        "counts",
+    ),
+    "ring_without_room_for_steps_that_wait": Bug(
+        "input_delays.py",
+        "(spec.max_input_delay + SpikeQueue.STEPS + 2).bit_length()",
+        "spec.max_input_delay.bit_length()",
+        "input_delays",
+        "pairs",
+    ),
+    "pair_without_its_second_channel": Bug(
+        "input_delays.py",
+        "addresses.append((add & item.pair,",
+        "addresses.append((add & ~item.pair,",
+        "input_delays",
+        "pairs_of_spikes",
+    ),
+    "marker_taken_while_the_queue_is_full": Bug(
+        "input_delays.py",
+        "item.marker & ~queue.full",
+        "item.marker",
+        "input_delays",
+        "spikes",
+    ),
+}
+
+
 def _neuron_bug(file: str, right: str, wrong: str, case: str) -> Bug:
     return Bug(file, right, wrong, "neuron_update", case)
 
@@ -216,62 +270,6 @@ NEURON_BUGS = {
         "cls.latency(spec) - SUMS_AFTER",
         "cls.WRITTEN_AFTER",
         "RND_MIN_INF_SAT_SYM_zero_RND_fine",
-    ),
-}
-
-
-DELAY_BUGS = {
-    "forward_spikes_cut_at_the_end_of_a_sample": Bug(
-        "delay_lines.py",
-        "Cat(1, age) if self._forward else counts",
-        "counts",
-        "delay_lines",
-        "forward_each",
-    ),
-    "spikes_of_groups_that_are_not_written": Bug(
-        "delay_lines.py",
-        "any_of(shifts[: len(column)], column)",
-        "any_of(~shifts[: len(column)], column)",
-        "delay_lines",
-        "forward_each",
-    ),
-    "forward_delays_loaded_as_those_of_the_recurrence": Bug(
-        "programmable_delay_lines.py",
-        "Part.FORWARD if self._forward else Part.DELAY",
-        "Part.DELAY",
-        "delay_lines",
-        "forward_programmable",
-    ),
-    "count_without_the_event_before_it": Bug(
-        "input_delays.py", "Mux(again, total, old.data)", "old.data", "input_delays", "counts"
-    ),
-    "count_of_an_earlier_step": Bug(
-        "input_delays.py",
-        "Mux(selected(list(active), address), before, 0)",
-        "before",
-        "input_delays",
-        "counts",
-    ),
-    "ring_without_room_for_steps_that_wait": Bug(
-        "input_delays.py",
-        "(spec.max_input_delay + SpikeQueue.STEPS + 2).bit_length()",
-        "spec.max_input_delay.bit_length()",
-        "input_delays",
-        "pairs",
-    ),
-    "pair_without_its_second_channel": Bug(
-        "input_delays.py",
-        "addresses.append((add & item.pair,",
-        "addresses.append((add & ~item.pair,",
-        "input_delays",
-        "pairs_of_spikes",
-    ),
-    "marker_taken_while_the_queue_is_full": Bug(
-        "input_delays.py",
-        "item.marker & ~queue.full",
-        "item.marker",
-        "input_delays",
-        "spikes",
     ),
 }
 
