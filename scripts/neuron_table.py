@@ -1,7 +1,7 @@
 """Synthesise the neurons of a layer with each feature of theirs, and print a table of what it costs.
 
-Each result is a row of a file, and existing rows are kept. Those that are not in the table check the model of
-the cells (``scripts/fit_resources.py``).
+Each result is a row of a file, and existing rows are kept. The LUTs per amount of logic that only a feature
+has, ``hw/estimates/resources/neuron_prices.json``, are fitted to the rows of the table; the others check them.
 """
 
 from __future__ import annotations
@@ -12,19 +12,26 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
     run_script(__file__)
 
 import json
+import statistics
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fxp_model.cli import write_json
 from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, parse_json, read_text, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.options import Parser
 from fxp_model.tables import SIZE, check_fields, one_of
+from hw.estimates.resources import prices
+from hw.estimates.resources.fitting import fitted
+from hw.estimates.resources.parts import FABRICS, Parts
 from hw.flows.synth import through
 from hw.options import add_synthesis_options
-from tb.harness.neuron_blocks import BLOCKS, FEATURES, FITTED, PLAIN
+from tb.harness.neuron_blocks import BLOCKS, FEATURES, FITTED, PLAIN, SIZES
 
 RESULTS = Path(__file__).parent / "results" / "neurons.jsonl"
 _KINDS = {
@@ -87,20 +94,87 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True)
+class Added:
+    """What a feature adds to the plain neurons of its size, by the model and as measured."""
+
+    feature: str
+    model: Parts
+    measured: dict[str, float]
+    plain: dict[str, float]
+
+    def cells(self, target: str, luts: Mapping[str, float]) -> dict[str, float]:
+        """The model's, at these prices."""
+        return self.model.cells(FABRICS[target], luts)
+
+
+def added(rows: list[dict[str, Any]], target: str, size: str) -> list[Added]:
+    """For each feature of which there is a row."""
+    found = {row["block"]: row for row in rows if row["target"] == target}
+    plain, fabric = found.get(f"{size}, {PLAIN}"), FABRICS[target]
+    if plain is None:
+        return []
+    before = BLOCKS[plain["block"]].parts(fabric)
+    features = []
+    for feature in FEATURES:
+        row = found.get(f"{size}, {feature}")
+        if row is None or feature == PLAIN:
+            continue
+        own = BLOCKS[row["block"]].parts(fabric)
+        counts = ("luts", "ff", "srl", "lutram", "block", "dsp")
+        model = Parts(**{key: getattr(own, key) - getattr(before, key) for key in counts})
+        for name in own.logic.keys() | before.logic.keys():
+            model.logic[name] = own.logic.get(name, 0) - before.logic.get(name, 0)
+        measured = {kind: row[kind] - plain[kind] for kind in _KINDS[target]}
+        features.append(Added(feature, model, measured, plain))
+    return features
+
+
+def fit(rows: list[dict[str, Any]], target: str) -> dict[str, float]:
+    """LUTs per amount of logic that the plain neurons do not have, of the rows of the table."""
+    luts, kind = prices.prices_of(target).luts, "lut_logic" if target == "xilinx7" else "comb"
+    equations = [(dict.fromkeys(prices.NEURON, 0.0), 0.0)]
+    for own in added(rows, target, FITTED):
+        new = {name: own.model.logic[name] for name in prices.NEURON}
+        known = {name: amount for name, amount in own.model.logic.items() if name not in new}
+        if any(new.values()):
+            rest = replace(own.model, logic=known).cells(FABRICS[target], luts)
+            equations.append((new, own.measured[kind] - rest[kind]))
+    return fitted(equations)
+
+
+def errors(rows: list[dict[str, Any]], target: str) -> dict[str, tuple[float, float]]:
+    """Median and worst error of what features add in the held-out size, in percent of the plain neurons."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for size in SIZES:
+        for own in added(rows, target, size) if size != FITTED else ():
+            for kind, cells in own.cells(target, prices.prices_of(target).luts).items():
+                off = abs(cells - own.measured[kind])
+                found[kind].append(100 * off / own.plain[kind] if own.plain[kind] else 100.0 * (off > 0))
+    return {kind: (statistics.median(values), max(values)) for kind, values in found.items()}
+
+
 def parser() -> Parser:
     """The command-line options."""
     parser = Parser(description=__doc__)
     add_synthesis_options(parser, RESULTS, "blocks", _KINDS)
-    parser.add_argument("--table-only", action="store_true", help="synthesise nothing")
+    parser.add_argument("--fit-only", action="store_true", help="synthesise nothing")
     return parser
 
 
 def main() -> int:
     """Synthesise, print."""
     args = parser().options()
-    check_file_target(args.results)
-    if not args.table_only:
+    for file in (args.results, prices.NEURON_FILE):
+        check_file_target(file)
+    if not args.fit_only:
         with owned(args.results.parent):
             extend(args.results, args.targets, args.timeout)
-    print(table(read_rows(args.results)), end="")
+    rows = read_rows(args.results)
+    write_json(str(prices.NEURON_FILE), {target: fit(rows, target) for target in FABRICS})
+    prices.prices_of.cache_clear()
+    print(table(rows))
+    for target in FABRICS:
+        for kind, (median, worst) in errors(rows, target).items():
+            print(f"{target:9}{kind:10}{median:6.1f}{worst:6.1f}")
     return 0

@@ -1,6 +1,7 @@
 """LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit.
 
-Those of an ear, and the flip-flops per amount of its registers, are from ``scripts/fit_ear.py``.
+Those of an ear, and the flip-flops per amount of its registers, are from ``scripts/fit_ear.py``; those of
+what only some neurons have, from ``scripts/neuron_table.py``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from fxp_model.errors import InputError
 from fxp_model.files import read_json
 
 FILE = Path(__file__).with_name("prices.json")
+NEURON_FILE = Path(__file__).with_name("neuron_prices.json")
+NEURON = ("update.digit", "update.leak", "update.round", "update.spent", "update.symmetric", "update.times")
+"""Amounts that not all neurons have."""
 EAR_FILE = Path(__file__).with_name("ear_prices.json")
 
 
@@ -51,7 +55,7 @@ class EarPrices(Prices):
 def prices_of(target: str) -> Prices:
     """The fitted prices of `target`; `InputError` if there are none."""
     own = _table(FILE, target)
-    return Prices(own["luts"], _bands(own))
+    return Prices({**own["luts"], **_table(NEURON_FILE, target)}, _bands(own))
 
 
 @cache
