@@ -1,6 +1,7 @@
 """LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit.
 
-Those of an ear, and the flip-flops per amount of its registers, are from ``scripts/fit_ear.py``.
+Those of an ear, and the flip-flops per amount of its registers, are of ``scripts/fit_ear.py``. Those of what
+a board has around both are yosys' counts of each block (``scripts/results/board_blocks.jsonl``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fxp_model.files import read_json
 
 FILE = Path(__file__).with_name("prices.json")
 EAR_FILE = Path(__file__).with_name("ear_prices.json")
+BOARD_FILE = Path(__file__).with_name("board_prices.json")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,13 @@ def ear_prices_of(target: str) -> EarPrices:
     """The fitted prices of an ear on `target`; `InputError` if there are none."""
     own = _table(EAR_FILE, target)
     return EarPrices(own["luts"], _bands(own), own["ff"])
+
+
+@cache
+def board_prices_of(target: str) -> Prices:
+    """LUTs of the blocks around a core on a board on `target`; `InputError` if there are none."""
+    own = _table(BOARD_FILE, target)
+    return Prices(own["luts"], _bands(own))
 
 
 def _table(file: Path, target: str) -> dict[str, Any]:
