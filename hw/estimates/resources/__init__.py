@@ -123,7 +123,7 @@ def estimate_board(
         If there is no such target, a name is too long, or clock and baud rate do not fit each other.
     """
     prices = board_prices_of(target)
-    parts = board_parts(FABRICS[target], prices.luts, labels, ear, clock_hz)
+    parts = board_parts(FABRICS[target], prices, labels, ear, clock_hz)
     logic = prices_of(target).luts  # of the multiplexers of memories
     names = HUB if hub else parts
     blocks = {name: parts[name].cells(FABRICS[target], logic) for name in names}

@@ -38,12 +38,12 @@ class Prices:
 
 @dataclass(frozen=True)
 class EarPrices(Prices):
-    """Prices of a target, of an ear.
+    """Prices of a target, of an ear or of what a board has around it.
 
     Parameters
     ----------
     ff : mapping of str to float
-        Flip-flops by the names in `EarParts.registers`.
+        Flip-flops by the names in `EarParts.registers`; of a board, by block.
     """
 
     ff: Mapping[str, float]
@@ -64,10 +64,10 @@ def ear_prices_of(target: str) -> EarPrices:
 
 
 @cache
-def board_prices_of(target: str) -> Prices:
-    """LUTs of the blocks around a core on a board on `target`; `InputError` if there are none."""
+def board_prices_of(target: str) -> EarPrices:
+    """Cells of the blocks around a core on a board on `target`; `InputError` if there are none."""
     own = _table(BOARD_FILE, target)
-    return Prices(own["luts"], _bands(own))
+    return EarPrices(own["luts"], _bands(own), own["ff"])
 
 
 def _table(file: Path, target: str) -> dict[str, Any]:
