@@ -1,4 +1,4 @@
-"""Which presets a board has room for, by the estimates of the core and the ear."""
+"""Which presets a board has room for, by the estimates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fxp_model.artifact import Artifact
 from hw.boards.boards import BOARDS, Board
 from hw.config import PRESETS, HardwareConfig
 from hw.ear import EarConfig, ear_of
-from hw.estimates.resources import Area, estimate
+from hw.estimates.resources import Area, estimate, estimate_board
 from hw.parts import PARTS
 
 
@@ -21,11 +21,13 @@ def lacking(board: Board, cells: Area) -> str | None:
 
 
 def estimated(artifact: Artifact, config: HardwareConfig, board: Board, ear: EarConfig | None) -> Area:
-    """Estimated cells of core and ear; UART and mailbox, which are small, are not in it."""
+    """Estimated cells of core and ear, and of what is around them."""
     own = None if ear is None else (ear_of(artifact), ear)
-    found = estimate(artifact.network, config, PARTS[board.part].target, own)
-    more: Area = {} if found.ear is None else found.ear.total
-    return {kind: amount + more.get(kind, 0) for kind, amount in found.total.items()}
+    target = PARTS[board.part].target
+    found = estimate(artifact.network, config, target, own)
+    around = estimate_board(artifact.labels, ear is not None, board.clock_hz, target)
+    more: list[Area] = [around.total, *([] if found.ear is None else [found.ear.total])]
+    return {kind: amount + sum(area.get(kind, 0) for area in more) for kind, amount in found.total.items()}
 
 
 def narrower_preset(
@@ -65,8 +67,7 @@ def fitting(artifact: Artifact, config: HardwareConfig, ear: EarConfig | None) -
     -------
     list of dict
         ``board``, ``title``, ``part``, ``clock_mhz`` of a device there; ``share``, the largest of the cells
-        of a kind by the estimates, without UART and mailbox; ``lacking``, what the board does not have, or
-        None.
+        of a kind by the estimates; ``lacking``, what the board does not have, or None.
     """
     rows = []
     for board in BOARDS.values():

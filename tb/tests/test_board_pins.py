@@ -8,7 +8,7 @@ import pytest
 
 from hw.boards.top import RESET_STEPS
 from tb.benches.board import hearing
-from tb.harness.board_pins import board_design
+from tb.harness.board_pins import BUTTONS, board_design
 from tb.harness.depth import depth
 from tb.harness.runner import Workspace, missing_tool
 from tb.tests.test_board import spoken
@@ -28,5 +28,6 @@ def test_a_board_hears_at_its_pins(board: str, microphone: str, workspace: Works
     device, plan = spoken(tmp_path, microphone)
     design = board_design(board, device, microphone)
     plan["reset_cycles"] = 24 + 2 * RESET_STEPS
-    figures = workspace.check(design, "verilator", hearing.__name__, plan, "hearing")
+    tests = None if board in BUTTONS else ["hears"]  # another test needs another reset
+    figures = workspace.check(design, "verilator", hearing.__name__, plan, "hearing", tests)
     assert figures["hears"] == {"answers": 4}

@@ -3,13 +3,13 @@
 Flip-flops, memories, shift registers and multipliers are counted as the RTL has them, by the rules by which
 yosys maps them. Logic is the adders, multiplexers and tables of each block, each times a price in LUTs that
 ``scripts/fit_resources.py`` fits to synthesised cores. Flip-flops of an ear have such a price, too, by
-``scripts/fit_ear.py``.
+``scripts/fit_ear.py``. What a board has around both was synthesised block by block.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fxp_model.checks import check_type
@@ -17,11 +17,12 @@ from fxp_model.ear.spec import EarSpec
 from fxp_model.network import Network
 from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig
+from hw.estimates.resources.board import HUB, board_parts
 from hw.estimates.resources.ear import ear_parts
 from hw.estimates.resources.frame import control, decoder, loader, stage_counters
 from hw.estimates.resources.input_delays import input_delays
 from hw.estimates.resources.parts import FABRICS, Parts
-from hw.estimates.resources.prices import ear_prices_of, prices_of
+from hw.estimates.resources.prices import board_prices_of, ear_prices_of, prices_of
 from hw.estimates.resources.stage import stage
 from hw.rtl.delay_lines import forward_delays
 
@@ -96,6 +97,37 @@ def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
     check_type("config", config, EarConfig)
     prices = ear_prices_of(target)
     blocks = {name: part.cells(target, prices) for name, part in ear_parts(spec, config).items()}
+    return Estimate(target, _sum(blocks.values()), blocks, prices.error)
+
+
+def estimate_board(
+    labels: Sequence[str], ear: bool, clock_hz: int, target: str, *, hub: bool = False
+) -> Estimate:
+    """Predict what yosys makes of what a `BoardDevice` has around a core, or an ear and a core, but the LEDs.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Names of the classes.
+    ear : bool
+        There is an ear, too, whose registers are on the bus.
+    clock_hz : int
+        Of the device, whose UART has `hw.rtl.board.board.BAUD`.
+    target : str
+        ``xilinx7`` or ``ecp5``.
+    hub : bool
+        Of a `Hub` instead, which has no UART and no text.
+
+    Raises
+    ------
+    InputError
+        If there is no such target, a name is too long, or clock and baud rate do not fit each other.
+    """
+    prices = board_prices_of(target)
+    parts = board_parts(FABRICS[target], prices, labels, ear, clock_hz)
+    logic = prices_of(target).luts  # of the multiplexers of memories
+    names = HUB if hub else parts
+    blocks = {name: parts[name].cells(FABRICS[target], logic) for name in names}
     return Estimate(target, _sum(blocks.values()), blocks, prices.error)
 
 

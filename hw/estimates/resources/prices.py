@@ -1,7 +1,8 @@
 """LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit.
 
 Those of an ear, and the flip-flops per amount of its registers, are from ``scripts/fit_ear.py``; those of
-what only some neurons have, from ``scripts/neuron_table.py``.
+what only some neurons have, from ``scripts/neuron_table.py``; those of what a board has around both are yosys'
+counts of each block (``scripts/results/board_blocks.jsonl``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ NEURON_FILE = Path(__file__).with_name("neuron_prices.json")
 NEURON = ("update.digit", "update.leak", "update.round", "update.spent", "update.symmetric", "update.times")
 """Amounts that not all neurons have."""
 EAR_FILE = Path(__file__).with_name("ear_prices.json")
+BOARD_FILE = Path(__file__).with_name("board_prices.json")
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,12 @@ class Prices:
 
 @dataclass(frozen=True)
 class EarPrices(Prices):
-    """Prices of a target, of an ear.
+    """Prices of a target, of an ear or of what a board has around it.
 
     Parameters
     ----------
     ff : mapping of str to float
-        Flip-flops by the names in `EarParts.registers`.
+        Flip-flops by the names in `EarParts.registers`; of a board, by block.
     """
 
     ff: Mapping[str, float]
@@ -62,6 +64,13 @@ def prices_of(target: str) -> Prices:
 def ear_prices_of(target: str) -> EarPrices:
     """The fitted prices of an ear on `target`; `InputError` if there are none."""
     own = _table(EAR_FILE, target)
+    return EarPrices(own["luts"], _bands(own), own["ff"])
+
+
+@cache
+def board_prices_of(target: str) -> EarPrices:
+    """Cells of the blocks around a core on a board on `target`; `InputError` if there are none."""
+    own = _table(BOARD_FILE, target)
     return EarPrices(own["luts"], _bands(own), own["ff"])
 
 
