@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.archives import Archive
-from fxp_model.data.checks import check_classes
+from fxp_model.data.checks import check_classes, is_there
 from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 from fxp_model.files import read_bytes, read_text
@@ -142,9 +142,9 @@ class ArrayDataset:
 
 
 def arrays_in(folder: Path) -> dict[str, Path]:
-    """The npz file of each split in `folder`."""
+    """The npz file of each split in `folder`; `InputError` if one is no file."""
     paths = {split: folder / f"{split}.npz" for split in SPLITS}
-    return {split: path for split, path in paths.items() if path.is_file()}
+    return {split: path for split, path in paths.items() if is_there(path)}
 
 
 def open_arrays(folder: Path, files: dict[str, Path]) -> ArrayDataset:
@@ -156,7 +156,7 @@ def open_arrays(folder: Path, files: dict[str, Path]) -> ArrayDataset:
         Class names are not visible and distinct, or a file is not as described in the module.
     """
     names = folder / CLASSES
-    if names.exists():
+    if is_there(names):
         classes = tuple(read_text(names).splitlines())
         check_classes(names, classes)
     else:
