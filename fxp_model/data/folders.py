@@ -118,7 +118,7 @@ def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
         wanted = (
             f"{', '.join(f'{split}.csv' for split in SPLITS)} or a folder per class with wav or flac files"
         )
-        raise InputError(f"{folder}: data set must hold {wanted}, or the HDF5 files of SHD or SSC")
+        raise InputError(f"{folder}: data set must hold {wanted}, the HDF5 files of SHD or SSC, or npz files")
     clips = [
         _clip(folder, f"{name}/{file}", label) for label, name in enumerate(classes) for file in files[name]
     ]
