@@ -162,6 +162,12 @@ def parser() -> Parser:
             help="share of the distillation loss",
         ),
     )
+    add(
+        "--start",
+        type=some_path,
+        metavar="FOLDER",
+        help="output folder of another training, whose best parameters but leaks this one starts with",
+    )
     fixed = argparse.BooleanOptionalAction
     add("--learn-delays", action=fixed, default=recipe.learn_delays, help="off: they stay where they start")
     add(
@@ -278,6 +284,7 @@ def main() -> int:
             recipe,
             resume=args.resume,
             teacher=args.teacher,
+            start=args.start,
             ear=ear,
             heard=heard,
             command=command,

@@ -41,6 +41,7 @@ def train_artifact(
     *,
     resume: bool = False,
     teacher: Path | None = None,
+    start: Path | None = None,
     ear: Mapping[str, int] | None = None,
     heard: Sequence[Conditions] = (),
     command: str,
@@ -61,6 +62,8 @@ def train_artifact(
         Go on from the checkpoint in `out`.
     teacher : Path, optional
         Artifact whose logits are learned from beside the labels.
+    start : Path, optional
+        Folder of another training, with whose best parameters this one starts, see `Training`.
     ear : mapping, optional
         What `EarSpec.design` takes, for sound.
     heard : sequence of Conditions
@@ -81,7 +84,7 @@ def train_artifact(
         if begun and not resume:
             raise InputError(f"{out / CHECKPOINT} exists: continue with --resume, or name another folder")
         FOLDER.check(out / ARTIFACT)
-        return _train(data, out, shape, recipe, resume, teacher, ear, heard, command)
+        return _train(data, out, shape, recipe, resume, teacher, start, ear, heard, command)
 
 
 def _train(
@@ -91,6 +94,7 @@ def _train(
     recipe: Recipe,
     resume: bool,
     teacher: Path | None,
+    start: Path | None,
     ear: Mapping[str, int] | None,
     heard: Sequence[Conditions],
     command: str,
@@ -102,7 +106,7 @@ def _train(
     encoder = encoder_for(dataset, shape.input_bits, ear)
     spec = network_spec(replace(shape, input_bits=encoder.count_bits), encoder.channels, len(dataset.classes))
     taught_by = None if teacher is None else teacher_of(teacher, spec, dataset.classes)
-    training = Training(spec, recipe, out, dataset.classes, taught_by)
+    training = Training(spec, recipe, out, dataset.classes, taught_by, start)
     if resume:
         training.resume()
     with parallel.first_alone() as first:
