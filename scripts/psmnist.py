@@ -46,11 +46,11 @@ def main() -> int:
             raise InputError(f"{args.mnist}: {name} must be uint8 of shape {shape}")
     rng = np.random.default_rng(args.seed)
     order = rng.permutation(784)
-    clips = rng.permutation(60000)
+    clips = rng.permutation(SHAPES["y_train"][0])
     parts = {
         "train": ("train", np.sort(clips[args.val :])),
         "val": ("train", np.sort(clips[: args.val])),
-        "test": ("test", np.arange(10000)),
+        "test": ("test", np.arange(SHAPES["y_test"][0])),
     }
     for split, (source, which) in parts.items():
         pixels = archive.read(f"x_{source}")[which].reshape(len(which), 784)[:, order]

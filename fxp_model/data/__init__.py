@@ -11,6 +11,7 @@ from fxp_model.data.frames import EncodedSplit, FrameEncoder, encode_file, encod
 from fxp_model.data.noise import Noise, Part, open_noise
 from fxp_model.data.spikes import SpikeDataset
 from fxp_model.data.synthetic import synthesise
+from fxp_model.data.tonic import write_tonic
 
 __all__ = [
     "ArrayDataset",
@@ -33,4 +34,5 @@ __all__ = [
     "open_noise",
     "read_audio",
     "synthesise",
+    "write_tonic",
 ]

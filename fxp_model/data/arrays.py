@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.archives import Archive
-from fxp_model.data.checks import check_classes
+from fxp_model.data.checks import check_classes, is_there
 from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError
 from fxp_model.files import read_bytes, read_text
@@ -125,7 +125,7 @@ class ArrayDataset:
         """
         if name not in self.files:
             raise InputError(f"{self.name}: split must be one of {', '.join(self.files)}, not {name!r}")
-        split = _read(self.files[name])
+        split = read_split(self.files[name])
         _check_range(split.file, "labels", split.labels, 0, len(self.classes) - 1)
         absent = np.setdiff1d(np.arange(len(self.classes)), split.labels)
         if name == "train" and len(absent) > 0:
@@ -142,9 +142,9 @@ class ArrayDataset:
 
 
 def arrays_in(folder: Path) -> dict[str, Path]:
-    """The npz file of each split in `folder`."""
+    """The npz file of each split in `folder`; `InputError` if one is no file."""
     paths = {split: folder / f"{split}.npz" for split in SPLITS}
-    return {split: path for split, path in paths.items() if path.is_file()}
+    return {split: path for split, path in paths.items() if is_there(path)}
 
 
 def open_arrays(folder: Path, files: dict[str, Path]) -> ArrayDataset:
@@ -156,18 +156,19 @@ def open_arrays(folder: Path, files: dict[str, Path]) -> ArrayDataset:
         Class names are not visible and distinct, or a file is not as described in the module.
     """
     names = folder / CLASSES
-    if names.exists():
+    if is_there(names):
         classes = tuple(read_text(names).splitlines())
         check_classes(names, classes)
     else:
-        labels = _read(next(iter(files.values()))).labels
+        labels = read_split(next(iter(files.values()))).labels
         classes = tuple(str(label) for label in range(int(labels.max()) + 1))
     if not 1 <= len(classes) <= MAX_CLASSES:
         raise InputError(f"{folder}: classes must be 1..{MAX_CLASSES}, not {len(classes)}")
     return ArrayDataset(folder.resolve().name, classes, files)
 
 
-def _read(path: Path) -> ArraySplit:
+def read_split(path: Path) -> ArraySplit:
+    """The split in an npz file; `InputError` if it is not as described in the module."""
     archive = Archive(read_bytes(path, MAX_FILE_BYTES), str(path))
     labels = _integers(archive, path, "labels", 1)
     if len(labels) == 0:

@@ -132,6 +132,13 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_there(path: Path) -> bool:
+    """Whether the file `path` exists; `InputError` if it is something else, such as a pipe."""
+    if os.path.lexists(path) and not is_file(path):
+        raise InputError(f"{path}: must be a file")
+    return is_file(path)
+
+
 def _identity(path: Path) -> tuple[int, int]:
     """A key that is the same under every name of a file, through symbolic and hard links."""
     found = path.stat()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from fxp_model.data.audio import SUFFIXES
-from fxp_model.data.checks import check_classes, check_clips, check_unread, is_file
+from fxp_model.data.checks import check_classes, check_clips, check_unread, is_file, is_there
 from fxp_model.data.dataset import Clip, FileSource, SpeechDataset, seeded
 from fxp_model.errors import InputError
 from fxp_model.files import read_text
@@ -60,7 +59,7 @@ def open_folder(path: Path | str, seed: int = 0) -> SpeechDataset:
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(f"{folder}: data set must be a folder")
-    tables = {split: folder / f"{split}.csv" for split in SPLITS if _is_there(folder / f"{split}.csv")}
+    tables = {split: folder / f"{split}.csv" for split in SPLITS if is_there(folder / f"{split}.csv")}
     dataset = _from_tables(folder, tables) if tables else _from_class_folders(folder, seed)
     check_clips(folder, dataset)
     return dataset
@@ -119,11 +118,11 @@ def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
         wanted = (
             f"{', '.join(f'{split}.csv' for split in SPLITS)} or a folder per class with wav or flac files"
         )
-        raise InputError(f"{folder}: data set must hold {wanted}, or the HDF5 files of SHD or SSC")
+        raise InputError(f"{folder}: data set must hold {wanted}, the HDF5 files of SHD or SSC, or npz files")
     clips = [
         _clip(folder, f"{name}/{file}", label) for label, name in enumerate(classes) for file in files[name]
     ]
-    lists = {split: folder / name for split, name in LISTS.items() if _is_there(folder / name)}
+    lists = {split: folder / name for split, name in LISTS.items() if is_there(folder / name)}
     if lists:
         split_of = _listed(lists, clips)
     elif len({clip.speaker for clip in clips} - {None}) >= len(SPLITS) and all(c.speaker for c in clips):
@@ -199,10 +198,3 @@ def _draw(names: list[str], seed: int) -> dict[str, str]:
 def _clip(folder: Path, file: str, label: int) -> Clip:
     told = _SPEAKER.fullmatch(PurePosixPath(file).stem)
     return Clip(file, label, told[1] if told else None, FileSource(folder / file))
-
-
-def _is_there(path: Path) -> bool:
-    """Whether the table or list `path` exists; `InputError` if it is not a file."""
-    if os.path.lexists(path) and not is_file(path):
-        raise InputError(f"{path}: must be a file")
-    return is_file(path)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from fxp_model.artifact import load_artifact
@@ -291,3 +292,55 @@ def test_two_processes_under_torchrun_write_one_artifact(folder, tmp_path):
     artifact = load_artifact(out / "artifact")
     assert artifact.metrics["val"]["clips"] == 4
     assert sorted(path.name for path in out.iterdir()) == ["artifact", CHECKPOINT, LOG]
+
+
+def test_arrays_are_trained_as_they_are_and_evaluated(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "data").mkdir()
+    for split, clips in (("train", 12), ("val", 6), ("test", 4)):
+        counts = rng.integers(0, 3, (clips, 30, 2))
+        np.savez(tmp_path / "data" / f"{split}.npz", counts=counts, labels=np.arange(clips) % 3)
+    options = (
+        "--data",
+        tmp_path / "data",
+        *SMALL,
+        "--hidden",
+        "10",
+        "6",
+        "--kernel",
+        "3",
+        "--readout",
+        "last",
+    )
+    line = ("--delay-line", "1", "--beta", "0.5", "0.9", "--readout-beta", "0.8", "--start-delays", "2", "40")
+    out = tmp_path / "run"
+    told = train(*options, *line, "--recurrent-dropout", "0", "--out", out)
+    assert told.returncode == 0, told.stderr
+    artifact = load_artifact(out / "artifact")
+    assert artifact.encoder == {"name": "counts", "version": 1, "channels": 2, "count_bits": 2}
+    assert [stage.beta / 256 for stage in artifact.network.spec.stages] == [0.5, 230 / 256, 205 / 256]
+    assert set(artifact.network.params[0].delay_steps) == {1}
+    _, description = checkpoint.load(out / CHECKPOINT)
+    recipe = description["recipe"]
+    assert set(recipe["augmentation"].values()) == {0}
+    assert recipe["start_delays"] == [2.0, 40.0]
+    assert recipe["noise"]["recurrent_dropout"] == 0
+    told = call(
+        "evaluate.py",
+        *(
+            "--artifact",
+            str(out / "artifact"),
+            "--data",
+            str(tmp_path / "data"),
+            "--split",
+            "test",
+            "--json",
+            "-",
+        ),
+    )
+    assert json.loads(told.stdout)["clips"] == 4
+    told = train(*options, "--time-shift", "3", "--epochs", "1", "--out", tmp_path / "moved")
+    assert told.returncode == 0, told.stderr
+    _, description = checkpoint.load(tmp_path / "moved" / CHECKPOINT)
+    moved = description["recipe"]["augmentation"]
+    assert {name for name, value in moved.items() if value != 0} == {"time_shift"}

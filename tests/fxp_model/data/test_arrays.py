@@ -1,5 +1,6 @@
 """Folders of npz arrays: counts and events, from the files to an artifact, and one line for each mistake."""
 
+import os
 import re
 
 import numpy as np
@@ -186,6 +187,13 @@ def test_a_file_that_is_no_archive_of_numbers_is_one_line(tmp_path):
     assert refusal(lambda: open_dataset(folder)).startswith(f"{path}: not a readable npz archive: ")
     np.savez(path, labels=np.array([{}], object))
     assert refusal(lambda: open_dataset(folder)).startswith(f"{path}: not a readable npz archive: ")
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "val.npz"])
+def test_what_is_no_file_is_one_line(tmp_path, name):
+    folder = write(tmp_path / "data", train=arrays())
+    os.mkfifo(folder / name)
+    assert refusal(lambda: open_dataset(folder)) == f"{folder / name}: must be a file"
 
 
 def test_classes_and_splits(tmp_path):

@@ -135,7 +135,7 @@ def test_a_folder_in_no_layout_is_refused(tmp_path, entry):
         clip_file(tmp_path / ("notes/a.txt" if entry == "a folder without sound" else "_yes/a.wav"))
     expected = (
         "DATA: data set must hold train.csv, val.csv, test.csv or a folder per class with wav or flac files, "
-        "or the HDF5 files of SHD or SSC"
+        "the HDF5 files of SHD or SSC, or npz files"
     )
     assert refusal(tmp_path) == expected
 

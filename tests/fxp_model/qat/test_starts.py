@@ -10,7 +10,7 @@ from fxp_model.errors import InputError
 from fxp_model.qat.layer import HiddenLayer
 from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import Frames, Recipe, Training
+from fxp_model.qat.train import CHECKPOINT, Frames, Recipe, Training
 from fxp_model.spec import RecurrenceKind, ResetMode
 
 pytestmark = pytest.mark.slow
@@ -150,3 +150,45 @@ def test_delays_start_as_before_unless_asked(tmp_path):
         assert isinstance(layer, HiddenLayer)
         assert layer.delay.min() >= 10
         assert layer.delay.max() <= 30
+
+
+def counted(seed, clips=12):
+    counts = np.random.default_rng(seed).integers(0, 2, (30, clips, 1), dtype=np.uint8)
+    return Frames(counts, np.arange(clips) % 3, np.full(clips, 30))
+
+
+def test_a_training_starts_with_the_best_of_another_but_for_its_leaks(tmp_path):
+    first = Training(network_spec(Shape(hidden=(12, 9)), 1, 3), Recipe(epochs=2, batch=4), tmp_path / "first")
+    first.run(counted(0), counted(1))
+    spec = network_spec(Shape(hidden=(12, 9), beta=(0.5, 0.625), readout_beta=0.875), 1, 3)
+    second = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second", start=tmp_path / "first")
+    for name, value in second.module.state_dict().items():
+        if name.endswith("beta"):
+            assert value in (0.5, 0.625, 0.875)
+        else:
+            assert torch.equal(value, first.best[name]), name
+    second.run(counted(0), counted(1))
+    again = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second", start=tmp_path / "first")
+    again.resume()
+    other = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second")
+    with pytest.raises(
+        InputError, match=r"start_sha256 of the checkpoint is '\w{64}', not None as requested$"
+    ):
+        other.resume()
+
+
+def test_a_training_of_another_shape_is_no_start(tmp_path):
+    Training(network_spec(Shape(hidden=(12,)), 1, 3), Recipe(epochs=1), tmp_path / "first").run(
+        counted(0), counted(1)
+    )
+    path = tmp_path / "first" / CHECKPOINT
+    for hidden, name, shape in (
+        ((12, 9), r"layers\.1\.weight", r"\(9, 12\)"),
+        ((11,), r"layers\.0\.weight", r"\(11, 1\)"),
+    ):
+        spec = network_spec(Shape(hidden=hidden), 1, 3)
+        message = rf"^{path}: {name} must be of shape {shape}, as in the network to train$"
+        with pytest.raises(InputError, match=message):
+            Training(spec, Recipe(epochs=1), tmp_path / "second", start=tmp_path / "first")
+    with pytest.raises(InputError, match=rf"^{tmp_path}/none/{CHECKPOINT}: No such file or directory$"):
+        Training(spec, Recipe(epochs=1), tmp_path / "second", start=tmp_path / "none")

@@ -1,0 +1,119 @@
+"""Scripts that write folders of published data sets: what is in them, and that no digit is in two splits."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from fxp_model.data import encoder_for, load_frames, open_dataset
+from scripts import psmnist
+from tests.calls import call
+
+
+@pytest.fixture
+def mnist(tmp_path, monkeypatch):
+    """A small MNIST in which a digit's pixels are its number in the file, in 8 bits, and their places."""
+    sizes = {"train": 60, "test": 10}
+    shapes = {}
+    arrays = {}
+    rng = np.random.default_rng(0)
+    for split, size in sizes.items():
+        arrays[f"x_{split}"] = rng.integers(0, 256, (size, 28, 28), dtype=np.uint8)
+        arrays[f"y_{split}"] = (np.arange(size) % 10).astype(np.uint8)
+    for name, array in arrays.items():
+        shapes[name] = array.shape
+    monkeypatch.setattr(psmnist, "SHAPES", shapes)
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    return arrays
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_every_digit_is_in_one_split_in_one_order_of_pixels(mnist, tmp_path, bits):
+    out = tmp_path / "out"
+    told = call(
+        "psmnist.py",
+        *("--mnist", str(tmp_path / "mnist.npz"), "--out", str(out), "--val", "20", "--bits", str(bits)),
+    )
+    assert told.returncode == 0, told.stderr
+    dataset = open_dataset(out)
+    encoder = encoder_for(dataset, 4)
+    assert encoder.count_bits == bits
+    found = {
+        split: load_frames(dataset, split, encoder, progress=False) for split in ("train", "val", "test")
+    }
+    assert [len(frames.labels) for frames in found.values()] == [40, 20, 10]
+    np.testing.assert_array_equal(found["test"].labels, mnist["y_test"])
+    order = np.random.default_rng(0).permutation(784)
+    pixels = mnist["x_test"].reshape(10, 784)[:, order] >> (8 - bits)
+    np.testing.assert_array_equal(found["test"].counts[:, :, 0], pixels.T)
+    known = {(clip[order] >> (8 - bits)).tobytes(): label for clip, label in _flat(mnist)}
+    seen = []
+    for split in ("train", "val"):
+        frames = found[split]
+        for clip, label in zip(frames.counts[:, :, 0].T, frames.labels, strict=True):
+            assert known[clip.tobytes()] == label
+            seen.append(clip.tobytes())
+    assert sorted(seen) == sorted(known)
+
+
+def _flat(mnist):
+    return zip(mnist["x_train"].reshape(60, 784), mnist["y_train"], strict=True)
+
+
+def test_another_file_is_no_mnist(tmp_path):
+    np.savez(tmp_path / "mnist.npz", x_train=np.zeros((2, 28, 28), np.uint8))
+    told = call("psmnist.py", "--mnist", str(tmp_path / "mnist.npz"), "--out", str(tmp_path / "out"))
+    assert told.returncode == 2
+    assert told.stderr.strip().endswith("mnist.npz: x_train must be uint8 of shape (60000, 28, 28)")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def fsdd(tmp_path):
+    folder = tmp_path / "fsdd"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for digit in range(2):
+        for speaker in ("ann", "bob", "cho", "dia"):
+            for index in range(12):
+                soundfile.write(folder / f"{digit}_{speaker}_{index}.wav", rng.uniform(-0.1, 0.1, 400), 8000)
+    (folder / "notes.txt").write_text("", encoding="utf-8")
+    return folder
+
+
+def splits(folder):
+    dataset = open_dataset(folder)
+    return {
+        split: {clip.name.rpartition("/")[2] for clip in dataset.split(split)} for split in dataset.splits
+    }
+
+
+def test_the_official_split_holds_out_the_first_five(fsdd, tmp_path):
+    told = call("fsdd.py", "--fsdd", str(fsdd), "--out", str(tmp_path / "out"))
+    assert told.returncode == 0, told.stderr
+    found = splits(tmp_path / "out")
+    for split, indices in (("test", range(5)), ("val", range(5, 10)), ("train", range(10, 12))):
+        assert found[split] == {
+            f"{digit}_{speaker}_{index}.wav"
+            for digit in range(2)
+            for speaker in ("ann", "bob", "cho", "dia")
+            for index in indices
+        }
+
+
+@pytest.mark.parametrize(("test", "val"), [("ann", "bob"), ("dia", "ann")])
+def test_by_speaker_nobody_is_in_two_splits(fsdd, tmp_path, test, val):
+    told = call("fsdd.py", "--fsdd", str(fsdd), "--out", str(tmp_path / "out"), "--speaker", test)
+    assert told.returncode == 0, told.stderr
+    found = splits(tmp_path / "out")
+    speakers = {split: {name.split("_")[1] for name in names} for split, names in found.items()}
+    others = {"ann", "bob", "cho", "dia"} - {test, val}
+    assert speakers == {"test": {test}, "val": {val}, "train": others}
+    assert sum(map(len, found.values())) == 96
+
+
+def test_an_unknown_speaker_is_refused(fsdd, tmp_path):
+    told = call("fsdd.py", "--fsdd", str(fsdd), "--out", str(tmp_path / "out"), "--speaker", "eve")
+    assert told.returncode == 2
+    assert told.stderr.strip().endswith("--speaker must be one of ann, bob, cho, dia, not 'eve'")
+    told = call("fsdd.py", "--fsdd", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert told.stderr.strip().endswith("must hold recordings of at least 3 speakers, not 0")
