@@ -62,7 +62,7 @@ MUTANTS = (
     Mutant("share of the first for all", COMMON, "own_alpha(n,", "own_alpha(0,", "alphas"),
     Mutant("no reset a step later", COMMON, "sum -= sum_t(v_th) <<", "sum -= sum_t(0) <<", "delayed"),
     Mutant("reset at once as well", COMMON, " || CONFIG_T::reset ==", " || 1 ==", "delayed"),
-    Mutant("current forgotten", COMMON, "current_bits>(0) : c;", "current_bits>(0) : 0;", "synapse"),
+    Mutant("current forgotten", COMMON, "last = first ?", "last = true ?", "synapse"),
     Mutant("current not rounded", DEFINES, "AP_RND_INF", "AP_TRN", "current"),
     Mutant("forward delay one step short", COMMON, "line[delay] &", "line[delay - 1] &", "forward"),
     Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "forward"),
