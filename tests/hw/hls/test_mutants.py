@@ -44,7 +44,7 @@ MUTANTS = (
     Mutant("overflow wraps", DEFINES, "AP_SAT,", "AP_WRAP,", "saturates"),
     Mutant("delay one step short", CELL, TAP, "(lines[i - pad] << 1)[delays[i - pad]]", "conv"),
     Mutant("delays halved", CELL, "(lines[n] << 1) |", "(lines[n] << 2) |", "conv"),
-    Mutant("spikes of the sample before", CELL, " & age[delays[i - pad]]", "", "conv"),
+    Mutant("spikes of the sample before", CELL, " & age[delays[i - pad]]", "", "late spikes"),
     Mutant("kernel flipped", CELL, "rec += recurrent[k]", "rec += recurrent[taps - 1 - k]", "conv"),
     Mutant("first neuron not heard", CELL, "i >= pad &&", "i > pad &&", "conv"),
     Mutant("last neuron not heard", CELL, "i < pad + n_out)", "i + 1 < pad + n_out)", "conv"),
@@ -62,10 +62,10 @@ MUTANTS = (
     Mutant("share of the first for all", COMMON, "own_alpha(n,", "own_alpha(0,", "alphas"),
     Mutant("no reset a step later", COMMON, "sum -= sum_t(v_th) <<", "sum -= sum_t(0) <<", "delayed"),
     Mutant("reset at once as well", COMMON, " || CONFIG_T::reset ==", " || 1 ==", "delayed"),
-    Mutant("current forgotten", COMMON, "current_bits>(0) : c;", "current_bits>(0) : 0;", "synapse"),
+    Mutant("current forgotten", COMMON, "last = first ?", "last = true ?", "synapse"),
     Mutant("current not rounded", DEFINES, "AP_RND_INF", "AP_TRN", "current"),
     Mutant("forward delay one step short", COMMON, "line[delay] &", "line[delay - 1] &", "forward"),
-    Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "forward"),
+    Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "late inputs"),
 )
 CHOSEN = MUTANTS[:: len(MUTANTS) // depth(4, len(MUTANTS))]
 
@@ -107,6 +107,11 @@ def heard(network: Network, neuron: int) -> bool:
     return bool(middle != 0 and spikes[: max(0, hls_units.STEPS - 1 - params.delay_steps[neuron])].any())
 
 
+def late(values: np.ndarray, delays: np.ndarray) -> bool:
+    """Whether one of `values` (T, B, N) would arrive in the sample after its own."""
+    return any(values[hls_units.STEPS - delay :, :-1, n].any() for n, delay in enumerate(delays) if delay)
+
+
 def fits(network: Network, kind: str) -> bool:
     """Whether an error of this kind must be visible in `network`, judged by the golden model."""
     first, rec = network.spec.layers[0], network.spec.layers[0].recurrence
@@ -138,8 +143,15 @@ def fits(network: Network, kind: str) -> bool:
                 and without(network, synapse=replace(first.synapse, rounding=Rounding.TRN))
             )
         case "forward":
-            late = network.params[0].input_delay_steps
-            return late is not None and late.min() > 0 and late.max() < 10
+            delays = network.params[0].input_delay_steps
+            return delays is not None and delays.min() > 0 and delays.max() < 10
+        case "late inputs":
+            delays = network.params[0].input_delay_steps
+            return delays is not None and delays.max() < 10 and late(counts_of(network), delays)
+        case "late spikes":
+            spikes = golden.run(network, counts_of(network)).layers[0].spikes
+            delays = network.params[0].delay_steps
+            return fits(network, "conv") and late(spikes, np.asarray(delays) + 1)
         case _:
             return (
                 rec is not None
