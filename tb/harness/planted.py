@@ -458,8 +458,13 @@ def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCor
 def generate_block(folder: Path, bench: str, case: str) -> str:
     """Verilog of what a module `bench` tests in a `case`, with the sources in `folder`."""
     result = folder / "block.v"
-    _run(folder, _GENERATE_BLOCK, str(PROJECT), bench, case, str(result))
+    run_with(folder, _GENERATE_BLOCK, bench, case, str(result))
     return result.read_text(encoding="utf-8")
+
+
+def run_with(folder: Path, program: str, *arguments: str) -> None:
+    """Run a program with the RTL in `folder` and the benches of the project; its arguments follow the second."""
+    _run(folder, _WITH_BENCHES + program, str(PROJECT), *arguments)
 
 
 def _run(folder: Path, program: str, *arguments: str) -> None:
@@ -487,18 +492,22 @@ _GENERATE = dedent("""\
     core = emit(artifact.network, config, "core", artifact.sha256)
     Path(result).write_text(json.dumps(asdict(core)), encoding="utf-8")
 """)
-_GENERATE_BLOCK = dedent("""\
+_WITH_BENCHES = dedent("""\
     import sys
-    from importlib import import_module
     from pathlib import Path
 
     import hw
+
+    assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
+    sys.path.insert(1, sys.argv[1])  # of which only the benches are taken
+""")
+_GENERATE_BLOCK = dedent("""\
+    from importlib import import_module
+
     from amaranth.back import rtlil
     from hw.verilog import write_verilog
 
-    assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
-    project, bench, case, result = sys.argv[1:]
-    sys.path.insert(1, project)  # of which only the benches are taken
+    bench, case, result = sys.argv[2:]
     bench = import_module(bench)
     text = rtlil.convert(bench.component(**bench.CASES[case]), name="block", emit_src=False)
     Path(result).write_text(write_verilog(text), encoding="utf-8")

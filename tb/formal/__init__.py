@@ -1,0 +1,1 @@
+"""Formal proofs: properties of components for every input, every reset and every moment."""

@@ -1,0 +1,142 @@
+"""Model checking by yosys and ABC, both in the package pyosys: a monitor to AIGER, and to a verdict."""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyosys
+from amaranth.back import rtlil
+
+from hw.rtl.tap import INDEXED_BIT
+from tb.formal.monitor import Monitor
+
+ABC = Path(pyosys.__file__).parent / "yosys-abc"
+STAGES = ("lemmas", "claims")
+FRAMES = 4
+"""Depth of the induction, over all pairs of nets that may be equal."""
+SEARCH = 64
+"""Cycles in which a counterexample is looked for."""
+SECONDS = 300
+"""CPU time of a solver."""
+_YOSYS = """\
+read_rtlil design.il
+hierarchy -check -top top
+proc
+flatten
+opt -full -nodffe -nosdff
+memory -nomap
+memory_map
+opt -full -nodffe -nosdff
+techmap
+dffunmap
+opt -nodffe -nosdff
+aigmap
+design -save all
+delete -port w:claims w:either
+opt_clean
+write_aiger -zinit lemmas.aig
+design -load all
+delete -port w:lemmas w:either
+opt_clean
+write_aiger -zinit claims.aig
+design -load all
+delete -port w:lemmas w:claims
+opt_clean
+write_aiger -zinit either.aig
+"""
+_RUN_YOSYS = "from pyosys import libyosys as ys; ys.run_pass('script design.ys', ys.Design())"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of a property.
+
+    broken : the first cycle in which it is false, if one was found
+    method : that proved it: ``induction``, ``pdr``, or ``bounded`` if it was shown up to its bound; else empty
+    seconds : CPU time of the solver
+    """
+
+    broken: int | None
+    method: str
+    seconds: float
+
+
+def export(monitor: Monitor, folder: Path) -> None:
+    """Write the lemmas and the claims of a monitor as circuits, each with one output that must stay low."""
+    m, ports = monitor.finish()
+    text = rtlil.convert(m, name="top", ports=ports, emit_src=False)
+    text = re.sub(rf"(?m)^(\s*cell) \\{INDEXED_BIT} ", rf"\1 ${INDEXED_BIT} ", text)
+    (folder / "design.il").write_text(text, encoding="utf-8")
+    (folder / "design.ys").write_text(_YOSYS, encoding="utf-8")
+    _run([sys.executable, "-c", _RUN_YOSYS], folder)
+
+
+def prove(folder: Path, bound: int | None = None) -> Verdict:
+    """Prove what `export` wrote: first the lemmas, then the claims with their help; or, up to a bound, by search.
+
+    Raises
+    ------
+    RuntimeError
+        If neither a proof nor a counterexample was found.
+    """
+    if bound is not None:
+        return search(folder, bound)
+    methods, seconds = set(), 0.0
+    for stage in STAGES:
+        reduce = f"read_aiger {stage}.aig; strash; scorr -F {FRAMES} -C 100000; write_aiger reduced.aig"
+        before = _cpu_seconds()
+        out = _run([str(ABC), "-c", f"{reduce}; pdr -s -f"], folder)
+        seconds += _cpu_seconds() - before
+        if _is_constant_low((folder / "reduced.aig").read_bytes()):
+            methods.add("induction")
+        elif "Property proved" in out and "Verification of invariant" in out and "was successful" in out:
+            methods.add("pdr")
+        elif (found := _asserted(out)) is not None:
+            return Verdict(found, "", seconds)
+        else:
+            raise RuntimeError(f"ABC has no verdict:\n{out[-2000:]}")
+    return Verdict(None, max(methods), seconds)
+
+
+def search(folder: Path, bound: int = SEARCH) -> Verdict:
+    """Look for a counterexample of at most `bound` cycles."""
+    before = _cpu_seconds()
+    out = _run([str(ABC), "-c", f"read_aiger either.aig; strash; bmc3 -F {bound}"], folder)
+    found = _asserted(out)
+    if found is None and f"No output failed in {bound} frames" not in out:
+        raise RuntimeError(f"ABC has no verdict:\n{out[-2000:]}")
+    return Verdict(found, "" if found is not None else "bounded", _cpu_seconds() - before)
+
+
+def _asserted(out: str) -> int | None:
+    found = re.search(r"was asserted in frame (\d+)", out)
+    return int(found[1]) if found else None
+
+
+def _is_constant_low(aiger: bytes) -> bool:
+    """Whether a circuit of one output has neither latches nor gates, and is 0."""
+    head, output = aiger.split(b"\n")[:2]
+    return head.split()[3:] == [b"0", b"1", b"0"] and output == b"0"
+
+
+def _cpu_seconds() -> float:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+
+def _run(command: list[str], folder: Path) -> str:
+    """Run a tool in `folder`, for at most `SECONDS` of CPU time."""
+    limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, encoding="utf-8", preexec_fn=limit
+    )
+    if done.returncode:
+        raise RuntimeError(
+            f"{Path(command[0]).name}: exit status {done.returncode}\n{done.stdout[-2000:]}{done.stderr}"
+        )
+    return done.stdout
