@@ -20,7 +20,7 @@ from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 from hw.boards.boards import BOARDS
 from hw.estimates.resources import measured
-from scripts import benchmark_table, ear_table, fit_ear, hardware_table
+from scripts import benchmark_table, ear_table, fit_ear, hardware_table, neuron_table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
@@ -180,6 +180,16 @@ def ear_estimates() -> str:
     return fit_ear.table(fit_ear.measured(ear_table.read_rows(ear_table.RESULTS)))
 
 
+def neurons() -> str:
+    """What each feature of the neurons costs."""
+    return neuron_table.table(neuron_table.read_rows(neuron_table.RESULTS))
+
+
+def neuron_estimates() -> str:
+    """Error of the model of these cells against yosys, in percent of those of plain neurons."""
+    return neuron_table.error_table(neuron_table.read_rows(neuron_table.RESULTS))
+
+
 def boards() -> str:
     """The boards, and what is where on each."""
     head = ("`--board`", "", "clock", "microphone", "pins", "UART", "LEDs [0] .. [7]")
@@ -219,6 +229,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "cores": cores,
     "ears": ears,
     "hearing": hearing,
+    "neurons": neurons,
+    "neuron_estimates": neuron_estimates,
     "speed": speed,
     "estimates": estimates,
     "ear_estimates": ear_estimates,

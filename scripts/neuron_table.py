@@ -1,7 +1,7 @@
 """Synthesise the neurons of a layer with each feature of theirs, and print a table of what it costs.
 
-Each result is a row of a file, and existing rows are kept. The LUTs per amount of logic that only a feature
-has, ``hw/estimates/resources/neuron_prices.json``, are fitted to the rows of the table; the others check them.
+Each result is a row of a file, and existing rows are kept. The LUTs per amount of logic that not all neurons
+have, ``hw/estimates/resources/neuron_prices.json``, are fitted to the rows of the table; the others check them.
 """
 
 from __future__ import annotations
@@ -154,6 +154,15 @@ def errors(rows: list[dict[str, Any]], target: str) -> dict[str, tuple[float, fl
     return {kind: (statistics.median(values), max(values)) for kind, values in found.items()}
 
 
+def error_table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: `errors` of each target."""
+    lines = ["| target | cells | median | worst |", "|---|---|---|---|"]
+    for target in FABRICS:
+        for kind, (median, worst) in errors(rows, target).items():
+            lines.append(f"| {target} | `{kind}` | {median:.1f} | {worst:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
 def parser() -> Parser:
     """The command-line options."""
     parser = Parser(description=__doc__)
@@ -174,7 +183,5 @@ def main() -> int:
     write_json(str(prices.NEURON_FILE), {target: fit(rows, target) for target in FABRICS})
     prices.prices_of.cache_clear()
     print(table(rows))
-    for target in FABRICS:
-        for kind, (median, worst) in errors(rows, target).items():
-            print(f"{target:9}{kind:10}{median:6.1f}{worst:6.1f}")
+    print(error_table(rows), end="")
     return 0

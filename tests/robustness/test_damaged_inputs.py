@@ -225,6 +225,12 @@ def ear_table_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
     return sound, lambda file: script.table(script.read_rows(file))
 
 
+def neuron_table_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
+    script = importlib.import_module("neuron_table")
+    lines = (RESULTS / "neurons.jsonl").read_text(encoding="utf-8").splitlines()
+    return json.loads(lines[0]), lambda file: script.table(script.read_rows(file))
+
+
 def exploration_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
     artifact, config = saved(folder / "artifact"), HardwareConfig.uniform(NETWORK.spec)
     point = {"system": "a", "accuracy": 0.9, "us": 12.5, "share": 0.25, "cycles": 1250}
@@ -251,6 +257,7 @@ READERS = {
     "--results": resources_reader,
     "hardware": hardware_reader,
     "ear": ear_table_reader,
+    "neurons": neuron_table_reader,
     "--exploration": exploration_reader,
     "report.json": report_reader,
 }
