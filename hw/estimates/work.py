@@ -49,9 +49,9 @@ def work(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, W
     An event adds a weight to each neuron's current, in `words` words of `lanes` weights, and so does a
     delayed spike of a dense recurrence. A step updates every neuron: it adds bias, current, leaked
     membrane and i_rec, a synaptic current and what a delayed reset subtracts; the K taps of a kernel,
-    although a table, count as K - 1 more additions. Each state is read and written, and codes are read.
-    Sums are in a memory where an event has several words, and in registers, which are not counted, where it
-    has one. The energy of an addition or a bit depends on the chip (`hw.estimates.energy`).
+    although a table, count as K - 1 more additions. Each state is read and written, and a neuron's codes
+    are read. Sums are in a memory where an event has several words, and in registers, which are not
+    counted, where it has one. The energy of an addition or a bit depends on the chip (`hw.estimates.energy`).
     """
     totals = [count.sum(axis=0) for count in clips.events]
     recurrent = dict(zip(dense_layers(spec), totals[len(spec.stages) :], strict=False))
