@@ -200,7 +200,22 @@ def delayed(  # type: ignore[no-untyped-def]
 
 @_compiled
 def layer(  # type: ignore[no-untyped-def]
-    p, x, index, number, lengths, start, v, c, ring, spikes, out_index, out_number, i_syn, i_rec, current, v_mem
+    p,
+    x,
+    index,
+    number,
+    lengths,
+    start,
+    v,
+    c,
+    ring,
+    spikes,
+    out_index,
+    out_number,
+    i_syn,
+    i_rec,
+    current,
+    v_mem,
 ):
     """Steps `start`, ... of a hidden layer, from and to the state `v` and `c` (B, N), `ring` (B, rows * width).
 

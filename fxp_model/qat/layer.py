@@ -123,7 +123,10 @@ class Folded:
     def params(self) -> StageParams:
         """The integers."""
         spec = self.spec
-        found = {"weight": codes(self.weight, spec.weight.frac_bits), "bias": codes(self.bias, spec.bias.frac_bits)}
+        found = {
+            "weight": codes(self.weight, spec.weight.frac_bits),
+            "bias": codes(self.bias, spec.bias.frac_bits),
+        }
         if spec.beta is None:
             found["beta"] = codes(self.beta, spec.beta_format.frac_bits)
         if spec.synapse is not None and spec.synapse.alpha is None:

@@ -113,7 +113,9 @@ def simulate(i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence
             i_rec = recurrent_current(recurrence, future[t].clone())
         current = i_syn[t] + i_rec
         if neuron.synapse is not None:
-            current = c = _integrated(neuron.synapse.alpha, c, current, neuron.synapse, neuron.synapse.current)
+            current = c = _integrated(
+                neuron.synapse.alpha, c, current, neuron.synapse, neuron.synapse.current
+            )
         if delayed and neuron.v_th is not None:
             current = current - neuron.v_th * y.detach()
         v = _integrated(beta, v, current, neuron, neuron.membrane)
