@@ -51,7 +51,7 @@ def features(network, counts):
         types = "-".join(np.dtype(kind).name for kind in fast._types(spec))
         yield from (types, f"{types} {spec.rounding}", f"{types} {spec.overflow}")
         if spec.leak_rounding is not None and spec.leak.shift:
-            yield f"{types} leak {spec.leak_rounding}"
+            yield from (f"{types} leak", f"leak {spec.leak_rounding}")
         if spec.synapse is not None:
             yield from (f"{types} current", f"current {spec.synapse.rounding}")
             yield f"current {spec.synapse.overflow}"
@@ -75,8 +75,12 @@ def test_the_draw_reaches_every_type_and_kind():
     types = ("int8-int16-int32", "int8-int32-int32", "int32-int32-int32", "int32-int64-int64")
     wanted = [
         *(f"{kinds} {mode}" for kinds in types for mode in (*Rounding, *Overflow)),
-        *(f"{kinds} leak {mode}" for kinds in types[2:] for mode in Rounding),
-        *(f"{kinds} {what}" for kinds in types[2:] for what in ("own beta", "own v_th", "delayed reset")),
+        *(f"leak {mode}" for mode in Rounding),
+        *(
+            f"{kinds} {what}"
+            for kinds in types[2:]
+            for what in ("leak", "own beta", "own v_th", "delayed reset")
+        ),
         *(f"current {mode}" for mode in (*Rounding, *Overflow)),
         *(f"{types[-1]} {what}" for what in ("current", "own alpha")),
         *(f"readout {mode}" for mode in ReadoutMode),

@@ -18,15 +18,16 @@ def dense(taps, size):
     return full
 
 
+@pytest.mark.parametrize("least", [0, 1])
 @pytest.mark.parametrize("sigma", [0.0, 0.05, 1.0, 3.7, 10.0])
-def test_the_band_holds_every_tap_of_the_triangle(sigma):
+def test_the_band_holds_every_tap_of_the_triangle(sigma, least):
     delay = torch.tensor([0.0, 0.3, 4.0, 12.5, 30.999, 63.0], dtype=torch.float64)
     s = 1 + sigma
-    full = dense(delays.spread(delay, sigma), 100)
+    full = dense(delays.spread(delay, sigma, least), 100)
     for n, d in enumerate(delay.tolist()):
-        for tap in range(1, 100):
-            assert full[tap, n] == pytest.approx(max(0.0, s - abs(tap - (1 + d))) / s**2, abs=1e-15)
-    assert full[0].abs().max() == 0
+        for tap in range(least, 100):
+            assert full[tap, n] == pytest.approx(max(0.0, s - abs(tap - (least + d))) / s**2, abs=1e-15)
+    assert least == 0 or full[0].abs().max() == 0
 
 
 def test_without_spread_a_whole_delay_has_one_tap_and_a_half_delay_two():
@@ -51,6 +52,14 @@ def test_an_integer_delay_arrives_through_one_tap():
     taps = delays.integer(torch.tensor([0, 5]), torch.float32)
     assert taps.first.tolist() == [1, 6]
     assert taps.weight.tolist() == [[1.0, 1.0]]
+    assert delays.integer(torch.tensor([0, 5]), torch.float32, least=0).first.tolist() == [0, 5]
+
+
+def test_inputs_arrive_after_their_own_delays_and_nothing_arrives_from_before_the_start():
+    x = torch.arange(1, 9).view(4, 1, 2)
+    expected = [[1, 0], [3, 0], [5, 2], [7, 4]]
+    assert delays.shifted(x, torch.tensor([0, 2]))[:, 0].tolist() == expected
+    assert delays.shifted(x, torch.tensor([9, 4])).tolist() == torch.zeros(4, 1, 2).tolist()
 
 
 def test_sigma_falls_until_delays_are_integers():

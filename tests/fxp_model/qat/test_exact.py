@@ -62,17 +62,27 @@ def trained_module(shape, seed, n_in=9, classes=4):
 
 
 SHAPES = [
-    Shape(hidden=(12, 11), recurrence=recurrence, reset_mode=reset_mode, readout=readout, weight_bits=bits)
-    for recurrence, reset_mode, readout, bits in [
-        (RecurrenceKind.CONV, ResetMode.ZERO, ReadoutMode.SUM, 8),
-        (RecurrenceKind.CONV, ResetMode.SUBTRACT, ReadoutMode.LAST, 4),
-        (RecurrenceKind.DENSE, ResetMode.ZERO, ReadoutMode.MAX, 3),
-        (None, ResetMode.SUBTRACT, ReadoutMode.SPIKE_COUNT, 2),
+    Shape(
+        hidden=(12, 11),
+        recurrence=recurrence,
+        reset_mode=reset_mode,
+        readout=readout,
+        weight_bits=bits,
+        forward_delay=forward_delay,
+    )
+    for recurrence, reset_mode, readout, bits, forward_delay in [
+        (RecurrenceKind.CONV, ResetMode.ZERO, ReadoutMode.SUM, 8, 0),
+        (RecurrenceKind.CONV, ResetMode.SUBTRACT, ReadoutMode.LAST, 4, 9),
+        (RecurrenceKind.DENSE, ResetMode.ZERO, ReadoutMode.MAX, 3, 0),
+        (None, ResetMode.SUBTRACT, ReadoutMode.SPIKE_COUNT, 2, 3),
+        (RecurrenceKind.CONV, ResetMode.DELAYED, ReadoutMode.SPIKE_COUNT, 8, 4),
     ]
 ]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s.recurrence}-{s.readout}-{s.weight_bits}b")
+@pytest.mark.parametrize(
+    "shape", SHAPES, ids=lambda s: f"{s.recurrence}-{s.readout}-{s.reset_mode}-{s.weight_bits}b"
+)
 def test_a_trained_module_equals_its_export(shape):
     module = trained_module(shape, seed=11)
     network = module.export()
@@ -100,14 +110,16 @@ def test_the_norm_is_folded_into_weights_and_bias():
     assert tolerance < 2e-3
 
 
+@pytest.mark.parametrize("forward_delay", [0, 6])
 @pytest.mark.parametrize("recurrence", [RecurrenceKind.CONV, RecurrenceKind.DENSE, None])
-def test_training_and_eval_agree_when_batch_and_running_statistics_do(recurrence, monkeypatch):
+def test_training_and_eval_agree_when_batch_and_running_statistics_do(recurrence, forward_delay, monkeypatch):
     """Float network without dropout, integer delays: the training step gives the scores of eval mode."""
     monkeypatch.setattr(layer, "NORM_MOMENTUM", 1.0)
     torch.manual_seed(4)
     numbers = Numbers(quantized=False)
     module = SpikingNetwork(
-        network_spec(Shape(hidden=(12, 11), recurrence=recurrence), 9, 4), numbers
+        network_spec(Shape(hidden=(12, 11), recurrence=recurrence, forward_delay=forward_delay), 9, 4),
+        numbers,
     ).double()
     counts = np.random.default_rng(1).integers(0, 16, (20, 6, 9)).astype(np.uint8)
     with torch.no_grad():

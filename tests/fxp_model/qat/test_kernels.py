@@ -1,12 +1,15 @@
 """The fused kernels compute what plain torch computes, forward and backward."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.qat import delays, kernels
-from fxp_model.qat.neuron import Neuron, Recurrence, simulate
+from fxp_model.qat.layer import supported
+from fxp_model.qat.neuron import Neuron, Recurrence, Synapse, simulate
 from fxp_model.spec import ResetMode
 
 pytestmark = pytest.mark.slow
@@ -37,7 +40,7 @@ CASES = [
     pytest.param(shape, sigma, reset_mode, membrane, id=f"{shape}-{sigma}-{reset_mode}-{membrane}")
     for shape in (None, 1, 5, 31, (N, N))
     for sigma in ((None,) if shape is None else (None, 0.0, 3.3))
-    for reset_mode in ResetMode
+    for reset_mode in (ResetMode.ZERO, ResetMode.SUBTRACT)
     for membrane in (MEMBRANE, None)
 ]
 
@@ -137,3 +140,16 @@ def test_what_the_kernels_do_not_compute_is_left_to_torch(rounding, overflow):
     assert not kernels.supports(Neuron(1.0, ResetMode.ZERO, MEMBRANE, rounding, overflow), cpu)
     assert kernels.supports(Neuron(1.0, ResetMode.ZERO, None, rounding, overflow), cpu)
     assert kernels.supports(stage(), cpu)
+    own = torch.full((N,), 1.0)
+    synapse = Synapse(torch.tensor(0.5), MEMBRANE, Rounding.RND, Overflow.SAT, None)
+    for other in (
+        replace(stage(), reset_mode=ResetMode.DELAYED),
+        replace(stage(), leak_rounding=rounding),
+        replace(stage(), synapse=synapse),
+        replace(stage(), v_th=own),
+    ):
+        assert not kernels.supports(other, cpu)
+        assert not supported(other, own[0])
+    assert supported(stage(), own[0])
+    assert not supported(stage(), own)
+    assert kernels.supports(replace(stage(v_th=None), reset_mode=ResetMode.DELAYED), cpu)

@@ -6,6 +6,7 @@ import torch
 
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.qat import delays, kernels, plain
+from fxp_model.qat.layer import Numbers
 from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.qat.neuron import Neuron, Recurrence
 from fxp_model.qat.signal import Norm, Signal
@@ -77,6 +78,59 @@ def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape,
         scale = float(grad.abs().max())
         assert scale > 0, name
         assert float((grad - grads_[name]).abs().max()) <= 10 * terms * 2.0**-53 * max(scale, 1.0), name
+
+
+@pytest.mark.parametrize("sigma", [5.0, 1.3, 0.0, None])
+def test_delayed_inputs_and_their_gradients_are_those_of_plain_torch(sigma):
+    rng = np.random.default_rng(4)
+    events = counts(rng)
+    delay = torch.tensor(np.append(rng.uniform(0, 25, N_IN - 2), [0.0, 0.3]), requires_grad=True)
+    link = events.double().requires_grad_()
+    inside = (torch.arange(STEPS)[:, None] < LENGTHS)[:, :, None]
+    pull = torch.tensor(rng.normal(0, 1, (STEPS, SAMPLES, N_IN))) * inside
+
+    def run(path):
+        if sigma is None:
+            taps = delays.integer(delays.rounded(delay, 25), torch.float64, least=0)
+        else:
+            taps = delays.spread(delay, sigma, least=0)
+        x = path.delayed(Signal(events, link, LENGTHS), taps)
+        grads = torch.autograd.grad(x.link * inside, [link] if sigma is None else [link, delay], pull)
+        return x, grads
+
+    (x, grads), (x_, grads_) = run(plain), run(kernels)
+    assert x_.events.dtype is (torch.uint8 if sigma is None else torch.float64)
+    assert float((x.link * inside - x_.events).abs().max()) <= 64 * 2.0**-53 * 15
+    for a, b in zip(grads, grads_, strict=True):
+        assert float(a.abs().max()) > 0
+        assert float((a - b).abs().max()) <= 1000 * STEPS * SAMPLES * 2.0**-53
+
+
+@pytest.mark.parametrize("sigma", [2.0, None])
+def test_a_network_with_forward_delays_trains_as_in_plain_torch(sigma):
+    x = counts(np.random.default_rng(6))
+    found = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        numbers = Numbers(quantized=False)  # nothing at a threshold depends on the order of sums
+        module = SpikingNetwork(
+            network_spec(Shape(hidden=(12, 11), forward_delay=7), N_IN, 3), numbers
+        ).double()
+        for stage in module.stages:
+            assert stage.path() is kernels
+            stage.may_fuse = fused
+        output = module(x, LENGTHS, sigma, QUIET)
+        (output.logits.square().sum() + output.rates.sum()).backward()
+        found.append(
+            {name: p.grad for name, p in module.named_parameters()} | {"rates": output.rates.detach()}
+        )
+    assert found[0]["rates"].min() > 0.02
+    for name, value in found[0].items():
+        if name.endswith("delay") and sigma is None:
+            assert value is None
+        else:
+            assert torch.allclose(value, found[1][name], rtol=1e-9, atol=1e-12), name
+            assert value.abs().max() > 0, name
 
 
 @pytest.mark.parametrize("readout", ReadoutMode)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from fxp_model.errors import InputError
-from fxp_model.fixed import Overflow, QFormat, Rounding
+from fxp_model.fixed import Overflow, QFormat, Rounding, round_shifted
 from fxp_model.fixed import requantize as integer_requantize
-from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
+from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize, rounded
 
 
 @pytest.mark.parametrize("rounding", Rounding)
@@ -22,6 +22,16 @@ def test_values_are_those_of_the_integers(rounding, overflow, dtype):
         assert actual.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("rounding", Rounding)
+def test_a_value_rounded_without_a_format_is_that_of_the_integers(rounding):
+    raw = np.arange(-(1 << 9), 1 << 9)
+    real = torch.tensor(np.ldexp(raw.astype(float), -5), requires_grad=True)
+    found = rounded(real, 2, rounding)
+    assert codes(found, 2).tolist() == round_shifted(raw, 3, rounding).tolist()
+    found.sum().backward()
+    assert real.grad.tolist() == [1.0] * len(raw)
+
+
 def test_a_value_just_below_a_half_is_not_rounded_up():
     just_below = torch.tensor(0.5, dtype=torch.float64).nextafter(torch.tensor(0.0).double())
     assert requantize(just_below, QFormat(True, 8, 0)) == 0.0
@@ -31,6 +41,9 @@ def test_the_gradient_passes_inside_the_range_only():
     real = torch.tensor([-9.0, -8.0, -7.9, 0.3, 6.9, 7.0, 7.4], requires_grad=True)
     requantize(real, QFormat(True, 4, 0)).sum().backward()
     assert real.grad.tolist() == [0, 0, 0, 1, 0, 0, 0]
+    zeroed = torch.tensor([-9.0, -7.9, 8.0], requires_grad=True)
+    requantize(zeroed, QFormat(True, 4, 0), overflow=Overflow.SAT_ZERO).sum().backward()
+    assert zeroed.grad.tolist() == [0, 0, 0]
     wrapped = torch.tensor([9.0], requires_grad=True)
     requantize(wrapped, QFormat(True, 4, 0), overflow=Overflow.WRAP).sum().backward()
     assert wrapped.grad.tolist() == [1]
