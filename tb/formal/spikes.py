@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import Cat, Const, Mux, Signal, Value, ValueLike
+from amaranth.hdl import Cat, Mux, Signal, Value, ValueLike
 
 from hw.config import StageConfig
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import block_size
-from hw.rtl.spike_scanner import SpikeScanner
 from hw.rtl.spike_queue import SpikeQueue
+from hw.rtl.spike_scanner import SpikeScanner
 from tb.formal.monitor import Monitor, Property
 from tb.formal.rules import Queue, Ring, kept
 from tb.harness.planted import Bug
