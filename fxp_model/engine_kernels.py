@@ -25,8 +25,8 @@ LANES = 8
 """Recurrent weights added at once; the length of a row is a multiple of it."""
 SUM, LAST, MAX, SPIKE_COUNT = range(4)
 BETA, ALPHA, V_TH, SPENT = range(4)
-"""Rows of `Packed.codes`: one array, as numba counts the references of every array that is passed on. The first
-two are those of `Packed.sums` as well: the sums of the membrane, and of the synaptic current."""
+"""Rows of `Packed.codes`: one array, as numba counts the references of every array that is passed on. The
+first two are those of `Packed.sums` as well: the sums of the membrane, and of the synaptic current."""
 SHIFT, KEPT, Q, WRAP, LOW, HIGH, UNDER, OVER = 0, 1, 6, 11, 12, 13, 14, 15
 """Columns of `Packed.sums`, a sum of shares that are kept, and of what is added:
 
@@ -53,7 +53,8 @@ class Packed(NamedTuple):
     codes : (4, n_out) numbers of the neurons, of the type of the exact sums: rows `BETA` and `ALPHA`, what is
         kept; `V_TH`, thresholds; `SPENT`, what a delayed reset subtracts, shifted to the sum of the membrane
     sums : (2, 16) constants of state = Q(share * state + inputs), of that type, columns `SHIFT`, ...
-    synaptic : 1 where there is a synaptic current; current_shift : from its fraction to that of the membrane's sum
+    synaptic : 1 where there is a synaptic current
+    current_shift : from its fraction to that of the membrane's sum
     delayed : 1 for a delayed reset
     keep : -1 for reset subtract, 0 for reset zero
     """
@@ -179,7 +180,7 @@ def delayed(  # type: ignore[no-untyped-def]
 ):
     """Delay the nonzero inputs x (T, B, n) by `steps` (n,), from and to the state `ring` (B, rows * n).
 
-    Inputs as from `encode`, and so are the outputs; the row of the next step is the one after that of `start`.
+    Inputs as from `encode`, and so are the outputs; the row of the next step is the one after `start`'s.
     """
     n = len(steps)
     for b in range(len(lengths)):
@@ -217,7 +218,7 @@ def layer(  # type: ignore[no-untyped-def]
     current,
     v_mem,
 ):
-    """Steps `start`, ... of a hidden layer, from and to the state `v` and `c` (B, N), `ring` (B, rows * width).
+    """Steps `start`, ... of a hidden layer, from and to the state `v`, `c` (B, N), `ring` (B, rows * width).
 
     Inputs as from `encode`; writes spikes (T, B, N) and their list. i_syn, i_rec, current, v_mem (T, B, N)
     are written unless their length is 0.
@@ -381,7 +382,7 @@ def _advance(p, v, c, inputs, recurrent, u):  # type: ignore[no-untyped-def]
 
 @_inlined
 def _integrate(p, of, state, inputs, more, out):  # type: ignore[no-untyped-def]
-    """out = Q(share * state + inputs + more), the sum `of` the membrane (`BETA`) or of the current (`ALPHA`)."""
+    """out = Q(share * state + inputs + more), the sum `of` the membrane (`BETA`) or the current (`ALPHA`)."""
     number = out.dtype.type
     sums, shift = p.sums, p.sums[of, SHIFT]
     wrap, low, high = sums[of, WRAP], sums[of, LOW], sums[of, HIGH]

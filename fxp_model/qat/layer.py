@@ -186,7 +186,7 @@ class Stage(nn.Module):
     """
 
     may_fuse = True
-    """Off if another stage of the network has no kernels: values of signals are not the same in both paths."""
+    """Off if another stage of the network has no kernels: values of signals differ between the paths."""
 
     def __init__(self, spec: LayerSpec | ReadoutSpec, numbers: Numbers) -> None:
         super().__init__()
@@ -254,7 +254,7 @@ class Stage(nn.Module):
         return kernels if self.may_fuse and supported(self.neuron(), self.beta) else plain
 
     def arrived(self, x: Signal, sigma: float | None) -> Signal:
-        """The inputs `x` after their forward delays, if there are any; `sigma` as in `HiddenLayer.forward`."""
+        """The inputs `x` after their forward delays, if any; `sigma` as in `HiddenLayer.forward`."""
         if self.spec.max_input_delay is None:
             return x
         if sigma is None:

@@ -1,8 +1,8 @@
 """LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit.
 
 Those of an ear, and the flip-flops per amount of its registers, are from ``scripts/fit_ear.py``; those of
-what only some neurons have, from ``scripts/neuron_table.py``; those of what a board has around both are yosys'
-counts of each block (``scripts/results/board_blocks.jsonl``).
+what only some neurons have, from ``scripts/neuron_table.py``; those of what a board has around both are
+yosys' counts of each block (``scripts/results/board_blocks.jsonl``).
 """
 
 from __future__ import annotations
