@@ -72,6 +72,15 @@ def parser() -> Parser:
         default=argparse.SUPPRESS,
         help="network to start from, with its shape and encoder, as an imported one",
     )
+    parent = add(
+        "--start",
+        dest="parent",
+        type=some_path,
+        metavar="FOLDER",
+        default=argparse.SUPPRESS,
+        help="output folder of another training, whose best parameters but leaks this one starts with",
+    )
+    parser.not_with(start, parent)
     add("--seed", type=within("seed"), default=recipe.seed, help="seed of all random numbers")
     network = parser.add_argument_group("network")
     add = network.add_argument
@@ -297,6 +306,7 @@ def main() -> int:
             resume=args.resume,
             teacher=args.teacher,
             start=getattr(args, "start", None),
+            parent=getattr(args, "parent", None),
             ear=ear,
             heard=heard,
             command=command,

@@ -44,6 +44,7 @@ def train_artifact(
     resume: bool = False,
     teacher: Path | None = None,
     start: Path | None = None,
+    parent: Path | None = None,
     ear: Mapping[str, int] | None = None,
     heard: Sequence[Conditions] = (),
     command: str,
@@ -66,6 +67,8 @@ def train_artifact(
         Artifact whose logits are learned from beside the labels.
     start : Path, optional
         Artifact whose integers training starts from; its shape takes the place of `shape`.
+    parent : Path, optional
+        Folder of another training, with whose best parameters this one starts, see `Training`.
     ear : mapping, optional
         What `EarSpec.design` takes, for sound.
     heard : sequence of Conditions
@@ -86,7 +89,7 @@ def train_artifact(
         if begun and not resume:
             raise InputError(f"{out / CHECKPOINT} exists: continue with --resume, or name another folder")
         FOLDER.check(out / ARTIFACT)
-        return _train(data, out, shape, recipe, resume, teacher, start, ear, heard, command)
+        return _train(data, out, shape, recipe, resume, teacher, start, parent, ear, heard, command)
 
 
 def _train(
@@ -97,6 +100,7 @@ def _train(
     resume: bool,
     teacher: Path | None,
     start: Path | None,
+    parent: Path | None,
     ear: Mapping[str, int] | None,
     heard: Sequence[Conditions],
     command: str,
@@ -114,9 +118,8 @@ def _train(
         encoder = encoder_of(begun, dataset)
         spec = begun.network.spec
     taught_by = None if teacher is None else teacher_of(teacher, spec, dataset.classes)
-    training = Training(
-        spec, recipe, out, dataset.classes, taught_by, None if begun is None else begun.network
-    )
+    integers = None if begun is None else begun.network
+    training = Training(spec, recipe, out, dataset.classes, taught_by, integers, parent)
     if resume:
         training.resume()
     with parallel.first_alone() as first:

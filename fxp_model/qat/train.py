@@ -166,6 +166,14 @@ class Training:
         In eval mode; its logits are learned beside the labels.
     start : Network, optional
         The integers that training starts from, of `spec`; default: random numbers.
+    parent : Path, optional
+        Folder of a training of the same shape, with whose best parameters this one starts; its leaks are
+        those of `spec`.
+
+    Raises
+    ------
+    InputError
+        The checkpoint in `parent` is missing, damaged, or of another shape.
     """
 
     def __init__(
@@ -176,6 +184,7 @@ class Training:
         classes: tuple[str, ...] = (),
         teacher: SpikingNetwork | None = None,
         start: Network | None = None,
+        parent: Path | None = None,
     ) -> None:
         self.spec = spec
         self.start = start
@@ -189,6 +198,9 @@ class Training:
         self.numbers = Numbers(quantized=recipe.quantized)
         self.module = SpikingNetwork(spec, self.numbers)
         _prepare(self.module, recipe)
+        if parent is not None:
+            _start_with(self.module, parent / CHECKPOINT)
+        self.parent_sha256 = None if parent is None else _sha256(self.module)
         self.rank, self.processes = parallel.shares()
         self.step_module: torch.nn.Module = self.module
         if self.processes > 1:
@@ -380,6 +392,7 @@ class Training:
             "classes": self.classes,
             "teacher_sha256": None if self.teacher is None else _sha256(self.teacher),
             "start_sha256": None if self.start is None else _sha256(from_network(self.start)),
+            "parent_sha256": self.parent_sha256,
         }
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
@@ -463,6 +476,19 @@ def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
             layer.delay.data.uniform_(*recipe.start_delays)
         layer.delay.requires_grad_(recipe.learn_delays)
     module.constrain()
+
+
+def _start_with(module: SpikingNetwork, path: Path) -> None:
+    """Load the best parameters of the checkpoint `path`, but not its leaks."""
+    arrays, _ = checkpoint.load(path)
+    own = module.state_dict()
+    best = _under("best/", arrays)
+    for name, tensor in own.items():
+        if name not in best or best[name].shape != tensor.shape:
+            raise InputError(
+                f"{path}: {name} must be of shape {tuple(tensor.shape)}, as in the network to train"
+            )
+    module.load_state_dict({name: own[name] if name.endswith("beta") else best[name] for name in own})
 
 
 def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:

@@ -161,14 +161,14 @@ def test_a_training_starts_with_the_best_of_another_but_for_its_leaks(tmp_path):
     first = Training(network_spec(Shape(hidden=(12, 9)), 1, 3), Recipe(epochs=2, batch=4), tmp_path / "first")
     first.run(counted(0), counted(1))
     spec = network_spec(Shape(hidden=(12, 9), beta=(0.5, 0.625), readout_beta=0.875), 1, 3)
-    second = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second", start=tmp_path / "first")
+    second = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second", parent=tmp_path / "first")
     for name, value in second.module.state_dict().items():
         if name.endswith("beta"):
             assert value in (0.5, 0.625, 0.875)
         else:
             assert torch.equal(value, first.best[name]), name
     second.run(counted(0), counted(1))
-    again = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second", start=tmp_path / "first")
+    again = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second", parent=tmp_path / "first")
     again.resume()
     other = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second")
     with pytest.raises(
@@ -189,6 +189,6 @@ def test_a_training_of_another_shape_is_no_start(tmp_path):
         spec = network_spec(Shape(hidden=hidden), 1, 3)
         message = rf"^{path}: {name} must be of shape {shape}, as in the network to train$"
         with pytest.raises(InputError, match=message):
-            Training(spec, Recipe(epochs=1), tmp_path / "second", start=tmp_path / "first")
+            Training(spec, Recipe(epochs=1), tmp_path / "second", parent=tmp_path / "first")
     with pytest.raises(InputError, match=rf"^{tmp_path}/none/{CHECKPOINT}: No such file or directory$"):
-        Training(spec, Recipe(epochs=1), tmp_path / "second", start=tmp_path / "none")
+        Training(spec, Recipe(epochs=1), tmp_path / "second", parent=tmp_path / "none")
