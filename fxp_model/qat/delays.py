@@ -9,8 +9,8 @@ which sums to one and whose slope in d is the gradient of the delay. The
 width sigma is annealed to 0; then d is rounded to the nearest integer and a spike
 arrives through the single tap 1 + d. The tap l = 0 would be the step of the spike itself; it does not exist.
 
-The delays of the inputs of a stage, forward delays, are learned in the same way, with the taps l = 0, 1, ... around
-d: an input without a delay arrives in its own step.
+The delays of the inputs of a stage, forward delays, are learned in the same way, with the taps l = 0, 1, ...
+around d: an input without a delay arrives in its own step.
 """
 
 from __future__ import annotations

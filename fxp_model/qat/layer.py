@@ -184,7 +184,7 @@ class Stage(nn.Module):
     """
 
     may_fuse = True
-    """Off if another stage of the network has no kernels: values of signals are not the same in both paths."""
+    """Off if the kernels do not support another stage of the network: signals differ between the paths."""
 
     def __init__(self, spec: LayerSpec | ReadoutSpec, numbers: Numbers) -> None:
         super().__init__()
@@ -240,7 +240,7 @@ class Stage(nn.Module):
         return kernels if self.may_fuse and supported(self.neuron(), self.beta) else plain
 
     def arrived(self, x: Signal, sigma: float | None) -> Signal:
-        """The inputs `x` after their forward delays, if there are any; `sigma` as in `HiddenLayer.forward`."""
+        """The inputs `x` after their forward delays, if any; `sigma` as in `HiddenLayer.forward`."""
         if self.spec.max_input_delay is None:
             return x
         if sigma is None:

@@ -64,8 +64,8 @@ class PublishedLayer(nn.Module):
         ready = spec.synapse is None and spec.max_input_delay is None and spec.leak_rounding is None
         if not ready or spec.beta is None or spec.v_th is None or spec.reset_mode is ResetMode.DELAYED:
             raise InputError(
-                "neurons of a published layer must have one exact leak and one threshold, a reset in their own "
-                "step, no synaptic current and no forward delays"
+                "neurons of a published layer must have one exact leak and one threshold, a reset in their "
+                "own step, no synaptic current and no forward delays"
             )
         self.commuted = commuted
         self.recurrent = _copied(layer.recurrent)

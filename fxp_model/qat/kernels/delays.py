@@ -1,7 +1,7 @@
 """Forward delays of spikes and counts: only nonzero inputs take time; samples in parallel.
 
-An input is spread over the taps of its delay, as in `fxp_model.qat.delays`. The rows of the gradient are stored
-skewed, as in `rows`: row t holds, contiguously for all inputs, what their first taps need.
+An input is spread over the taps of its delay, as in `fxp_model.qat.delays`. The rows of the gradient are
+stored skewed, as in `rows`: row t holds, contiguously for all inputs, what their first taps need.
 """
 
 from __future__ import annotations
