@@ -84,17 +84,17 @@ class Step:
 
 
 class _Events(NamedTuple):
-    """Inputs of a stage: x (T, B, N), `places` (B, T, N) of the nonzero ones, their `number` (T, B)."""
+    """Inputs of a stage: x (T, B, N), which are `nonzero` (B, T, N), and their `number` (T, B)."""
 
     x: NDArray[np.uint8]
-    places: NDArray[np.uint16]
+    nonzero: NDArray[np.uint16]
     number: Ints
 
     @classmethod
     def empty(cls, steps: int, samples: int, n: int) -> _Events:
         """Room for the inputs of a stage, of which there are none yet."""
-        x, places = np.empty((steps, samples, n), np.uint8), np.empty((samples, steps, n), np.uint16)
-        return cls(x, places, np.zeros((steps, samples), np.int64))
+        x, nonzero = np.empty((steps, samples, n), np.uint8), np.empty((samples, steps, n), np.uint16)
+        return cls(x, nonzero, np.zeros((steps, samples), np.int64))
 
 
 class _Traced(NamedTuple):
@@ -294,19 +294,20 @@ class Engine:
 
         Advances `state`; fills `traced`, of each stage, unless it is empty.
         """
-        into = _Events.empty(*x.shape)._replace(x=x)
-        kernels.encode(*into[:1], lengths, *into[1:])
+        steps, samples, n_in = x.shape
+        into = _Events.empty(steps, samples, n_in)._replace(x=x)
+        kernels.encode(x, lengths, into.nonzero, into.number)
         events, spikes = [], []
         for i, (stage, (v, c, own, ahead)) in enumerate(zip(self._stages, state, strict=True)):
             if stage.input_delays is not None:
-                early, into = into, _Events.empty(*into.x.shape)
+                early, into = into, _Events.empty(steps, samples, stage.spec.n_in)
                 kernels.delayed(stage.input_delays, *early, lengths, start, ahead, *into)
             events.append(into.number)
             arrays = traced[i] if traced else _UNTRACED
             if isinstance(stage.spec, ReadoutSpec):
                 kernels.readout(stage.packed, *into, lengths, v, c, own, *arrays)
             else:
-                out = _Events.empty(len(x), x.shape[1], stage.spec.n_out)
+                out = _Events.empty(steps, samples, stage.spec.n_out)
                 kernels.layer(stage.packed, *into, lengths, start, v, c, own, *out, *arrays)
                 into = out
                 spikes.append(out.x)
@@ -421,9 +422,9 @@ def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
     fires = mode == kernels.SPIKE_COUNT or isinstance(spec, LayerSpec)
     delayed = fires and spec.reset_mode is ResetMode.DELAYED
 
-    codes: NDArray[np.signedinteger] = np.zeros((4, spec.n_out), wide)
+    codes: NDArray[Any] = np.zeros((kernels.ROWS, spec.n_out), wide)
+    sums: NDArray[Any] = np.zeros((2, kernels.COLUMNS), wide)
     own = (params.beta, params.alpha)
-    sums: NDArray[np.signedinteger] = np.zeros((2, 16), wide)
     for row, ((leak, total), shares) in enumerate(zip(spec.sums, own, strict=False)):
         sums[row] = _constants(leak, total, 8 * sums.itemsize)
         shift = 0 if leak.shift else total.frac_bits - leak.frac_bits
@@ -470,7 +471,7 @@ def _rounding(drop: int, mode: Rounding) -> tuple[int, int, int, int, int]:
     """Constants with which floor + ((rest + add + ...) >> drop) is x * 2**-drop rounded by `mode`.
 
     There x = floor * 2**drop + rest, and the result is `drop`; the mask of the rest; `add`; what is added
-    besides where x is negative, as a mask; and 1 if one more is added where floor is odd.
+    besides where x is negative; and 1 if one more is added where floor is odd.
     """
     if drop == 0:
         return 0, 0, 0, 0, 0

@@ -24,14 +24,14 @@ from fxp_model.compiled import compiled
 LANES = 8
 """Recurrent weights added at once; the length of a row is a multiple of it."""
 SUM, LAST, MAX, SPIKE_COUNT = range(4)
-BETA, ALPHA, V_TH, SPENT = range(4)
-"""Rows of `Packed.codes`: one array, as numba counts the references of every array that is passed on. The
-first two are those of `Packed.sums` as well: the sums of the membrane, and of the synaptic current."""
-SHIFT, KEPT, Q, WRAP, LOW, HIGH, UNDER, OVER = 0, 1, 6, 11, 12, 13, 14, 15
-"""Columns of `Packed.sums`, a sum of shares that are kept, and of what is added:
+BETA, ALPHA, V_TH, SPENT, ROWS = range(5)
+"""Rows of `Packed.codes`, and their number: one array, as numba counts references to each that is passed on.
+The first two are rows of `Packed.sums` as well: the sums of the membrane, and of the synaptic current."""
+SHIFT, KEPT, Q, WRAP, LOW, HIGH, UNDER, OVER, COLUMNS = 0, 1, 6, 11, 12, 13, 14, 15, 16
+"""Columns of `Packed.sums`, and their number:
 
-SHIFT : of share * state to the fraction of the sum, after it was rounded by itself; else the share is shifted
-KEPT : first of the five of `rounding` by itself; Q : first of those of Q
+SHIFT : of share * state to the fraction of the sum, after it was rounded alone; 0 if the share is shifted
+KEPT : first of the five constants of that rounding, see `_rounded`; Q : first of those of Q
 WRAP : unused high bits of a state that wraps around, 0 for one that does not
 LOW, HIGH, UNDER, OVER : range of the state, and what codes below and above it become
 """
@@ -52,7 +52,7 @@ class Packed(NamedTuple):
     weight_shift : from the fraction of the weights to that of the sum of the inputs
     codes : (4, n_out) numbers of the neurons, of the type of the exact sums: rows `BETA` and `ALPHA`, what is
         kept; `V_TH`, thresholds; `SPENT`, what a delayed reset subtracts, shifted to the sum of the membrane
-    sums : (2, 16) constants of state = Q(share * state + inputs), of that type, columns `SHIFT`, ...
+    sums : (2, COLUMNS) constants of state = Q(share * state + inputs), of that type
     synaptic : 1 where there is a synaptic current
     current_shift : from its fraction to that of the membrane's sum
     delayed : 1 for a delayed reset
@@ -97,7 +97,11 @@ def _left(_: Any, x: Any, bits: Any) -> Any:
 
 @intrinsic
 def _rounded(_: Any, x: Any, drop: Any, dropped: Any, add: Any, below: Any, odd: Any) -> Any:
-    """x * 2**-drop, rounded by the constants of `rounding`, all of the type of x."""
+    """x * 2**-drop, rounded, all of the type of x.
+
+    With x = floor * 2**drop + rest, that is floor + ((rest + add + ...) >> drop), where `below` is added
+    besides if x is negative, and 1 if floor and `odd` are odd; `dropped` is the mask of the rest.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         x, drop, dropped, add, below, odd = values
@@ -180,7 +184,7 @@ def delayed(  # type: ignore[no-untyped-def]
 ):
     """Delay the nonzero inputs x (T, B, n) by `steps` (n,), from and to the state `ring` (B, rows * n).
 
-    Inputs as from `encode`, and so are the outputs; the row of the next step is the one after `start`'s.
+    Inputs and outputs as from `encode`. The row of a step in the ring is its number modulo that of rows.
     """
     n = len(steps)
     for b in range(len(lengths)):
@@ -382,7 +386,7 @@ def _advance(p, v, c, inputs, recurrent, u):  # type: ignore[no-untyped-def]
 
 @_inlined
 def _integrate(p, of, state, inputs, more, out):  # type: ignore[no-untyped-def]
-    """out = Q(share * state + inputs + more), the sum `of` the membrane (`BETA`) or the current (`ALPHA`)."""
+    """out = Q(share * state + inputs + more), the sum `of` membrane (`BETA`) or current (`ALPHA`)."""
     number = out.dtype.type
     sums, shift = p.sums, p.sums[of, SHIFT]
     wrap, low, high = sums[of, WRAP], sums[of, LOW], sums[of, HIGH]
@@ -404,7 +408,7 @@ def _integrate(p, of, state, inputs, more, out):  # type: ignore[no-untyped-def]
 
 @_inlined
 def _constants(sums, of, first):  # type: ignore[no-untyped-def]
-    """The five constants of a rounding, see `rounding`."""
+    """The five constants of a rounding, see `_rounded`."""
     return sums[of, first], sums[of, first + 1], sums[of, first + 2], sums[of, first + 3], sums[of, first + 4]
 
 

@@ -186,7 +186,7 @@ class Stage(nn.Module):
     """
 
     may_fuse = True
-    """Off if another stage of the network has no kernels: values of signals differ between the paths."""
+    """Off if the kernels do not support another stage of the network: signals differ between the paths."""
 
     def __init__(self, spec: LayerSpec | ReadoutSpec, numbers: Numbers) -> None:
         super().__init__()

@@ -100,7 +100,7 @@ def test_published_is_the_golden_model_where_nothing_is_rounded(kind, reset, com
 def test_neurons_that_the_published_code_does_not_have_are_refused():
     network = random_network(RecurrenceKind.CONV, ResetMode.DELAYED)
     with pytest.raises(
-        InputError, match="^neurons of a published layer must have one exact leak and one thr"
+        InputError, match=r"^neurons of a published layer must have one exact leak and one thr"
     ):
         PublishedNetwork(from_network(network))
 
