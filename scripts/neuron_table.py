@@ -1,8 +1,7 @@
 """Synthesise the neurons of a layer with each feature of theirs, and print a table of what it costs.
 
 Each result is a row of a file, and existing rows are kept. The LUTs per amount of logic that not all neurons
-have, ``hw/estimates/resources/neuron_prices.json``, are fitted to the rows of the table; the others check
-them.
+have, ``hw/estimates/resources/neuron_prices.json``, are fitted to the rows of the table; others check them.
 """
 
 from __future__ import annotations

@@ -57,12 +57,15 @@ def test_registers_of_a_core(seed: int | None, sim: str, workspace: Workspace) -
     _check(network, config, sim, workspace, "tb.benches.cores.control", seed or 1)
 
 
-RELOADED = [(None, True), (21, False), (None, False), (4, True), (24, False), (11, True), (15, True)]
+RELOADED = [
+    *((None, True), (21, False), (12, True), (None, False)),
+    *((4, True), (24, False), (11, True), (15, True)),
+]
 
 
-@pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(2, 7)])
+@pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(2, 8)])
 def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace: Workspace) -> None:
-    """Including `delays`: short and long ones, of one neuron and many, conv and dense."""
+    """Including `delays`, short and long, of one neuron and many, conv and dense; and codes of each neuron."""
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)
     config = replace(config, reload=True, programmable_delays=delays)
