@@ -109,7 +109,7 @@ def search(folder: Path, bound: int = SEARCH) -> Verdict:
     before = _cpu_seconds()
     out = _run([str(ABC), "-c", f"read_aiger either.aig; strash; bmc3 -F {bound}"], folder)
     found = _asserted(out)
-    if found is None and f"No output failed in {bound} frames" not in out:
+    if found is None and f"No output asserted in {bound} frames" not in out:
         raise RuntimeError(f"ABC has no verdict:\n{out[-2000:]}")
     return Verdict(found, "" if found is not None else "bounded", _cpu_seconds() - before)
 

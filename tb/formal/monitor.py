@@ -61,7 +61,7 @@ class Monitor:
         return Mux(self._started, kept, chosen)
 
     def before(self, value: ValueLike, reset_less: bool = False) -> Signal:
-        """The value of one cycle ago; 0 after a reset, unless `reset_less`."""
+        """The value of one cycle ago; 0 after a reset, unless `reset_less`. Not to be called within an `If`."""
         value = Value.cast(value)
         kept = Signal(value.shape(), reset_less=reset_less)
         self.m.d.sync += kept.eq(value)
