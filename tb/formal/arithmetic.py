@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import Cat, Const, Mux, Value
+from amaranth.hdl import Const, Mux, Value
 
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from hw.rtl.arithmetic import beyond, fitted, rounded, scaled, times, times_count
@@ -17,7 +17,7 @@ SUMS = (
     (9, 4, QFormat(True, 3, 3)),
     (6, 2, QFormat(True, 4, 3)),
 )
-"""Sums, their fraction, and membranes: those of the bundled networks, and shifts by one place, right and left."""
+"""Sums, their fraction, and membranes: those of the bundled networks; shifts by one place, right and left."""
 BETAS = ((16, 230), (16, 192), (9, 255), (9, 1), (9, 0))
 """Bits of a membrane, and factors: those of the bundled networks, and the ends."""
 

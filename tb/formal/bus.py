@@ -74,7 +74,7 @@ def axi_lite() -> Monitor:
 
 PROPERTIES = {
     "axi_lite": Property(
-        "AXI4-Lite's rules; every write acts once, with its own address, word and strobes; every access is answered once",
+        "AXI4-Lite's rules; every write acts once, with its own address, word and strobes; one answer each",
         axi_lite,
         Bug("axi_lite.py", "addressed & filled & ~bus.bvalid", "addressed & filled"),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Mux, Signal, signed
 
 from fxp_model.fixed import QFormat
 from hw.rtl.banks import Part
@@ -41,7 +41,7 @@ def convolution(kernel: list[int], n: int, lanes: int, taps: QFormat | None = No
         f.assume(load.piece == 0)
         busy = near.valid | tag.valid | f.before(tag.valid)
         f.assume((bank == f.before(bank, True)) | ~busy)
-        entries, loaded = 0, []
+        loaded = []
         for table in range(0, len(kernel), TABLE_TAPS):
             part = [own[table : table + TABLE_TAPS] for own in kernels]
             mine = load.valid & (load.part == Part.TABLE + table // TABLE_TAPS)

@@ -94,8 +94,8 @@ def loader() -> Monitor:
 
 PROPERTIES = {
     "loader": Property(
-        "every word to its place; the banks change only after a commit of all words and their CRC, held and idle",
+        "words go to their places; the banks change only after a whole commit, held and idle",
         loader,
-        Bug("loader.py", "settled.all() & ~self.busy", "settled.all()"),
+        Bug("loader.py", "pending.eq(~wrong_length & ~wrong_crc)", "pending.eq(~wrong_crc)"),
     ),
 }
