@@ -1,5 +1,5 @@
-"""The tables of the README, of ``reference/results.md`` and of ``howto/board.md``: ``python -m docs.tables``
-regenerates them.
+"""The tables of the README, of ``reference/results.md``, ``howto/board.md`` and ``explanation/proof.md``:
+``python -m docs.tables`` regenerates them.
 
 They come from ``scripts/results``, and from the boards in `hw.boards`. A table stands between
 ``<!-- table: NAME -->`` and ``<!-- end of table -->``, and is committed, so that a page is complete where
@@ -24,7 +24,10 @@ from scripts import benchmark_table, ear_table, fit_ear, hardware_table, neuron_
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "scripts" / "results"
-PAGES = tuple(ROOT / page for page in ("README.md", "docs/reference/results.md", "docs/howto/board.md"))
+PAGES = tuple(
+    ROOT / page
+    for page in ("README.md", "docs/reference/results.md", "docs/howto/board.md", "docs/explanation/proof.md")
+)
 
 COMPARED = {
     "conv-taught-sparse": "Spikeline: K = 5, 8-bit weights, taught, spike penalty",
@@ -219,6 +222,21 @@ def bitstreams() -> str:
     return _table(head, rows)
 
 
+def proofs() -> str:
+    """Properties that are proven, as ``python -m tb.formal`` prints them."""
+    methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR"}
+    rows = [
+        [
+            f"`{row['property']}`",
+            row["claim"],
+            methods.get(row["method"], row["method"]),
+            f"{row['seconds']:.1f}",
+        ]
+        for row in map(json.loads, (RESULTS / "proofs.jsonl").read_text(encoding="utf-8").splitlines())
+    ]
+    return _table(("property", "claim", "method, by ABC", "CPU s"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "boards": boards,
     "bitstreams": bitstreams,
@@ -235,6 +253,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "estimates": estimates,
     "ear_estimates": ear_estimates,
     "explored": explored,
+    "proofs": proofs,
 }
 
 

@@ -15,6 +15,7 @@ from amaranth.back import rtlil
 
 from hw.rtl.tap import INDEXED_BIT
 from tb.formal.monitor import Monitor
+from tb.harness.planted import run_with
 
 ABC = Path(pyosys.__file__).parent / "yosys-abc"
 STAGES = ("lemmas", "claims")
@@ -24,8 +25,8 @@ SEARCH = 64
 """Cycles in which a counterexample is looked for."""
 SECONDS = 300
 """CPU time of a solver."""
-_YOSYS = """\
-read_rtlil design.il
+_REDUCE = f"scorr -F {FRAMES} -C 100000; write_aiger reduced.aig"
+_LOWER = """\
 hierarchy -check -top top
 proc
 flatten
@@ -37,6 +38,8 @@ techmap
 dffunmap
 opt -nodffe -nosdff
 aigmap
+"""
+_OUTPUTS = """\
 design -save all
 delete -port w:claims w:either
 opt_clean
@@ -50,6 +53,16 @@ delete -port w:lemmas w:claims
 opt_clean
 write_aiger -zinit either.aig
 """
+_MITER = """\
+read_verilog -sv one.v
+rename {name} one
+read_verilog -sv other.v
+rename {name} other
+proc
+flatten
+hierarchy -check
+miter -equiv -flatten one other top
+"""
 _RUN_YOSYS = "from pyosys import libyosys as ys; ys.run_pass('script design.ys', ys.Design())"
 
 
@@ -58,7 +71,7 @@ class Verdict:
     """What was found of a property.
 
     broken : the first cycle in which it is false, if one was found
-    method : that proved it: ``induction``, ``pdr``, or ``bounded`` if it was shown up to its bound; else empty
+    method : that proved it: ``induction``, ``pdr``, or ``bounded`` up to its bound; else empty
     seconds : CPU time of the solver
     """
 
@@ -73,12 +86,26 @@ def export(monitor: Monitor, folder: Path) -> None:
     text = rtlil.convert(m, name="top", ports=ports, emit_src=False)
     text = re.sub(rf"(?m)^(\s*cell) \\{INDEXED_BIT} ", rf"\1 ${INDEXED_BIT} ", text)
     (folder / "design.il").write_text(text, encoding="utf-8")
-    (folder / "design.ys").write_text(_YOSYS, encoding="utf-8")
+    (folder / "design.ys").write_text(f"read_rtlil design.il\n{_LOWER}{_OUTPUTS}", encoding="utf-8")
     _run([sys.executable, "-c", _RUN_YOSYS], folder)
 
 
+def export_with(sources: Path, name: str, folder: Path) -> None:
+    """Export the property `name` of `tb.formal.properties`, by the RTL in `sources`, in its own process."""
+    run_with(sources, _EXPORT, name, str(folder))
+
+
+_EXPORT = """\
+from tb.formal.engine import export
+from tb.formal.properties import PROPERTIES
+
+name, result = sys.argv[2:]
+export(PROPERTIES[name].build(), Path(result))
+"""
+
+
 def prove(folder: Path, bound: int | None = None) -> Verdict:
-    """Prove what `export` wrote: first the lemmas, then the claims with their help; or, up to a bound, by search.
+    """Prove what `export` wrote: first the lemmas, then the claims with their help; up to a bound, by search.
 
     Raises
     ------
@@ -89,7 +116,7 @@ def prove(folder: Path, bound: int | None = None) -> Verdict:
         return search(folder, bound)
     methods, seconds = set(), 0.0
     for stage in STAGES:
-        reduce = f"read_aiger {stage}.aig; strash; scorr -F {FRAMES} -C 100000; write_aiger reduced.aig"
+        reduce = f"read_aiger {stage}.aig; strash; {_REDUCE}"
         before = _cpu_seconds()
         out = _run([str(ABC), "-c", f"{reduce}; pdr -s -f"], folder)
         seconds += _cpu_seconds() - before
@@ -109,9 +136,23 @@ def search(folder: Path, bound: int = SEARCH) -> Verdict:
     before = _cpu_seconds()
     out = _run([str(ABC), "-c", f"read_aiger either.aig; strash; bmc3 -F {bound}"], folder)
     found = _asserted(out)
-    if found is None and f"No output failed in {bound} frames" not in out:
+    if found is None and f"No output asserted in {bound} frames" not in out:
         raise RuntimeError(f"ABC has no verdict:\n{out[-2000:]}")
     return Verdict(found, "" if found is not None else "bounded", _cpu_seconds() - before)
+
+
+def equivalent(one: str, other: str, name: str, folder: Path) -> bool:
+    """Whether two texts of the module `name` are shown to give equal outputs in every cycle.
+
+    Found by the induction over equal nets alone; False says nothing.
+    """
+    (folder / "one.v").write_text(one, encoding="utf-8")
+    (folder / "other.v").write_text(other, encoding="utf-8")
+    start = _MITER.format(name=name)
+    (folder / "design.ys").write_text(start + _LOWER + "write_aiger -zinit miter.aig\n", encoding="utf-8")
+    _run([sys.executable, "-c", _RUN_YOSYS], folder)
+    _run([str(ABC), "-c", f"read_aiger miter.aig; strash; {_REDUCE}"], folder)
+    return _is_constant_low((folder / "reduced.aig").read_bytes())
 
 
 def _asserted(out: str) -> int | None:

@@ -18,7 +18,7 @@ class Monitor:
     """A component, its free inputs, what is assumed of them, and what is claimed of the outputs.
 
     The design is a transition system with one clock. Every input that is asked for by `free` takes any value
-    in every cycle, and so does the reset: a monitor's registers are in the domain of the component, and so are
+    in every cycle, and so does the reset: a monitor's registers are in the domain of the component, and are
     reset with it. What registers without a reset and memories hold then is left from any earlier run.
 
     Members
@@ -61,7 +61,7 @@ class Monitor:
         return Mux(self._started, kept, chosen)
 
     def before(self, value: ValueLike, reset_less: bool = False) -> Signal:
-        """The value of one cycle ago; 0 after a reset, unless `reset_less`."""
+        """The value of one cycle ago; 0 after a reset, unless `reset_less`. Not within an `If`."""
         value = Value.cast(value)
         kept = Signal(value.shape(), reset_less=reset_less)
         self.m.d.sync += kept.eq(value)
@@ -72,7 +72,7 @@ class Monitor:
         self._assumed.append(Value.cast(condition).bool())
 
     def lemma(self, condition: ValueLike) -> None:
-        """A claim that is proven first, together with the other lemmas, and then helps to prove the claims."""
+        """A claim that is proven first, with the other lemmas, and then helps to prove the claims."""
         self._known.append(Value.cast(condition).bool())
 
     def claim(self, condition: ValueLike) -> None:
@@ -80,7 +80,7 @@ class Monitor:
         self._claimed.append(Value.cast(condition).bool())
 
     def finish(self) -> tuple[Module, list[Signal]]:
-        """The design and its ports: ``lemmas`` is high where a lemma is false, ``claims`` where a claim is false
+        """The design and its ports: ``lemmas`` is high where a lemma is false, ``claims`` where a claim is
         while every lemma has been true, ``either`` in both cases.
         """
         m = self.m

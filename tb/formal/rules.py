@@ -10,8 +10,12 @@ from tb.formal.monitor import Monitor
 
 def kept(f: Monitor, link: stream.Interface) -> Value:
     """An offer stays as it is until it is taken."""
-    payload = Value.cast(link.payload)
-    return ~f.before(link.valid & ~link.ready) | (link.valid & (payload == f.before(payload)))
+    return stays(f, link.valid, link.ready, Value.cast(link.payload))
+
+
+def stays(f: Monitor, valid: Value, ready: Value, payload: Value) -> Value:
+    """The same of any handshake."""
+    return ~f.before(valid & ~ready) | (valid & (payload == f.before(payload)))
 
 
 class Queue:

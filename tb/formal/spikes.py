@@ -83,7 +83,7 @@ def spike_queue(n: int, lanes: int, events: int) -> Monitor:
 
 
 def encoder(n: int, events: int) -> Monitor:
-    """Any steps with any pauses, any readiness, and an arbitrary neuron; of single events, without the buffer."""
+    """Any steps, pauses, readiness, and an arbitrary neuron; for single events, the scanner alone."""
     f = Monitor()
     m = f.m
     dut = f.component(SpikeScanner(n) if events == 1 else EventEncoder(n, events))
@@ -134,7 +134,7 @@ def encoder(n: int, events: int) -> Monitor:
 
 PROPERTIES = {
     "spike_queue": Property(
-        "every step is offered whole and in order, three cycles after its last group or when those before it left",
+        "every step is offered whole, in order, after `latency` cycles or when the one before it has left",
         partial(spike_queue, 3, 2, 1),
         Bug("spike_queue.py", "with m.If(written != taken):", "with m.If(written | taken):"),
     ),
@@ -144,7 +144,7 @@ PROPERTIES = {
         Bug("spike_queue.py", "odd.eq(after & ~final)", "odd.eq(after)"),
     ),
     "spike_scanner": Property(
-        "every spike of a step is sent once, lowest first, then the marker: an item per cycle from the third on",
+        "every spike of a step is sent once, lowest first, then the marker: an item in every cycle",
         partial(encoder, 9, 1),
         Bug("spike_scanner.py", "found.eq(later.any())", "found.eq(following_later.any())"),
     ),

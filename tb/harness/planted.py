@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fxp_model.artifact import load_artifact
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import (
@@ -26,6 +27,9 @@ from fxp_model.spec import (
 )
 from hw.config import HardwareConfig, StageConfig
 from hw.verilog import EmittedCore, Probe
+from tb.harness.cores import core_design, core_plan, save_network
+from tb.harness.runner import Outcome, Workspace
+from tb.harness.stimulus import retrained
 
 PROJECT = Path(__file__).parents[2]
 
@@ -447,6 +451,18 @@ def plant(folder: Path, bug: Bug | None) -> None:
     file.write_text(source.replace(bug.right, bug.wrong), encoding="utf-8")
 
 
+def run_core_bench(folder: Path, workspace: Workspace, bench: str, sim: str) -> Outcome:
+    """Run a bench of `tb.benches.cores` on `network`, emitted by the RTL in ``folder/sources``."""
+    reload = bench == "reload"
+    artifact = save_network(folder / f"artifact-{bench}", network())
+    other = [retrained(network(), index, delays=True) for index in (1, 2)] if reload else []
+    others = [str(save_network(folder / f"other{index}", own)) for index, own in enumerate(other, 1)]
+    config, sha256 = hardware(reload), load_artifact(artifact).sha256
+    core = generate(folder / "sources", artifact, config)
+    plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
+    return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, "planted")
+
+
 def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
     """Emit the core of `artifact` with the sources in `folder`, in a separate process."""
     result = folder / "core.json"
@@ -463,7 +479,7 @@ def generate_block(folder: Path, bench: str, case: str) -> str:
 
 
 def run_with(folder: Path, program: str, *arguments: str) -> None:
-    """Run a program with the RTL in `folder` and the benches of the project; its arguments follow the second."""
+    """Run a program with the RTL in `folder` and the project's benches; its arguments follow the second."""
     _run(folder, _WITH_BENCHES + program, str(PROJECT), *arguments)
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fxp_model.artifact import load_artifact
 from tb.harness.board_bugs import BOARD_BUGS
-from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
 from tb.harness.planted import (
     BUGS,
@@ -18,14 +16,11 @@ from tb.harness.planted import (
     NEURON_BUGS,
     PROJECT,
     Bug,
-    generate,
     generate_block,
-    hardware,
-    network,
     plant,
+    run_core_bench,
 )
 from tb.harness.runner import Design, Outcome, Workspace, missing_tool
-from tb.harness.stimulus import retrained
 
 CAUGHT = ("MismatchError: ", "ProtocolError: ")
 SIM = "icarus"
@@ -51,15 +46,8 @@ def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Out
     if missing is not None:
         pytest.skip(missing)
     plant(folder / "sources", BUGS[bug] if bug else None)
-    artifact = save_network(folder / "artifact", network())
-    reload = bench == "reload"
-    other = [retrained(network(), i, delays=True) for i in (1, 2)] if reload else []
-    others = [str(save_network(folder / f"other{i}", n)) for i, n in enumerate(other)]
-    config = hardware(reload)
-    core = generate(folder / "sources", artifact, config)
-    sha256 = load_artifact(artifact).sha256
-    plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
-    return workspace.simulate(core_design(core), SIM, f"tb.benches.cores.{bench}", plan, "planted")
+
+    return run_core_bench(folder, workspace, bench, SIM)
 
 
 @pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 3)])

@@ -29,6 +29,7 @@ ONLY_UNDER = {
     "amaranth": ("hw/", "tb/"),
     "amaranth_boards": ("hw/boards/",),
     "cocotb": ("tb/",),
+    "pyosys": ("tb/formal/",),
 }
 """Third-party packages, and the only folders that may import them."""
 

@@ -1,0 +1,183 @@
+"""How sharp the proofs and benches of the core are: small changes of the RTL, each of which must be noticed.
+
+A mutant changes one place of ``hw/rtl``; those that leave the Verilog of both cores of
+`tb.harness.planted` as it is are not counted. Every other one is given to the proofs of its file, to the
+bench of its component, and to those of the cores that it changes, until one fails: it is killed. The rest are
+compared with the original core, net by net: equivalent, or survived.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
+import hashlib
+import json
+import random
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from fxp_model.cli import write_json
+from fxp_model.errors import InputError
+from fxp_model.options import COUNT, Parser, add_json_option, some_path, whole
+from tb.benches import blocks
+from tb.formal.engine import equivalent, export_with, search
+from tb.formal.properties import PROPERTIES
+from tb.harness import planted
+from tb.harness.mutants import Mutant, all_mutants
+from tb.harness.runner import BenchFailure, Design, Workspace, missing_tool
+
+SIM = "icarus"
+FRAMES = 32
+"""Cycles in which a proof's counterexample is looked for."""
+BLOCKS = {module.name for module in iter_modules(blocks.__path__)}
+CORES = {False: ("network", "control"), True: ("reload",)}
+"""Benches of the core without and with reload."""
+
+
+def parser() -> Parser:
+    """The command-line options."""
+    parser = Parser(description=__doc__)
+    parser.add_argument("--mutants", type=COUNT, default=400, help="mutants to count (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=whole(0, 2**32 - 1), default=0, help="of their choice (default: %(default)s)"
+    )
+    parser.add_argument("--jobs", type=whole(1, 64), default=2, help="at a time (default: %(default)s)")
+    parser.add_argument(
+        "--kept",
+        type=some_path,
+        default=Path("build/mutants.jsonl"),
+        help="results, from which another run goes on (default: %(default)s)",
+    )
+    add_json_option(parser, "the score")
+    return parser
+
+
+def main() -> int:
+    """Change, run, print; 1 if a mutant survived."""
+    args = parser().options()
+    if missing := missing_tool(SIM):
+        raise InputError(missing)
+    begun = time.monotonic()
+    original = {reload: _emitted(None, reload) for reload in CORES}
+    chosen = all_mutants(planted.PROJECT / "hw" / "rtl")
+    random.Random(args.seed).shuffle(chosen)
+    known = {}
+    if args.kept.exists():
+        known = {row["key"]: row for row in map(json.loads, args.kept.read_text("utf-8").splitlines())}
+    args.kept.parent.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    with args.kept.open("a", encoding="utf-8") as kept, ThreadPoolExecutor(args.jobs) as pool:
+        while chosen and sum(row["result"] not in ("same", "invalid") for row in rows) < args.mutants:
+            batch, chosen = chosen[: args.jobs], chosen[args.jobs :]
+            for row in pool.map(lambda own: known.get(_key(own)) or _judged(own, original), batch):
+                rows.append(row)
+                if row["key"] not in known:
+                    kept.write(json.dumps(row) + "\n")
+                    kept.flush()
+                if not args.json:
+                    print(
+                        f"{row['file']}:{row['line']}: {row['change']}: {row['result']} {row['by']}",
+                        flush=True,
+                    )
+    counted = [row for row in rows if row["result"] not in ("same", "invalid")]
+    survived = [row for row in counted if row["result"] == "survived"]
+    score = {
+        "mutants": len(counted),
+        **{result: sum(row["result"] == result for row in counted) for result in ("killed", "equivalent")},
+        "survived": [{name: row[name] for name in ("file", "line", "change")} for row in survived],
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    if args.json:
+        write_json(args.json, score)
+    else:
+        print(
+            f"{score['mutants']} mutants: {score['killed']} killed, {score['equivalent']} equivalent, ",
+            end="",
+        )
+        print(f"{len(survived)} survived; {score['seconds']} s")
+    return int(bool(survived))
+
+
+def _key(mutant: Mutant) -> str:
+    """Of a mutant of today's RTL; benches and proofs may become sharper, so delete the file then."""
+    source = (planted.PROJECT / "hw" / "rtl" / mutant.file).read_text(encoding="utf-8")
+    return hashlib.sha256(f"{mutant.file}\0{mutant.applied(source)}".encode()).hexdigest()[:16]
+
+
+def _emitted(mutant: Mutant | None, reload: bool) -> str:
+    with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
+        folder = Path(name)
+        _plant(folder, mutant)
+        artifact = planted.save_network(folder / "artifact", planted.network())
+        return planted.generate(folder / "sources", artifact, planted.hardware(reload)).verilog
+
+
+def _plant(folder: Path, mutant: Mutant | None) -> None:
+    planted.plant(folder / "sources", None)
+    if mutant is not None:
+        file = folder / "sources" / "hw" / "rtl" / mutant.file
+        file.write_text(mutant.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _judged(mutant: Mutant, original: dict[bool, str]) -> dict[str, Any]:
+    """What became of a mutant, and what killed it."""
+    row = {"key": _key(mutant), "file": mutant.file, "line": mutant.line, "change": mutant.change, "by": ""}
+    try:
+        changed = {reload: _emitted(mutant, reload) for reload in CORES}
+    except RuntimeError:  # it is no hardware
+        return row | {"result": "invalid"}
+    changed = {reload: text for reload, text in changed.items() if text != original[reload]}
+    if not changed:
+        return row | {"result": "same"}
+    with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
+        folder = Path(name)
+        _plant(folder, mutant)
+        if killer := _killer(mutant, list(changed), folder):
+            return row | {"result": "killed", "by": killer}
+        same = all(equivalent(original[reload], text, "core", folder) for reload, text in changed.items())
+    return row | {"result": "equivalent" if same else "survived"}
+
+
+def _killer(mutant: Mutant, cores: list[bool], folder: Path) -> str:
+    """The proof or the bench that fails first; empty if none does."""
+    for name, own in PROPERTIES.items():
+        if own.bug.file == mutant.file:
+            try:
+                export_with(folder / "sources", name, folder)
+            except RuntimeError:
+                return f"proof {name}: not built"
+            if search(folder, FRAMES).broken is not None:
+                return f"proof {name}"
+    workspace = Workspace(folder / "builds", folder, brief=True)
+    stem = mutant.file.removesuffix(".py")
+    if stem in BLOCKS:
+        bench = import_module(f"{blocks.__name__}.{stem}")
+        for case in getattr(bench, "CASES", {}):
+            try:
+                verilog = planted.generate_block(folder / "sources", bench.__name__, case)
+            except RuntimeError:
+                return f"bench {stem} {case}: not built"
+            design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
+            plan = {"case": bench.CASES[case], "seed": 1}
+            if _fails(lambda d=design, p=plan, c=case: workspace.simulate(d, SIM, bench.__name__, p, c)):
+                return f"bench {stem} {case}"
+    for reload in cores:
+        for name in CORES[reload]:
+            if _fails(lambda n=name: planted.run_core_bench(folder, workspace, n, SIM)):
+                return f"bench {name}"
+    return ""
+
+
+def _fails(run: Any) -> bool:
+    try:
+        return bool(run().failed)
+    except BenchFailure:
+        return True

@@ -1,0 +1,100 @@
+"""Rounding, clamping and products, for every code."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from amaranth.hdl import Const, Mux, Value
+
+from fxp_model.fixed import Overflow, QFormat, Rounding
+from hw.rtl.arithmetic import beyond, fitted, rounded, scaled, times, times_count
+from tb.formal.monitor import Monitor, Property
+from tb.harness.planted import Bug
+
+SUMS = (
+    (28, 18, QFormat(True, 6, 10)),
+    (26, 16, QFormat(True, 8, 8)),
+    (9, 4, QFormat(True, 3, 3)),
+    (6, 2, QFormat(True, 4, 3)),
+)
+"""Sums, their fraction, and membranes: those of the bundled networks; shifts by one place, right and left."""
+BETAS = ((16, 230), (16, 192), (9, 255), (9, 1), (9, 0))
+"""Bits of a membrane, and factors: those of the bundled networks, and the ends."""
+
+
+def _any(f: Monitor, width: int, name: str) -> Value:
+    """An arbitrary code, from a register: the solvers want a circuit that has one."""
+    return f.before(f.free(width, f"{name}_{width}").as_signed(), True)
+
+
+def requantise(rounding: Rounding) -> Monitor:
+    """NUMERICS.md section 3, by inequalities."""
+    f = Monitor()
+    for width, frac_bits, target in SUMS:
+        raw = _any(f, width, "raw")
+        q, shift = rounded(raw, frac_bits, target, rounding), frac_bits - target.frac_bits
+        if shift <= 0:
+            f.claim(q == raw * (1 << -shift))
+        else:
+            error, half = raw - scaled(q, shift), 1 << shift >> 1
+            if rounding is Rounding.TRN:
+                f.claim((error >= 0) & (error < 1 << shift))
+            elif rounding is Rounding.RND:
+                f.claim((error >= -half) & (error < half))
+                f.claim(q == rounded(raw + half, frac_bits, target, Rounding.TRN))
+            else:
+                f.claim((error >= -half) & (error <= half))
+                f.claim(~((error == half) | (error == -half)) | ~q[0])
+        clamped = Mux(q > target.max_raw, target.max_raw, Mux(q < target.min_raw, target.min_raw, q))
+        f.claim(beyond(q, target) == ((q > target.max_raw) | (q < target.min_raw)))
+        f.claim(fitted(q, target, Overflow.SAT) == clamped)
+        wrapped = fitted(q, target, Overflow.WRAP)
+        f.claim((wrapped >= target.min_raw) & (wrapped <= target.max_raw))
+        f.claim((q - wrapped)[: target.width] == 0)
+    return f
+
+
+def products() -> Monitor:
+    """The leak by a constant factor; a weight by a count."""
+    f = Monitor()
+    for width, beta in BETAS:
+        v = _any(f, width, f"v_{beta}")
+        terms = [v << place for place in range(8) if beta >> place & 1]
+        f.claim(times(v, beta) == sum(terms, Const(0, 1)))
+    for width, bits in ((8, 3), (4, 4), (3, 1)):
+        weight, count = _any(f, width, "weight"), _any(f, bits, f"count_{width}").as_unsigned()
+        terms = [Mux(count[place], weight << place, 0) for place in range(bits)]
+        f.claim(times_count(weight, count) == sum(terms, Const(0, 1)))
+    return f
+
+
+PROPERTIES = {
+    "truncate": Property(
+        "requantisation by truncation, clamped and wrapped, is its definition",
+        partial(requantise, Rounding.TRN),
+        Bug("arithmetic.py", "above.any() & ~above.all()", "above.any()"),
+    ),
+    "round": Property(
+        "the same to nearest, halves up; half an lsb in the bias is the same",
+        partial(requantise, Rounding.RND),
+        Bug(
+            "arithmetic.py",
+            "raw = sign_extended(raw, shift + 1)\n    kept = raw[shift:].as_signed()",
+            "raw = sign_extended(raw, shift + 1)\n    kept = raw[shift:]",
+        ),
+    ),
+    "round_to_even": Property(
+        "the same to nearest, halves to even",
+        partial(requantise, Rounding.RND_CONV),
+        Bug(
+            "arithmetic.py",
+            "half &= raw[: shift - 1].any() | raw[shift] if",
+            "half &= raw[: shift - 1].any() if",
+        ),
+    ),
+    "products": Property(
+        "the leak's factors and the counts multiply exactly",
+        products,
+        Bug("arithmetic.py", "factor -= digit << place", "factor -= digit >> place"),
+    ),
+}
