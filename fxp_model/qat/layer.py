@@ -29,7 +29,7 @@ from fxp_model.qat.neuron import Neuron, Recurrence, Synapse
 from fxp_model.qat.neuron import simulate as simulate_reference
 from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
 from fxp_model.qat.signal import Norm, Signal
-from fxp_model.qat.template import HIDDEN_BETA, READOUT_BETA
+from fxp_model.qat.template import BETA, HIDDEN_BETA, READOUT_BETA
 from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind
 
 NORM_EPS = 1e-5
@@ -447,8 +447,9 @@ class Readout(Stage):
 
     def __init__(self, spec: ReadoutSpec, numbers: Numbers) -> None:
         super().__init__(spec, numbers)
-        # logits as large as with the leak READOUT_BETA: a constant current gives the membrane 1 / (1 - beta)
-        self.weight.data *= (1 - self.start_beta) / (1 - READOUT_BETA)
+        # logits as large as with the default leak: a constant current gives the membrane 1 / (1 - beta)
+        usual = float(BETA.to_real(BETA.from_real(READOUT_BETA)))
+        self.weight.data *= (1 - self.start_beta) / (1 - usual)
 
     def forward(self, x: Signal, sigma: float | None, factor: float) -> Tensor:
         """Logits (B, classes) in training: scores over each clip's own steps, of inputs times `factor`.

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fxp_model.errors import InputError
-from fxp_model.qat.layer import HiddenLayer
+from fxp_model.qat.layer import HiddenLayer, Numbers, Readout, Stage
 from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import CHECKPOINT, Frames, Recipe, Training
@@ -83,6 +83,21 @@ def test_a_leak_is_that_of_its_stage_and_scales_what_starts_with_it():
     torch.testing.assert_close(leaky.layers[1].gamma, torch.full((9,), wide))
     # the default leak of the readout is 230 / 256
     torch.testing.assert_close(leaky.readout.weight * (1 - 230 / 256), plain.readout.weight * (1 - 0.984375))
+
+
+def test_the_default_leak_scales_nothing():
+    spec = network_spec(Shape(hidden=(9,)), 4, 3)
+    weights = []
+    for kind in (Stage, Readout):
+        torch.manual_seed(0)
+        weights.append(kind(spec.readout, Numbers(normalized=False)).weight)
+    assert torch.equal(*weights)
+    torch.manual_seed(0)
+    layer = HiddenLayer(spec.layers[0], Numbers())
+    assert (layer.gamma == 1).all()
+    torch.manual_seed(0)
+    Stage(spec.layers[0], Numbers())
+    assert torch.equal(layer.recurrent, torch.empty(5).uniform_(-1 / math.sqrt(5), 1 / math.sqrt(5)))
 
 
 def test_the_membrane_is_as_wide_with_any_leak():
