@@ -93,7 +93,9 @@ def loader(fabric: Fabric, network: Network, config: HardwareConfig) -> Parts:
 
 def _regions(network: Network, config: HardwareConfig) -> Iterator[tuple[int, int]]:
     """Rows and width of every memory that is loaded, as `hw.reload.blocks` lists them."""
-    for spec, params, widths in zip(network.spec.stages, network.params, config.stages, strict=True):
+    stages = network.spec.stages
+    after = (*stages[1:], None)
+    for spec, following, params, widths in zip(stages, after, network.params, config.stages, strict=True):
         words, lanes = widths.words(spec.n_out), widths.lanes
         yield spec.n_in * words, lanes * spec.weight.width
         for own in neuron_codes(spec, params, widths).values():
@@ -109,4 +111,7 @@ def _regions(network: Network, config: HardwareConfig) -> Iterator[tuple[int, in
         elif recurrence is not None:
             for first in range(0, recurrence.kernel_size, TABLE_TAPS):
                 yield 1 << min(TABLE_TAPS, recurrence.kernel_size - first), current_bits(spec, params, True)
+        if following is not None and following.max_input_delay is not None and config.programmable_delays:
+            bits = ProgrammableDelayLines.delay_bits(following.max_input_delay)
+            yield widths.groups(spec.n_out), widths.update_lanes * bits
     yield HASH_WORDS, WORD

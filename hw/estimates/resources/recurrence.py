@@ -34,12 +34,15 @@ def delays(fabric: Fabric, steps: list[int], lanes: int, beside: list[int] | Non
 
 
 def forward_lines(fabric: Fabric, steps: list[int], lanes: int, shared: bool = False) -> Parts:
-    """Forward `DelayLines`, their places perhaps `shared`; a spike of this step needs no mask."""
+    """Forward `DelayLines`, their places perhaps `shared`; a spike of this step needs no mask.
+
+    LUTs are counted: one for the end of each line, and the choice of a group.
+    """
     parts = Parts()
     if not shared:
         _lines(fabric, parts, list(zip(steps, steps, strict=True)), lanes)
     parts.ff += len(set(steps) - {0}) + lanes
-    parts.luts += _choice(fabric, lanes, -(-len(steps) // lanes), masks=True)
+    parts.luts += len(steps) + _choice(fabric, lanes, -(-len(steps) // lanes), masks=True)
     return parts
 
 
