@@ -15,7 +15,7 @@ from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
 from hw.registers import NO_HASH, hash_words
 from hw.rtl.arithmetic import pack
-from hw.rtl.banks import WORD, Part, pieces
+from hw.rtl.banks import LOAD, WORD, Part, pieces
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.delay_lines import Delays, forward_delays
 from hw.rtl.loader import Region
@@ -47,7 +47,13 @@ class Block:
 
 
 def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> tuple[Block, ...]:
-    """Everything in a core that can be reloaded, in the order of loading."""
+    """Everything in a core that can be reloaded, in the order of loading.
+
+    Raises
+    ------
+    InputError
+        If a word of the host could not say where it belongs (`hw.rtl.banks.LOAD`).
+    """
     found = []
     stages = list(zip(network.spec.stages, network.params, config.stages, strict=True))
     for index, (spec, params, widths) in enumerate(stages):
@@ -58,7 +64,16 @@ def blocks(network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> t
             width, rows = _delay_rows(delays, widths.update_lanes)
             found.append(Block(index, Part.FORWARD, width, tuple(rows)))
     found.append(Block(0, Part.HASH, WORD, hash_words(sha256)))
+    for block in found:
+        _limit(block.stage + 1, 1 << LOAD["stage"].width, "stages")
+        _limit(len(block.rows), 1 << LOAD["row"].width, "words in a memory")
+        _limit(block.width, WORD << LOAD["piece"].width, "bits in a word of a memory")
     return tuple(found)
+
+
+def _limit(number: int, most: int, what: str) -> None:
+    if number > most:
+        raise InputError(f"a core with reload must have at most {most} {what}, not {number}")
 
 
 def _stage_blocks(

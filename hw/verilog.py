@@ -19,6 +19,7 @@ from fxp_model.network import Network
 from hw.config import HardwareConfig
 from hw.names import check_name
 from hw.registers import NO_HASH
+from hw.reload import blocks
 from hw.rtl.banks import RAM_STYLE
 from hw.rtl.core import Core
 from hw.rtl.neuron_update import fires
@@ -101,7 +102,8 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
     Raises
     ------
     InputError
-        If the configuration does not fit the network, or `name` cannot be that of a core (`hw.names`).
+        If the configuration does not fit the network, a memory is too large to be reloaded, or
+        `name` cannot be that of a core (`hw.names`).
     """
     check_type("network", network, Network)
     check_type("config", config, HardwareConfig)
@@ -109,6 +111,8 @@ def emit(network: Network, config: HardwareConfig, name: str, sha256: str = NO_H
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(f"sha256 must be 64 digits of 0..9, a..f, not {sha256!r}")
     config.check(network.spec)  # before a Component exists: Amaranth warns about one that is never elaborated
+    if config.reload:
+        blocks(network, config)  # raises
     rtlil_text, verilog, ports = _converted(Core(network, config, sha256), name)
     return EmittedCore(
         name=name,

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.lib import data
 
 from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import SynapseSpec
+from hw import reload
 from hw.config import HardwareConfig
 from hw.reload import Image, blocks, image
 from hw.rtl.banks import Part
@@ -48,6 +50,14 @@ def test_a_network_is_taken_apart_into_words_and_put_together_again() -> None:
 def test_the_checksum_is_that_of_zlib() -> None:
     assert Image(()).crc32 == 0
     assert Image((0x64636261,)).crc32 == zlib.crc32(b"abcd")
+
+
+@pytest.mark.parametrize("name", ["stage", "row", "piece"])
+def test_a_memory_that_a_word_cannot_name_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = data.StructLayout({"stage": 8, "row": 24, "piece": 12} | {name: 1 if name != "piece" else 0})
+    monkeypatch.setattr(reload, "LOAD", narrow)
+    with pytest.raises(InputError, match=r"^a core with reload must have at most (2|32) [a-z ]+, not \d+$"):
+        emit(NETWORK, CONFIG, "core")
 
 
 @pytest.mark.parametrize("seed", range(0, 24, 3))
