@@ -144,7 +144,7 @@ class Stage(nn.Module):
         bound = math.sqrt(6.0 / spec.n_in)
         self.weight = nn.Parameter(torch.empty(spec.n_out, spec.n_in).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(spec.n_out))
-        self.beta = nn.Parameter(torch.tensor(self.start_beta))
+        self.beta = nn.Parameter(torch.tensor(float(spec.beta_format.to_real(spec.beta))))
         if numbers.normalized:
             self.gamma = nn.Parameter(torch.full((spec.n_out,), self.start_gain()))
             self.mean = nn.Buffer(torch.zeros(spec.n_out))
@@ -159,8 +159,8 @@ class Stage(nn.Module):
 
     @property
     def start_beta(self) -> float:
-        """The leak at the start of the training."""
-        return float(self.spec.beta_format.to_real(self.spec.beta))
+        """The leak at the start of the training; at most 1, from where on there is no scale to follow."""
+        return min(float(self.spec.beta_format.to_real(self.spec.beta)), 1.0)
 
     def gain(self) -> Tensor:
         """Factor (N_out,) on each row of the weights equivalent to batch norm."""
