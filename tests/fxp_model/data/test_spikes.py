@@ -442,7 +442,7 @@ def test_an_artifact_of_sound_and_one_of_spikes_refuse_each_others_data(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "mel"}, "encoder name must be one of ear, event-bins, not 'mel'"),
+        ({"name": "mel"}, "encoder name must be one of ear, event-bins, counts, not 'mel'"),
         ({"version": 2}, "encoder version must be 1, not 2"),
         ({"channels": 70}, "artifact asc20-256x256-k5: channels of the encoder must be 140, not 70"),
         ({"units": 600}, "channels must be a divisor of units = 600, not 140"),
