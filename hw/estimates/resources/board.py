@@ -15,8 +15,8 @@ from hw.rtl.board.uart import cycles_per_bit
 
 HUB = ("decoder", "mailbox")
 """The blocks that are in a `Hub`, too."""
-_ROM_BITS = {"xilinx7": 64, "ecp5": 16}
-"""Bits of a table in one LUT."""
+_ROM_BITS = {"xilinx7": 32, "ecp5": 16}
+"""Bits of the table of names for each LUT, as measured."""
 
 
 def board_parts(
