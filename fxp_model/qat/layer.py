@@ -195,9 +195,14 @@ class Stage(nn.Module):
         bound = math.sqrt(6.0 / spec.n_in)
         self.weight = nn.Parameter(torch.empty(spec.n_out, spec.n_in).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(spec.n_out))
-        """The leak at the start of the training; at most 1, from where on there is no scale to follow."""
-        beta = START_SHARE if self.spec.beta is None else float(self.spec.beta_format.to_real(self.spec.beta))
-        return min(beta, 1.0)
+        self.beta = nn.Parameter(_share(spec.beta, spec.beta_format, spec.n_out))
+        if spec.synapse is not None:
+            own = spec.synapse
+            self.alpha = nn.Parameter(_share(own.alpha, own.alpha_format, spec.n_out))
+        if spec.v_th is None:
+            self.v_th = nn.Buffer(torch.ones(spec.n_out))
+        if spec.max_input_delay is not None:
+            self.input_delay = nn.Parameter(torch.empty(spec.n_in).uniform_(0, spec.max_input_delay))
         if numbers.normalized:
             self.gamma = nn.Parameter(torch.full((spec.n_out,), self.start_gain()))
             self.mean = nn.Buffer(torch.zeros(spec.n_out))
