@@ -19,6 +19,8 @@ MAX_BYTES = 1 << 30
 MAX_NODES = 1 << 14
 """Most groups and arrays of a file."""
 MAX_DEPTH = 16
+_UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError)
+"""As h5py tells damage."""
 
 Table = dict[str, Any]
 """Groups as tables by name; what is no group is an array of numbers, a string, or an array of strings."""
@@ -39,14 +41,7 @@ def read_hdf5(path: Path) -> Table:
             return _Reader(str(path)).table(file, "", 0)
     except InputError:
         raise
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        UnicodeError,
-    ) as error:  # as h5py tells damage
+    except _UNREADABLE as error:
         raise InputError(f"{path}: not a valid HDF5 file: {' '.join(str(error).split())}") from None
 
 

@@ -74,7 +74,7 @@ def _zip(file: Path, asked: Asked) -> FloatNetwork:
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{file}: not a readable archive: {error}") from None
     if all(name.endswith(".npy") for name in names):
         return read_arrays(file, asked)

@@ -18,7 +18,7 @@ from tests.foreign import dense_net
 from tests.paths import ROOT
 from tests.snntorch_networks import network as snntorch_network
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NIR = ROOT / "tests" / "fxp_model" / "exchange" / "nir"
 NETWORKS = (
