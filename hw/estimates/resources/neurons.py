@@ -85,7 +85,8 @@ def distinct_columns(own: Codes, lanes: int) -> int:
     bits = own.bits * lanes
     raw = b"".join(row.to_bytes(-(-bits // 8), "little") for row in own.rows)
     table = np.unpackbits(np.frombuffer(raw, np.uint8).reshape(len(own.rows), -1), axis=1, bitorder="little")
-    varied = table[:, :bits][:, (table.any(axis=0) & ~table.all(axis=0))[:bits]]
+    table = table[:, :bits]
+    varied = table[:, table.any(axis=0) & ~table.all(axis=0)]
     return len({column.tobytes() for column in varied.T.copy()})
 
 
