@@ -65,7 +65,7 @@ RELOADED = [
 
 @pytest.mark.parametrize(("seed", "delays"), RELOADED[: depth(2, 8)])
 def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace: Workspace) -> None:
-    """Including `delays`, short and long, of one neuron and many, conv and dense; also codes per neuron."""
+    """Including `delays`, short and long, of one neuron and many, conv and dense; and codes of neurons."""
     network = planted.network() if seed is None else random_network(seed)
     config = planted.hardware() if seed is None else random_hardware(network, seed)
     config = replace(config, reload=True, programmable_delays=delays)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import StageParams
@@ -86,8 +85,8 @@ def distinct_columns(own: Codes, lanes: int) -> int:
     bits = own.bits * lanes
     raw = b"".join(row.to_bytes(-(-bits // 8), "little") for row in own.rows)
     table = np.unpackbits(np.frombuffer(raw, np.uint8).reshape(len(own.rows), -1), axis=1, bitorder="little")
-    varies: NDArray[np.bool_] = np.any(table, axis=0) & ~np.all(table, axis=0)
-    varied = table[:, :bits][:, varies[:bits]]
+    table = table[:, :bits]
+    varied = table[:, table.any(axis=0) & ~table.all(axis=0)]
     return len({column.tobytes() for column in varied.T.copy()})
 
 
