@@ -3,7 +3,8 @@
 A network, written by hand as arrays of integers or trained:
 
     QFormat, Rounding, Overflow, requantize            fixed-point numbers
-    NetworkSpec, LayerSpec, RecurrenceSpec, ReadoutSpec  the spec of a network
+    NetworkSpec, LayerSpec, ReadoutSpec                the spec of a network
+    RecurrenceSpec, SynapseSpec                        of a recurrence, of a synaptic current
     RecurrenceKind, ResetMode, ReadoutMode             its options
     StageParams, Network                               its integer parameters
     save_artifact, load_artifact, Artifact             on disk

@@ -18,6 +18,7 @@ from .spec import (
     RecurrenceKind,
     RecurrenceSpec,
     ResetMode,
+    SynapseSpec,
 )
 from .trace import Trace
 
@@ -42,6 +43,7 @@ __all__ = [
     "ResetMode",
     "Rounding",
     "StageParams",
+    "SynapseSpec",
     "Trace",
     "bundled",
     "evaluate",
