@@ -193,9 +193,27 @@ def with_readout(stages: list[FloatStage], mode: ReadoutMode | None) -> FloatNet
         n = last.n_out
         stages = [
             *stages,
-            FloatStage(name="counter", weight=np.eye(n), bias=np.zeros(n), beta=np.zeros(n), v_th=np.ones(n)),
+            FloatStage(
+                name="counter",
+                weight=diagonal(last.name, np.ones(n)),
+                bias=np.zeros(n),
+                beta=np.zeros(n),
+                v_th=np.ones(n),
+            ),
         ]
     return FloatNetwork(tuple(stages), ReadoutMode.SPIKE_COUNT)
+
+
+def diagonal(name: str, values: Reals) -> Reals:
+    """The matrix with `values` (N,) on its diagonal; `InputError`, naming `name`, where that is too large."""
+    check_size(name, len(values), len(values))
+    return np.diag(values)
+
+
+def check_size(name: str, rows: int, columns: int) -> None:
+    """`InputError`, naming `name`, for a matrix of more than `MAX_PARAMETERS` weights."""
+    if rows * columns > MAX_PARAMETERS:
+        raise InputError(f"{name}: weights must be at most {MAX_PARAMETERS}, not {rows} x {columns}")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.errors import InputError, shown
+from fxp_model.exchange.description import check_size
 from fxp_model.exchange.hdf5 import Table
 from fxp_model.fixed import Overflow, QFormat, Rounding, signed_width
 from fxp_model.network import Network, StageParams
@@ -159,6 +160,7 @@ def _readout(
         return ReadoutSpec(**shared, mode=ReadoutMode.SPIKE_COUNT), own
     one = QFormat(signed=True, int_bits=2, frac_bits=0)
     n = last.n_out
+    check_size("the last layer", n, n)
     counter = ReadoutSpec(
         n_in=n,
         n_out=n,

@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 
 from fxp_model.errors import InputError, shown
 from fxp_model.exchange.asked import Asked
-from fxp_model.exchange.description import FloatNetwork, FloatStage, Reals, with_readout
+from fxp_model.exchange.description import (
+    FloatNetwork,
+    FloatStage,
+    Reals,
+    check_size,
+    diagonal,
+    with_readout,
+)
 from fxp_model.exchange.nir_file import FIRING, NEURONS, Graph, Node
 from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE, MAX_NEURONS, ResetMode
 
@@ -160,12 +167,13 @@ class _Reader:
             if bias.shape != (len(weight),):
                 raise InputError(f"{node.said}: bias must be ({len(weight)},), not {bias.shape}")
             self._no_kernel(node, path)
+            check_size(node.said, len(weight), len(path.delay))
             before = weight if path.weight is None else weight @ path.weight
             return replace(path, weight=before, bias=weight @ np.broadcast_to(path.bias, n) + bias)
         if node.kind == "Scale":
             self._no_kernel(node, path)
             scale = self._vector(node, "scale", n)
-            before = np.diag(scale) if path.weight is None else scale[:, None] * path.weight
+            before = diagonal(node.said, scale) if path.weight is None else scale[:, None] * path.weight
             return replace(path, weight=before, bias=scale * path.bias)
         if node.kind == "Delay":
             steps = self._steps(node, n)
@@ -241,7 +249,7 @@ class _Reader:
         neurons = self._neurons(node, n)
         forward = [path for path in paths if path.source == before]
         own = [path for path in paths if path.source == node.name]
-        weight = sum((self._matrix(node, path, n) for path in forward), np.zeros((n, len(forward[0].delay))))
+        weight = self._weights(node, forward, n)
         bias = sum((np.broadcast_to(path.bias, n) for path in (*forward, *own)), np.zeros(n))
         delays = self._same_delay(node, forward)
         recurrent, steps = self._recurrence(node, own, neurons.gain, n)
@@ -259,12 +267,17 @@ class _Reader:
             input_delay_steps=delays if delays.any() else None,
         )
 
+    def _weights(self, node: Node, paths: list[_Path], n: int) -> Reals:
+        """Weights (n, sources) of all `paths`, of which there is at least one."""
+        first, *others = (self._matrix(node, path, n) for path in paths)
+        return sum(others, first)
+
     def _matrix(self, node: Node, path: _Path, n: int) -> Reals:
         if path.kernel is not None:
             raise InputError(
                 f"{node.said}: a Conv1d must be its recurrence, not its input: weights that are shared"
             )
-        weight = np.eye(len(path.delay)) if path.weight is None else path.weight
+        weight = diagonal(node.said, np.ones(len(path.delay))) if path.weight is None else path.weight
         if len(weight) != n:
             raise InputError(
                 f"{node.said}: has {n} neurons, but takes {len(weight)} numbers from {shown(path.source)}"
@@ -299,7 +312,7 @@ class _Reader:
             if paths[0].weight is not None or not np.allclose(gain, gain[0], rtol=1e-9, atol=0):
                 raise InputError(f"{node.said}: neurons of a Conv1d must have one r, tau and w_in")
             return gain[0] * paths[0].kernel, steps - 1
-        weight = sum((self._matrix(node, path, n) for path in paths), np.zeros((n, n)))
+        weight = self._weights(node, paths, n)
         return gain[:, None] * weight, steps - 1
 
     def _reset(self, node: Node) -> ResetMode:
@@ -351,7 +364,7 @@ class _Reader:
         if len(paths) == 1 and paths[0].weight is None and paths[0].kernel is None:
             return []
         n = len(paths[0].weight) if paths[0].weight is not None else 0
-        weight = sum((self._matrix(target, path, n) for path in paths), np.zeros((n, len(paths[0].delay))))
+        weight = self._weights(target, paths, n)
         bias = sum((np.broadcast_to(path.bias, n) for path in paths), np.zeros(n))
         delays = self._same_delay(target, paths)
         moved = delays if delays.any() else None

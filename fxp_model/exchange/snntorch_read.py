@@ -25,7 +25,7 @@ import numpy as np
 
 from fxp_model.errors import InputError
 from fxp_model.exchange.asked import Asked
-from fxp_model.exchange.description import FloatNetwork, FloatStage, Reals, with_readout
+from fxp_model.exchange.description import FloatNetwork, FloatStage, Reals, diagonal, with_readout
 from fxp_model.exchange.state_dict import Arrays, Taken
 from fxp_model.spec import ResetMode
 
@@ -96,7 +96,7 @@ def _recurrence(taken: Taken, name: str, n: int) -> tuple[Reals | None, Reals]:
     if weight is not None:
         bias = taken.optional(f"{name}.recurrent.bias", (n,))
         return weight, none if bias is None else bias
-    return (None if one_to_one is None else np.diag(_vector(one_to_one, n))), none
+    return (None if one_to_one is None else diagonal(name, _vector(one_to_one, n))), none
 
 
 def _reset(taken: Taken, name: str, asked: Asked, leaky: bool) -> ResetMode:

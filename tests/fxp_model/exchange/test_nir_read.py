@@ -290,3 +290,15 @@ def test_paths_that_end_at_one_layer_are_summed(tmp_path):
     both = affine().weight + affine(seed=5).weight
     assert network.stages[0].weight == pytest.approx(both * 0.4)
     assert network.stages[0].bias == pytest.approx((affine().bias + affine(seed=5).bias) * 0.4)
+
+
+def test_a_small_file_of_a_huge_network_is_refused(tmp_path):
+    """Vectors that would become matrices."""
+    wide = 65536
+    many = lif(n=wide)
+    with pytest.raises(
+        InputError, match=r"node 'n0' \(LIF\): weights must be at most 67108864, not 65536 x 65536"
+    ):
+        read(tmp_path, *chain(many, n_in=wide))
+    with pytest.raises(InputError, match=r"node 'n0' \(Scale\): weights must be at most 67108864"):
+        read(tmp_path, *chain(nir.Scale(np.ones(wide)), many, n_in=wide))
