@@ -141,7 +141,7 @@ def parser() -> Parser:
         "--reset",
         choices=tuple(ResetMode),
         default=str(shape.reset_mode),
-        help="reset of a neuron after a spike",
+        help="reset of a neuron after a spike; delayed has no fused kernels, and trains many times slower",
     )
     add(
         "--readout",
