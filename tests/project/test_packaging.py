@@ -29,7 +29,7 @@ def test_every_package_is_listed() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*found, "spikeline"}
 
 
-OF_A_CHECKOUT = ("ear_table", "fit_ear", "fit_resources", "hardware_table")
+OF_A_CHECKOUT = ("ear_table", "fit_ear", "fit_resources", "hardware_table", "mutate")
 """Scripts that write into it."""
 
 
