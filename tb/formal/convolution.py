@@ -69,9 +69,9 @@ def convolution(kernel: list[int], n: int, lanes: int, taps: QFormat | None = No
         with m.If(opens & (own <= reach) if own <= reach else near.valid & (near.group == own - reach)):
             m.d.sync += seen[neuron].eq(dut.delayed[neuron])
     for lane in range(lanes):
-        sums = []
+        choices = []
         for number in range(groups):
-            own = [
+            products = [
                 Mux(
                     now[at] if 0 <= (at := number * lanes + lane + k - edge) < n else 0,
                     Mux(bank, kernels[-1][k], kernels[0][k]),
@@ -79,9 +79,9 @@ def convolution(kernel: list[int], n: int, lanes: int, taps: QFormat | None = No
                 )
                 for k in range(len(kernel))
             ]
-            sums.append(sum(own[1:], own[0]))
+            choices.append(sum(products[1:], products[0]))
         wanted = Signal(signed(bits), reset_less=True, name=f"wanted_{lane}")
-        m.d.sync += wanted.eq(Array(sums)[tag.group])
+        m.d.sync += wanted.eq(Array(choices)[tag.group])
         wanted = f.before(wanted, True)
         due = f.before(f.before(tag.valid & (tag.group * lanes + lane < n) & known))
         f.claim(~due | (dut.current[lane * bits : (lane + 1) * bits].as_signed() == wanted))

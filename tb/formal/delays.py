@@ -19,7 +19,7 @@ def delay_lines(delay_steps: list[int], lanes: int, max_delay: int | None = None
     m, n = f.m, len(delay_steps)
     groups = -(-n // lanes)
     programmable = max_delay is not None
-    longest = max_delay if programmable else max(delay_steps)
+    longest = max(delay_steps) if max_delay is None else max_delay
     dut = f.component(
         ProgrammableDelayLines(delay_steps, longest, lanes)
         if programmable
@@ -40,7 +40,7 @@ def delay_lines(delay_steps: list[int], lanes: int, max_delay: int | None = None
 
     delays = [[Const(delay) for delay in delay_steps]]
     bank = Const(0)
-    if max_delay is not None:
+    if programmable:
         load, bits = dut.reload.load, ProgrammableDelayLines.delay_bits(longest)
         bank = Signal(reset_less=True)
         m.d.sync += bank.eq(dut.reload.bank)

@@ -29,7 +29,9 @@ def test_every_package_is_listed() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*found, "spikeline"}
 
 
-OF_A_CHECKOUT = ("benchmark_table", "ear_table", "fit_ear", "fit_resources", "hardware_table", "neuron_table")
+OF_A_CHECKOUT = (
+    *("benchmark_table", "ear_table", "fit_ear", "fit_resources", "hardware_table", "mutate", "neuron_table"),
+)
 """Scripts that write into it."""
 
 
