@@ -36,22 +36,41 @@ def requantise(rounding: Rounding) -> Monitor:
         if shift <= 0:
             f.claim(q == raw * (1 << -shift))
         else:
-            error, half = raw - scaled(q, shift), 1 << shift >> 1
-            if rounding is Rounding.TRN:
-                f.claim((error >= 0) & (error < 1 << shift))
-            elif rounding is Rounding.RND:
-                f.claim((error >= -half) & (error < half))
-                f.claim(q == rounded(raw + half, frac_bits, target, Rounding.TRN))
-            else:
-                f.claim((error >= -half) & (error <= half))
-                f.claim(~((error == half) | (error == -half)) | ~q[0])
-        clamped = Mux(q > target.max_raw, target.max_raw, Mux(q < target.min_raw, target.min_raw, q))
-        f.claim(beyond(q, target) == ((q > target.max_raw) | (q < target.min_raw)))
-        f.claim(fitted(q, target, Overflow.SAT) == clamped)
+            f.claim(_nearest(raw, q, raw - scaled(q, shift), 1 << shift, rounding))
+            if rounding is Rounding.RND:
+                f.claim(q == rounded(raw + (1 << shift >> 1), frac_bits, target, Rounding.TRN))
+        for overflow in (Overflow.SAT, Overflow.SAT_SYM, Overflow.SAT_ZERO):
+            low, high = target.lowest(overflow), target.max_raw
+            ends = (0, 0) if overflow is Overflow.SAT_ZERO else (low, high)
+            f.claim(beyond(q, target, overflow) == ((q > high) | (q < low)))
+            f.claim(fitted(q, target, overflow) == Mux(q > high, ends[1], Mux(q < low, ends[0], q)))
         wrapped = fitted(q, target, Overflow.WRAP)
         f.claim((wrapped >= target.min_raw) & (wrapped <= target.max_raw))
         f.claim((q - wrapped)[: target.width] == 0)
     return f
+
+
+def _nearest(raw: Value, q: Value, error: Value, lsb: int, rounding: Rounding) -> Value:
+    """Whether q is the code for `raw` = q * lsb + error, by the ends of the interval that error may be in."""
+    half, negative = lsb >> 1, raw < 0
+    down, up = (error >= 0) & (error < lsb), (error > -lsb) & (error <= 0)
+    half_up, half_down = (error >= -half) & (error < half), (error > -half) & (error <= half)
+    match rounding:
+        case Rounding.TRN:
+            return down
+        case Rounding.TRN_ZERO:
+            return Mux(negative, up, down)
+        case Rounding.RND:
+            return half_up
+        case Rounding.RND_ZERO:
+            return Mux(negative, half_up, half_down)
+        case Rounding.RND_INF:
+            return Mux(negative, half_down, half_up)
+        case Rounding.RND_MIN_INF:
+            return half_down
+        case Rounding.RND_CONV:
+            tie = (error == half) | (error == -half)
+            return (half_up | half_down) & ~(tie & q[0])
 
 
 def products() -> Monitor:
@@ -70,7 +89,7 @@ def products() -> Monitor:
 
 PROPERTIES = {
     "truncate": Property(
-        "requantisation by truncation, clamped and wrapped, is its definition",
+        "requantisation by truncation, with every mode of overflow, is its definition",
         partial(requantise, Rounding.TRN),
         Bug("arithmetic.py", "above.any() & ~above.all()", "above.any()"),
     ),
@@ -86,11 +105,27 @@ PROPERTIES = {
     "round_to_even": Property(
         "the same to nearest, halves to even",
         partial(requantise, Rounding.RND_CONV),
-        Bug(
-            "arithmetic.py",
-            "half &= raw[: shift - 1].any() | raw[shift] if",
-            "half &= raw[: shift - 1].any() if",
-        ),
+        Bug("arithmetic.py", "return half_if(raw[shift])", "return half_if(~raw[shift])"),
+    ),
+    "truncate_to_zero": Property(
+        "the same towards zero",
+        partial(requantise, Rounding.TRN_ZERO),
+        Bug("arithmetic.py", "return negative & raw[:shift].any()", "return raw[:shift].any()"),
+    ),
+    "round_to_zero": Property(
+        "the same to nearest, halves towards zero",
+        partial(requantise, Rounding.RND_ZERO),
+        Bug("arithmetic.py", "half_if(negative)", "half_if(~negative)"),
+    ),
+    "round_away": Property(
+        "the same to nearest, halves away from zero",
+        partial(requantise, Rounding.RND_INF),
+        Bug("arithmetic.py", "half_if(~negative)", "half_if(Const(1, 1))"),
+    ),
+    "round_down": Property(
+        "the same to nearest, halves towards minus infinity",
+        partial(requantise, Rounding.RND_MIN_INF),
+        Bug("arithmetic.py", "return half_if(Const(0, 1))", "return half"),
     ),
     "products": Property(
         "the leak's factors and the counts multiply exactly",

@@ -89,6 +89,6 @@ PROPERTIES = {
     "programmable_delay_lines": Property(
         "the same with delays that are replaced between samples; a delay beyond the largest gives no spike",
         partial(delay_lines, [0, 2, 1], 2, 2),
-        Bug("programmable_delay_lines.py", "(delay <= age)", "(delay <= age + 1)"),
+        Bug("programmable_delay_lines.py", "known = delay <= age", "known = delay <= age + 1"),
     ),
 }

@@ -118,7 +118,7 @@ BUGS = {
         bench="reload",
     ),
     "stale_spike_within_the_mask": Bug(
-        "programmable_delay_lines.py", "(delay <= age)", "(delay <= age + 1)", bench="reload"
+        "programmable_delay_lines.py", "known = delay <= age", "known = delay <= age + 1", bench="reload"
     ),
     "tie_in_argmax": Bug("score_unit.py", "eq(score > best)", "eq(score >= best)"),
     "write_without_a_strobe": Bug(
