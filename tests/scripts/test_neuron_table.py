@@ -29,6 +29,15 @@ def test_the_table_has_a_line_for_each_feature() -> None:
 
 
 @pytest.mark.parametrize("target", FABRICS)
+def test_memories_and_multipliers_are_equal_and_the_others_near(target: str) -> None:
+    for kind, (median, worst) in neuron_table.errors(ROWS, target).items():
+        if kind in ("lutram", "srl", "bram36", "ebr", "dsp"):
+            assert worst == 0, kind
+        assert median <= 5, kind
+        assert worst <= (5 if kind == "ff" else 45), kind
+
+
+@pytest.mark.parametrize("target", FABRICS)
 def test_every_block_has_an_estimate(target: str) -> None:
     for block in BLOCKS.values():
         cells = block.parts(FABRICS[target]).cells(FABRICS[target], prices_of(target).luts)

@@ -51,12 +51,16 @@ def update(
         parts.memory(fabric, lanes * c_bits, groups, style=style)
         parts.ff += 2 * lanes * c_bits
         _sum(parts, fabric, before[0], lanes, fed, current_bits, spec.synapse.overflow)
-        fed, current_bits = range(0), c_bits
+        fed, current_bits = range(0), 0
+    elif delayed:
+        fed = range(fed.stop + 1)  # yosys does not see that the lowest bits of three terms are constant
     _sum(parts, fabric, leaky, lanes, fed, current_bits, spec.overflow)
     parts.ff += lanes * _clamps(leaky, spec.overflow)
     parts.add(update_fixed=1)
     if fires(spec):
         parts.add(update_compare=lanes * v_bits)
+        if spec.v_th is None:
+            parts.add(update_threshold=lanes * v_bits)
         if spec.reset_mode is ResetMode.ZERO:
             parts.add(update_zero=lanes * v_bits)
         elif delayed:
@@ -101,40 +105,47 @@ def _sum(
         fed = range(fed.start, min(fed.stop, bits))
     places = leaky.total.frac_bits - leak.frac_bits
     product = leak.state.width + leak.share_format.width
+    zeros, summed = places, bits - places
     if leak.share is None:
-        zeros, kept = places, _own_product(parts, fabric, leaky, lanes, product)
+        kept, summed = _own_product(parts, fabric, leaky, lanes, product, summed)
     else:
         factor = leak.share
         zeros = (factor & -factor).bit_length() - 1 + places if factor else places
-        kept = product + places if factor else 0
+        kept, summed = product + places if factor else 0, bits - zeros
         kept -= max(zeros, 0 if terms else dropped - 1)
         parts.add(update_scale=lanes * max(0, naf_terms(factor) - 1) * product)
+    if leak.shift and leak.rounding in (Rounding.TRN, Rounding.RND):
+        kept = min(kept, product - leak.shift + (leak.rounding is Rounding.RND))
     parts.ff += lanes * (kept + len(fed) + bits - dropped)
-    parts.add(
-        update_feed=lanes * len(fed),
-        update_sum=lanes * (bits - zeros),
-        update_third=lanes * terms,
-    )
+    parts.add(update_feed=lanes * len(fed), update_sum=lanes * summed, update_third=lanes * terms)
     if leak.shift and leak.rounding is not Rounding.TRN:
         parts.add(update_leak=lanes * leak.shift)
     if rounded and leaky.rounding is not Rounding.TRN:
         parts.add(update_round=lanes * (bits - rounded))
+    if leaky.added and leaky.total.rounding is Rounding.RND_MIN_INF:
+        parts.add(update_low=lanes * rounded)  # bits below the bias that are not all zeros
     if _clamps(leaky, overflow):
         parts.add(update_saturate=lanes * width)
     if overflow is Overflow.SAT_SYM:
         parts.add(update_symmetric=lanes * width)
 
 
-def _own_product(parts: Parts, fabric: Fabric, leaky: LeakySum, lanes: int, bits: int) -> int:
-    """A state times a share of its own neuron, by lane: bits of the product that are in flip-flops."""
-    state, digits = leaky.leak.state.width, -(-leaky.leak.share_format.width // 2)
+def _own_product(
+    parts: Parts, fabric: Fabric, leaky: LeakySum, lanes: int, bits: int, summed: int
+) -> tuple[int, int]:
+    """A state times a share of its own neuron, by lane: bits of flip-flops behind it, and of its sum.
+
+    A wide multiplier contains the registers on both sides, and the addition behind it.
+    """
+    state, share = leaky.leak.state.width, leaky.leak.share_format.width
+    digits = -(-share // 2)
     if not leaky.use_dsp:
         parts.add(
             update_digit=lanes * (state + 2) * digits, update_times=lanes * (state + 2 + (digits - 1) * bits)
         )
-        return bits
+        return bits, summed
     parts.dsp += lanes
-    return 0 if fabric.wide_multipliers else bits
+    return (-state - share, 0) if fabric.wide_multipliers else (bits, summed)
 
 
 def _clamps(leaky: LeakySum, overflow: Overflow) -> bool:

@@ -18,7 +18,10 @@ from fxp_model.files import read_json
 
 FILE = Path(__file__).with_name("prices.json")
 NEURON_FILE = Path(__file__).with_name("neuron_prices.json")
-NEURON = ("update.digit", "update.leak", "update.round", "update.spent", "update.symmetric", "update.times")
+NEURON = (
+    *("update.digit", "update.leak", "update.low", "update.round", "update.spent", "update.symmetric"),
+    *("update.threshold", "update.times"),
+)
 """Amounts that not all neurons have."""
 EAR_FILE = Path(__file__).with_name("ear_prices.json")
 BOARD_FILE = Path(__file__).with_name("board_prices.json")
