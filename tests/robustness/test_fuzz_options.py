@@ -57,6 +57,8 @@ WORK: dict[str, Callable[..., None]] = {
     "scripts.fit_resources.fit": accept,
     "scripts.fit_resources.synthesise": accept,
     "scripts.gen_hw.build_core": accept,
+    "scripts.neuron_table.extend": accept,
+    "scripts.neuron_table.fit": accept,
     "scripts.synth.emit": accept,
     **{f"scripts.prove.by_{form}": accept for form in ("torch", "golden", "engine", "hls")},
 }
