@@ -40,7 +40,7 @@ def test_a_stored_network_still_says_what_it_says(row):
 
 def test_the_targets_are_reached():
     """Those of issue 21."""
-    least = {"FSDD, official split": 0.98}
+    least = {"FSDD, official split": 0.98, "permuted sequential MNIST": 0.95}
     found = {row["benchmark"]: row["test"] for row in ROWS if row["benchmark"] in least}
     assert found.keys() == least.keys()
     for name, test in found.items():
