@@ -30,7 +30,7 @@ from fxp_model.qat.neuron import simulate as simulate_reference
 from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
 from fxp_model.qat.signal import Norm, Signal
 from fxp_model.qat.template import BETA, HIDDEN_BETA, READOUT_BETA
-from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind
+from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 
 NORM_EPS = 1e-5
 NORM_MOMENTUM = 0.1
@@ -364,12 +364,14 @@ class HiddenLayer(Stage):
         Raises
         ------
         InputError
-            The layer has no conv recurrence with neighbours, its largest delay is smaller, or it has fewer
-            neurons than input channels.
+            The layer has no conv recurrence with neighbours, its largest delay is smaller, its reset is
+            delayed, or it has fewer neurons than input channels.
         """
         spec, recurrence = self.spec, self.spec.recurrence
         if recurrence is None or recurrence.kind is not RecurrenceKind.CONV or recurrence.kernel_size < 3:
             raise InputError("a delay line needs conv recurrence of 3 taps or more in the first hidden layer")
+        if spec.reset_mode is ResetMode.DELAYED:
+            raise InputError("a delay line needs a reset in the step of the spike, not a delayed one")
         if steps > recurrence.max_delay:
             raise InputError(f"line_delay must be at most max_delay {recurrence.max_delay}, not {steps}")
         if spec.n_out < spec.n_in:
