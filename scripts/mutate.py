@@ -71,7 +71,9 @@ def main() -> int:
     random.Random(args.seed).shuffle(chosen)
     known = {}
     if args.kept.exists():
-        known = {row["key"]: row for row in map(json.loads, args.kept.read_text("utf-8").splitlines())}
+        known = {
+            row["key"]: row for row in map(json.loads, args.kept.read_text(encoding="utf-8").splitlines())
+        }
     args.kept.parent.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     with args.kept.open("a", encoding="utf-8") as kept, ThreadPoolExecutor(args.jobs) as pool:

@@ -28,8 +28,11 @@ NEEDED = {
     "train.py": ("--data", "x", "--out", "x"),
     "vivado_report.py": ("a", "b"),
 }
-PAIRS = {("train.py", "--snr-db"), ("train.py", "--gain-db")}
-BELOW_0 = PAIRS | {("evaluate.py", "--snr-db"), ("evaluate.py", "--gain-db")}
+PAIRS = {("train.py", "--snr-db"), ("train.py", "--gain-db"), ("train.py", "--start-delays")}
+BELOW_0 = (PAIRS - {("train.py", "--start-delays")}) | {
+    ("evaluate.py", "--snr-db"),
+    ("evaluate.py", "--gain-db"),
+}
 ODD = ("nan", "inf", "-inf", "1e400", "-1", str(10**30), "9" * 5000, "", "x")
 
 

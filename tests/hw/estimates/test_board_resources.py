@@ -61,7 +61,8 @@ def synthesised(block: str, classes: int, target: str, folder: Path) -> dict[str
     from hw.flows import yosys
 
     component = COMPONENTS[block](classes)
-    (folder / "block.v").write_text(write_verilog(rtlil.convert(component, name="block", emit_src=False)))
+    text = write_verilog(rtlil.convert(component, name="block", emit_src=False))
+    (folder / "block.v").write_text(text, encoding="utf-8")
     netlist = yosys.synthesise_files([folder / "block.v"], "block", target, 600)
     return yosys.area(yosys.cells_of(yosys.read_module(netlist, "block")), target)
 
