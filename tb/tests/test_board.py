@@ -21,7 +21,7 @@ from tb.harness.runner import Design, Workspace, missing_tool
 from tb.harness.stimulus import random_hardware, random_network
 
 CLOCK_HZ, BAUD = 4_000_000, 1_000_000
-NETWORK = 17
+NETWORK = 31
 """Seed of a network with an ear, whose answers to the sound differ."""
 RATES = {"i2s": 8000, "pdm": 16_000}
 """Samples per second of the ear behind each microphone."""
