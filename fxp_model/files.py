@@ -157,6 +157,23 @@ def parse_json(content: bytes | str, name: str, kind: type[_Kind]) -> _Kind:
     return value
 
 
+def read_json_lines(path: Path, what: str = "rows") -> list[tuple[str, dict[str, Any]]]:
+    """The objects of a file of JSON lines, each with the name that errors call it.
+
+    Raises
+    ------
+    InputError
+        Naming the line, if it is not an object; or if the file holds no `what`.
+    """
+    rows = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        name = f"{path} line {number}"
+        rows.append((name, parse_json(line, name, dict)))
+    if not rows:
+        raise InputError(f"{path} holds no {what}")
+    return rows
+
+
 def json_text(value: Any) -> str:
     """`value` as JSON that every reader accepts: ASCII, without NaN or infinities."""
     return json.dumps(value, indent=2, allow_nan=False) + "\n"

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fxp_model.artifact import Artifact, load_artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.evaluation import evaluate
-from fxp_model.files import parse_json, read_text, replacing, write_text
+from fxp_model.files import read_json_lines, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.network import Network, run
 from fxp_model.options import Parser, nonempty, some_path
@@ -138,12 +138,9 @@ def add_row(path: Path, data: str, benchmark: str, about: str, kept: bool) -> No
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a file; `InputError` if it holds something else."""
     rows = []
-    for line, text in enumerate(read_text(path).splitlines(), start=1):
-        row = parse_json(text, f"{path} line {line}", dict)
-        check_fields(f"{path} line {line}", row, _FIELDS)
+    for name, row in read_json_lines(path, "row of a network"):
+        check_fields(name, row, _FIELDS)
         rows.append(row)
-    if not rows:
-        raise InputError(f"{path} holds no row of a network")
     return rows
 
 

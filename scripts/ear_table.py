@@ -18,8 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fxp_model.errors import InputError
-from fxp_model.files import check_file_target, parse_json, read_text, replacing, write_text
+from fxp_model.files import check_file_target, read_json_lines, read_text, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.options import Parser
 from fxp_model.tables import SIZE, array_of, check_fields, one_of
@@ -61,9 +60,7 @@ def synthesise(block: str, target: str, timeout_s: float, kept: Path | None) -> 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a file; `InputError` if it holds something else."""
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        name = f"{path} line {number}"
-        row = parse_json(line, name, dict)
+    for name, row in read_json_lines(path, "row of a synthesised block"):
         check_fields(name, row, {"block": one_of(ALL), "target": one_of(_KINDS)})
         check_fields(
             name, row, dict.fromkeys((*_KINDS[row["target"]], *EAR_KINDS.get(row["target"], ())), SIZE)
@@ -71,8 +68,6 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         if "fmax_mhz" in row:
             check_fields(name, row, {"fmax_mhz": array_of(SIZE, 1), "fmax_mhz_median": SIZE})
         rows.append(row)
-    if not rows:
-        raise InputError(f"{path} holds no row of a synthesised block")
     return rows
 
 

@@ -24,9 +24,15 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+from tqdm import tqdm
+
 from fxp_model.cli import write_json
 from fxp_model.errors import InputError
-from fxp_model.options import COUNT, Parser, add_json_option, some_path, whole
+from fxp_model.files import check_file_target, read_json_lines
+from fxp_model.folders import owned
+from fxp_model.options import COUNT as SOME
+from fxp_model.options import Parser, add_json_option, some_path, whole
+from fxp_model.tables import COUNT, TEXT, check_fields, one_of
 from tb.benches import blocks
 from tb.formal.engine import equivalent, export_with, search
 from tb.formal.properties import PROPERTIES
@@ -45,7 +51,7 @@ CORES = {False: ("network", "control"), True: ("reload",)}
 def parser() -> Parser:
     """The command-line options."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--mutants", type=COUNT, default=400, help="mutants to count (default: %(default)s)")
+    parser.add_argument("--mutants", type=SOME, default=400, help="mutants to count (default: %(default)s)")
     parser.add_argument(
         "--seed", type=whole(0, 2**32 - 1), default=0, help="of their choice (default: %(default)s)"
     )
@@ -65,31 +71,30 @@ def main() -> int:
     args = parser().options()
     if missing := missing_tool(SIM):
         raise InputError(missing)
+    check_file_target(args.kept)
     begun = time.monotonic()
     original = {reload: _emitted(None, reload) for reload in CORES}
     chosen = all_mutants(planted.PROJECT / "hw" / "rtl")
     random.Random(args.seed).shuffle(chosen)
-    known = {}
-    if args.kept.exists():
-        known = {
-            row["key"]: row for row in map(json.loads, args.kept.read_text(encoding="utf-8").splitlines())
-        }
-    args.kept.parent.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    with args.kept.open("a", encoding="utf-8") as kept, ThreadPoolExecutor(args.jobs) as pool:
-        while chosen and sum(row["result"] not in ("same", "invalid") for row in rows) < args.mutants:
+    counted: list[dict[str, Any]] = []
+    with (
+        owned(args.kept.parent),
+        tqdm(total=args.mutants, desc="mutants", unit="mutant") as bar,
+        ThreadPoolExecutor(args.jobs) as pool,
+    ):
+        known = kept_rows(args.kept)
+        while chosen and len(counted) < args.mutants:
             batch, chosen = chosen[: args.jobs], chosen[args.jobs :]
             for row in pool.map(lambda own: known.get(_key(own)) or _judged(own, original), batch):
-                rows.append(row)
                 if row["key"] not in known:
-                    kept.write(json.dumps(row) + "\n")
-                    kept.flush()
+                    with args.kept.open("a", encoding="utf-8") as kept:
+                        kept.write(json.dumps(row) + "\n")
+                if row["result"] in ("same", "invalid"):
+                    continue
+                counted.append(row)
+                bar.update()
                 if not args.json:
-                    print(
-                        f"{row['file']}:{row['line']}: {row['change']}: {row['result']} {row['by']}",
-                        flush=True,
-                    )
-    counted = [row for row in rows if row["result"] not in ("same", "invalid")]
+                    bar.write(f"{row['file']}:{row['line']}: {row['change']}: {row['result']} {row['by']}")
     survived = [row for row in counted if row["result"] == "survived"]
     score = {
         "mutants": len(counted),
@@ -106,6 +111,23 @@ def main() -> int:
         )
         print(f"{len(survived)} survived; {score['seconds']} s")
     return int(bool(survived))
+
+
+_KEPT = {
+    **dict.fromkeys(("key", "file", "change", "by"), TEXT),
+    "line": COUNT,
+    "result": one_of(("killed", "equivalent", "survived", "same", "invalid")),
+}
+
+
+def kept_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Results of earlier runs by the key of their mutant; `InputError` if the file holds something else."""
+    if not path.exists() or path.stat().st_size == 0:
+        return {}
+    rows = read_json_lines(path)
+    for name, row in rows:
+        check_fields(name, row, _KEPT)
+    return {row["key"]: row for _, row in rows}
 
 
 def _key(mutant: Mutant) -> str:

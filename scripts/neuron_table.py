@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.cli import write_json
-from fxp_model.errors import InputError
-from fxp_model.files import check_file_target, parse_json, read_text, replacing, write_text
+from fxp_model.files import check_file_target, read_json_lines, read_text, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.options import Parser
 from fxp_model.tables import SIZE, check_fields, one_of
@@ -46,14 +45,10 @@ _HEADS = ("7-series: LUT", "FF", "DSP", "ECP5: LUT", "FF", "DSP", "iCE40: LUT", 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a file; `InputError` if it holds something else."""
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        name = f"{path} line {number}"
-        row = parse_json(line, name, dict)
+    for name, row in read_json_lines(path, "row of a synthesised block"):
         check_fields(name, row, {"block": one_of(BLOCKS), "target": one_of(_KINDS)})
         check_fields(name, row, dict.fromkeys(_KINDS[row["target"]], SIZE))
         rows.append(row)
-    if not rows:
-        raise InputError(f"{path} holds no row of a synthesised block")
     return rows
 
 

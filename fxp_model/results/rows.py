@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.errors import InputError
-from fxp_model.files import parse_json, read_text
+from fxp_model.files import read_json_lines
 from fxp_model.fixed import MAX_WIDTH
 from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE
 from fxp_model.tables import COUNT, OBJECT, TEXT, array_of, check_fields, number, whole
@@ -40,9 +40,7 @@ def read_rows(path: Path) -> list[Row]:
         another type, or a system and seed occur twice.
     """
     rows: dict[tuple[str, int], Row] = {}
-    for place, line in enumerate(read_text(path).splitlines(), start=1):
-        name = f"{path} line {place}"
-        row = parse_json(line, name, dict)
+    for name, row in read_json_lines(path):
         check_fields(name, row, _FIELDS)
         if len(row["delays_before"]) != len(row["delays_after"]):
             raise InputError(
@@ -53,6 +51,4 @@ def read_rows(path: Path) -> list[Row]:
         if key in rows:
             raise InputError(f"{name}: {key[0]} of seed {key[1]} occurs twice")
         rows[key] = row
-    if not rows:
-        raise InputError(f"{path} holds no rows")
     return list(rows.values())

@@ -87,45 +87,41 @@ def products() -> Monitor:
     return f
 
 
+def _rounds(claim: str, rounding: Rounding, right: str, wrong: str) -> Property:
+    """The property that `requantise` states of one mode, and a bug."""
+    return Property(claim, partial(requantise, rounding), Bug("arithmetic.py", right, wrong))
+
+
+_CODE = "raw = sign_extended(raw, shift + 1)\n    kept = raw[shift:]"
+
 PROPERTIES = {
-    "truncate": Property(
+    "truncate": _rounds(
         "requantisation by truncation, with every mode of overflow, is its definition",
-        partial(requantise, Rounding.TRN),
-        Bug("arithmetic.py", "above.any() & ~above.all()", "above.any()"),
+        *(Rounding.TRN, "above.any() & ~above.all()", "above.any()"),
     ),
-    "round": Property(
-        "the same to nearest, halves up; half an lsb in the bias is the same",
-        partial(requantise, Rounding.RND),
-        Bug(
-            "arithmetic.py",
-            "raw = sign_extended(raw, shift + 1)\n    kept = raw[shift:].as_signed()",
-            "raw = sign_extended(raw, shift + 1)\n    kept = raw[shift:]",
-        ),
-    ),
-    "round_to_even": Property(
-        "the same to nearest, halves to even",
-        partial(requantise, Rounding.RND_CONV),
-        Bug("arithmetic.py", "return half_if(raw[shift])", "return half_if(~raw[shift])"),
-    ),
-    "truncate_to_zero": Property(
+    "truncate_to_zero": _rounds(
         "the same towards zero",
-        partial(requantise, Rounding.TRN_ZERO),
-        Bug("arithmetic.py", "return negative & raw[:shift].any()", "return raw[:shift].any()"),
+        *(Rounding.TRN_ZERO, "return negative & raw[:shift].any()", "return raw[:shift].any()"),
     ),
-    "round_to_zero": Property(
+    "round": _rounds(
+        "the same to nearest, halves up; half an lsb in the bias is the same",
+        *(Rounding.RND, _CODE + ".as_signed()", _CODE),
+    ),
+    "round_to_zero": _rounds(
         "the same to nearest, halves towards zero",
-        partial(requantise, Rounding.RND_ZERO),
-        Bug("arithmetic.py", "half_if(negative)", "half_if(~negative)"),
+        *(Rounding.RND_ZERO, "half_if(negative)", "half_if(~negative)"),
     ),
-    "round_away": Property(
+    "round_away": _rounds(
         "the same to nearest, halves away from zero",
-        partial(requantise, Rounding.RND_INF),
-        Bug("arithmetic.py", "half_if(~negative)", "half_if(Const(1, 1))"),
+        *(Rounding.RND_INF, "half_if(~negative)", "half_if(Const(1, 1))"),
     ),
-    "round_down": Property(
+    "round_down": _rounds(
         "the same to nearest, halves towards minus infinity",
-        partial(requantise, Rounding.RND_MIN_INF),
-        Bug("arithmetic.py", "return half_if(Const(0, 1))", "return half"),
+        *(Rounding.RND_MIN_INF, "return half_if(Const(0, 1))", "return half"),
+    ),
+    "round_to_even": _rounds(
+        "the same to nearest, halves to even",
+        *(Rounding.RND_CONV, "return half_if(raw[shift])", "return half_if(~raw[shift])"),
     ),
     "products": Property(
         "the leak's factors and the counts multiply exactly",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fxp_model.errors import InputError
-from fxp_model.files import parse_json, read_text
+from fxp_model.files import read_json_lines
 from fxp_model.network import Network
 from fxp_model.tables import FLAG, OBJECT, SIZE, TEXT, check_fields, one_of
 from hw.config import HardwareConfig
@@ -61,13 +61,7 @@ def read_rows(path: Path) -> list[Row]:
     InputError
         If a line is not a row, or the file has no rows.
     """
-    rows = [
-        _row(f"{path} line {number}", parse_json(line, f"{path} line {number}", dict))
-        for number, line in enumerate(read_text(path).splitlines(), start=1)
-    ]
-    if not rows:
-        raise InputError(f"{path} holds no row of a synthesised core")
-    return rows
+    return [_row(name, row) for name, row in read_json_lines(path, "row of a synthesised core")]
 
 
 _ROW = {

@@ -1,0 +1,97 @@
+"""Mutants of the RTL: what is changed, what becomes of it, and that a run goes on from earlier results."""
+
+import json
+import shutil
+
+import pytest
+
+from fxp_model.errors import InputError
+from tb.formal.properties import PROPERTIES
+from tb.harness import planted
+from tb.harness.mutants import all_mutants, mutants_of
+from tests.calls import call
+
+pytest.importorskip("pyosys", reason="pyosys is not installed")
+
+from scripts import mutate
+
+SOURCE = '''
+LIMIT = 3
+
+class Block:
+    """1 + 1"""
+
+    def elaborate(self, m, depth=2):
+        with m.If(self.a & ~self.b):
+            m.d.sync += self.c.eq(Mux(self.a, 4, self.b))
+        if depth < 0:
+            raise ValueError(5)
+'''
+
+
+def test_only_code_that_builds_hardware_is_changed():
+    changes = {mutant.change for mutant in mutants_of("block.py", SOURCE)}
+    assert changes == {
+        *(
+            "m.If(self.a & ~self.b) -> m.If(~(self.a & ~self.b).bool())",
+            "self.a & ~self.b -> self.a | ~self.b",
+        ),
+        *("self.a & ~self.b -> self.a", "self.a & ~self.b -> ~self.b", "~self.b -> self.b"),
+        *("4 -> 5", "4 -> 3", "depth < 0 -> depth <= 0", "0 -> 1"),
+        "Mux(self.a, 4, self.b) -> Mux(self.a, self.b, 4)",
+        "self.c.eq(Mux(self.a, 4, self.b)) -> []",
+    }
+
+
+def test_a_mutant_is_one_change_of_a_file_that_still_compiles():
+    rtl = planted.PROJECT / "hw" / "rtl"
+    mutants = all_mutants(rtl)
+    assert len(mutants) > 2000
+    for mutant in mutants[::50]:
+        source = (rtl / mutant.file).read_text(encoding="utf-8")
+        compile(mutant.applied(source), mutant.file, "exec")
+        assert mutant.applied(source) != source
+
+
+def chosen(change: str):
+    return next(own for own in all_mutants(planted.PROJECT / "hw" / "rtl") if own.change == change)
+
+
+@pytest.mark.slow
+def test_what_a_proof_notices_is_killed_and_what_changes_no_verilog_is_the_same():
+    if shutil.which("iverilog") is None:
+        pytest.skip("iverilog is not installed")
+    original = {reload: mutate._emitted(None, reload) for reload in mutate.CORES}
+    assert PROPERTIES["skid_buffer"].bug.file == "skid_buffer.py"
+    row = mutate._judged(chosen("~spare_valid -> spare_valid"), original)
+    assert (row["result"], row["by"]) == ("killed", "proof skid_buffer")
+    assert mutate._judged(chosen("shift <= 0 -> shift < 0"), original)["result"] == "same"
+
+
+def test_results_that_are_known_are_not_made_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(mutate, "_emitted", lambda mutant, reload: "")
+    made = []
+
+    def judged(mutant, original):
+        made.append(mutant)
+        result = "killed" if len(made) % 2 else "same"
+        own = {"key": mutate._key(mutant), "file": mutant.file, "line": mutant.line, "change": mutant.change}
+        return own | {"by": "", "result": result}
+
+    monkeypatch.setattr(mutate, "_judged", judged)
+    kept = tmp_path / "kept" / "mutants.jsonl"
+    scores = []
+    for mutants in ("3", "3", "5"):
+        done = call("mutate.py", "--mutants", mutants, "--kept", str(kept), "--jobs", "1", "--json", "-")
+        assert done.returncode == 0, done.stderr
+        scores.append((json.loads(done.stdout)["killed"], len(made)))
+    assert scores == [(3, 5), (3, 5), (5, 9)]
+    assert len(kept.read_text(encoding="utf-8").splitlines()) == 9
+
+
+def test_a_file_of_something_else_is_refused_and_kept(tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text('{"of": "mine"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"notes\.txt line 1"):
+        mutate.kept_rows(notes)
+    assert notes.read_text(encoding="utf-8") == '{"of": "mine"}\n'
