@@ -295,13 +295,13 @@ class IntegratorSpec:
             _signed(name, getattr(self, name))
         _instance("rounding", self.rounding, Rounding)
         _instance("overflow", self.overflow, Overflow)
+        self._check_threshold()
         self.leak.check("beta")
         if self.max_input_delay is not None:
             _range("max_input_delay", self.max_input_delay, 0, MAX_DELAY_STEPS)
         if self.synapse is not None:
             _instance("synapse", self.synapse, SynapseSpec)
             self.input_sum.check("synaptic current")
-        self._check_threshold()
         self.membrane_sum.check("membrane")
 
     def _check_threshold(self) -> None:

@@ -64,9 +64,9 @@ def parser() -> Parser:
     )
     add("--out", required=True, default=argparse.SUPPRESS, type=some_path, help="output folder")
     add("--resume", action="store_true", help="continue from the checkpoint in OUT")
-    start = add(
+    origin = add(
         "--from",
-        dest="start",
+        dest="origin",
         type=find_artifact,
         metavar="ARTIFACT",
         default=argparse.SUPPRESS,
@@ -80,7 +80,7 @@ def parser() -> Parser:
         default=argparse.SUPPRESS,
         help="output folder of another training, whose best parameters but leaks this one starts with",
     )
-    parser.not_with(start, parent)
+    parser.not_with(origin, parent)
     add("--seed", type=within("seed"), default=recipe.seed, help="seed of all random numbers")
     network = parser.add_argument_group("network")
     add = network.add_argument
@@ -149,7 +149,7 @@ def parser() -> Parser:
         default=str(shape.readout),
         help="how the readout's membrane becomes a score",
     )
-    parser.not_with(start, *network._group_actions)
+    parser.not_with(origin, *network._group_actions)
     training = parser.add_argument_group("training")
     add = training.add_argument
     epochs_help = f"epochs (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
@@ -189,7 +189,7 @@ def parser() -> Parser:
     fixed = argparse.BooleanOptionalAction
     delays_help = "off, as with --from: they stay where they start (default: on)"
     add("--learn-delays", action=fixed, default=argparse.SUPPRESS, help=delays_help)
-    add(
+    start_delays = add(
         "--start-delays",
         type=within("start_delay"),
         nargs=2,
@@ -197,13 +197,15 @@ def parser() -> Parser:
         default=list(recipe.start_delays),
         help="range of random delays at the start",
     )
-    add(
+    delay_line = add(
         "--delay-line",
         type=within("line_delay"),
         metavar="STEPS",
         default=argparse.SUPPRESS,
         help="the first hidden layer is a delay line of 1 + STEPS steps per neuron, for long sequences",
     )
+    parser.not_with(origin, start_delays, delay_line)
+    parser.not_with(parent, start_delays)
     add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
     hearing = parser.add_argument_group("hearing of sound: each epoch draws one copy of each clip")
     add = hearing.add_argument
@@ -212,7 +214,7 @@ def parser() -> Parser:
     left_out = argparse.SUPPRESS
     channels = add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=left_out, help=ear_help[0])
     sections = add("--sections", type=whole(1, MAX_SECTIONS), default=left_out, help=ear_help[1])
-    parser.not_with(start, channels, sections)
+    parser.not_with(origin, channels, sections)
     copies = add(
         "--copies",
         type=within("copies"),
@@ -276,7 +278,7 @@ def main() -> int:
         label_smoothing=args.label_smoothing,
         spike_cost=args.spike_cost,
         taught=args.taught,
-        learn_delays=getattr(args, "learn_delays", not hasattr(args, "start")),
+        learn_delays=getattr(args, "learn_delays", not hasattr(args, "origin")),
         learn_beta=args.learn_beta,
         start_delays=tuple(args.start_delays),
         line_delay=getattr(args, "delay_line", None),
@@ -305,7 +307,7 @@ def main() -> int:
             recipe,
             resume=args.resume,
             teacher=args.teacher,
-            start=getattr(args, "start", None),
+            start=getattr(args, "origin", None),
             parent=getattr(args, "parent", None),
             ear=ear,
             heard=heard,

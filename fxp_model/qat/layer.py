@@ -258,7 +258,7 @@ class Stage(nn.Module):
         """The inputs `x` after their forward delays, if any; `sigma` as in `HiddenLayer.forward`."""
         if self.spec.max_input_delay is None:
             return x
-        if sigma is None:
+        if sigma is None or not self.input_delay.requires_grad:
             taps = delays.integer(self._input_delay_steps(), self.input_delay.dtype, least=0)
         else:
             taps = delays.spread(self.input_delay, sigma, least=0)
@@ -322,7 +322,7 @@ def _share(raw: int | None, fmt: QFormat, n: int) -> Tensor:
 class HiddenLayer(Stage):
     """A layer of LIF neurons with recurrence over learned axonal delays.
 
-    Delays are initialised uniformly within `START_DELAYS`, about a fifth of a second of speech. The kernel
+    Delays are initialised uniformly within `START_DELAYS`, about a fifth of a second of speech. A conv kernel
     is initialised in proportion to 1 - beta: a spike changes the membrane for 1 / (1 - beta) steps, and the
     product of the two is what a gradient is multiplied by in every round of the recurrence. In long
     sequences, with many rounds, it explodes otherwise.
@@ -381,6 +381,8 @@ class HiddenLayer(Stage):
         heads = torch.arange(spec.n_in) * spec.n_out // spec.n_in
         self.is_line = True
         self.requires_grad_(False)
+        if spec.max_input_delay is not None:
+            self.input_delay.zero_()
         self.recurrent.zero_()[recurrence.kernel_size // 2 - 1] = 1 + over
         self.delay.fill_(steps)
         self.weight[heads] = torch.eye(spec.n_in)

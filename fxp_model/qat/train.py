@@ -117,6 +117,9 @@ class Recipe:
         delays = (*numbers.pop("start_delay", ()), *self.start_delays)
         for name, value in (*numbers.items(), *(("start_delay", delay) for delay in delays)):
             check_limits(name, value)
+        low, high = self.start_delays
+        if low > high:
+            raise InputError(f"start_delays must be the least first, not {low} and {high}")
 
 
 @dataclass(frozen=True)
@@ -329,6 +332,7 @@ class Training:
         column = np.arange(len(train)) + len(train) * rng.integers(train.copies, size=len(train))
         batches = np.split(order, range(recipe.batch, len(order), recipe.batch))
         sums = torch.zeros(3, dtype=torch.float64)
+        stepped = False
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
@@ -352,12 +356,14 @@ class Training:
                 total = total + recipe.spike_cost * self.processes * output.rates.sum()
             if not total.isfinite():
                 raise self._diverged(epoch)
-            self._step(total, rate)
+            stepped |= self._step(total, rate)
             right = (output.logits.argmax(1) == labels).sum()
             sums += torch.stack([loss.detach(), right, output.rates.detach().mean() * len(batch)])
             progress(None)
         loss_mean, right_share, rate_mean = (parallel.all_sum(sums) / len(train)).tolist()
-        if not all((parameter.abs() < MAX_PARAMETER).all() for parameter in self.module.parameters()):
+        if not stepped or not all(
+            (parameter.abs() < MAX_PARAMETER).all() for parameter in self.module.parameters()
+        ):
             raise self._diverged(epoch)
         self.module.eval()
         return Epoch(
@@ -370,19 +376,22 @@ class Training:
             learning_rate=rate,
         )
 
-    def _step(self, loss: torch.Tensor, rate: float) -> None:
-        """One optimiser step; none if the gradient is not finite, as happens now and then in long clips."""
+    def _step(self, loss: torch.Tensor, rate: float) -> bool:
+        """One optimiser step, and True; none if the gradient is not finite, as happens in long clips."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         self.optimizer.zero_grad()
         loss.backward()
-        if torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM).isfinite():
+        finite = bool(torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_GRADIENT_NORM).isfinite())
+        if finite:
             self.optimizer.step()
             self.module.constrain()
+        return finite
 
     def _diverged(self, epoch: int) -> InputError:
         now = self.recipe.learning_rate
-        return InputError(f"loss is not finite in epoch {epoch}: lower the learning rate (now {now:g})")
+        what = "loss or every gradient"
+        return InputError(f"{what} is not finite in epoch {epoch}: lower the learning rate (now {now:g})")
 
     def _identity(self) -> dict[str, Any]:
         """Settings in which a checkpoint must agree with the training that resumes it."""

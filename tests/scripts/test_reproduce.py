@@ -210,7 +210,7 @@ def test_a_sweep_is_interrupted_goes_on_and_tells_what_failed(tmp_path, monkeypa
     assert len(read_lines(tmp_path)) < 3
     failed = run_sweep(sweep, [0], workers=2)
     assert list(failed) == [Task("bad", 0)]
-    assert failed[Task("bad", 0)].startswith("loss is not finite in epoch ")
+    assert failed[Task("bad", 0)].startswith("loss or every gradient is not finite in epoch ")
     rows = {row["system"]: row for row in read_rows(tmp_path / RESULTS)}
     assert list(rows) == ["conv", "conv-delay-mean", "dense-float"]
     assert all(len(row["curve"]) == 4 and max(row["curve"]) == row["val"] for row in rows.values())

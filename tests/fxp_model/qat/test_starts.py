@@ -155,6 +155,10 @@ def test_what_cannot_be_a_line_is_refused(tmp_path, shape, line, message):
         (lambda: Shape(beta=(1.0,)), "beta must be 0..0.996094, not 1.0"),
         (lambda: Shape(readout_beta=-0.1), "beta must be 0..0.996094, not -0.1"),
         (lambda: Recipe(start_delays=(0.0, 2000.0)), "start_delay must be 0..1023, not 2000.0"),
+        (
+            lambda: Recipe(start_delays=(30.0, 10.0)),
+            "start_delays must be the least first, not 30.0 and 10.0",
+        ),
         (lambda: Recipe(line_delay=-1), "line_delay must be 0..1023, not -1"),
     ],
 )

@@ -214,7 +214,7 @@ def test_other_frames_are_refused(tmp_path, seeds):
     ],
 )
 def test_a_training_that_diverges_says_so(tmp_path, change):
-    message = r"^loss is not finite in epoch 0: lower the learning rate \(now 1e\+06\)$"
+    message = r"^loss or every gradient is not finite in epoch 0: lower the learning rate \(now 1e\+06\)$"
     with pytest.raises(InputError, match=message):
         training(tmp_path, dataclasses.replace(RECIPE, **change)).run(frames(1), frames(2, 10))
     assert not (tmp_path / CHECKPOINT).exists()
