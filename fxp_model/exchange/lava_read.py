@@ -15,6 +15,7 @@ sends. SLAYER compares with >=, as here; Lava's own `LIF` process with >. Source
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from fxp_model.errors import InputError, shown
 from fxp_model.exchange.description import check_size
 from fxp_model.exchange.hdf5 import Table
+from fxp_model.exchange.quantize import one_code
 from fxp_model.fixed import Overflow, QFormat, Rounding, signed_width
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import (
@@ -87,7 +89,10 @@ def _layer(
     """A layer whose inputs come `late`, and the delays of its neurons, which the next one applies."""
     weight = _integers(where, layer, "weight")
     if weight.ndim == 1:
-        weight = weight.reshape(int(np.prod(_integers(where, layer, "shape"))), -1)
+        rows = prod(_integers(where, layer, "shape").reshape(-1).tolist())
+        if rows < 1 or not weight.size or weight.size % rows:
+            raise InputError(f"{where}: weight must be {rows} rows, by its shape, not {weight.size} numbers")
+        weight = weight.reshape(rows, -1)
     if weight.ndim != 2 or 0 in weight.shape or max(weight.shape) > MAX_NEURONS:
         raise InputError(f"{where}: weight must be (neurons, inputs), not {weight.shape}")
     n = len(weight)
@@ -115,7 +120,7 @@ def _layer(
                 f"{where}: bias must be 0 with iDecay below {UNITY}: it goes into the synaptic current here"
             )
         synapse = SynapseSpec(
-            alpha=_one(i_keep),
+            alpha=one_code(i_keep),
             alpha_format=_share_format(i_keep),
             current=STATE,
             overflow=Overflow.WRAP,
@@ -128,13 +133,13 @@ def _layer(
         weight=_coarse(weight),
         bias=_coarse(bias),
         membrane=STATE,
-        beta=_one(v_keep),
+        beta=one_code(v_keep),
         beta_format=_share_format(v_keep),
         overflow=Overflow.SAT_SYM,
         leak_rounding=Rounding.TRN_ZERO,
         synapse=synapse,
         max_input_delay=None if late is None else int(late.max()),
-        v_th=_one(v_th),
+        v_th=one_code(v_th),
         reset_mode=ResetMode.ZERO,
     )
     params = StageParams(
@@ -208,11 +213,6 @@ def _vector(
         worst = value.max() if value.max() > high else value.min()
         raise InputError(f"{where}: {key} must be {low}..{high}, not {worst}")
     return np.broadcast_to(value, (n,)).astype(np.int64)
-
-
-def _one(codes: Ints) -> int | None:
-    """The code that all neurons share, or None."""
-    return int(codes[0]) if (codes == codes[0]).all() else None
 
 
 def _share_format(codes: Ints) -> QFormat:

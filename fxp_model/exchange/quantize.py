@@ -134,7 +134,7 @@ def _stage(
     if stage.alpha is not None:
         alpha_format, alpha = _shares(stage.alpha, bits.share)
         current = range_format(max(reached.current or 0.0, float(np.abs(stage.bias).max())), bits.membrane)
-        synapse = SynapseSpec(alpha=_one(alpha), alpha_format=alpha_format, current=current)
+        synapse = SynapseSpec(alpha=one_code(alpha), alpha_format=alpha_format, current=current)
     into = membrane if synapse is None else synapse.current
     bias_format = range_format(float(np.abs(stage.bias).max()), bits.membrane, most=into.frac_bits)
     weight = fitted_format(stage.weight, bits.weight, into.frac_bits + bits.share)
@@ -145,7 +145,7 @@ def _stage(
         "weight": weight,
         "bias": bias_format,
         "membrane": membrane,
-        "beta": _one(beta),
+        "beta": one_code(beta),
         "beta_format": beta_format,
         "synapse": synapse,
         "max_input_delay": None if stage.input_delay_steps is None else int(stage.input_delay_steps.max()),
@@ -160,7 +160,7 @@ def _stage(
         recurrence = RecurrenceSpec(kind, fmt, int(stage.delay_steps.max()), taps)
         recurrent = fmt.from_real(stage.recurrent)
     spec: LayerSpec | ReadoutSpec
-    fires: dict[str, Any] = {"v_th": 0 if v_th is None else _one(v_th), "reset_mode": stage.reset}
+    fires: dict[str, Any] = {"v_th": 0 if v_th is None else one_code(v_th), "reset_mode": stage.reset}
     if ends is not None:
         spec = ReadoutSpec(**common, **fires, mode=ends.mode)
     else:
@@ -194,10 +194,19 @@ def threshold_codes(stage: FloatStage, membrane: QFormat) -> NDArray[np.int64]:
 
 
 def range_format(largest: float, width: int, most: int = MAX_FRAC_BITS) -> QFormat:
-    """The finest signed format of `width` bits that holds +-`largest`, of fraction `most` at most."""
+    """The finest signed format of `width` bits that holds +-`largest`, of fraction `most` at most.
+
+    Raises
+    ------
+    InputError
+        Where the coarsest one, of fraction -`MAX_FRAC_BITS`, does not hold it.
+    """
     limit = (1 << (width - 1)) - 1
-    frac_bits = most if largest == 0 else min(most, math.floor(math.log2(limit / largest)))
-    frac_bits = max(-MAX_FRAC_BITS, frac_bits)
+    highest = math.ldexp(limit, MAX_FRAC_BITS)
+    if not largest <= highest:  # NaN too
+        raise InputError(f"numbers of {width} bits must be at most {highest:g}, not {largest:g}")
+    fits = largest <= math.ldexp(limit, -most)
+    frac_bits = most if fits else math.floor(math.log2(limit / largest))
     return QFormat(signed=True, int_bits=width - frac_bits, frac_bits=frac_bits)
 
 
@@ -224,6 +233,6 @@ def _shares(share: Reals, frac_bits: int) -> tuple[QFormat, NDArray[np.int64]]:
     return fmt, fmt.from_real(share)
 
 
-def _one(codes: NDArray[np.int64]) -> int | None:
+def one_code(codes: NDArray[np.int64]) -> int | None:
     """The code that all neurons share, or None."""
     return int(codes[0]) if (codes == codes[0]).all() else None

@@ -33,7 +33,9 @@ def search_widths(
     each = [widths] * len(network.stages)
     best = quantized(network, each, ranges, input_bits)
     table = losses(network, best, clips, trace)
-    open_stages = set(range(len(each))) if table.differing <= limit else set()
+    open_stages = {index for index, own in enumerate(each) if own.weight > LEAST_BITS}
+    if table.differing > limit:
+        open_stages = set()
     while open_stages:
         index = max(open_stages, key=lambda own: network.stages[own].weight.size)
         narrower = replace(each[index], weight=each[index].weight - 1)

@@ -1,4 +1,4 @@
-"""State dicts of PyTorch as arrays: loaded without unpickling anything but tensors, sizes checked first."""
+"""State dicts of PyTorch as arrays: its unpickler of weights takes tensors only, sizes are checked first."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def read_state_dict(path: Path) -> Arrays:
         size += tensor.numel()  # before a tensor that repeats its storage takes memory
         if size > MAX_PARAMETERS:
             raise InputError(f"{path}: must hold at most {MAX_PARAMETERS} numbers")
-        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
+        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized or tensor.is_meta:
             raise InputError(f"{path}: {shown(name)} must hold real numbers")
-        arrays[name] = tensor.to(torch.float64).numpy()
+        arrays[name] = tensor.detach().to(torch.float64).numpy()
     if not arrays:
         raise InputError(f"{path}: must hold at least 1 tensor, not 0")
     return arrays

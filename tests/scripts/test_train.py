@@ -123,7 +123,7 @@ def test_it_starts_from_an_artifact(trained, folder, tmp_path):
     assert result.returncode == 0, result.stderr
     begun, tuned = (load_artifact(own / "artifact").network for own in (out, tmp_path / "run"))
     assert tuned.params[0].delay_steps.tolist() == begun.params[0].delay_steps.tolist()
-    assert (tuned.params[0].weight - begun.params[0].weight).max() <= 1
+    assert abs(tuned.params[0].weight - begun.params[0].weight).max() <= 1
     result = train(*start, "--out", tmp_path / "other", "--hidden", 9)
     assert result.stderr.splitlines() == ["train.py: --hidden must not be given with --from"]
 

@@ -123,6 +123,23 @@ def test_what_cannot_be_the_same_is_refused_by_name(tmp_path, changes, message):
         read_network(dense_net(tmp_path / "net.net", [ONE | changes]), Asked())
 
 
+def flat(path, numbers, *shape):
+    """`ONE` with its weights as one vector and their shape, as SLAYER writes them."""
+    with h5py.File(dense_net(path, [ONE]), "a") as opened:
+        del opened["layer/0/weight"]
+        opened["layer/0"].pop("shape", None)
+        opened["layer/0/weight"], opened["layer/0/shape"] = np.arange(numbers), np.array(shape)
+    return path
+
+
+def test_weights_may_be_one_vector(tmp_path):
+    network = read_network(flat(tmp_path / "net.net", 6, 2), Asked())
+    assert network.params[0].weight.tolist() == [[0, 1, 2], [3, 4, 5]]
+    for numbers, rows in ((5, 2), (6, 0), (0, 2)):
+        with pytest.raises(InputError, match=f"weight must be {rows} rows, by its shape, not {numbers} num"):
+            read_network(flat(tmp_path / "net.net", numbers, rows), Asked())
+
+
 def test_layers_must_fit_and_be_dense(tmp_path):
     file = dense_net(tmp_path / "net.net", [ONE, ONE | {"weight": [[1, 2, 3]]}])
     with pytest.raises(InputError, match="layer 1: weight must have 2 inputs, not 3"):

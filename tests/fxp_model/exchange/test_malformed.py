@@ -191,6 +191,7 @@ def test_a_pickle_is_not_run(tmp_path, capsys):
         ({"a": 1}, ": 'a' must be a tensor, not a int"),
         ({}, ": must hold at least 1 tensor, not 0"),
         ({"a": torch.ones(2, dtype=torch.complex64)}, ": 'a' must hold real numbers"),
+        ({"a": torch.ones(2, device="meta")}, ": 'a' must hold real numbers"),
         ({"a": torch.ones(1).expand(1 << 27)}, ": must hold at most 67108864 numbers"),
         (
             {"a.weight": torch.ones(2, 2)},
@@ -201,6 +202,11 @@ def test_a_pickle_is_not_run(tmp_path, capsys):
 def test_state_dicts_of_something_else(tmp_path, value, message):
     torch.save(value, tmp_path / "net.pt")
     assert refusal(tmp_path / "net.pt") == message
+
+
+def test_parameters_are_their_numbers(tmp_path):
+    torch.save({"a": torch.nn.Parameter(torch.arange(3.0))}, tmp_path / "net.pt")
+    assert state_dict.read_state_dict(tmp_path / "net.pt")["a"].tolist() == [0, 1, 2]
 
 
 def test_a_state_dict_that_unpacks_to_too_much(tmp_path, monkeypatch):

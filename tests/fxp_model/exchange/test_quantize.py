@@ -63,7 +63,11 @@ def test_the_scale_of_weights_is_training_s(width):
 
 
 @pytest.mark.parametrize(
-    ("largest", "frac_bits"), [(127.0, 0), (127.5, -1), (1.0, 6), (0.1, 10), (1e9, -23), (0.0, 20)]
+    ("largest", "frac_bits"),
+    [
+        *((127.0, 0), (127.5, -1), (1.0, 6), (0.1, 10), (1e9, -23), (0.0, 20)),
+        *((127 / 2**20, 20), (1e-310, 20), (127 * 2.0**48, -48)),
+    ],
 )
 def test_a_range_takes_the_finest_format_that_holds_it(largest, frac_bits):
     fmt = range_format(largest, 8, most=20)
@@ -138,6 +142,18 @@ def test_a_membrane_holds_what_the_clips_drove_it_to(clips):
         (
             lambda: quantized(network(weight=np.full((12, 5), 1e9)), Widths(membrane=32), [Range(1e-9)] * 3),
             r"^a: .* must fit 62 bits",
+        ),
+        (
+            lambda: quantized(network(weight=np.full((12, 5), 1e25)), Widths(), [Range(1.0)] * 3),
+            r"^a: numbers of 8 bits must be at most 3.57473e\+16, not 1e\+25$",
+        ),
+        (
+            lambda: quantized(network(), Widths(), [Range(math.inf)] * 3),
+            r"^a: numbers of 16 bits must be at most 9.22309e\+18, not inf$",
+        ),
+        (
+            lambda: quantized(network(), Widths(), [Range(math.nan)] * 3),
+            r"^a: numbers of 16 bits must be at most 9.22309e\+18, not nan$",
         ),
     ],
 )
@@ -227,6 +243,10 @@ def test_widths_are_searched_under_a_limit(clips):
     same, table = search_widths(own, most, ranges, clips, trace, 0.0, 1)
     assert table.differing > 0
     assert [spec.weight.width for spec in same.spec.stages] == [10, 10, 10]
+    tries.clear()
+    least, _ = search_widths(own, Widths(2), ranges, clips, trace, 1e9, 1, tries.append)
+    assert [spec.weight.width for spec in least.spec.stages] == [2, 2, 2]
+    assert tries == []
 
 
 def test_a_last_layer_that_fires_is_counted():
