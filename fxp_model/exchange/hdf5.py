@@ -18,6 +18,10 @@ MAX_BYTES = 1 << 30
 """Largest file."""
 MAX_NODES = 1 << 14
 """Most groups and arrays of a file."""
+MAX_TEXTS = 1 << 16
+"""Most strings of a file."""
+MAX_TEXT_BYTES = 1 << 26
+"""Most bytes of its strings."""
 MAX_DEPTH = 16
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError)
 """As h5py tells damage."""
@@ -32,8 +36,9 @@ def read_hdf5(path: Path) -> Table:
     Raises
     ------
     InputError
-        Where the file is not HDF5, is damaged, has more than `MAX_NODES` members or `MAX_PARAMETERS`
-        numbers, links to other files, or holds anything but numbers and strings.
+        Where the file is not HDF5, is damaged, has more than `MAX_NODES` members, `MAX_PARAMETERS`
+        numbers, `MAX_TEXTS` strings or `MAX_TEXT_BYTES` of them, links to other files, or holds anything
+        but numbers and strings.
     """
     content = read_bytes(path, MAX_BYTES)
     try:
@@ -52,6 +57,8 @@ class _Reader:
         self.name = name
         self.members = 0
         self.numbers = 0
+        self.texts = 0
+        self.text_bytes = 0
 
     def table(self, group: h5py.Group, where: str, depth: int) -> Table:
         if depth > MAX_DEPTH:
@@ -81,8 +88,29 @@ class _Reader:
         if item.external is not None or item.is_virtual:
             raise InputError(f"{self.name}: {shown(where)} must not lie in another file")
         if item.dtype.kind == "S" or h5py.check_string_dtype(item.dtype) is not None:
-            texts = np.asarray(item.asstr("utf-8", "replace")[()], dtype=object)
-            return str(texts) if texts.ndim == 0 else texts.tolist()
+            return self.strings(item)
         if item.dtype.kind not in "biuf":
             raise InputError(f"{self.name}: {shown(where)} must hold numbers or strings, not {item.dtype}")
         return np.asarray(item[()])
+
+    def strings(self, item: h5py.Dataset) -> str | list[Any]:
+        """Strings of fixed length at once; others, which may all be one of the file's, one by one."""
+        self.texts += item.size
+        if self.texts > MAX_TEXTS:
+            raise InputError(f"{self.name}: must hold at most {MAX_TEXTS} strings")
+        texts = np.empty(item.shape, dtype=object)
+        if item.dtype.kind == "S":
+            self.count(item.size * item.dtype.itemsize)
+            texts[...] = item.asstr("utf-8", "replace")[()]
+        else:
+            for index in np.ndindex(item.shape):
+                content = item[index]
+                self.count(len(content))
+                texts[index] = content.decode("utf-8", "replace")
+        return str(texts[()]) if texts.ndim == 0 else texts.tolist()
+
+    def count(self, size: int) -> None:
+        """`InputError` where `size` more bytes of strings are too many."""
+        self.text_bytes += size
+        if self.text_bytes > MAX_TEXT_BYTES:
+            raise InputError(f"{self.name}: strings must take at most {MAX_TEXT_BYTES} bytes")

@@ -147,6 +147,22 @@ def test_a_huge_array_is_refused_before_memory_is_taken(tmp_path):
     )
 
 
+def test_strings_are_counted_in_bytes(tmp_path, monkeypatch):
+    """A string of fixed length that no byte of the file holds, and one that is there many times."""
+    file = tmp_path / "net.nir"
+    with h5py.File(file, "w") as opened:
+        opened.create_dataset("text", (), "S500000000")
+    assert file.stat().st_size < 4096
+    assert refusal(file) == f": strings must take at most {1 << 26} bytes"
+    monkeypatch.setattr(hdf5, "MAX_TEXT_BYTES", 100)
+    with h5py.File(file, "w") as opened:
+        opened.create_dataset("text", data=["x" * 10] * 11, dtype=h5py.string_dtype())
+    assert refusal(file) == ": strings must take at most 100 bytes"
+    with h5py.File(file, "w") as opened:
+        opened.create_dataset("text", ((1 << 16) + 1,), h5py.string_dtype(), chunks=(1024,))
+    assert refusal(file) == f": must hold at most {1 << 16} strings"
+
+
 def test_limits_of_members(tmp_path, monkeypatch):
     file = graph_file(tmp_path / "net.nir")
     monkeypatch.setattr(hdf5, "MAX_NODES", 5)
