@@ -60,10 +60,6 @@ class Graph:
         """The nodes with an edge to `name`."""
         return [source for source, target in self.edges if target == name]
 
-    def out_of(self, name: str) -> list[str]:
-        """The nodes with an edge from `name`."""
-        return [target for source, target in self.edges if source == name]
-
 
 def graph_of(path: Path, table: Table) -> Graph:
     """The graph of the NIR file `path`, which holds `table`, its subgraphs inlined: node ``b`` of subgraph

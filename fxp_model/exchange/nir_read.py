@@ -16,6 +16,7 @@ doi:10.1038/s41467-024-52259-9).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,12 @@ from fxp_model.exchange.description import (
     with_readout,
 )
 from fxp_model.exchange.nir_file import FIRING, NEURONS, Graph, Node
-from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE, MAX_NEURONS, ResetMode
+from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE, MAX_NEURONS, MAX_PARAMETERS, ResetMode
 
 STEP_TOLERANCE = 1e-3
 """How far a delay may be from a multiple of dt, in steps: files hold tau and delays as float32."""
+MAX_NUMBERS = 2 * MAX_PARAMETERS
+"""Most numbers of all matrices and delays that are worked out on the way to the layers."""
 
 
 def network_of(graph: Graph, asked: Asked) -> FloatNetwork:
@@ -63,6 +66,11 @@ class _Path:
     delay: NDArray[np.int64]
     kernel: Reals | None = None
 
+    @property
+    def outputs(self) -> int:
+        """Numbers that arrive."""
+        return len(self.delay) if self.weight is None else len(self.weight)
+
 
 class _Reader:
     def __init__(self, graph: Graph, asked: Asked, dt: float) -> None:
@@ -70,6 +78,7 @@ class _Reader:
         self.asked = asked
         self.dt = dt
         self.sizes: dict[str, int] = {}
+        self.numbers = 0
 
     def network(self) -> FloatNetwork:
         """Stages along the chain from Input to Output."""
@@ -80,7 +89,7 @@ class _Reader:
         stages: list[FloatStage] = []
         before = source.name
         while waiting:
-            reached = [name for name in sorted(waiting) if before in self._sources(name)]
+            reached = [name for name in sorted(waiting) if before in self._before(name)[0]]
             if len(reached) != 1:
                 ends = ", ".join(map(shown, reached)) or "no layer"
                 raise InputError(
@@ -95,21 +104,19 @@ class _Reader:
         self._check_used()
         return with_readout(stages, self.asked.readout)
 
-    def _sources(self, name: str) -> set[str]:
-        """Input and neurons whose signals reach `name` without passing through other neurons."""
-        found: set[str] = set()
-        seen: set[str] = set()
+    def _before(self, name: str) -> tuple[set[str], dict[str, None]]:
+        """Input and neurons whose signals reach `name`, and the nodes without neurons that they pass."""
+        sources: set[str] = set()
+        passed: dict[str, None] = {}
         front = self.graph.into(name)
         while front:
             node = self.graph.nodes[front.pop()]
-            if node.name in seen:
-                continue
-            seen.add(node.name)
             if node.kind in NEURONS or node.kind == "Input":
-                found.add(node.name)
-            else:
+                sources.add(node.name)
+            elif node.name not in passed:
+                passed[node.name] = None
                 front += self.graph.into(node.name)
-        return found
+        return sources, passed
 
     def _input_size(self, node: Node) -> int:
         shape = node.arrays.get("shape")
@@ -120,23 +127,59 @@ class _Reader:
             )
         return int(sizes[0])
 
-    def _paths(self, name: str, seen: tuple[str, ...] = ()) -> list[_Path]:
-        """All paths that end at the inputs of node `name`."""
-        paths = []
-        for before in self.graph.into(name):
-            node = self.graph.nodes[before]
-            if node.kind in NEURONS or node.kind == "Input":
-                n = self.sizes.get(before)
-                if n is None:
-                    n = self._own_size(node)
-                paths.append(_Path(before, None, 0.0, np.zeros(n, np.int64)))
-            elif node.kind == "Output":
-                raise InputError(f"{node.said}: must be an end")
-            elif before in seen:
-                raise InputError(f"{node.said}: lies on a cycle without neurons")
-            else:
-                paths += [self._through(node, path) for path in self._paths(before, (*seen, before))]
-        return paths
+    def _paths(self, name: str) -> dict[str, _Path]:
+        """What reaches the inputs of node `name` from each source; every node on the way is done once."""
+        _, passed = self._before(name)
+        order = TopologicalSorter(
+            {own: [before for before in self.graph.into(own) if before in passed] for own in passed}
+        )
+        behind: dict[str, dict[str, _Path]] = {}
+        try:
+            for own in order.static_order():
+                node = self.graph.nodes[own]
+                if node.kind == "Output":
+                    raise InputError(f"{node.said}: must be an end")
+                paths = self._summed(node, behind)
+                behind[own] = {source: self._through(node, path) for source, path in paths.items()}
+        except CycleError as error:
+            node = self.graph.nodes[error.args[1][0]]
+            raise InputError(f"{node.said}: lies on a cycle without neurons") from None
+        return self._summed(self.graph.nodes[name], behind)
+
+    def _summed(self, node: Node, behind: dict[str, dict[str, _Path]]) -> dict[str, _Path]:
+        """What reaches the inputs of `node` from each source, of what leaves the nodes `behind`."""
+        found: dict[str, _Path] = {}
+        for before in self.graph.into(node.name):
+            for source, path in (behind[before] if before in behind else self._start(before)).items():
+                found[source] = self._sum(node, found[source], path) if source in found else path
+        return found
+
+    def _start(self, source: str) -> dict[str, _Path]:
+        n = self.sizes.get(source) or self._own_size(self.graph.nodes[source])
+        return {source: _Path(source, None, 0.0, np.zeros(n, np.int64))}
+
+    def _sum(self, node: Node, one: _Path, other: _Path) -> _Path:
+        """Two paths of a source as one."""
+        twice = f"{node.said}: takes {shown(one.source)} twice"
+        if one.kernel is not None or other.kernel is not None:
+            raise InputError(f"{twice}, and once by a Conv1d")
+        if (one.delay != other.delay).any():
+            raise InputError(f"{twice}, with different delays")
+        if one.outputs != other.outputs:
+            raise InputError(f"{twice}, as {one.outputs} and as {other.outputs} numbers")
+        self._count(node, one.outputs, len(one.delay))
+        first, second = (
+            diagonal(node.said, np.ones(path.outputs)) if path.weight is None else path.weight
+            for path in (one, other)
+        )
+        return replace(one, weight=first + second, bias=one.bias + other.bias)
+
+    def _count(self, node: Node, rows: int, columns: int) -> None:
+        """`InputError` where a matrix is too large, or all of them together are."""
+        check_size(node.said, rows, columns)
+        self.numbers += rows * columns
+        if self.numbers > MAX_NUMBERS:
+            raise InputError(f"{node.said}: weights so far must be at most {MAX_NUMBERS} numbers in all")
 
     def _own_size(self, node: Node) -> int:
         """Neurons of a node by its own arrays, or, where these are scalars, by the linear nodes before it."""
@@ -158,7 +201,7 @@ class _Reader:
 
     def _through(self, node: Node, path: _Path) -> _Path:
         """`path` behind a linear node or a delay."""
-        n = len(path.delay) if path.weight is None else len(path.weight)
+        n = path.outputs
         if node.kind in ("Affine", "Linear"):
             weight = node.arrays["weight"]
             if weight.ndim != 2 or weight.shape[1] != n or 0 in weight.shape:
@@ -167,12 +210,13 @@ class _Reader:
             if bias.shape != (len(weight),):
                 raise InputError(f"{node.said}: bias must be ({len(weight)},), not {bias.shape}")
             self._no_kernel(node, path)
-            check_size(node.said, len(weight), len(path.delay))
+            self._count(node, len(weight), len(path.delay))
             before = weight if path.weight is None else weight @ path.weight
             return replace(path, weight=before, bias=weight @ np.broadcast_to(path.bias, n) + bias)
         if node.kind == "Scale":
             self._no_kernel(node, path)
             scale = self._vector(node, "scale", n)
+            self._count(node, n, len(path.delay))
             before = diagonal(node.said, scale) if path.weight is None else scale[:, None] * path.weight
             return replace(path, weight=before, bias=scale * path.bias)
         if node.kind == "Delay":
@@ -181,6 +225,7 @@ class _Reader:
                 raise InputError(
                     f"{node.said}: delays must belong to the neurons that send: place it before the weights"
                 )
+            self._count(node, 1, len(path.delay))
             sent = steps if path.weight is None else np.full(len(path.delay), steps[0])
             return replace(path, delay=path.delay + sent)
         if node.kind == "Conv1d":
@@ -239,7 +284,7 @@ class _Reader:
         """The layer of the neurons `node`, which `before` feeds."""
         paths = self._paths(node.name)
         n = self.sizes.setdefault(node.name, self._own_size(node))
-        others = sorted({path.source for path in paths} - {before, node.name})
+        others = sorted(set(paths) - {before, node.name})
         if others:
             raise InputError(
                 f"{node.said}: takes {', '.join(map(shown, others))} beside {shown(before)}: only chains of "
@@ -247,12 +292,10 @@ class _Reader:
                 "the same here"
             )
         neurons = self._neurons(node, n)
-        forward = [path for path in paths if path.source == before]
-        own = [path for path in paths if path.source == node.name]
-        weight = self._weights(node, forward, n)
-        bias = sum((np.broadcast_to(path.bias, n) for path in (*forward, *own)), np.zeros(n))
-        delays = self._same_delay(node, forward)
-        recurrent, steps = self._recurrence(node, own, neurons.gain, n)
+        delays = paths[before].delay
+        weight = self._matrix(node, paths[before], n)
+        recurrent, steps = self._recurrence(node, paths.get(node.name), neurons.gain, n)
+        bias = sum((np.broadcast_to(path.bias, n) for path in paths.values()), np.zeros(n))
         return FloatStage(
             name=node.name,
             weight=neurons.gain[:, None] * weight,
@@ -267,11 +310,6 @@ class _Reader:
             input_delay_steps=delays if delays.any() else None,
         )
 
-    def _weights(self, node: Node, paths: list[_Path], n: int) -> Reals:
-        """Weights (n, sources) of all `paths`, of which there is at least one."""
-        first, *others = (self._matrix(node, path, n) for path in paths)
-        return sum(others, first)
-
     def _matrix(self, node: Node, path: _Path, n: int) -> Reals:
         if path.kernel is not None:
             raise InputError(
@@ -284,19 +322,13 @@ class _Reader:
             )
         return weight
 
-    def _same_delay(self, node: Node, paths: list[_Path]) -> NDArray[np.int64]:
-        for path in paths[1:]:
-            if (path.delay != paths[0].delay).any():
-                raise InputError(f"{node.said}: takes {shown(path.source)} twice, with different delays")
-        return paths[0].delay
-
     def _recurrence(
-        self, node: Node, paths: list[_Path], gain: Reals, n: int
+        self, node: Node, path: _Path | None, gain: Reals, n: int
     ) -> tuple[Reals | None, NDArray[np.int64] | None]:
         """Weights or kernel, and delay_steps: a spike needs 1 + delay_steps steps around the cycle."""
-        if not paths:
+        if path is None:
             return None, None
-        steps = self._same_delay(node, paths)
+        steps = path.delay
         if not steps.any():
             if self.asked.cycle_delay is None:
                 raise InputError(
@@ -308,12 +340,11 @@ class _Reader:
             raise InputError(
                 f"{node.said}: lies on a cycle in which neuron {int(steps.argmin())} has no delay"
             )
-        if len(paths) == 1 and paths[0].kernel is not None:
-            if paths[0].weight is not None or not np.allclose(gain, gain[0], rtol=1e-9, atol=0):
+        if path.kernel is not None:
+            if path.weight is not None or not np.allclose(gain, gain[0], rtol=1e-9, atol=0):
                 raise InputError(f"{node.said}: neurons of a Conv1d must have one r, tau and w_in")
-            return gain[0] * paths[0].kernel, steps - 1
-        weight = self._weights(node, paths, n)
-        return gain[:, None] * weight, steps - 1
+            return gain[0] * path.kernel, steps - 1
+        return gain[:, None] * self._matrix(node, path, n), steps - 1
 
     def _reset(self, node: Node) -> ResetMode:
         if (node.arrays.get("v_reset", np.zeros(1)) != 0).any():
@@ -356,20 +387,23 @@ class _Reader:
     def _behind(self, target: Node, before: str) -> list[FloatStage]:
         """What lies between the last neurons and the Output, if anything, as a readout without memory."""
         paths = self._paths(target.name)
-        sources = {path.source for path in paths}
-        if sources != {before}:
+        if set(paths) != {before}:
             raise InputError(
-                f"{target.said}: must come from {shown(before)}, not {', '.join(map(shown, sorted(sources)))}"
+                f"{target.said}: must come from {shown(before)}, not {', '.join(map(shown, sorted(paths)))}"
             )
-        if len(paths) == 1 and paths[0].weight is None and paths[0].kernel is None:
+        path = paths[before]
+        if path.weight is None and path.kernel is None:
             return []
-        n = len(paths[0].weight) if paths[0].weight is not None else 0
-        weight = self._weights(target, paths, n)
-        bias = sum((np.broadcast_to(path.bias, n) for path in paths), np.zeros(n))
-        delays = self._same_delay(target, paths)
-        moved = delays if delays.any() else None
+        n = path.outputs
+        weight = self._matrix(target, path, n)
         return [
-            FloatStage(name=target.name, weight=weight, bias=bias, beta=np.zeros(n), input_delay_steps=moved)
+            FloatStage(
+                name=target.name,
+                weight=weight,
+                bias=np.broadcast_to(path.bias, n).astype(np.float64),
+                beta=np.zeros(n),
+                input_delay_steps=path.delay if path.delay.any() else None,
+            )
         ]
 
     def _check_used(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from fxp_model.errors import InputError
+from fxp_model.exchange import nir_read
 from fxp_model.exchange.asked import Asked
 from fxp_model.exchange.description import run_float
 from fxp_model.exchange.quantize import Widths, quantized, ranges_of
@@ -290,6 +291,42 @@ def test_paths_that_end_at_one_layer_are_summed(tmp_path):
     both = affine().weight + affine(seed=5).weight
     assert network.stages[0].weight == pytest.approx(both * 0.4)
     assert network.stages[0].bias == pytest.approx((affine().bias + affine(seed=5).bias) * 0.4)
+    around = affine(n=3, seed=5)
+    nodes, edges = chain(around, affine(), lif())
+    network = read(tmp_path, nodes, [*edges, ("input", "n1")])
+    assert network.stages[0].weight == pytest.approx(affine().weight @ (around.weight + np.eye(3)) * 0.4)
+    assert network.stages[0].bias == pytest.approx((affine().weight @ around.bias + affine().bias) * 0.4)
+
+
+def test_a_long_chain_and_paths_that_double_40_times(tmp_path):
+    network = read(tmp_path, *chain(affine(), *[nir.Scale(np.array([1.0, -1.0]))] * 1201, lif()))
+    assert network.stages[0].weight == pytest.approx(affine().weight * [[0.4], [-0.4]])
+    half = nir.Scale(np.full(2, 0.5))
+    nodes, edges = chain(affine(), *[half, nir.Flatten({"input": np.array([2])}, 0)] * 40, lif())
+    nodes |= {f"other{index}": half for index in range(1, 81, 2)}
+    edges += [(f"n{index - 1}", f"other{index}") for index in range(1, 81, 2)]
+    edges += [(f"other{index}", f"n{index + 1}") for index in range(1, 81, 2)]
+    assert read(tmp_path, nodes, edges).stages[0].weight == pytest.approx(affine().weight * 0.4)
+
+
+def test_paths_of_one_source_must_agree(tmp_path):
+    nodes, edges = chain(nir.Delay(np.full(3, 1e-4)), affine(), lif())
+    with pytest.raises(
+        InputError, match=r"node 'n1' \(Affine\): takes 'input' twice, with different delays$"
+    ):
+        read(tmp_path, nodes, [*edges, ("input", "n1")])
+    nodes["more"] = affine(n=4)
+    with pytest.raises(InputError, match=r"node 'n2' \(LIF\): takes 'input' twice, as 2 and as 4 numbers$"):
+        read(tmp_path, nodes | {"n0": affine(n=3)}, [*edges, ("input", "more"), ("more", "n2")])
+    nodes, edges = chain(affine(), lif())
+    nodes |= {"rec": nir.Conv1d(2, np.ones((1, 1, 3)), 1, 1, 1, 1, np.zeros(1)), "more": affine(n_in=2)}
+    loops = [(source, target) for own in ("rec", "more") for source, target in (("n1", own), (own, "n1"))]
+    with pytest.raises(InputError, match=r"node 'n1' \(LIF\): takes 'n1' twice, and once by a Conv1d$"):
+        read(tmp_path, nodes, edges + loops)
+    nodes |= {"more": affine(n=5, n_in=2), "five": nir.Scale(np.ones(5))}
+    loops = [("n1", "more"), ("more", "five"), ("five", "n1")]
+    with pytest.raises(InputError, match=r"node 'n1' \(LIF\): has 2 neurons, but takes 5 numbers from 'n1'$"):
+        read(tmp_path, nodes, edges + loops)
 
 
 def test_a_small_file_of_a_huge_network_is_refused(tmp_path):
@@ -302,3 +339,14 @@ def test_a_small_file_of_a_huge_network_is_refused(tmp_path):
         read(tmp_path, *chain(many, n_in=wide))
     with pytest.raises(InputError, match=r"node 'n0' \(Scale\): weights must be at most 67108864"):
         read(tmp_path, *chain(nir.Scale(np.ones(wide)), many, n_in=wide))
+
+
+def test_all_matrices_together_are_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(nir_read, "MAX_NUMBERS", 17)
+    nodes, edges = chain(affine(), *[nir.Scale(np.ones(2))] * 2, lif())
+    with pytest.raises(
+        InputError, match=r"node 'n2' \(Scale\): weights so far must be at most 17 numbers in all$"
+    ):
+        read(tmp_path, nodes, edges)
+    monkeypatch.setattr(nir_read, "MAX_NUMBERS", 18)
+    read(tmp_path, nodes, edges)
