@@ -2,7 +2,7 @@
 
 Each digit is 784 steps of one pixel, in one random order for all (Le, Jaitly and Hinton, 1504.00941).
 A pixel is a count of --bits bits. Digits for validation are drawn from those for training; test.npz holds
-MNIST's own test set.
+MNIST's own test set. OUT is a new folder, or an earlier one of this script, which is replaced.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
     run_script(__file__)
 
+from fxp_model.folders import FolderKind
 from fxp_model.options import SEED, Parser, some_path, whole
 
+FOLDER = FolderKind("data set of psmnist.py", "dataset.json", "spikeline-psmnist")
 MAX_BYTES = 1 << 27
 SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
 
@@ -36,9 +38,10 @@ def main() -> int:
 
     from fxp_model.archives import Archive, packed
     from fxp_model.errors import InputError
-    from fxp_model.files import read_bytes, replacing
+    from fxp_model.files import json_text, read_bytes, write_text
 
     args = parser().options()
+    FOLDER.check(args.out)
     archive = Archive(read_bytes(args.mnist, MAX_BYTES), str(args.mnist))
     for name, shape in SHAPES.items():
         header = archive.headers.get(name)
@@ -52,11 +55,14 @@ def main() -> int:
         "val": ("train", np.sort(clips[: args.val])),
         "test": ("test", np.arange(SHAPES["y_test"][0])),
     }
-    for split, (source, which) in parts.items():
-        pixels = archive.read(f"x_{source}")[which].reshape(len(which), 784)[:, order]
-        counts = pixels >> (8 - args.bits)
-        arrays = {"counts": counts[:, :, None], "labels": archive.read(f"y_{source}")[which]}
-        with replacing(args.out / f"{split}.npz") as path:
-            path.write_bytes(packed(arrays))
+    with FOLDER.writing(args.out) as folder:
+        for split, (source, which) in parts.items():
+            pixels = archive.read(f"x_{source}")[which].reshape(len(which), 784)[:, order]
+            counts = pixels >> (8 - args.bits)
+            arrays = {"counts": counts[:, :, None], "labels": archive.read(f"y_{source}")[which]}
+            (folder / f"{split}.npz").write_bytes(packed(arrays))
+        mark = {"format": FOLDER.format, "bits": args.bits, "val": args.val, "seed": args.seed}
+        write_text(folder / FOLDER.mark, json_text(mark))
+    for split, (_, which) in parts.items():
         print(f"{args.out / split}.npz: {len(which)} digits")
     return 0

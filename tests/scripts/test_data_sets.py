@@ -117,3 +117,54 @@ def test_an_unknown_speaker_is_refused(fsdd, tmp_path):
     assert told.stderr.strip().endswith("--speaker must be one of ann, bob, cho, dia, not 'eve'")
     told = call("fsdd.py", "--fsdd", str(tmp_path), "--out", str(tmp_path / "out"))
     assert told.stderr.strip().endswith("must hold recordings of at least 3 speakers, not 0")
+
+
+@pytest.mark.parametrize("script", ["psmnist.py", "fsdd.py"])
+def test_only_its_own_files_are_replaced(mnist, fsdd, tmp_path, script):
+    """A folder of the script is written again; one in which any split is a user's stays as it is."""
+    source = (
+        ("--mnist", str(tmp_path / "mnist.npz"), "--val", "20")
+        if "mnist" in script
+        else ("--fsdd", str(fsdd))
+    )
+    suffix = "npz" if "mnist" in script else "csv"
+    out = tmp_path / "out"
+    for _ in range(2):
+        told = call(script, *source, "--out", str(out))
+        assert told.returncode == 0, told.stderr
+        assert {file.name for file in out.iterdir()} == {
+            *(f"{split}.{suffix}" for split in ("train", "val", "test")),
+            "dataset.json",
+            "SHA256SUMS",
+        }
+    before = (out / f"test.{suffix}").read_bytes()
+    (out / f"val.{suffix}").write_text("changed", encoding="utf-8")
+    told = call(script, *source, "--out", str(out))
+    assert told.returncode == 2
+    assert f"val.{suffix} was changed since the earlier data set of {script} wrote it" in told.stderr
+    assert (out / f"test.{suffix}").read_bytes() == before
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / f"val.{suffix}").write_text("mine", encoding="utf-8")
+    told = call(script, *source, "--out", str(mine))
+    assert told.returncode == 2
+    assert told.stderr.strip().endswith(
+        f"mine holds files and is not an earlier data set of {script}; name another folder"
+    )
+    assert {file.name: file.read_text() for file in mine.iterdir()} == {f"val.{suffix}": "mine"}
+
+
+def test_a_comma_in_a_folder_s_name(fsdd, tmp_path):
+    fsdd.rename(tmp_path / 'digits, "spoken"')
+    told = call("fsdd.py", "--fsdd", str(tmp_path / 'digits, "spoken"'), "--out", str(tmp_path / "out"))
+    assert told.returncode == 0, told.stderr
+    assert sum(map(len, splits(tmp_path / "out").values())) == 96
+
+
+def test_a_split_without_recordings_is_refused(fsdd, tmp_path):
+    for file in fsdd.glob("*_1?.wav"):
+        file.unlink()
+    told = call("fsdd.py", "--fsdd", str(fsdd), "--out", str(tmp_path / "out"))
+    assert told.returncode == 2
+    assert told.stderr.strip().endswith("fsdd: must hold at least 1 recording for train, not 0")
+    assert not (tmp_path / "out").exists()
