@@ -87,7 +87,7 @@ def parser() -> Parser:
         "--input-bits",
         type=whole(1, MAX_INPUT_BITS),
         metavar="B",
-        help="of an input count (default: as DATA, or 1)",
+        help="of an input count (default: as DATA, or as FILE of export_nir.py, or 1)",
     )
     parser.only_with(calibrate, loss)
     parser.add_argument("--name", type=nonempty, help="of the network (default: that of FILE)")

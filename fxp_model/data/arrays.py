@@ -15,22 +15,24 @@ or, in place of counts, an entry per event, in any order,
     channels : () integer
 
 whose counts are how many events a step has in a channel. Input with a sign is two channels, one for each.
-``classes.txt`` names the classes, one a line, in the order of their labels; without it they are numbers.
+``classes.txt`` names the classes, one a line, in the order of their labels; without it they are numbers. No
+array is read before its shape, its type and the bytes it takes are known to be such.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.archives import Archive
+from fxp_model.archives import Archive, Header
 from fxp_model.data.checks import check_classes, is_there
 from fxp_model.encoding import Encoder, check_limit
-from fxp_model.errors import InputError
+from fxp_model.errors import InputError, shown
 from fxp_model.files import read_bytes, read_text
 from fxp_model.spec import MAX_NEURONS
 
@@ -41,6 +43,8 @@ MAX_COUNTS = 1 << 32
 """Most counts of a split: clips * steps * channels, a byte each."""
 MAX_CLASSES = 1 << 16
 MAX_COUNT = 255
+_COUNTS = ("labels", "counts", "lengths")
+_EVENTS = ("labels", "times", "units", "sample", "lengths", "channels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,38 +173,59 @@ def open_arrays(folder: Path, files: dict[str, Path]) -> ArrayDataset:
 
 def read_split(path: Path) -> ArraySplit:
     """The split in an npz file; `InputError` if it is not as described in the module."""
-    archive = Archive(read_bytes(path, MAX_FILE_BYTES), str(path))
-    labels = _integers(archive, path, "labels", 1)
-    if len(labels) == 0:
-        raise InputError(f"{path}: must have at least 1 clip, not 0")
-    _check_range(path, "labels", labels, 0, MAX_CLASSES - 1)
-    counts = (_counts if "counts" in archive.headers else _binned)(archive, path, len(labels))
-    lengths = np.full(len(labels), len(counts))
+    return split_of(read_bytes(path, MAX_FILE_BYTES), path)
+
+
+def split_of(content: bytes, path: Path) -> ArraySplit:
+    """`read_split` of the `content` of `path`."""
+    counts, lengths, labels = clips_of(content, path)
+    if labels is None:
+        raise InputError(f"{path}: labels is missing")
+    return ArraySplit(counts, labels, lengths, path)
+
+
+def clips_of(
+    content: bytes, path: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64] | None]:
+    """`split_of` for clips that may have no labels: counts (T, N, C), lengths (N,), labels (N,) or None."""
+    archive = Archive(content, str(path))
+    known, read = (_COUNTS, _counts) if "counts" in archive.headers else (_EVENTS, _binned)
+    for key in archive.headers:
+        if key not in known:
+            raise InputError(f"{path}: array {shown(key)} is unknown; known are {', '.join(known)}")
+    labels = _integers(archive, path, "labels", 1) if "labels" in archive.headers else None
+    if labels is not None:
+        _check_clips(path, len(labels))
+        _check_range(path, "labels", labels, 0, MAX_CLASSES - 1)
+    counts = read(archive, path, None if labels is None else len(labels))
+    lengths = np.full(counts.shape[1], len(counts))
     if "lengths" in archive.headers:
-        lengths = _integers(archive, path, "lengths", 1, len(labels))
+        lengths = _integers(archive, path, "lengths", 1, len(lengths))
         _check_range(path, "lengths", lengths, 1, len(counts))
     for clip in np.flatnonzero(lengths < len(counts)):
         if counts[lengths[clip] :, clip].any():
             raise InputError(f"{path}: counts[{clip}] must be 0 from step {lengths[clip]} on, its length")
-    return ArraySplit(counts, labels, lengths, path)
+    return counts, lengths, labels
 
 
-def _counts(archive: Archive, path: Path, clips: int) -> NDArray[np.uint8]:
+def _counts(archive: Archive, path: Path, clips: int | None) -> NDArray[np.uint8]:
     header = archive.headers["counts"]
-    if len(header.shape) != 3 or header.shape[0] != clips or 0 in header.shape:
-        raise InputError(f"{path}: counts must have shape ({clips}, T, C), not {header.shape}")
+    if len(header.shape) != 3 or clips not in (None, header.shape[0]) or 0 in header.shape:
+        shape = f"({'N' if clips is None else clips}, T, C)"
+        raise InputError(f"{path}: counts must have shape {shape}, not {header.shape}")
     _check_size(path, *header.shape)
+    _check_integers(path, "counts", header)
     counts = archive.read("counts")
-    if not np.issubdtype(counts.dtype, np.integer):
-        raise InputError(f"{path}: counts must be integers, not {counts.dtype}")
     for value in (counts.min(), counts.max()):
         if not 0 <= value <= MAX_COUNT:
             raise InputError(f"{path}: counts must be in 0..{MAX_COUNT}, not {value}")
     return np.ascontiguousarray(counts.transpose(1, 0, 2).astype(np.uint8, copy=False))
 
 
-def _binned(archive: Archive, path: Path, clips: int) -> NDArray[np.uint8]:
-    lengths = _integers(archive, path, "lengths", 1, clips)
+def _binned(archive: Archive, path: Path, known: int | None) -> NDArray[np.uint8]:
+    lengths = _integers(archive, path, "lengths", 1, known)
+    clips = len(lengths)
+    _check_clips(path, clips)
     channels = int(_integers(archive, path, "channels", 0))
     for name, value in (("lengths", int(lengths.max())), ("channels", channels)):
         if value < 1:
@@ -232,15 +257,24 @@ def _integers(archive: Archive, path: Path, name: str, ndim: int, length: int | 
     if len(header.shape) != ndim or length not in (None, *header.shape):
         expected = "()" if ndim == 0 else f"({'N' if length is None else length},)"
         raise InputError(f"{path}: {name} must have shape {expected}, not {header.shape}")
+    _check_integers(path, name, header)
+    return archive.read(name).astype(np.int64)
+
+
+def _check_integers(path: Path, name: str, header: Header) -> None:
     if not np.issubdtype(header.dtype, np.integer):
         raise InputError(f"{path}: {name} must be integers, not {header.dtype}")
     if header.bytes > MAX_FILE_BYTES:
         raise InputError(f"{path}: {name} must take at most {MAX_FILE_BYTES} bytes, not {header.bytes}")
-    return archive.read(name).astype(np.int64)
+
+
+def _check_clips(path: Path, clips: int) -> None:
+    if clips == 0:
+        raise InputError(f"{path}: must have at least 1 clip, not 0")
 
 
 def _check_size(path: Path, *shape: int) -> None:
-    size = int(np.prod([*shape], dtype=object))
+    size = prod(shape)
     if size > MAX_COUNTS:
         raise InputError(f"{path}: clips * steps * channels must be at most {MAX_COUNTS}, not {size}")
 

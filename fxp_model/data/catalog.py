@@ -8,9 +8,10 @@ from pathlib import Path
 from fxp_model.checks import path_of
 from fxp_model.data.arrays import ArrayDataset, arrays_in, open_arrays
 from fxp_model.data.dataset import SpeechDataset
-from fxp_model.data.folders import open_folder
+from fxp_model.data.folders import open_folder, speech_in
 from fxp_model.data.spikes import SpikeDataset, open_published, published_in
 from fxp_model.data.synthetic import synthetic_dataset
+from fxp_model.errors import InputError
 from fxp_model.tables import TEXT
 
 Dataset = SpeechDataset | SpikeDataset | ArrayDataset
@@ -31,8 +32,8 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     Raises
     ------
     InputError
-        The path is not UTF-8; or as `open_folder`, `published_in`, `open_published`
-        and `synthetic_dataset` do.
+        The path is not UTF-8; the folder holds data of two of these kinds; or as `open_folder`,
+        `published_in`, `open_published` and `synthetic_dataset` do.
     """
     if source == "synthetic":
         return synthetic_dataset(seed)
@@ -40,7 +41,17 @@ def open_dataset(source: Path | str, seed: int = 0) -> Dataset:
     for name in (str(folder), Path(os.path.realpath(folder)).name):  # both are stored in artifacts
         TEXT.check("path of a data set", name)
     files = arrays_in(folder)
-    if files:
-        return open_arrays(folder, files)
     known = published_in(folder)
-    return open_folder(folder, seed) if known is None else open_published(folder, known, seed)
+    if not files and known is None:
+        return open_folder(folder, seed)
+    kinds = (
+        next((path.name for path in files.values()), None),
+        None if known is None else f"files of {known.name}",
+        speech_in(folder),
+    )
+    one, *others = (kind for kind in kinds if kind is not None)
+    if others:
+        raise InputError(
+            f"{folder}: must hold one data set, not {one} and {others[0]}: give each its own folder"
+        )
+    return open_arrays(folder, files) if known is None else open_published(folder, known, seed)

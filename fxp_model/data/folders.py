@@ -59,10 +59,27 @@ def open_folder(path: Path | str, seed: int = 0) -> SpeechDataset:
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(f"{folder}: data set must be a folder")
-    tables = {split: folder / f"{split}.csv" for split in SPLITS if is_there(folder / f"{split}.csv")}
+    tables = _tables_in(folder)
     dataset = _from_tables(folder, tables) if tables else _from_class_folders(folder, seed)
     check_clips(folder, dataset)
     return dataset
+
+
+def speech_in(folder: Path) -> str | None:
+    """Name of a table of a split in `folder`, or of a clip of a class, if there is one."""
+    for path in _tables_in(folder).values():
+        return path.name
+    found = (f"{child.name}/{file}" for child in _class_folders(folder) for file in _sound_files(child))
+    return next(found, None)
+
+
+def _tables_in(folder: Path) -> dict[str, Path]:
+    paths = {split: folder / f"{split}.csv" for split in SPLITS}
+    return {split: path for split, path in paths.items() if is_there(path)}
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    return [child for child in sorted(folder.iterdir()) if child.is_dir() and child.name[0] not in "_."]
 
 
 def _from_tables(folder: Path, paths: dict[str, Path]) -> SpeechDataset:
@@ -106,11 +123,7 @@ def _table(path: Path) -> list[tuple[int, str, str]]:
 
 
 def _from_class_folders(folder: Path, seed: int) -> SpeechDataset:
-    files = {
-        child.name: _sound_files(child)
-        for child in sorted(folder.iterdir())
-        if child.is_dir() and child.name[0] not in "_."
-    }
+    files = {child.name: _sound_files(child) for child in _class_folders(folder)}
     check_unread(folder, files)
     classes = tuple(name for name, members in files.items() if members)
     check_classes(folder, classes)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.archives import packed
-from fxp_model.data.arrays import read_split
+from fxp_model.data.arrays import split_of
 from fxp_model.errors import InputError
 from fxp_model.files import replacing
 
@@ -77,9 +77,10 @@ def write_tonic(dataset: EventData, path: Path | str, *, step_us: int, pool: int
         "lengths": np.array([int(own.max(initial=0)) + 1 for own in times], np.int64),
         "channels": np.array(columns * rows * polarities),
     }
+    content = packed(arrays)
+    split_of(content, Path(path))
     with replacing(path) as file:
-        file.write_bytes(packed(arrays))
-        read_split(file)
+        file.write_bytes(content)
 
 
 def _field(events: NDArray[Any], name: str, clip: int) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ Stages are ``layer0``, ``layer1``, ... and ``readout``; arrays those of `FloatSt
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ _KEYS = ("weight", *_VECTORS, "recurrent", *_STEPS)
 def read_arrays(path: Path, asked: Asked) -> FloatNetwork:
     """The network of a file; `InputError` names what is missing, unknown, or of another shape."""
     archive = Archive(read_bytes(path, MAX_BYTES), str(path))
-    if sum(int(np.prod(header.shape)) for header in archive.headers.values()) > MAX_PARAMETERS:
+    if sum(prod(header.shape) for header in archive.headers.values()) > MAX_PARAMETERS:
         raise InputError(f"{path}: must hold at most {MAX_PARAMETERS} numbers")
     stages: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, header in archive.headers.items():

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.archives import Archive
 from fxp_model.errors import InputError
 from fxp_model.files import read_bytes
 from fxp_model.spec import MAX_INPUT_BITS
 
 CLIPS = 128
 """Clips that are used, spread over the split."""
-MAX_BYTES = 1 << 30
+TRACE = 1 << 25
+"""Most steps x clips x (channels and neurons) of their run in real numbers."""
 SPLIT = "train"
 COUNT_BITS = 4
 """Of the counts of sound and of SHD, as in training (`qat.template`)."""
@@ -45,89 +46,77 @@ class Calibration:
         return max(1, int(self.counts.max()).bit_length())
 
 
-def read_calibration(source: str, n_in: int, n_out: int, input_bits: int | None = None) -> Calibration:
-    """At most `CLIPS` clips of an npz file, or of split ``train`` of a data set.
+def read_calibration(source: str, sizes: Sequence[int], input_bits: int | None = None) -> Calibration:
+    """At most `CLIPS` clips, and no more than `TRACE` allows, of an npz file or of split ``train`` of a data
+    set.
 
     Parameters
     ----------
     source : str
-        An npz file with `counts` (clips, steps, channels) and, where they are known, `labels` and `lengths`;
-        or what `open_dataset` takes.
-    n_in, n_out : int
-        Channels and classes of the network.
+        An npz file as of a split (`fxp_model.data.arrays`), in which `labels` may be missing; or what
+        `open_dataset` takes.
+    sizes : sequence of int
+        Channels of the network, and neurons of each stage.
     input_bits : int, optional
-        Of a count, of data that are encoded.
+        Of a count; default: those that the counts need, or `COUNT_BITS` of sound and SHD.
 
     Raises
     ------
     InputError
-        Where the data cannot be read, or are of other channels or classes.
+        Where the data cannot be read, are of other channels or classes, a count needs more bits, or a clip is
+        too long.
     """
     path = Path(source)
-    found = (
-        _from_npz(path)
-        if path.suffix == ".npz" and path.is_file()
-        else _from_dataset(source, n_in, input_bits)
-    )
-    channels, highest = found.counts.shape[2], 0 if found.labels is None else int(found.labels.max())
-    if channels != n_in:
-        raise InputError(f"{source}: channels must be {n_in} (inputs of the network), not {channels}")
+    if path.suffix == ".npz" and path.is_file():
+        found = _from_npz(path, sizes, input_bits)
+    else:
+        found = _from_dataset(source, sizes, input_bits)
+    highest, n_out = 0 if found.labels is None else int(found.labels.max()), sizes[-1]
     classes = highest + 1 if found.classes is None else len(found.classes)
     if found.labels is not None and (classes > n_out or (found.classes is not None and classes != n_out)):
         raise InputError(f"{source}: classes must be {n_out} (outputs of the network), not {classes}")
     return found
 
 
-def _from_npz(path: Path) -> Calibration:
-    archive = Archive(read_bytes(path, MAX_BYTES), str(path))
-    if archive.bytes > MAX_BYTES:
-        raise InputError(f"{path}: must unpack to at most {MAX_BYTES} bytes, not {archive.bytes}")
-    for key in archive.headers:
-        if key not in ("counts", "labels", "lengths") or archive.headers[key].dtype.kind not in "biu":
-            raise InputError(f"{path}: must hold counts, labels and lengths, integers, not {key}")
-    if "counts" not in archive.headers:
-        raise InputError(f"{path}: counts is missing")
-    shape = archive.headers["counts"].shape
-    if len(shape) != 3 or 0 in shape:
-        raise InputError(f"{path}: counts must have shape (clips, steps, channels), not {shape}")
-    counts = archive.read("counts").astype(np.int64)
-    limit = (1 << MAX_INPUT_BITS) - 1
-    if counts.min() < 0 or counts.max() > limit:
-        worst = counts.max() if counts.max() > limit else counts.min()
-        raise InputError(f"{path}: counts must be 0..{limit}, not {worst}")
-    vectors: dict[str, NDArray[np.int64]] = {}
-    for key, low, high in (("labels", 0, 1 << 16), ("lengths", 1, shape[1])):
-        if key in archive.headers:
-            if archive.headers[key].shape != (shape[0],):
-                raise InputError(
-                    f"{path}: {key} must have shape ({shape[0]},), not {archive.headers[key].shape}"
-                )
-            vectors[key] = archive.read(key).astype(np.int64)
-            if vectors[key].min() < low or vectors[key].max() > high:
-                worst = vectors[key].max() if vectors[key].max() > high else vectors[key].min()
-                raise InputError(f"{path}: {key} must be {low}..{high}, not {worst}")
-    lengths = vectors.get("lengths", np.full(shape[0], shape[1]))
-    return _some(counts.transpose(1, 0, 2), lengths, vectors.get("labels"))
+def _from_npz(path: Path, sizes: Sequence[int], input_bits: int | None) -> Calibration:
+    from fxp_model.data.arrays import MAX_FILE_BYTES, CountArrays, clips_of
+
+    counts, lengths, labels = clips_of(read_bytes(path, MAX_FILE_BYTES), path)
+    _check_channels(path, counts.shape[2], sizes[0])
+    CountArrays(channels=sizes[0], count_bits=input_bits or MAX_INPUT_BITS).check(counts, path)
+    return _some(path, counts, lengths, labels, sizes)
 
 
-def _from_dataset(source: str, n_in: int, input_bits: int | None) -> Calibration:
+def _from_dataset(source: str, sizes: Sequence[int], input_bits: int | None) -> Calibration:
     from fxp_model.data import encoder_for, load_frames, open_dataset
 
     dataset = open_dataset(source)
-    ear = {"channels": n_in} if dataset.holds == "sound" else None
+    ear = {"channels": sizes[0]} if dataset.holds == "sound" else None
     encoder = encoder_for(dataset, input_bits or COUNT_BITS, ear)
-    if encoder.channels != n_in:
-        raise InputError(f"{source}: channels must be {n_in} (inputs of the network), not {encoder.channels}")
+    _check_channels(source, encoder.channels, sizes[0])
+    if input_bits is not None:
+        encoder = replace(encoder, count_bits=input_bits)
     split = load_frames(dataset, SPLIT, encoder)
-    return _some(split.counts, split.lengths, split.labels, dataset.classes, encoder.to_dict())
+    found = _some(source, split.counts, split.lengths, split.labels, sizes)
+    return replace(found, classes=dataset.classes, encoder=encoder.to_dict())
+
+
+def _check_channels(source: object, channels: int, n_in: int) -> None:
+    if channels != n_in:
+        raise InputError(f"{source}: channels must be {n_in} (inputs of the network), not {channels}")
 
 
 def _some(
-    counts: NDArray[np.integer], lengths: NDArray[np.int64], labels: NDArray[np.int64] | None, *more: Any
+    source: object,
+    counts: NDArray[np.uint8],
+    lengths: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
+    sizes: Sequence[int],
 ) -> Calibration:
-    """At most `CLIPS` of the clips, without steps that all of them lack."""
-    clips = np.linspace(0, len(lengths) - 1, min(CLIPS, len(lengths))).astype(int)
+    """Some of the clips, spread over all, without steps that all of them lack."""
+    size = len(counts) * sum(sizes)
+    if size > TRACE:
+        raise InputError(f"{source}: steps x (channels + neurons) must be at most {TRACE}, not {size}")
+    clips = np.linspace(0, len(lengths) - 1, min(CLIPS, len(lengths), TRACE // size)).astype(int)
     used = lengths[clips]
-    inside = np.arange(int(used.max()))[:, None] < used
-    chosen = counts[: used.max(), clips] * inside[:, :, None]
-    return Calibration(chosen, used, None if labels is None else labels[clips], *more)
+    return Calibration(counts[: used.max(), clips], used, None if labels is None else labels[clips])

@@ -85,7 +85,7 @@ def import_network(
     limit : float, optional
         Search the weights' widths of each stage: spikes that may differ, per spike; needs `calibrate`.
     input_bits : int, optional
-        Of an input count; default: those of the data, or 1.
+        Of an input count; default: those of the data, or those that the file names, or 1.
     name : str, optional
         Of the network, for its provenance; default: the file's.
 
@@ -99,10 +99,12 @@ def import_network(
         raise InputError("a limit on the spikes that differ needs calibration data")
     path = Path(file)
     TEXT.check("name", path.name if name is None else name)
-    source = read_network(path, asked, input_bits or 1)
-    n_in, n_out = _ends(source)
-    clips = None if calibrate is None else read_calibration(calibrate, n_in, n_out, input_bits)
+    source = read_network(path, asked, input_bits)
+    clips = None if calibrate is None else read_calibration(calibrate, _sizes(source), input_bits)
     bits = input_bits or (1 if clips is None else _count_bits(clips))
+    if clips is not None:
+        source = read_network(path, asked, bits)
+    table = None
     table = None
     if isinstance(source, Network):
         network = source
@@ -130,7 +132,7 @@ def import_network(
     artifact = save_artifact(
         out,
         network=network,
-        labels=_labels(clips, n_out),
+        labels=_labels(clips, _sizes(source)[-1]),
         encoder=None if clips is None else clips.encoder,
         provenance=provenance,
         metrics={} if table is None else {"calibration": table.to_dict()},
@@ -139,10 +141,10 @@ def import_network(
     return Imported(artifact, table)
 
 
-def _ends(source: FloatNetwork | Network) -> tuple[int, int]:
-    if isinstance(source, Network):
-        return source.spec.n_in, source.spec.n_out
-    return source.n_in, source.stages[-1].n_out
+def _sizes(source: FloatNetwork | Network) -> tuple[int, ...]:
+    """Channels, and neurons of each stage."""
+    stages = source.spec.stages if isinstance(source, Network) else source.stages
+    return stages[0].n_in, *(stage.n_out for stage in stages)
 
 
 def _count_bits(clips: Calibration) -> int:

@@ -30,13 +30,13 @@ def description(network: Network, dt: float) -> dict[str, Any]:
     return {"dt": dt, "network": network.spec.to_dict()}
 
 
-def network_of(graph: Graph, asked: Asked) -> Network:
+def network_of(graph: Graph, asked: Asked, input_bits: int | None = None) -> Network:
     """The integers of a graph with metadata.
 
     Raises
     ------
     InputError
-        Where the graph is not the network of its metadata, or another dt is asked for.
+        Where the graph is not the network of its metadata, or another dt or `input_bits` are asked for.
     """
     said = parse_json(graph.metadata[MARK], "metadata", dict)
     check_fields("metadata", said, {"dt": number(1e-30, 1e6), "network": OBJECT})
@@ -47,6 +47,9 @@ def network_of(graph: Graph, asked: Asked) -> Network:
         spec = NetworkSpec.from_dict(said["network"])
     except InputError as error:
         raise InputError(f"metadata: {error}") from None
+    if input_bits not in (None, spec.layers[0].input_bits):
+        own = spec.layers[0].input_bits
+        raise InputError(f"--input-bits must be {own}, as the metadata say, not {input_bits}")
     mode = spec.readout.mode
     readout = None if mode is ReadoutMode.SPIKE_COUNT else mode
     network = nir_read.network_of(graph, replace(asked, dt=dt, readout=readout, reset=None))

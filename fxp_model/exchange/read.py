@@ -16,7 +16,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 
 
-def read_network(path: Path | str, asked: Asked, input_bits: int = 1) -> FloatNetwork | Network:
+def read_network(path: Path | str, asked: Asked, input_bits: int | None = None) -> FloatNetwork | Network:
     """The network of a NIR, Lava, snnTorch, DelRec or numpy file.
 
     Parameters
@@ -24,8 +24,8 @@ def read_network(path: Path | str, asked: Asked, input_bits: int = 1) -> FloatNe
     path : path
     asked : Asked
         What the file does not say.
-    input_bits : int
-        Of an input count, where the file holds integers.
+    input_bits : int, optional
+        Of an input count, where the file holds integers; default: those that it names, or 1.
 
     Returns
     -------
@@ -53,18 +53,18 @@ def read_network(path: Path | str, asked: Asked, input_bits: int = 1) -> FloatNe
     )
 
 
-def _hdf5(file: Path, asked: Asked, input_bits: int) -> FloatNetwork | Network:
+def _hdf5(file: Path, asked: Asked, input_bits: int | None) -> FloatNetwork | Network:
     from fxp_model.exchange import lava_read, nir_integers, nir_read
     from fxp_model.exchange.hdf5 import read_hdf5
     from fxp_model.exchange.nir_file import graph_of
 
     table = read_hdf5(file)
     if "layer" in table:
-        return lava_read.network_of(file, table, input_bits)
+        return lava_read.network_of(file, table, input_bits or 1)
     graph = graph_of(file, table)
     try:
         if nir_integers.MARK in graph.metadata:
-            return nir_integers.network_of(graph, asked)
+            return nir_integers.network_of(graph, asked, input_bits)
         return nir_read.network_of(graph, asked)
     except InputError as error:
         raise InputError(f"{file}: {error}") from None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fxp_model.artifact import load_artifact
+from fxp_model.data import frames_for
 from fxp_model.network import run
 from fxp_model.spec import ReadoutMode, ResetMode
 from tests.calls import call
@@ -27,9 +28,8 @@ def counts(tmp_path):
     rng = np.random.default_rng(0)
     file = tmp_path / "clips.npz"
     lengths = np.array([40, 30, 40, 25, 40, 40])
-    np.savez(
-        file, counts=(rng.random((6, 40, 12)) < 0.2).astype(np.uint8), labels=np.arange(6), lengths=lengths
-    )
+    counts = (rng.random((6, 40, 12)) < 0.2) & (np.arange(40)[:, None] < lengths[:, None, None])
+    np.savez(file, counts=counts.astype(np.uint8), labels=np.arange(6), lengths=lengths)
     return file
 
 
@@ -93,6 +93,63 @@ def test_integers_come_without_a_table(tmp_path, counts):
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'a'}: 12-12-12, spike_count readout\n")
 
 
+@pytest.fixture
+def data(tmp_path):
+    """A data set of 12 channels and 12 classes, whose counts need 2 bits."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    counts = np.random.default_rng(0).integers(0, 4, (12, 5, 12))
+    for split in ("train", "val"):
+        np.savez(folder / f"{split}.npz", counts=counts, labels=np.arange(12))
+    return folder
+
+
+@pytest.mark.parametrize("bits", [None, 2, 4])
+@pytest.mark.parametrize("kind", ["integers", "real numbers"])
+def test_the_network_takes_the_data_it_was_calibrated_with(tmp_path, data, kind, bits):
+    """With the bits of the data, or with as many as are asked for; an integer network too."""
+    if kind == "integers":
+        layer = {"weight": np.eye(12, dtype=int) * 40, "vDecay": 512, "vThMant": 60}
+        file, said = dense_net(tmp_path / "net.net", [layer]), ()
+    else:
+        file, said = tmp_path / "net.npz", ("--reset", "zero", "--readout", "sum")
+        stages = {"layer0.weight": np.eye(12), "layer0.beta": 0.5, "layer0.v_th": 1.0}
+        np.savez(file, **stages, **{"readout.weight": np.eye(12), "readout.beta": 0.5})
+    asked = () if bits is None else ("--input-bits", bits)
+    done = imported(file, "--out", tmp_path / "a", *said, "--calibrate", data, *asked)
+    assert done.returncode == 0, done.stderr
+    artifact = load_artifact(tmp_path / "a")
+    assert artifact.network.spec.layers[0].input_bits == artifact.encoder["count_bits"] == (bits or 2)
+    frames = frames_for(artifact, data, "val")
+    assert run(artifact.network, frames.counts).scores.shape == (12, 12)
+
+
+def test_counts_that_need_more_bits_than_are_asked_for(tmp_path, data):
+    file = dense_net(tmp_path / "net.net", [{"weight": np.eye(12), "vDecay": 512, "vThMant": 60}])
+    done = imported(file, "--out", tmp_path / "a", "--calibrate", data, "--input-bits", 1)
+    line = f"import_network.py: {data / 'train.npz'}: counts must be in 0..1, not 3\n"
+    assert (done.returncode, done.stderr) == (2, line)
+
+
+def test_a_network_of_our_own_says_its_bits(tmp_path, data):
+    """A NIR file of export_nir.py; data of fewer bits do for it, data of more do not."""
+    file = dense_net(tmp_path / "net.net", [{"weight": np.eye(12), "vDecay": 512, "vThMant": 60}])
+    assert imported(file, "--out", tmp_path / "a", "--input-bits", 4).returncode == 0
+    file = tmp_path / "net.nir"
+    assert call("export_nir.py", str(tmp_path / "a"), "--out", str(file), "--dt", "1").returncode == 0
+    for asked, told in (
+        (("--input-bits", 3), "--input-bits must be 4, as the metadata say, not 3"),
+        (("--calibrate", data), "--input-bits must be 4, as the metadata say, not 2"),
+    ):
+        done = imported(file, "--out", tmp_path / "b", *asked)
+        assert (done.returncode, done.stderr) == (2, f"import_network.py: {file}: {told}\n")
+    assert imported(file, "--out", tmp_path / "b", "--calibrate", data, "--input-bits", 4).returncode == 0
+    artifact = load_artifact(tmp_path / "b")
+    assert artifact.network.spec.layers[0].input_bits == artifact.encoder["count_bits"] == 4
+    assert imported(file, "--out", tmp_path / "c").returncode == 0
+    assert load_artifact(tmp_path / "c").network.spec == artifact.network.spec
+
+
 def test_an_artifact_goes_out_and_comes_back(tmp_path):
     file = tmp_path / "net.nir"
     done = call("export_nir.py", "asc20-256x256-k5-sparse", "--out", str(file), "--dt", "1e-3")
@@ -144,19 +201,24 @@ def test_errors_are_one_line_and_nothing_is_written(tmp_path, arguments, message
     ("change", "message"),
     [
         ({"counts": np.ones((3, 4, 5), int)}, "channels must be 12 (inputs of the network), not 5"),
-        ({"counts": np.full((3, 4, 12), 300)}, "counts must be 0..255, not 300"),
-        ({"counts": np.ones((3, 12), int)}, "counts must have shape (clips, steps, channels), not (3, 12)"),
+        ({"counts": np.full((3, 4, 12), 300)}, "counts must be in 0..255, not 300"),
+        ({"counts": np.full((3, 4, 12), 8)}, "counts must be in 0..7, not 8"),
+        ({"counts": np.ones((3, 12), int)}, "counts must have shape (N, T, C), not (3, 12)"),
+        (
+            {"counts": np.zeros((1, 1 << 20, 12), np.uint8)},
+            f"steps x (channels + neurons) must be at most {1 << 25}, not {(1 << 20) * (12 + 38 + 7)}",
+        ),
         ({"labels": np.array([0, 1, 7])}, "classes must be 7 (outputs of the network), not 8"),
-        ({"labels": np.array([0, 1])}, "labels must have shape (3,), not (2,)"),
-        ({"lengths": np.array([0, 1, 2])}, "lengths must be 1..4, not 0"),
-        ({"more": np.ones(3, int)}, "must hold counts, labels and lengths, integers, not more"),
-        ({"labels": np.ones(3)}, "must hold counts, labels and lengths, integers, not labels"),
+        ({"labels": np.array([0, 1])}, "counts must have shape (2, T, C), not (3, 4, 12)"),
+        ({"lengths": np.array([0, 1, 2])}, "lengths[0] must be in 1..4, not 0"),
+        ({"more": np.ones(3, int)}, "array 'more' is unknown; known are labels, counts, lengths"),
+        ({"labels": np.ones(3)}, "labels must be integers, not float64"),
     ],
 )
 def test_clips_that_do_not_fit(tmp_path, change, message):
     file = tmp_path / "clips.npz"
-    np.savez(file, **({"counts": np.ones((3, 4, 12), int)} | change))
-    done = imported(BRAILLE, "--out", tmp_path / "a", *SAID, "--calibrate", file)
+    np.savez_compressed(file, **({"counts": np.ones((3, 4, 12), int)} | change))
+    done = imported(BRAILLE, "--out", tmp_path / "a", *SAID, "--calibrate", file, "--input-bits", 3)
     assert (done.returncode, done.stderr) == (2, f"import_network.py: {file}: {message}\n")
     assert not (tmp_path / "a").exists()
 

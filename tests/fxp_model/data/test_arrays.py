@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fxp_model.archives import Archive
 from fxp_model.artifact import load_artifact, save_artifact
 from fxp_model.data import (
     ArrayDataset,
@@ -18,6 +19,7 @@ from fxp_model.data import (
     load_frames,
     open_dataset,
 )
+from fxp_model.data import arrays as arrays_module
 from fxp_model.errors import InputError
 from fxp_model.network import run
 from fxp_model.pretrained import DEFAULT
@@ -149,6 +151,10 @@ MISTAKES = {
     "counts[0] must be 0 from step 8 on, its length": changed(
         counts=np.ones_like(COUNTS), lengths=np.array([8, 9, 9, 9, 9, 9])
     ),
+    "array 'lables' is unknown; known are labels, counts, lengths": changed(lables=np.zeros(CLIPS, int)),
+    "array 'x' is unknown; known are labels, times, units, sample, lengths, channels": with_counts(
+        x=np.zeros(1, int)
+    ),
     "lengths is missing": changed(counts=None, lengths=None, channels=np.array(3)),
     "channels must have shape (), not (1,)": with_counts(channels=np.array([3])),
     "channels must be at least 1, not 0": with_counts(channels=np.array(0)),
@@ -187,6 +193,46 @@ def test_a_file_that_is_no_archive_of_numbers_is_one_line(tmp_path):
     assert refusal(lambda: open_dataset(folder)).startswith(f"{path}: not a readable npz archive: ")
     np.savez(path, labels=np.array([{}], object))
     assert refusal(lambda: open_dataset(folder)).startswith(f"{path}: not a readable npz archive: ")
+
+
+def test_arrays_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    """By their type, and by the bytes that they take beside what the file does."""
+    folder = write(tmp_path / "data", train=changed(counts=COUNTS.astype(np.float64)))
+    read = Archive.read
+
+    def small_read(archive, key):
+        assert key != "counts"
+        return read(archive, key)
+
+    monkeypatch.setattr(Archive, "read", small_read)
+    assert refusal(lambda: loaded(folder)).endswith("train.npz: counts must be integers, not float64")
+    monkeypatch.setattr(arrays_module, "MAX_FILE_BYTES", 8000)
+    write(folder, train=changed(counts=np.zeros((CLIPS, 100, CHANNELS), np.int64)))
+    assert refusal(lambda: loaded(folder)).endswith(
+        f"train.npz: counts must take at most 8000 bytes, not {CLIPS * 100 * CHANNELS * 8}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ("val.csv", "train.npz and val.csv"),
+        ("yes/a.wav", "train.npz and yes/a.wav"),
+        ("shd_test.h5", "train.npz and files of SHD"),
+    ],
+)
+def test_a_folder_holds_one_data_set(tmp_path, other, told):
+    folder = write(tmp_path / "data", train=arrays())
+    (folder / other).parent.mkdir(exist_ok=True)
+    (folder / other).write_bytes(b"")
+    assert refusal(lambda: open_dataset(folder)) == (
+        f"{folder}: must hold one data set, not {told}: give each its own folder"
+    )
+    (folder / "train.npz").unlink()
+    if other == "shd_test.h5":
+        (folder / "train.csv").write_bytes(b"")
+        line = f"{folder}: must hold one data set, not files of SHD and train.csv: give each its own folder"
+        assert refusal(lambda: open_dataset(folder)) == line
 
 
 @pytest.mark.parametrize("name", ["classes.txt", "val.npz"])
