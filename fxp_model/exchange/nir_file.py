@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fxp_model.errors import InputError, shown
 from fxp_model.exchange.hdf5 import Table
+from fxp_model.folders import shortened
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "Input": (),
@@ -158,7 +159,7 @@ def _pairs(where: str, edges: Any) -> Iterator[tuple[str, str]]:
 def _edge(where: str, edge: tuple[str, str], names: set[str]) -> tuple[str, str]:
     for name in edge:
         if name not in names:
-            known = ", ".join(sorted(names))
+            known = shortened(sorted(names), 20)
             raise InputError(
                 f"{where}edge {edge[0]} -> {edge[1]}: there is no node {shown(name)} (nodes: {known})"
             )

@@ -11,6 +11,7 @@ from fxp_model.exchange.arrays_read import read_arrays
 from fxp_model.exchange.asked import Asked
 from fxp_model.exchange.description import FloatNetwork
 from fxp_model.network import Network
+from fxp_model.printable import printable
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
@@ -39,6 +40,13 @@ def read_network(path: Path | str, asked: Asked, input_bits: int | None = None) 
         or what must be asked for, naming the option.
     """
     file = path_of("path", path)
+    try:
+        return _read(file, asked, input_bits)
+    except InputError as error:  # names in a file may be of several lines
+        raise InputError(printable(str(error))) from None
+
+
+def _read(file: Path, asked: Asked, input_bits: int | None) -> FloatNetwork | Network:
     try:
         with file.open("rb") as opened:
             start = opened.read(len(HDF5))
