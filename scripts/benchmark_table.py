@@ -1,8 +1,9 @@
 """Measure a final network on the test set of a published benchmark, once, and print the table of all.
 
 The row is appended to ``scripts/results/benchmarks.jsonl``; a network with a row is not measured again, so
-that nothing can be chosen on a test set. With --keep the network goes to ``scripts/results/networks``, with
-drawn counts for a stimulus: no clip of the data is kept.
+that nothing can be chosen on a test set. Its epochs and seconds are those of the network's last training, not
+of one it started from. With --keep the network goes to ``scripts/results/networks``, with drawn counts for a
+stimulus: no clip of the data is kept.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
 import json
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.artifact import Artifact, load_artifact, save_artifact
+from fxp_model.artifact import FOLDER, Artifact, load_artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.evaluation import evaluate
 from fxp_model.files import read_json_lines, replacing, write_text
@@ -64,34 +66,48 @@ def drawn(artifact: Artifact) -> NDArray[np.uint8]:
     own = artifact.stimulus[:, :STIMULUS_CLIPS]
     rng = np.random.default_rng(0)
     present = rng.random(own.shape) < np.mean(own > 0)
-    return np.where(present, rng.integers(1, int(own.max()) + 1, own.shape), 0).astype(np.uint8)
+    return np.where(present, rng.integers(1, max(int(own.max()), 1) + 1, own.shape), 0).astype(np.uint8)
 
 
-def measured(artifact: Artifact, data: str, benchmark: str, about: str) -> dict[str, Any]:
-    """The row of a network, which reads split ``test`` of `data`."""
-    from fxp_model.data import frames_for
-    from fxp_model.engine import score
+def described(artifact: Artifact, benchmark: str, about: str) -> dict[str, Any]:
+    """The row of a network, but for what its test set says.
 
-    frames = frames_for(artifact, data, "test")
-    result = evaluate(score, artifact.network, frames.counts, frames.labels, frames.lengths)
-    provenance, val = artifact.provenance, artifact.metrics["val"]
-    return {
+    Raises
+    ------
+    InputError
+        The artifact does not tell its validation, its training, its command or its date.
+    """
+    provenance, val = artifact.provenance, artifact.metrics.get("val", {})
+    row = {
         "benchmark": benchmark,
         "network": artifact.name,
         "about": about,
         "parameters": parameters(artifact.network),
         "weight_bits": artifact.network.spec.layers[0].weight.width,
-        "val_clips": val["clips"],
-        "val": val["accuracy"],
+        "val_clips": val.get("clips"),
+        "val": val.get("accuracy"),
+        "epochs": provenance.get("epochs"),
+        "seconds": provenance.get("seconds_of_last_run"),
+        "artifact_sha256": artifact.sha256,
+        "command": provenance.get("command"),
+        "date": provenance.get("date"),
+    }
+    check_fields(f"artifact {artifact.name}", row, {key: _FIELDS[key] for key in row})
+    return row
+
+
+def measured(artifact: Artifact, data: str) -> dict[str, Any]:
+    """What of the row is read from split ``test`` of `data`."""
+    from fxp_model.data import frames_for
+    from fxp_model.engine import score
+
+    frames = frames_for(artifact, data, "test")
+    result = evaluate(score, artifact.network, frames.counts, frames.labels, frames.lengths)
+    return {
         "test_clips": len(frames.labels),
         "test": result.accuracy,
-        "epochs": provenance["epochs"],
-        "seconds": provenance["seconds_of_last_run"],
-        "artifact_sha256": artifact.sha256,
         "predictions_sha256": result.predictions_sha256,
         "scores_sha256": result.scores_sha256,
-        "command": provenance["command"],
-        "date": provenance["date"],
     }
 
 
@@ -121,18 +137,31 @@ def add_row(path: Path, data: str, benchmark: str, about: str, kept: bool) -> No
     Raises
     ------
     InputError
-        It has a row: the test set is read once for a network. Or as `frames_for` does.
+        It has a row: the test set is read once for a network. Or as `described` and `frames_for` do.
     """
     artifact = load_artifact(path)
     known = read_rows(ROWS) if ROWS.exists() else []
     for row in known:
-        if artifact.name == row["network"] or artifact.sha256 == row["artifact_sha256"]:
+        if artifact.name == row["network"] or artifact.sha256 in (
+            row["artifact_sha256"],
+            row.get("kept_sha256"),
+        ):
             raise InputError(f"{path} was measured: {ROWS.name} has a row of {row['network']}")
-    row = measured(artifact, data, benchmark, about)
+    row = described(artifact, benchmark, about)
     if kept:
-        row["stimulus_scores_sha256"] = stimulus_sha256(keep(artifact, NETWORKS / artifact.name))
+        FOLDER.check(NETWORKS / artifact.name)
+    row |= measured(artifact, data)
+    write_rows((*known, row))  # at once: the test set has been read
+    if kept:
+        stored = keep(artifact, NETWORKS / artifact.name)
+        stored_row = {"kept_sha256": stored.sha256, "stimulus_scores_sha256": stimulus_sha256(stored)}
+        write_rows((*known, row | stored_row))
+
+
+def write_rows(rows: Iterable[dict[str, Any]]) -> None:
+    """Replace the rows of the table."""
     with replacing(ROWS) as file:
-        write_text(file, "".join(json.dumps(own) + "\n" for own in (*known, row)))
+        write_text(file, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

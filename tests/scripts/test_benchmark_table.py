@@ -27,12 +27,15 @@ def test_each_network_has_one_row_and_each_stored_one_is_in_the_table():
 @pytest.mark.parametrize("row", KEPT, ids=lambda row: row["network"])
 def test_a_stored_network_still_says_what_it_says(row):
     artifact = load_artifact(benchmark_table.NETWORKS / row["network"])
+    assert artifact.sha256 == row["kept_sha256"]
     assert benchmark_table.stimulus_sha256(artifact) == row["stimulus_scores_sha256"]
     assert benchmark_table.parameters(artifact.network) == row["parameters"]
     assert artifact.metrics["val"]["accuracy"] == row["val"]
     assert artifact.metrics["val"]["clips"] == row["val_clips"]
     assert artifact.provenance["command"] == row["command"]
     assert artifact.provenance["epochs"] == row["epochs"]
+    assert artifact.provenance["seconds_of_last_run"] == row["seconds"]
+    assert f"--data runs/{artifact.provenance['data']['name']} " in row["command"]
     kinds = {layer.recurrence.kind for layer in artifact.network.spec.layers if layer.recurrence is not None}
     assert kinds == {RecurrenceKind.CONV}
     assert {stage.weight.width for stage in artifact.network.spec.stages} == {row["weight_bits"]} == {8}
@@ -93,7 +96,56 @@ def test_a_network_is_measured_once_and_stored_without_clips(benchmark, tmp_path
     assert benchmark_table.stimulus_sha256(kept) == row["stimulus_scores_sha256"]
     with pytest.raises(InputError, match=r"^.*mine was measured: benchmarks\.jsonl has a row of mine$"):
         benchmark_table.add_row(path, str(data), "tiny", "another", False)
+    (tmp_path / "networks" / "mine").rename(tmp_path / "other")
+    with pytest.raises(InputError, match=r"^.*other was measured: benchmarks\.jsonl has a row of mine$"):
+        benchmark_table.add_row(tmp_path / "other", str(data), "tiny", "another", False)
     assert len(benchmark_table.read_rows(tmp_path / "benchmarks.jsonl")) == 1
+
+
+def resaved(path, **changes):
+    artifact = load_artifact(path)
+    fields = ("network", "labels", "encoder", "provenance", "metrics", "stimulus")
+    save_artifact(path, **({name: getattr(artifact, name) for name in fields} | changes))
+
+
+def test_what_a_row_needs_is_checked_before_the_test_set_is_read(benchmark, monkeypatch):
+    path, data, _ = benchmark
+    monkeypatch.setattr(benchmark_table, "measured", None)
+    provenance = load_artifact(path).provenance
+    for changes, told in (
+        ({"metrics": {}}, "artifact mine: val_clips must be an integer"),
+        ({"provenance": provenance | {"epochs": None}}, "artifact mine: epochs must be an integer"),
+        ({"provenance": {"epochs": 1}}, "artifact mine: seconds must be a number"),
+    ):
+        resaved(path, **({"metrics": {"val": {"clips": 1, "accuracy": 1.0}}} | changes))
+        with pytest.raises(InputError, match=told):
+            benchmark_table.add_row(path, str(data), "tiny", "a few words", True)
+    resaved(path, provenance=provenance)
+    taken = benchmark_table.NETWORKS / "mine"
+    taken.mkdir(parents=True)
+    (taken / "own.txt").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="holds files and is not an earlier artifact"):
+        benchmark_table.add_row(path, str(data), "tiny", "a few words", True)
+
+
+def test_a_test_set_that_was_read_has_its_row(benchmark, monkeypatch):
+    """Also where the network cannot be stored then."""
+    path, data, _ = benchmark
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(benchmark_table, "keep", full)
+    with pytest.raises(OSError, match="disk full"):
+        benchmark_table.add_row(path, str(data), "tiny", "a few words", True)
+    with pytest.raises(InputError, match="mine was measured"):
+        benchmark_table.add_row(path, str(data), "tiny", "a few words", True)
+
+
+def test_a_silent_stimulus_is_drawn_as_one(benchmark):
+    path, _, _ = benchmark
+    resaved(path, stimulus=np.zeros_like(load_artifact(path).stimulus))
+    assert not benchmark_table.drawn(load_artifact(path)).any()
 
 
 def test_several_networks_of_a_benchmark_are_its_folds():
