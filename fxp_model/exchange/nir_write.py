@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
 from fxp_model.exchange.nir_integers import MARK, description
-from fxp_model.fixed import QFormat
+from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
 
@@ -40,8 +40,8 @@ def nir_graph(network: Network, dt: float) -> nir.NIRGraph:
     Raises
     ------
     InputError
-        For a dt outside its limits, or a stage that no node of NIR is: a beta or alpha above 1, or equal to
-        1 for some neurons only, or with a synapse.
+        For a dt outside its limits, or a stage that no node of NIR is: an alpha of 1 or more, a beta above 1,
+        or a beta of 1 with a synapse or for some neurons only.
     """
     if not 0 < dt <= 1e6:
         raise InputError(f"dt must be above 0 and at most 1e6 s, not {dt:g}")
@@ -86,9 +86,26 @@ def unsaid(network: Network) -> list[str]:
         fires = isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT
         if fires and spec.reset_mode is not ResetMode.ZERO:
             lines.append(f"{name}: reset {spec.reset_mode}, where NIR means zero")
+        lines += [f"{name}: {line}" for line in _arithmetic(spec)]
+    bits = network.spec.layers[0].input_bits
+    if bits > 1:
+        lines.append(f"input: counts of {bits} bits, where NIR has spikes")
     mode = network.spec.readout.mode
     if mode is not ReadoutMode.SPIKE_COUNT:
         lines.append(f"readout: scores are the {mode} of its membranes over the steps")
+    return lines
+
+
+def _arithmetic(spec: LayerSpec | ReadoutSpec) -> list[str]:
+    """Rounding and overflow of a stage, where they are more than the nearest code and saturation."""
+    lines = []
+    for what, state in (("membrane", spec), ("current", spec.synapse)):
+        if state is None:
+            continue
+        if (state.rounding, state.overflow) != (Rounding.RND, Overflow.SAT):
+            lines.append(f"{what} by {state.rounding} and {state.overflow}, where NIR has real numbers")
+        if state.leak_rounding is not None:
+            lines.append(f"leak of the {what} rounded by itself, by {state.leak_rounding}")
     return lines
 
 

@@ -12,7 +12,7 @@ from fxp_model.errors import InputError
 from fxp_model.exchange.asked import Asked
 from fxp_model.exchange.nir_write import nir_bytes, nir_graph, unsaid
 from fxp_model.exchange.read import read_network
-from fxp_model.fixed import QFormat
+from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams, run
 from fxp_model.pretrained import find
 from fxp_model.random_networks import random_network
@@ -87,7 +87,12 @@ def test_a_bundled_network_comes_back(tmp_path, name):
     graph = nir.read(file, type_check=False)
     assert [type(node).__name__ for node in graph.nodes.values()].count("Conv1d") == 2
     assert graph.nodes["layer0_delay"].delay == pytest.approx((1 + network.params[0].delay_steps) * DT)
-    assert len(unsaid(network)) == 3
+    assert unsaid(network) == [
+        "layer0: reset subtract, where NIR means zero",
+        "layer1: reset subtract, where NIR means zero",
+        "input: counts of 4 bits, where NIR has spikes",
+        "readout: scores are the sum of its membranes over the steps",
+    ]
 
 
 def test_what_the_graph_says_must_be_what_the_metadata_say(tmp_path):
@@ -284,3 +289,27 @@ def test_resets_that_nir_does_not_have_are_told(tmp_path):
         assert graph.nodes["layer0"].v_threshold.tolist() == [1.0] * 6
         same(read_network(written(tmp_path, other), Asked()), other)
     assert unsaid(network) == []
+
+
+def test_arithmetic_that_nir_does_not_have_is_told(tmp_path):
+    network = small()
+    current = QFormat(True, 6, 10)
+    synapse = SynapseSpec(
+        alpha=8, alpha_format=HALF, current=current, overflow=Overflow.WRAP, leak_rounding=Rounding.TRN_ZERO
+    )
+    layer = replace(
+        network.spec.layers[0],
+        input_bits=3,
+        rounding=Rounding.TRN,
+        leak_rounding=Rounding.RND,
+        synapse=synapse,
+    )
+    other = Network(NetworkSpec((layer,), network.spec.readout), network.params)
+    assert unsaid(other) == [
+        "layer0: membrane by TRN and SAT, where NIR has real numbers",
+        "layer0: leak of the membrane rounded by itself, by RND",
+        "layer0: current by RND and WRAP, where NIR has real numbers",
+        "layer0: leak of the current rounded by itself, by TRN_ZERO",
+        "input: counts of 3 bits, where NIR has spikes",
+    ]
+    same(read_network(written(tmp_path, other), Asked()), other)
