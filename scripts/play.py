@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from fxp_model.artifact import load_artifact
 from fxp_model.cli import write_json
@@ -105,11 +106,12 @@ def main() -> int:
             if words is not None:
                 board.reload(words.words, words.crc32)
                 board.check(loaded.sha256)
-            for index, (counts, scores) in enumerate(zip(clips, expected, strict=True)):
+            pairs = tqdm(zip(clips, expected, strict=True), desc="board", total=len(clips), unit="clip")
+            for index, (counts, scores) in enumerate(pairs):
                 own_mismatch = difference(index, answer(reached, counts), scores)
                 if own_mismatch is not None:
                     mismatches.append(own_mismatch)
-                    print(f"play.py: {own_mismatch}", file=sys.stderr)
+                    tqdm.write(f"play.py: {own_mismatch}", file=sys.stderr)
             seconds = time.perf_counter() - started
             if args.ear:
                 board.listen()

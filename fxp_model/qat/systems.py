@@ -40,6 +40,8 @@ class System:
 
 SPARSE_COST, SPARSER_COST = 2.0, 10.0
 """Spike penalty of the sparse networks: loss per mean spike of a neuron and step."""
+FORWARD_DELAY = 20
+"""Largest forward delay in steps, of those that have any."""
 
 
 def systems(recipe: Recipe) -> dict[str, System]:
@@ -72,6 +74,8 @@ def systems(recipe: Recipe) -> dict[str, System]:
         System("conv-long", "three times as many epochs", conv, patient),
         System("dense-long-float", "three times as many epochs", dense, replace(real, epochs=patient.epochs)),
         System("none", "no recurrence", none, recipe),
+        System("none-forward", "forward delays alone", replace(none, forward_delay=FORWARD_DELAY), recipe),
+        System("conv-forward", "forward delays, too", replace(conv, forward_delay=FORWARD_DELAY), recipe),
         System("conv-delay-1", "no extra delay", conv, replace(fixed, start_delay=one_step)),
         System("conv-delay-random", "delays as drawn at the start", conv, fixed),
         System("conv-delay-mean", "the learned mean in each layer", conv, fixed, at_mean_of="conv"),
