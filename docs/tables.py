@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fxp_model.files import replacing
+from fxp_model.files import read_json_lines, replacing
 from fxp_model.results.rows import read_rows
 from fxp_model.results.summary import markdown, summarise
 from hw.boards.boards import BOARDS
@@ -222,6 +222,20 @@ def bitstreams() -> str:
     return _table(head, rows)
 
 
+def plays() -> str:
+    """Clips that were played to a simulated board over a faulty line."""
+    line = ("lost, doubled, flipped bytes", "of", "errors", "resyncs")
+    head = ("network", "preset", "clips", "equal", *line, "s")
+    rows = []
+    for _, row in read_json_lines(RESULTS / "plays.jsonl"):
+        own = row["simulated"]
+        faults = ", ".join(str(own[kind]) for kind in ("lost", "doubled", "flipped"))
+        counts = [f"{row[key]:,}" for key in ("clips", "equal")]
+        told = [f"{own['sent'] + own['received']:,}", f"{row['errors']}", f"{row['resyncs']}"]
+        rows.append([row["artifact"], f"`{row['preset']}`", *counts, faults, *told, f"{row['seconds']:,.0f}"])
+    return _table(head, rows)
+
+
 def proofs() -> str:
     """Properties that are proven, as ``python -m tb.formal`` prints them."""
     methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR"}
@@ -253,6 +267,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "estimates": estimates,
     "ear_estimates": ear_estimates,
     "explored": explored,
+    "plays": plays,
     "proofs": proofs,
 }
 

@@ -1,19 +1,16 @@
-"""The bitstreams that were measured: `scripts/results/boards.jsonl`."""
-
-import json
+"""What was measured of boards: `scripts/results/boards.jsonl`, `plays.jsonl`."""
 
 import pytest
 
+from fxp_model.files import read_json_lines
 from fxp_model.pretrained import bundled
 from hw.boards.boards import BOARDS
 from hw.config import PRESETS
 from hw.parts import PARTS
 from tests.paths import ROOT
 
-ROWS = [
-    json.loads(line)
-    for line in (ROOT / "scripts/results/boards.jsonl").read_text(encoding="utf-8").splitlines()
-]
+ROWS = [row for _, row in read_json_lines(ROOT / "scripts/results/boards.jsonl")]
+PLAYS = [row for _, row in read_json_lines(ROOT / "scripts/results/plays.jsonl")]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['board']}-{row['artifact']}")
@@ -43,3 +40,20 @@ def test_a_row_is_a_result_with_its_command(row: dict) -> None:
 
 def test_there_are_the_two_boards_of_the_manual() -> None:
     assert {row["board"] for row in ROWS} >= {"ulx3s-85f", "ulx3s-25f"}
+
+
+@pytest.mark.parametrize("row", PLAYS, ids=lambda row: f"{row['clips']}")
+def test_every_score_was_equal_on_a_line_with_faults(row: dict) -> None:
+    assert f"--artifact {row['artifact']} --preset {row['preset']} " in row["command"]
+    assert f"--clips {row['clips']} " in row["command"]
+    assert row["artifact"] in bundled()
+    assert row["equal"] == row["clips"] > 0
+    assert all(row["simulated"][kind] > 0 for kind in ("lost", "doubled", "flipped", "cycles"))
+    assert row["errors"] > 0
+    assert {"spikeline", "verilator"} <= row["versions"].keys()
+    assert (len(row["date"]), len(row["commit"])) == (10, 7)
+
+
+def test_clips_were_played_as_many_as_asked_and_past_a_resync() -> None:
+    assert max(row["clips"] for row in PLAYS) == 100
+    assert max(row["resyncs"] for row in PLAYS) > 0
