@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.spec import SCORE, IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind, ResetMode
+from fxp_model.spec import SCORE, IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind, ResetMode, fires
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.clips import Clips
 from hw.estimates.cores import dense_layers
 from hw.rtl.events import counts_beside
-from hw.rtl.neuron_update import fires
 
 Totals = NDArray[np.int64]
 

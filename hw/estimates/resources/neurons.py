@@ -6,12 +6,12 @@ import numpy as np
 
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import StageParams
-from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
+from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode, fires
 from hw.config import StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.banks import Part
 from hw.rtl.leaky_sum import LeakySum
-from hw.rtl.neuron_update import SMALL_MEMORY, Codes, NeuronUpdate, fires, neuron_codes
+from hw.rtl.neuron_update import SMALL_MEMORY, Codes, NeuronUpdate, neuron_codes
 
 
 def update(
@@ -164,7 +164,7 @@ def scores(fabric: Fabric, spec: ReadoutSpec, config: StageConfig) -> Parts:
     parts = Parts()
     lanes, groups, n = config.update_lanes, config.groups(spec.n_out), spec.n_out
     index = index_bits(groups)
-    value = 1 if spec.mode is ReadoutMode.SPIKE_COUNT else spec.membrane.width
+    value = 1 if fires(spec) else spec.membrane.width
     summed = spec.mode is not ReadoutMode.LAST
     wide = SCORE.width + (spec.mode not in (ReadoutMode.LAST, ReadoutMode.MAX))
     parts.ff += (3 + index) + 2 * (2 + index) + lanes * (value + wide + SCORE.width)
