@@ -46,7 +46,8 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--use-dsp",
         action=argparse.BooleanOptionalAction,
-        help="products of weight and count by multipliers (default: the preset's)",
+        help="products of weight and count, and of a state and a share of its own neuron, by multipliers "
+        "(default: the preset's)",
     )
     add("--reload", action="store_true", help="let a host replace the network at run time")
     add(

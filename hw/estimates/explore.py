@@ -54,7 +54,8 @@ def stage_options(spec: IntegratorSpec) -> tuple[StageConfig, ...]:
     lanes = sorted({-(-spec.n_out // words) for words in WORDS})
     updates = sorted({-(-spec.n_out // groups) for groups in GROUPS})
     events = EVENTS_PER_CYCLE[: min(spec.n_in, 2)]
-    dsp = (True, False) if spec.input_bits > 1 else (True,)
+    multiplies = spec.input_bits > 1 or any(leak.share is None for leak, _ in spec.sums)
+    dsp = (True, False) if multiplies else (True,)
     return tuple(
         StageConfig(*widths)
         for widths in product(lanes, updates, events, dsp)
@@ -86,12 +87,12 @@ class Sweeps:
 
     def __init__(self, target: str, events: Sequence[Counts], lengths: Sequence[int]) -> None:
         self._target, self._events, self._lengths = target, events, lengths
-        self._known: dict[tuple[tuple[int, ...], ...], Floats] = {}
+        self._known: dict[tuple[Any, ...], Floats] = {}
 
     def points(self, network: Network) -> Points:
         """The `combinations` of `network`."""
         options, chosen = combinations(network.spec)
-        key = tuple(_timing_of(stage) for stage in network.spec.stages)
+        key = (options, *(_timing_of(stage) for stage in network.spec.stages))
         if key not in self._known:
             self._known[key] = _cycles(network.spec, options, chosen, self._events, self._lengths)
         return Points(options, chosen, self._known[key], _cells(network, self._target, options, chosen))
@@ -101,7 +102,8 @@ def _timing_of(spec: IntegratorSpec) -> tuple[int, ...]:
     """What cycles depend on in a stage, beside its widths."""
     recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
     taps = -1 if recurrence is None else recurrence.kernel_size
-    return spec.n_in, spec.n_out, spec.input_bits, taps, spec.max_input_delay is not None
+    late = spec.max_input_delay is not None
+    return spec.n_in, spec.n_out, spec.input_bits, taps, late, spec.synapse is not None
 
 
 def _cycles(
