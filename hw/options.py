@@ -53,7 +53,8 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--programmable-delays",
         action="store_true",
-        help="with --reload: let the host replace the delays, too; every delay line gets the maximum length",
+        help="with --reload: let the host replace the delays, too, but those of the input channels; each "
+        "of their lines gets the maximum length",
     )
     add(
         "--config",
