@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         values = self.parse_args(namespace=argparse.Namespace(**{own.dest: unset for own in watched}))
         given = [own for own in self._dependent if getattr(values, own[0].dest) is not unset]
         for option, other in self._excluded:
-            if getattr(values, option.dest) is not unset and hasattr(values, other.dest):
+            if getattr(values, option.dest) is not unset and getattr(values, other.dest, unset) is not unset:
                 self.error(f"{option.option_strings[0]} must not be given with {other.option_strings[0]}")
         for option in watched:
             if getattr(values, option.dest, None) is unset:

@@ -131,7 +131,7 @@ class HiddenLayer(wiring.Component):
             return update.results
         m.submodules.forward = lines = self._lines(self._forward, forward=True)
         self._write(m, lines, update)
-        tag, sent = update.results.tag, Signal(update.results.shape())
+        tag, sent = update.results.tag, Signal(update.results.shape(), name="sent")
         for index in range(DELAYED_AFTER):
             later = Signal(tag.shape(), name=f"tag_{index}")
             m.d.sync += later.eq(tag)

@@ -13,16 +13,19 @@ from tb.formal.properties import PROPERTIES
 
 
 def main(names: list[str]) -> int:
-    """Prove the properties; 1 if one is false."""
+    """Prove the properties; 1 if one is false, 2 if there is no such property."""
+    if unknown := [name for name in names if name not in PROPERTIES]:
+        print(f"there is no property {unknown[0]!r}, but {', '.join(PROPERTIES)}", file=sys.stderr)
+        return 2
     broken = 0
     for name in names or PROPERTIES:
         own = PROPERTIES[name]
         with tempfile.TemporaryDirectory(prefix="spikeline-") as folder:
             export(own.build(), Path(folder))
-            verdict = prove(Path(folder), own.bound)
+            verdict = prove(Path(folder))
         broken += verdict.broken is not None
         print(
-            json.dumps({"property": name, "claim": own.claim, "bound": own.bound, **asdict(verdict)}),
+            json.dumps({"property": name, "claim": own.claim, **asdict(verdict)}),
             flush=True,
         )
     return int(broken > 0)

@@ -71,13 +71,17 @@ class Verdict:
     """What was found of a property.
 
     broken : the first cycle in which it is false, if one was found
-    method : that proved it: ``induction``, ``pdr``, or ``bounded`` up to its bound; else empty
+    method : that proved it for ever: ``induction`` or ``pdr``; else empty
     seconds : CPU time of the solver
     """
 
     broken: int | None
     method: str
     seconds: float
+
+
+class UndecidedError(RuntimeError):
+    """A solver came to no verdict, or to the end of its time."""
 
 
 def export(monitor: Monitor, folder: Path) -> None:
@@ -104,16 +108,14 @@ export(PROPERTIES[name].build(), Path(result))
 """
 
 
-def prove(folder: Path, bound: int | None = None) -> Verdict:
-    """Prove what `export` wrote: first the lemmas, then the claims with their help; up to a bound, by search.
+def prove(folder: Path) -> Verdict:
+    """Prove what `export` wrote: first the lemmas, then the claims with their help.
 
     Raises
     ------
-    RuntimeError
+    UndecidedError
         If neither a proof nor a counterexample was found.
     """
-    if bound is not None:
-        return search(folder, bound)
     methods, seconds = set(), 0.0
     for stage in STAGES:
         reduce = f"read_aiger {stage}.aig; strash; {_REDUCE}"
@@ -127,7 +129,7 @@ def prove(folder: Path, bound: int | None = None) -> Verdict:
         elif (found := _asserted(out)) is not None:
             return Verdict(found, "", seconds)
         else:
-            raise RuntimeError(f"ABC has no verdict:\n{out[-2000:]}")
+            raise UndecidedError(f"ABC has no verdict:\n{out[-2000:]}")
     return Verdict(None, max(methods), seconds)
 
 
@@ -137,8 +139,8 @@ def search(folder: Path, bound: int = SEARCH) -> Verdict:
     out = _run([str(ABC), "-c", f"read_aiger either.aig; strash; bmc3 -F {bound}"], folder)
     found = _asserted(out)
     if found is None and f"No output asserted in {bound} frames" not in out:
-        raise RuntimeError(f"ABC has no verdict:\n{out[-2000:]}")
-    return Verdict(found, "" if found is not None else "bounded", _cpu_seconds() - before)
+        raise UndecidedError(f"ABC has no verdict:\n{out[-2000:]}")
+    return Verdict(found, "", _cpu_seconds() - before)
 
 
 def equivalent(one: str, other: str, name: str, folder: Path) -> bool:
@@ -177,7 +179,8 @@ def _run(command: list[str], folder: Path) -> str:
         command, cwd=folder, capture_output=True, text=True, encoding="utf-8", preexec_fn=limit
     )
     if done.returncode:
-        raise RuntimeError(
+        kind = UndecidedError if done.returncode < 0 else RuntimeError  # ended by the limit
+        raise kind(
             f"{Path(command[0]).name}: exit status {done.returncode}\n{done.stdout[-2000:]}{done.stderr}"
         )
     return done.stdout

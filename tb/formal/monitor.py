@@ -105,12 +105,10 @@ class Property:
     claim : the property, in a sentence
     build : its monitor
     bug : in a file of ``hw/rtl``, with which there must be a counterexample
-    bound : cycles up to which it is shown; None: for ever
     quick : part of `make test`
     """
 
     claim: str
     build: Callable[[], Monitor]
     bug: Bug
-    bound: int | None = None
     quick: bool = True

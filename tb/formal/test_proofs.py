@@ -21,7 +21,7 @@ CHOSEN = [name for name, own in PROPERTIES.items() if own.quick or FULL]
 def test_property_is_proven(name: str, tmp_path: Path) -> None:
     own = PROPERTIES[name]
     export(own.build(), tmp_path)
-    verdict = prove(tmp_path, own.bound)
+    verdict = prove(tmp_path)
     print(f"{name}: {verdict}")
     assert verdict.broken is None
 

@@ -131,6 +131,11 @@ def test_a_current_that_only_one_run_has_is_no_difference_but_an_error(trace):
         "v_mem",
     ]
     assert other.first_mismatch(other) is None
+    expected = int(first.current[2, 1, 3])
+    found = other.first_mismatch(
+        planted(other, ("layer0", "current", (2, 1, 3)), ("layer0", "v_mem", (2, 0, 0)))
+    )
+    assert found == Mismatch("layer0", "current", 2, 1, 3, expected, expected + 100)
     assert other.sample(1).layers[0].current.shape == (STEPS, 1, 4)
     with pytest.raises(InputError, match=r"^traces must both have layer0\.current, or neither$"):
         trace.first_mismatch(other)

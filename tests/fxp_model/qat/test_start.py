@@ -14,12 +14,12 @@ from fxp_model.qat.augment import Augmentation
 from fxp_model.qat.network import Regularization, SpikingNetwork
 from fxp_model.qat.start import adopt
 from fxp_model.qat.template import Shape, network_spec
-from fxp_model.qat.train import Frames, Recipe, Training, accuracy
+from fxp_model.qat.train import Recipe, Training, accuracy
 from fxp_model.spec import ReadoutMode, ResetMode
+from tests.fxp_model.qat.clips import CHANNELS, CLASSES, labelled
 
 pytestmark = pytest.mark.slow
 
-CHANNELS, CLASSES, STEPS = 12, 3, 20
 RECIPE = Recipe(
     epochs=8,
     batch=8,
@@ -32,14 +32,7 @@ RECIPE = Recipe(
 
 
 def frames(seed, clips=48):
-    """Clips whose class is the third of the channels that has a few more spikes; two lengths."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, CLASSES, clips)
-    lengths = rng.choice([STEPS - 5, STEPS], clips)
-    busy = np.arange(CHANNELS) // (CHANNELS // CLASSES) == labels[:, None]
-    counts = rng.poisson(np.where(busy, 0.8, 0.4), (STEPS, clips, CHANNELS)).clip(0, 15).astype(np.uint8)
-    counts[np.arange(STEPS)[:, None] >= lengths] = 0
-    return Frames(counts, labels, lengths)
+    return labelled(seed, clips, 0.8, 0.4)
 
 
 @pytest.fixture(scope="module")

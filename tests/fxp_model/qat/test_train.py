@@ -26,23 +26,16 @@ from fxp_model.qat.train import (
     learning_rate,
 )
 from fxp_model.spec import ReadoutMode, RecurrenceKind
+from tests.fxp_model.qat.clips import CHANNELS, CLASSES, STEPS, labelled
 
 pytestmark = pytest.mark.slow
 
 SHAPE = Shape(hidden=(16, 16), max_delay=15)
 RECIPE = Recipe(epochs=5, batch=8, learning_rate=5e-3, augmentation=Augmentation(2, 1, 0.1, 3, 2))
-CHANNELS, CLASSES, STEPS = 12, 3, 20
 
 
 def frames(seed, clips=24):
-    """Clips whose class is the third of the channels that has the spikes; two lengths."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, CLASSES, clips)
-    lengths = rng.choice([STEPS - 5, STEPS], clips)
-    busy = np.arange(CHANNELS) // (CHANNELS // CLASSES) == labels[:, None]
-    counts = rng.poisson(np.where(busy, 2.0, 0.2), (STEPS, clips, CHANNELS)).clip(0, 15).astype(np.uint8)
-    counts[np.arange(STEPS)[:, None] >= lengths] = 0
-    return Frames(counts, labels, lengths)
+    return labelled(seed, clips, 2.0, 0.2)
 
 
 def training(folder, recipe=RECIPE, shape=SHAPE, classes=("a", "b", "c")):
