@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hw.estimates.explore import MAX_POINTS, Sweeps, combinations, stage_options
 from hw.estimates.front import PICKS, Limits, System, explore, unbeaten
 from hw.estimates.latency import Counts, clip_cycles, event_counts, sweep_cycles
 from hw.estimates.resources import estimate
+from hw.estimates.resources.prices import prices_of
 from hw.estimates.resources.shapes import Shape
 from hw.parts import PARTS, Part
 from tb.harness.cores import save_network
@@ -107,6 +109,34 @@ def test_adders_are_tried_where_a_product_has_no_constant_factor(name: str) -> N
     tried = {own.use_dsp for own in stage_options(with_readout(**VARIANTS[name]).spec.readout)}
     assert tried == ({True, False} if name in ("own beta", "own alpha") else {True})
     assert {own.use_dsp for own in stage_options(NETWORK.spec.layers[0])} == {True, False}
+
+
+PLAIN = {"plain", "no saturation", "no threshold", "forward delays"}
+"""Variants whose neurons are as in the cores that check the model."""
+
+
+@pytest.mark.parametrize("target", ["xilinx7", "ecp5"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_error_is_larger_with_neurons_that_have_features_and_limits_know_it(
+    name: str, target: str
+) -> None:
+    network, prices = with_readout(**VARIANTS[name]), prices_of(target)
+    points = Sweeps(target, [own[:1, :1] for own in EVENTS], [1]).points(network)
+    part = Part("large", target, dict.fromkeys(points.cells, 10**6))
+    logic = "lut" if target == "xilinx7" else "comb"
+    for point in np.random.default_rng(3).choice(len(points.cycles), 3):
+        found = estimate(network, points.config(point), target)
+        for kind, amount in found.total.items():
+            update = 0 if name in PLAIN else found.blocks["readout.update"][kind]
+            assert points.featured[kind][point] == update
+            for own, core, more in zip(
+                found.error[kind], prices.error[kind], prices.neurons[kind], strict=True
+            ):
+                assert own == pytest.approx(core + more * update / max(amount, 1))
+        assert (found.error[logic][1] > prices.error[logic][1]) == (name not in PLAIN)
+        most = found.total[logic] * (1 + found.error[logic][1] / 100)
+        for limit, kept in ((math.floor(most), False), (math.ceil(most), True)):
+            assert Limits(part, 100, max_lut=limit).kept(points)[point] == kept
 
 
 def test_the_default_shape_has_more_than_ten_thousand_points() -> None:
