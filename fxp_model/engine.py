@@ -31,6 +31,7 @@ from fxp_model.spec import (
     ReadoutSpec,
     RecurrenceKind,
     ResetMode,
+    fires,
 )
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
@@ -419,8 +420,7 @@ def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
 
     assert isinstance(spec, LayerSpec | ReadoutSpec)
     mode = _MODES[spec.mode] if isinstance(spec, ReadoutSpec) else kernels.SUM
-    fires = mode == kernels.SPIKE_COUNT or isinstance(spec, LayerSpec)
-    delayed = fires and spec.reset_mode is ResetMode.DELAYED
+    delayed = fires(spec) and spec.reset_mode is ResetMode.DELAYED
 
     codes: NDArray[Any] = np.zeros((kernels.ROWS, spec.n_out), wide)
     sums: NDArray[Any] = np.zeros((2, kernels.COLUMNS), wide)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from math import prod
-from typing import Any
+from typing import Any, TypeGuard
 
 from fxp_model.errors import InputError, shown
 from fxp_model.fixed import (
@@ -395,8 +395,10 @@ class IntegratorSpec:
         ]
 
     def _reset_terms(self) -> list[tuple[int, int, int]]:
-        """The same of a delayed reset, if there is one."""
-        return []
+        """The same of what a delayed reset adds, if there is one."""
+        if not fires(self) or self.reset_mode is not ResetMode.DELAYED:
+            return []
+        return [(-(self.membrane.max_raw if self.v_th is None else self.v_th), 0, self.membrane.frac_bits)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -430,9 +432,6 @@ class LayerSpec(IntegratorSpec):
             w, reach = self.recurrence.weight, self.recurrence.fan_in(self.n_out)
             terms.append((reach * w.min_raw, reach * w.max_raw, w.frac_bits))
         return terms
-
-    def _reset_terms(self) -> list[tuple[int, int, int]]:
-        return _delayed_reset(self.reset_mode, self.v_th, self.membrane)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -477,22 +476,17 @@ class ReadoutSpec(IntegratorSpec):
         elif self.v_th is not None:
             _range("v_th of a spike_count readout", self.v_th, 1, self.membrane.max_raw)
 
-    def _reset_terms(self) -> list[tuple[int, int, int]]:
-        if self.mode is not ReadoutMode.SPIKE_COUNT:
-            return []
-        return _delayed_reset(self.reset_mode, self.v_th, self.membrane)
-
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each array of its parameters."""
         return super().shapes | ({"v_th": (self.n_out,)} if self.v_th is None else {})
 
 
-def _delayed_reset(mode: ResetMode, v_th: int | None, membrane: QFormat) -> list[tuple[int, int, int]]:
-    """Lowest and highest code and fraction of what a delayed reset adds, if the reset is delayed."""
-    if mode is not ResetMode.DELAYED:
-        return []
-    return [(-(membrane.max_raw if v_th is None else v_th), 0, membrane.frac_bits)]
+def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
+    """Whether the neurons of a stage have a threshold, and so spike and reset."""
+    return isinstance(spec, LayerSpec) or (
+        isinstance(spec, ReadoutSpec) and spec.mode is ReadoutMode.SPIKE_COUNT
+    )
 
 
 @dataclass(frozen=True)

@@ -107,8 +107,9 @@ class HardwareConfig:
         A host may load other weights, biases, kernels, thresholds, and shares of each neuron. Doubles their
         memories.
     programmable_delays : bool
-        With `reload`: a host may also load other delays, up to the `max_delay` of each layer. Makes every
-        delay line that long.
+        With `reload`: a host may also load other delays of spikes: axonal ones up to the `max_delay` of their
+        layer, forward ones up to the `max_input_delay` of the next stage. Makes each of these delay lines
+        that long. Delays of the input channels stay.
     """
 
     stages: tuple[StageConfig, ...]

@@ -46,13 +46,15 @@ def add_width_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--use-dsp",
         action=argparse.BooleanOptionalAction,
-        help="products of weight and count by multipliers (default: the preset's)",
+        help="products of weight and count, and of a state and a share of its own neuron, by multipliers "
+        "(default: the preset's)",
     )
     add("--reload", action="store_true", help="let a host replace the network at run time")
     add(
         "--programmable-delays",
         action="store_true",
-        help="with --reload: let the host replace the delays, too; every delay line gets the maximum length",
+        help="with --reload: let the host replace the delays, too, but those of the input channels; each "
+        "of their lines gets the maximum length",
     )
     add(
         "--config",

@@ -168,7 +168,7 @@ PER_STAGE = (
         "events accepted by its synapses; for the first stage, words, or active channels behind delays",
     ),
     ("SPIKES", "spikes of its neurons; 0 where they do not fire"),
-    ("SATURATIONS", "membranes clamped by Q; 0 where overflow is `WRAP`"),
+    ("SATURATIONS", "membranes that Q changed as they were out of range; 0 where overflow is `WRAP`"),
 )
 """Counters of each stage; blocks of `STAGE_STRIDE` bytes, starting at `STAGE_BASE`."""
 

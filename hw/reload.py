@@ -11,7 +11,7 @@ import numpy as np
 
 from fxp_model.errors import InputError
 from fxp_model.network import Network, StageParams
-from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind
+from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind, fires
 from hw.config import HardwareConfig, StageConfig
 from hw.registers import NO_HASH, hash_words
 from hw.rtl.arithmetic import pack
@@ -19,7 +19,7 @@ from hw.rtl.banks import LOAD, WORD, Part, pieces
 from hw.rtl.conv_engine import ConvEngine
 from hw.rtl.delay_lines import Delays, forward_delays
 from hw.rtl.loader import Region
-from hw.rtl.neuron_update import fires, neuron_codes
+from hw.rtl.neuron_update import neuron_codes
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.recurrent_synapses import inner_spec
 from hw.rtl.synapse_array import SynapseArray

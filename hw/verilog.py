@@ -16,13 +16,13 @@ from fxp_model.caches import tool_environment
 from fxp_model.checks import check_type
 from fxp_model.errors import InputError
 from fxp_model.network import Network
+from fxp_model.spec import fires
 from hw.config import HardwareConfig
 from hw.names import check_name
 from hw.registers import NO_HASH
 from hw.reload import blocks
 from hw.rtl.banks import RAM_STYLE
 from hw.rtl.core import Core
-from hw.rtl.neuron_update import fires
 from hw.rtl.tap import INDEXED_BIT
 
 

@@ -25,7 +25,7 @@ from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import RecurrenceKind
 from fxp_model.variants import with_recurrence
 from hw.estimates.clips import follow
-from hw.estimates.cores import dense_layers
+from hw.estimates.cores import delays_inputs, dense_layers
 from hw.estimates.energy import energy
 from hw.estimates.latency import clip_cycles, clip_intervals, dependency_bound, lower_bound
 from hw.estimates.work import work
@@ -67,7 +67,9 @@ def main() -> int:
     intervals = clip_intervals(spec, config, clips.events, clips.lengths)
     bounds = lower_bound(spec, config, clips.events, clips.lengths)
     alone = dependency_bound(spec, config, clips.events, clips.lengths)
-    arrays = (*spec.stage_names, *(f"{spec.stage_names[index]}.recurrent" for index in dense_layers(spec)))
+    arrays = [*spec.stage_names, *(f"{spec.stage_names[index]}.recurrent" for index in dense_layers(spec))]
+    if delays_inputs(spec):
+        arrays.append("input_delays")
     done = work(spec, config, clips)
     summary: dict[str, Any] = {
         "artifact": artifact.name,

@@ -1,7 +1,8 @@
 """Synthesise the neurons of a layer with each feature of theirs, and print a table of what it costs.
 
 Each result is a row of a file, and existing rows are kept. The LUTs per amount of logic that not all neurons
-have, ``hw/estimates/resources/neuron_prices.json``, are fitted to the rows of the table; others check them.
+have, ``hw/estimates/resources/neuron_prices.json``, are fitted to all sizes, of which the table has one.
+The error is of each size at prices that are fitted to the others.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ import json
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fxp_model.cli import write_json
+from fxp_model.errors import InputError
 from fxp_model.files import check_file_target, read_json_lines, read_text, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.options import Parser
 from fxp_model.tables import SIZE, check_fields, one_of
 from hw.estimates.resources import prices
 from hw.estimates.resources.fitting import fitted
+from hw.estimates.resources.measured import error_pct
 from hw.estimates.resources.parts import FABRICS, Parts
 from hw.flows.synth import through
 from hw.options import add_synthesis_options
-from tb.harness.neuron_blocks import BLOCKS, FEATURES, FITTED, PLAIN, SIZES
+from tb.harness.neuron_blocks import BLOCKS, FEATURES, PLAIN, SHOWN, SIZES
 
 RESULTS = Path(__file__).parent / "results" / "neurons.jsonl"
 _KINDS = {
@@ -59,7 +62,7 @@ def extend(results: Path, targets: Sequence[str], timeout_s: float) -> None:
     left = [
         (name, target)
         for name, target in wanted
-        if (name, target) not in known and (target != "ice40" or BLOCKS[name].size == FITTED)
+        if (name, target) not in known and (target != "ice40" or BLOCKS[name].size == SHOWN)
     ]
     for number, (name, target) in enumerate(left, start=1):
         print(f"{number} of {len(left)}: {name}, {target}", file=sys.stderr)
@@ -77,7 +80,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     for feature in FEATURES:
         cells = []
         for target, kinds in _TABLE.items():
-            own, plain = (found.get((f"{FITTED}, {name}", target)) for name in (feature, PLAIN))
+            own, plain = (found.get((f"{SHOWN}, {name}", target)) for name in (feature, PLAIN))
             for kind in kinds:
                 if own is None or plain is None:
                     cells.append("")
@@ -125,11 +128,11 @@ def added(rows: list[dict[str, Any]], target: str, size: str) -> list[Added]:
     return features
 
 
-def fit(rows: list[dict[str, Any]], target: str) -> dict[str, float]:
-    """LUTs per amount of logic that the plain neurons do not have, of the rows of the table."""
+def fit(rows: list[dict[str, Any]], target: str, sizes: Iterable[str] = SIZES) -> dict[str, float]:
+    """LUTs per amount of logic that the plain neurons do not have, of the rows of these sizes."""
     luts, kind = prices.prices_of(target).luts, "lut_logic" if target == "xilinx7" else "comb"
     equations = [(dict.fromkeys(prices.NEURON, 0.0), 0.0)]
-    for own in added(rows, target, FITTED):
+    for own in (own for size in sizes for own in added(rows, target, size)):
         new = {name: own.model.logic[name] for name in prices.NEURON}
         known = {name: amount for name, amount in own.model.logic.items() if name not in new}
         if any(new.values()):
@@ -139,14 +142,32 @@ def fit(rows: list[dict[str, Any]], target: str) -> dict[str, float]:
 
 
 def errors(rows: list[dict[str, Any]], target: str) -> dict[str, tuple[float, float]]:
-    """Median and worst error of what features add in the held-out size, in percent of the plain neurons."""
+    """Median and worst error of neurons with a feature, in percent of yosys' count.
+
+    Each size is held out in turn: prices are of the others, and the plain neurons as measured.
+    """
     found: dict[str, list[float]] = defaultdict(list)
     for size in SIZES:
-        for own in added(rows, target, size) if size != FITTED else ():
-            for kind, cells in own.cells(target, prices.prices_of(target).luts).items():
-                off = abs(cells - own.measured[kind])
-                found[kind].append(100 * off / own.plain[kind] if own.plain[kind] else 100.0 * (off > 0))
+        luts = {**prices.prices_of(target).luts, **fit(rows, target, [own for own in SIZES if own != size])}
+        for own in added(rows, target, size):
+            for kind, cells in own.cells(target, luts).items():
+                plain = own.plain[kind]
+                found[kind].append(error_pct(plain + cells, plain + own.measured[kind]))
     return {kind: (statistics.median(values), max(values)) for kind, values in found.items()}
+
+
+def prices_table(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Prices and errors of each target, as in the file; `InputError` where a block has no row."""
+    known = {(row["block"], row["target"]) for row in rows}
+    for target in FABRICS:
+        for name in BLOCKS:
+            if (name, target) not in known:
+                raise InputError(f"there is no row of {name} for {target}")
+    found: dict[str, Any] = {}
+    for target in FABRICS:
+        bands = {kind: [round(own, 1) for own in both] for kind, both in errors(rows, target).items()}
+        found[target] = {"luts": fit(rows, target), "error": bands}
+    return found
 
 
 def error_table(rows: list[dict[str, Any]]) -> str:
@@ -175,7 +196,7 @@ def main() -> int:
         with owned(args.results.parent):
             extend(args.results, args.targets, args.timeout)
     rows = read_rows(args.results)
-    write_json(str(prices.NEURON_FILE), {target: fit(rows, target) for target in FABRICS})
+    write_json(str(prices.NEURON_FILE), prices_table(rows))
     prices.prices_of.cache_clear()
     print(table(rows))
     print(error_table(rows), end="")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fxp_model.exchange.calibration import Calibration
 from fxp_model.exchange.description import FloatNetwork, FloatTrace, Reals
 from fxp_model.network import Network, StageParams, run, run_layer, run_readout
-from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec
+from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, fires
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _spikes(
     spec: LayerSpec | ReadoutSpec, params: StageParams, v_mem: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
     """Spikes of membranes before their reset; zeros where the stage does not fire."""
-    if isinstance(spec, ReadoutSpec) and spec.mode is not ReadoutMode.SPIKE_COUNT:
+    if not fires(spec):
         return np.zeros(v_mem.shape, np.uint8)
     v_th = spec.v_th if params.v_th is None else params.v_th
     return (v_mem >= np.asarray(v_th)).astype(np.uint8)

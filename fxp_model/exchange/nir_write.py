@@ -27,7 +27,7 @@ from fxp_model.errors import InputError
 from fxp_model.exchange.nir_integers import MARK, description
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
+from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, RecurrenceKind, ResetMode, fires
 
 Reals = NDArray[np.float64]
 
@@ -82,9 +82,7 @@ def unsaid(network: Network) -> list[str]:
     """What a reader of NIR other than Spikeline must be told, a line each."""
     lines = []
     for name, spec in zip(network.spec.stage_names, network.spec.stages, strict=True):
-        assert isinstance(spec, LayerSpec | ReadoutSpec)
-        fires = isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT
-        if fires and spec.reset_mode is not ResetMode.ZERO:
+        if fires(spec) and spec.reset_mode is not ResetMode.ZERO:
             lines.append(f"{name}: reset {spec.reset_mode}, where NIR means zero")
         lines += [f"{name}: {line}" for line in _arithmetic(spec)]
     bits = network.spec.layers[0].input_bits
@@ -125,11 +123,10 @@ def _weights(spec: LayerSpec, recurrent: Reals) -> nir.NIRNode:
 
 
 def _neurons(name: str, spec: IntegratorSpec, params: StageParams, dt: float) -> nir.NIRNode:
-    assert isinstance(spec, LayerSpec | ReadoutSpec)
     n = spec.n_out
     beta = _shares(spec.beta_format, spec.beta, params.beta, n)
     own: dict[str, Any] = {}
-    if isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT:
+    if fires(spec):
         v_th = np.broadcast_to(np.asarray(spec.v_th if params.v_th is None else params.v_th), (n,))
         above = 0.5 if spec.reset_mode is ResetMode.ZERO else 0.0
         own = {"v_threshold": np.ldexp(v_th - above, -spec.membrane.frac_bits), "v_reset": np.zeros(n)}

@@ -30,7 +30,7 @@ from fxp_model.qat.neuron import simulate as simulate_reference
 from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
 from fxp_model.qat.signal import Norm, Signal
 from fxp_model.qat.template import BETA, HIDDEN_BETA, READOUT_BETA
-from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode
+from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode, fires
 
 NORM_EPS = 1e-5
 NORM_MOMENTUM = 0.1
@@ -155,8 +155,7 @@ def neuron_of(
     `alpha` is the share of a synaptic current that is kept, and `v_th` (N,) the threshold of each neuron, if
     the stage has them.
     """
-    fires = isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT
-    threshold = None if spec.v_th is None or not fires else float(spec.membrane.to_real(spec.v_th))
+    threshold = None if spec.v_th is None or not fires(spec) else float(spec.membrane.to_real(spec.v_th))
     membrane = spec.membrane if quantized else None
     synapse = None
     if spec.synapse is not None:

@@ -11,6 +11,7 @@ from hw.config import PRESETS, HardwareConfig
 from hw.ear import EarConfig, ear_of
 from hw.estimates.resources import Area, estimate, estimate_board
 from hw.parts import PARTS
+from hw.rtl.board.teller import NAME_BYTES
 
 
 def lacking(board: Board, cells: Area) -> str | None:
@@ -21,11 +22,12 @@ def lacking(board: Board, cells: Area) -> str | None:
 
 
 def estimated(artifact: Artifact, config: HardwareConfig, board: Board, ear: EarConfig | None) -> Area:
-    """Estimated cells of core and ear, and of what is around them."""
+    """Estimated cells of core and ear, and of what is around them, with names as long as a board tells."""
     own = None if ear is None else (ear_of(artifact), ear)
     target = PARTS[board.part].target
     found = estimate(artifact.network, config, target, own)
-    around = estimate_board(artifact.labels, ear is not None, board.clock_hz, target)
+    names = [name.encode()[:NAME_BYTES].decode(errors="ignore") for name in artifact.labels]
+    around = estimate_board(names, ear is not None, board.clock_hz, target)
     more: list[Area] = [around.total, *([] if found.ear is None else [found.ear.total])]
     return {kind: amount + sum(area.get(kind, 0) for area in more) for kind, amount in found.total.items()}
 
@@ -80,7 +82,7 @@ def fitting(artifact: Artifact, config: HardwareConfig, ear: EarConfig | None) -
                 "part": board.part,
                 "clock_mhz": board.clock_hz / 1e6,
                 "share": max(cells[kind] / own for kind, own in capacity.items()),
-                "lacking": lacking(board, cells) or _too_slow(artifact, board, ear),
+                "lacking": lacking(board, cells) or _too_slow(artifact, board, ear) or _too_long(artifact),
             }
         )
     return rows
@@ -93,3 +95,9 @@ def _too_slow(artifact: Artifact, board: Board, ear: EarConfig | None) -> str | 
     spec = ear_of(artifact)
     needed = replace(ear, clock_hz=None).sample_cycles(spec) * ear.rate_of(spec)
     return f"clock: {needed / 1e6:g} of {board.clock_hz / 1e6:g} MHz" if needed > board.clock_hz else None
+
+
+def _too_long(artifact: Artifact) -> str | None:
+    """The bytes of the longest name of a class, where a board cannot tell it."""
+    longest = max(len(name.encode()) for name in artifact.labels)
+    return f"name of a class: {longest} of {NAME_BYTES} bytes" if longest > NAME_BYTES else None

@@ -9,7 +9,7 @@ import numpy as np
 from fxp_model.spec import LayerSpec, NetworkSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.clips import Clips
-from hw.estimates.cores import Cycles, delays_inputs, dense_layers, input_config
+from hw.estimates.cores import Cycles, delays_inputs, input_config, recurrent_events
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
@@ -31,7 +31,7 @@ class Load:
 def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, Load]:
     """Load of each stage; no clip takes fewer cycles than the larger part of the busiest one."""
     within = np.arange(len(clips.events[0]))[:, np.newaxis] < clips.lengths
-    recurrent = dict(zip(dense_layers(spec), clips.events[len(spec.stages) :], strict=False))
+    recurrent = recurrent_events(spec, clips.events)
     found = {}
     for index, (name, stage, widths) in enumerate(
         zip(spec.stage_names, spec.stages, config.stages, strict=True)

@@ -219,3 +219,12 @@ def dense_layers(spec: NetworkSpec) -> list[int]:
     """Indices of the layers with dense recurrence."""
     kinds = [layer.recurrence and layer.recurrence.kind for layer in spec.layers]
     return [index for index, kind in enumerate(kinds) if kind is RecurrenceKind.DENSE]
+
+
+def recurrent_events(spec: NetworkSpec, events: Sequence[Cycles]) -> dict[int, Cycles]:
+    """Those of the recurrence of each dense layer, by its index, of one array for each synapse array.
+
+    `events` are in the order of `hw.estimates.latency.event_counts`.
+    """
+    layers, first = dense_layers(spec), len(spec.stages)
+    return dict(zip(layers, events[first : first + len(layers)], strict=True))

@@ -16,6 +16,8 @@ from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec
 from hw.config import EVENTS_PER_CYCLE, LEAST_SWEEP, HardwareConfig, StageConfig
 from hw.estimates.latency import Counts, sweep_cycles
 from hw.estimates.resources import cells_of, frame_parts, stage_parts
+from hw.estimates.resources.neurons import has_features
+from hw.estimates.resources.prices import prices_of
 
 MAX_POINTS = 20_000
 """Most combinations per network; of more, this many are drawn at random, always the same ones."""
@@ -37,12 +39,14 @@ class Points:
     chosen : (P, stages) index into the options of each stage
     cycles : (P,) mean over clips
     cells : for each kind of cell, (P,)
+    featured : the part of these that is in neurons with features, whose estimate is less certain
     """
 
     options: tuple[tuple[StageConfig, ...], ...]
     chosen: NDArray[np.int64]
     cycles: Floats
     cells: dict[str, Floats]
+    featured: dict[str, Floats]
 
     def config(self, point: int) -> HardwareConfig:
         """Widths of a point."""
@@ -54,7 +58,8 @@ def stage_options(spec: IntegratorSpec) -> tuple[StageConfig, ...]:
     lanes = sorted({-(-spec.n_out // words) for words in WORDS})
     updates = sorted({-(-spec.n_out // groups) for groups in GROUPS})
     events = EVENTS_PER_CYCLE[: min(spec.n_in, 2)]
-    dsp = (True, False) if spec.input_bits > 1 else (True,)
+    multiplies = spec.input_bits > 1 or any(leak.share is None for leak, _ in spec.sums)
+    dsp = (True, False) if multiplies else (True,)
     return tuple(
         StageConfig(*widths)
         for widths in product(lanes, updates, events, dsp)
@@ -86,22 +91,23 @@ class Sweeps:
 
     def __init__(self, target: str, events: Sequence[Counts], lengths: Sequence[int]) -> None:
         self._target, self._events, self._lengths = target, events, lengths
-        self._known: dict[tuple[tuple[int, ...], ...], Floats] = {}
+        self._known: dict[tuple[Any, ...], Floats] = {}
 
     def points(self, network: Network) -> Points:
         """The `combinations` of `network`."""
         options, chosen = combinations(network.spec)
-        key = tuple(_timing_of(stage) for stage in network.spec.stages)
+        key = (options, *(_timing_of(stage) for stage in network.spec.stages))
         if key not in self._known:
             self._known[key] = _cycles(network.spec, options, chosen, self._events, self._lengths)
-        return Points(options, chosen, self._known[key], _cells(network, self._target, options, chosen))
+        return Points(options, chosen, self._known[key], *_cells(network, self._target, options, chosen))
 
 
 def _timing_of(spec: IntegratorSpec) -> tuple[int, ...]:
     """What cycles depend on in a stage, beside its widths."""
     recurrence = spec.recurrence if isinstance(spec, LayerSpec) else None
     taps = -1 if recurrence is None else recurrence.kernel_size
-    return spec.n_in, spec.n_out, spec.input_bits, taps, spec.max_input_delay is not None
+    late = spec.max_input_delay is not None
+    return spec.n_in, spec.n_out, spec.input_bits, taps, late, spec.synapse is not None
 
 
 def _cycles(
@@ -121,14 +127,18 @@ def _cycles(
 
 def _cells(
     network: Network, target: str, options: Sequence[Sequence[StageConfig]], chosen: NDArray[np.int64]
-) -> dict[str, Floats]:
-    """Cells of each point: of its stages, which also depend on the next stage's events, and of the rest."""
-    last = len(options) - 1
-    total: dict[str, Floats] = {}
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Cells of each point: of its stages, which also depend on the next stage's events, and of the rest.
 
-    def add(parts: Any, where: Any) -> None:
+    Then those of them that are in neurons with features.
+    """
+    last, spec = len(options) - 1, network.spec
+    total = {kind: np.zeros(len(chosen)) for kind in prices_of(target).error}
+    featured = {kind: np.zeros(len(chosen)) for kind in total}
+
+    def add(parts: Any, where: Any, to: dict[str, Floats] = total) -> None:
         for kind, amount in cells_of(parts, target).items():
-            total.setdefault(kind, np.zeros(len(chosen)))[where] += amount
+            to[kind][where] += amount
 
     events = [np.array([own.events_per_cycle for own in options[i]])[chosen[:, i]] for i in range(last + 1)]
     for index, own in enumerate(options):
@@ -137,7 +147,11 @@ def _cells(
                 where = chosen[:, index] == number
                 if index < last:
                     where &= events[index + 1] == out
-                add(stage_parts(network, index, widths, out, target), where)
+                parts = stage_parts(network, index, widths, out, target)
+                add(parts, where)
+                if has_features(spec.stages[index]):
+                    update = f"{spec.stage_names[index]}.update"
+                    add({update: parts[update]}, where, featured)
     for slots in EVENTS_PER_CYCLE:
         add(frame_parts(network, slots, target), events[0] == slots)
-    return total
+    return total, featured

@@ -61,8 +61,12 @@ class Limits:
 
     def kept(self, points: Points) -> NDArray[np.bool_]:
         """Which cores meet the limits."""
-        errors = prices_of(self.part.target).error
-        cells = {kind: amount * (1 + errors[kind][1] / 100) for kind, amount in points.cells.items()}
+        prices = prices_of(self.part.target)
+        error, neurons = prices.error, prices.neurons
+        cells = {
+            kind: amount + (amount * error[kind][1] + points.featured[kind] * neurons[kind][1]) / 100
+            for kind, amount in points.cells.items()
+        }
         kept = self.share(cells) <= 1
         if self.max_lut is not None:
             kept &= self.luts(cells) <= self.max_lut

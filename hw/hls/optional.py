@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fxp_model.fixed import signed_width
 from fxp_model.network import StageParams
-from fxp_model.spec import ExactSum, LayerSpec, Leak, ReadoutMode, ReadoutSpec, ResetMode
+from fxp_model.spec import ExactSum, LayerSpec, Leak, ReadoutSpec, ResetMode, fires
 
 
 def optional(spec: LayerSpec | ReadoutSpec, params: StageParams) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def optional(spec: LayerSpec | ReadoutSpec, params: StageParams) -> dict[str, An
     _leak("leak", spec.leak, constants, types)
     if params.v_th is not None:
         arrays["own_v_th"] = params.v_th, spec.membrane.width
-    if _resets_later(spec):
+    if fires(spec) and spec.reset_mode is ResetMode.DELAYED:
         constants["reset_shift"] = spec.sum_frac_bits - spec.membrane.frac_bits
     if spec.max_input_delay:
         assert params.input_delay_steps is not None
@@ -69,9 +69,3 @@ def _leak(name: str, leak: Leak, constants: dict[str, Any], types: dict[str, str
     width = signed_width(low, high)
     constants[f"{name}_rounded"] = leak.shift
     types[name] = f"ap_fixed<{width},{width},AP_{leak.rounding},AP_WRAP>"
-
-
-def _resets_later(spec: LayerSpec | ReadoutSpec) -> bool:
-    """Whether a spike has a part in the sum of the next step."""
-    fires = isinstance(spec, LayerSpec) or spec.mode is ReadoutMode.SPIKE_COUNT
-    return fires and spec.reset_mode is ResetMode.DELAYED

@@ -26,6 +26,8 @@ _WIDTHS = (
     "beta",
     "requantisation",
 )
+_SOMETIMES = ("threshold", "alpha", "current_requantisation")
+"""What not every stage has, and no stage of an older report."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def of_core(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
     for layer in summary["layers"]:
         own = {name: layer[name] for name in _WIDTHS} | layer["formats"]
+        own |= {name: layer[name] for name in _SOMETIMES if layer.get(name) is not None}
         figures |= {f"{layer['stage']}.{name}": value for name, value in own.items()}
     return figures
 

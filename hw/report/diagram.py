@@ -60,6 +60,10 @@ def _stage(axes: Axes, layer: Mapping[str, Any], y: float, height: float) -> Non
     axes.text(
         WIDTH - 8, y + 10, f"{layer['stage']}: {layer['n_in']} to {layer['n_out']}", ha="right", size=NAME
     )
+    late = layer["input_delay_steps"]
+    if late:
+        said = f"inputs {late['min']}..{late['max']} steps late"
+        axes.text(_x(0) + BOX / 2 + 6, y + 10, said, size=TEXT, color=COLORS[0])
     row = y + _TITLE
     names = _blocks(layer)
     for place, (name, lines) in enumerate(names):
@@ -114,7 +118,7 @@ def _blocks(layer: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         ),
     ]
     if layer["does"].startswith("readout"):
-        return [*first, ("scores", [layer["does"].partition(" ")[2], "argmax"])]
+        return [*first, ("scores", [layer["does"].removeprefix("readout ").partition(",")[0], "argmax"])]
     return [*first, ("spike_queue", [f"{SpikeQueue.DEPTH} steps"]), ("encoder", ["to events"])]
 
 

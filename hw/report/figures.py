@@ -17,6 +17,8 @@ from hw.report.diagram import diagram
 WIDTH = 4.2
 """In inches: with an 8-point font, text is readable on 360 pixels."""
 FONT = 8
+DELAYS = {"delay_steps": "neurons", "input_delay_steps": "inputs"}
+"""What has the delays of a layer, recurrent and forward ones, by their names in the summary."""
 DASHES = ("-", "-", "-", "--", "-.", ":")
 
 
@@ -29,7 +31,7 @@ def draw(folder: Path, summary: Mapping[str, Any], artifact: Artifact) -> list[P
         latency(folder / "latency.svg", summary["timing"]),
         raster(folder / "raster.svg", artifact),
     ]
-    if any(layer["delay_steps"] for layer in summary["layers"]):
+    if any(layer[key] for layer in summary["layers"] for key in DELAYS):
         paths.append(delays(folder / "delays.svg", summary["layers"]))
     if summary["exploration"]:
         paths.append(front(folder / "front.svg", summary["exploration"]))
@@ -77,16 +79,17 @@ def latency(path: Path, timing: Mapping[str, Any]) -> Path:
 
 
 def delays(path: Path, layers: Sequence[Mapping[str, Any]]) -> Path:
-    """Histogram of the learned delays of each layer."""
-    own = [layer for layer in layers if layer["delay_steps"]]
+    """Histogram of the delays of the neurons and of the inputs of each layer."""
+    own = [
+        (layer["stage"], of, layer[key][of]) for layer in layers for key, of in DELAYS.items() if layer[key]
+    ]
     with figure(path, WIDTH, 0.5 + 1.15 * len(own), FONT) as drawing:
         panels = drawing.subplots(len(own), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, layer in zip(panels, own, strict=True):
-            neurons = layer["delay_steps"]["neurons"]
-            axes.stairs(neurons, np.arange(len(neurons) + 1) - 0.5, fill=True, color=COLORS[0])
+        for axes, (stage, of, amounts) in zip(panels, own, strict=True):
+            axes.stairs(amounts, np.arange(len(amounts) + 1) - 0.5, fill=True, color=COLORS[0])
             axes.yaxis.set_major_locator(ticker.MaxNLocator(4, integer=True))
-            axes.set_ylabel(f"neurons, {layer['stage']}")
-        panels[-1].set_xlabel("learned axonal delay, steps")
+            axes.set_ylabel(f"{of}, {stage}")
+        panels[-1].set_xlabel("axonal delay, steps")
     return path
 
 

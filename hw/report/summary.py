@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from fxp_model.artifact import Artifact
+from fxp_model.fixed import QFormat
 from fxp_model.network import StageParams
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
+from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, SynapseSpec, fires
 from hw.boards.fit import fitting
 from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig, ear_of
@@ -92,7 +93,7 @@ def _stimulus(artifact: Artifact, config: HardwareConfig) -> dict[str, Any]:
 
 def _layer(stage: IntegratorSpec, params: StageParams, widths: StageConfig, reload: bool) -> dict[str, Any]:
     """Shape, widths, formats and behaviour of a stage."""
-    delays = params.delay_steps
+    delays, forward = params.delay_steps, params.input_delay_steps
     return {
         "n_in": stage.n_in,
         "n_out": stage.n_out,
@@ -105,7 +106,8 @@ def _layer(stage: IntegratorSpec, params: StageParams, widths: StageConfig, relo
         "formats": _formats(stage),
         "accumulator_bits": SynapseArray.accumulator_bits(stage, params, reload),
         "sum_bits": stage.sum_bits,
-        "delay_steps": None if delays is None else _delays(delays.tolist()),
+        "delay_steps": None if delays is None else _delays(delays.tolist(), "neurons"),
+        "input_delay_steps": None if forward is None else _delays(forward.tolist(), "inputs"),
         **_behaviour(stage),
     }
 
@@ -114,21 +116,26 @@ def _formats(stage: IntegratorSpec) -> dict[str, str]:
     formats = {"weight": stage.weight, "bias": stage.bias, "membrane": stage.membrane}
     if isinstance(stage, LayerSpec) and stage.recurrence is not None:
         formats["recurrent"] = stage.recurrence.weight
+    if stage.synapse is not None:
+        formats["current"] = stage.synapse.current
     return {key: str(value) for key, value in formats.items()}
 
 
 def _behaviour(stage: IntegratorSpec) -> dict[str, Any]:
-    kind, kernel, parameters = None, 0, 0
+    kind, kernel, parameters, synapse = None, 0, 0, stage.synapse
     if isinstance(stage, LayerSpec):
         rec = stage.recurrence
         parameters = stage.recurrent_parameters
         does = "no recurrence" if rec is None else f"{rec.kind} K={rec.kernel_size} delays<={rec.max_delay}"
-        does += f", reset {stage.reset_mode}"
         if rec is not None:
             kind, kernel = rec.kind.value, rec.kernel_size
     else:
         assert isinstance(stage, ReadoutSpec)
         does = f"readout {stage.mode}"
+    if fires(stage):
+        does += f", reset {stage.reset_mode}"
+    if synapse is not None:
+        does += ", synaptic current"
     if stage.max_input_delay is not None:
         does += f", input delays<={stage.max_input_delay}"
     return {
@@ -136,16 +143,29 @@ def _behaviour(stage: IntegratorSpec) -> dict[str, Any]:
         "recurrence": kind,
         "kernel_size": kernel,
         "recurrent_parameters": parameters,
-        "beta": "per neuron" if stage.beta is None else f"{float(stage.beta_format.to_real(stage.beta)):g}",
-        "requantisation": f"{stage.rounding}, {stage.overflow}",
+        "threshold": _code(stage.v_th, stage.membrane) if fires(stage) else None,
+        "beta": _code(stage.beta, stage.beta_format),
+        "alpha": None if synapse is None else _code(synapse.alpha, synapse.alpha_format),
+        "requantisation": _modes(stage),
+        "current_requantisation": None if synapse is None else _modes(synapse),
     }
 
 
-def _delays(values: list[int]) -> dict[str, Any]:
-    """Minimum, maximum and mean, and the number of neurons with each delay from 0 up."""
+def _code(raw: int | None, fmt: QFormat) -> str:
+    return "per neuron" if raw is None else f"{float(fmt.to_real(raw)):g}"
+
+
+def _modes(own: IntegratorSpec | SynapseSpec) -> str:
+    """Modes of Q, and that of the leak if it is rounded by itself."""
+    modes = f"{own.rounding}, {own.overflow}"
+    return modes if own.leak_rounding is None else f"{modes}, leak {own.leak_rounding}"
+
+
+def _delays(values: list[int], of: str) -> dict[str, Any]:
+    """Minimum, maximum and mean, and as `of` the number of neurons, or inputs, with each delay from 0 up."""
     return {
         "min": min(values),
         "mean": round(sum(values) / len(values), 3),
         "max": max(values),
-        "neurons": np.bincount(values).tolist(),
+        of: np.bincount(values).tolist(),
     }

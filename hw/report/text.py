@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-_FORMATS = ("weight", "bias", "recurrent", "membrane")
+_FORMATS = ("weight", "bias", "recurrent", "current", "membrane")
+_CODES = {
+    "threshold": "threshold",
+    "beta": "beta",
+    "alpha": "alpha",
+    "requantisation": "Q",
+    "current_requantisation": "Q of the current",
+}
+"""Heads of columns by the names in the summary."""
 
 
 def render(summary: Mapping[str, Any]) -> str:
@@ -63,8 +71,7 @@ def _layers(layers: Sequence[Mapping[str, Any]]) -> list[str]:
         (
             own["stage"],
             *(own["formats"].get(key, "-") for key in _FORMATS),
-            own["beta"],
-            own["requantisation"],
+            *(own[key] or "-" for key in _CODES),
         )
         for own in layers
     ]
@@ -73,7 +80,7 @@ def _layers(layers: Sequence[Mapping[str, Any]]) -> list[str]:
         *table((*head, "accumulator", "exact sum"), shapes),
         "",
         "Formats (ap_fixed notation: <bits, integer bits>)",
-        *table(("stage", *_FORMATS, "beta", "Q"), formats),
+        *table(("stage", *_FORMATS, *_CODES.values()), formats),
         "",
     ]
 

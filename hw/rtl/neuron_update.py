@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
@@ -14,14 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from fxp_model.fixed import Overflow, signed_width
 from fxp_model.network import StageParams
-from fxp_model.spec import (
-    IntegratorSpec,
-    LayerSpec,
-    ReadoutMode,
-    ReadoutSpec,
-    RecurrenceKind,
-    ResetMode,
-)
+from fxp_model.spec import IntegratorSpec, LayerSpec, RecurrenceKind, ResetMode, fires
 from hw.config import StageConfig
 from hw.rtl.arithmetic import beyond, fitted, lanes_of, pack, scaled
 from hw.rtl.banks import RAM_STYLE, RELOAD, Part, connect_reload, parameter_memory
@@ -31,14 +24,6 @@ from hw.rtl.leaky_sum import LeakySum, rounding_term
 from hw.rtl.pipeline import delayed
 from hw.rtl.recurrent_synapses import RecurrentSynapses
 from hw.rtl.synapse_array import SynapseArray
-
-
-def fires(spec: IntegratorSpec) -> TypeGuard[LayerSpec | ReadoutSpec]:
-    """Whether the neurons of a stage have a threshold, and so spike and reset."""
-    return isinstance(spec, LayerSpec) or (
-        isinstance(spec, ReadoutSpec) and spec.mode is ReadoutMode.SPIKE_COUNT
-    )
-
 
 SMALL_MEMORY = 64
 """Words up to which LUT RAM is better than block RAM, which is slower and would be almost empty."""

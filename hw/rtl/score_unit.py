@@ -9,12 +9,11 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.fixed import Overflow
-from fxp_model.spec import SCORE, ReadoutMode, ReadoutSpec
+from fxp_model.spec import SCORE, ReadoutMode, ReadoutSpec, fires
 from hw.config import StageConfig
 from hw.rtl.arithmetic import fitted, lanes_of, selected
 from hw.rtl.events import index_shape, results_layout, tag_layout
 from hw.rtl.input_decoder import beat_layout
-from hw.rtl.neuron_update import fires
 from hw.rtl.skid_buffer import SkidBuffer
 
 
@@ -81,7 +80,7 @@ class ScoreUnit(wiring.Component):
         tags = [Signal(tag_layout(groups), name=f"tag_{index}") for index in range(3)]
         for before, after in pairwise([results.tag, *tags]):
             m.d.sync += after.eq(before)
-        if spec.mode is ReadoutMode.SPIKE_COUNT:
+        if fires(spec):
             values = [Cat(spike, Const(0, 1)).as_signed() for spike in results.spikes]
         else:
             values = lanes_of(results.v_mem, spec.membrane.width)

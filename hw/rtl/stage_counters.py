@@ -7,10 +7,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.fixed import Overflow
-from fxp_model.spec import IntegratorSpec
+from fxp_model.spec import IntegratorSpec, fires
 from hw.config import StageConfig
 from hw.rtl.counter import Counter
-from hw.rtl.neuron_update import fires
 
 CHUNK = 6
 """Bits that LUT6s add in one level."""

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from fxp_model.fixed import Overflow, round_shifted
 from fxp_model.network import Network, StageParams, delayed_inputs, fire, run, threshold
-from fxp_model.spec import IntegratorSpec, ResetMode
+from fxp_model.spec import IntegratorSpec, ResetMode, fires
 from fxp_model.trace import LayerTrace, ReadoutTrace
-from hw.rtl.neuron_update import fires
 from tb.harness.monitors import Sample
 
 StageTrace = LayerTrace | ReadoutTrace

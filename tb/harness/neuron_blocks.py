@@ -61,9 +61,10 @@ class Size:
 SIZES = {
     "32 neurons": Size(32, 2, 32, 5, QFormat(True, 6, 10), 8, 230),
     "24 neurons": Size(24, 3, 20, 3, QFormat(True, 5, 7), 6, 200),
+    "40 neurons": Size(40, 4, 24, 7, QFormat(True, 6, 12), 7, 217),
 }
-FITTED = "32 neurons"
-"""The size that the prices are fitted to; the other checks them."""
+SHOWN = "32 neurons"
+"""The size that the table has."""
 
 
 @dataclass(frozen=True)

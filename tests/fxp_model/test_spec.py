@@ -22,6 +22,7 @@ from fxp_model.spec import (
     RecurrenceSpec,
     ResetMode,
     SynapseSpec,
+    fires,
 )
 
 BYTE = QFormat(True, 2, 6)
@@ -154,6 +155,17 @@ def test_the_fraction_is_that_of_the_finest_term():
     assert replace(LAYER, weight=QFormat(True, -15, 23)).sum_frac_bits == 23
     fine = replace(LAYER, recurrence=replace(CONV, weight=QFormat(True, -20, 24)))
     assert (fine.sum_frac_bits, fine.rounded_bits) == (24, 14)
+
+
+@pytest.mark.parametrize("mode", ReadoutMode)
+def test_only_what_fires_subtracts_a_threshold_in_the_next_step(mode):
+    counts = mode is ReadoutMode.SPIKE_COUNT
+    readout = replace(READOUT, mode=mode, v_th=1024 if counts else 0)
+    assert fires(readout) is counts
+    later = replace(readout, reset_mode=ResetMode.DELAYED)
+    assert later.sum_range[0] == readout.sum_range[0] - counts * (1024 << readout.rounded_bits)
+    assert later.sum_range[1] == readout.sum_range[1]
+    assert fires(LAYER)
 
 
 def test_sums_of_62_bits_are_the_widest():

@@ -50,4 +50,5 @@ def test_they_take_the_cells_of_the_estimate(tmp_path: Path) -> None:
         for kind in ("srl", "lutram", "bram36", "dsp"):
             assert own[kind] == measured[kind], (name, kind)
         assert own["ff"] == pytest.approx(measured["ff"], abs=2), name
-        assert own["lut_logic"] == pytest.approx(measured["lut_logic"], rel=0.2), name
+        too_few = round(100 * (1 - own["lut_logic"] / measured["lut_logic"]))
+        assert 4 <= too_few <= 16, name  # as hw/ARCHITECTURE.md says

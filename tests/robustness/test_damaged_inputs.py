@@ -231,6 +231,12 @@ def neuron_table_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
     return json.loads(lines[0]), lambda file: script.table(script.read_rows(file))
 
 
+def board_rows_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
+    script = importlib.import_module("fit_board")
+    lines = (RESULTS / "board_blocks.jsonl").read_text(encoding="utf-8").splitlines()
+    return json.loads(lines[0]), lambda file: script.fit(script.read_rows(file))
+
+
 def exploration_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
     artifact, config = saved(folder / "artifact"), HardwareConfig.uniform(NETWORK.spec)
     point = {"system": "a", "accuracy": 0.9, "us": 12.5, "share": 0.25, "cycles": 1250}
@@ -258,6 +264,7 @@ READERS = {
     "hardware": hardware_reader,
     "ear": ear_table_reader,
     "neurons": neuron_table_reader,
+    "boards": board_rows_reader,
     "--exploration": exploration_reader,
     "report.json": report_reader,
 }

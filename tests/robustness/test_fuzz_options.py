@@ -53,6 +53,8 @@ WORK: dict[str, Callable[..., None]] = {
     "scripts.ear_table.table": accept,
     "scripts.export_nir.nir_graph": accept,
     "scripts.explore.golden": mock.Mock(run=accept),
+    "scripts.fit_board.extend": accept,
+    "scripts.fit_board.table": accept,
     "scripts.fit_ear.fit": accept,
     "scripts.fit_resources.fit": accept,
     "scripts.fit_resources.synthesise": accept,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fxp_model.errors import InputError
-from fxp_model.network import run
+from fxp_model.fixed import Overflow, Rounding
+from fxp_model.network import Network, StageParams, run
 from fxp_model.random_networks import random_counts, random_network
-from fxp_model.spec import RecurrenceKind
+from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode, SynapseSpec
 from fxp_model.variants import with_weights
 from hw.config import HardwareConfig
 from hw.estimates.explore import MAX_POINTS, Sweeps, combinations, stage_options
 from hw.estimates.front import PICKS, Limits, System, explore, unbeaten
 from hw.estimates.latency import Counts, clip_cycles, event_counts, sweep_cycles
 from hw.estimates.resources import estimate
+from hw.estimates.resources.prices import prices_of
 from hw.estimates.resources.shapes import Shape
 from hw.parts import PARTS, Part
 from tb.harness.cores import save_network
@@ -64,6 +69,74 @@ def test_points_have_the_cycles_and_cells_of_their_widths() -> None:
             assert points.cycles[point] == pytest.approx(cycles)
             total = estimate(NETWORK, config, target).total
             assert {kind: own[point] for kind, own in points.cells.items()} == total
+
+
+SYNAPSE = SynapseSpec(current=NETWORK.spec.readout.membrane, alpha=200)
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "synaptic current": {"synapse": SYNAPSE},
+    "own beta": {"beta": None},
+    "own alpha": {"synapse": replace(SYNAPSE, alpha=None)},
+    "rounded leak": {"leak_rounding": Rounding.TRN},
+    "no saturation": {"overflow": Overflow.WRAP},
+    "no threshold": {"mode": ReadoutMode.MAX},
+    "delayed reset": {"mode": ReadoutMode.SPIKE_COUNT, "v_th": 9, "reset_mode": ResetMode.DELAYED},
+    "forward delays": {"max_input_delay": 3},
+}
+"""Fields of the readout; the events into it are the same."""
+
+
+def with_readout(**fields: Any) -> Network:
+    readout = replace(NETWORK.spec.readout, **fields)
+    own = {"weight": NETWORK.params[-1].weight, "bias": NETWORK.params[-1].bias}
+    more = {name: np.ones(shape, np.int64) for name, shape in readout.shapes.items() if name not in own}
+    params = (*NETWORK.params[:-1], StageParams(**own, **more))
+    return Network(replace(NETWORK.spec, readout=readout), params)
+
+
+def test_cycles_that_are_known_are_those_of_a_network_of_the_same_timing() -> None:
+    sweeps = Sweeps("ecp5", EVENTS, LENGTHS)
+    for name, fields in VARIANTS.items():
+        network = with_readout(**fields)
+        points = sweeps.points(network)
+        for point in np.random.default_rng(2).choice(len(points.cycles), 5):
+            cycles = clip_cycles(network.spec, points.config(point), EVENTS, LENGTHS).mean()
+            assert points.cycles[point] == pytest.approx(cycles), name
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_adders_are_tried_where_a_product_has_no_constant_factor(name: str) -> None:
+    tried = {own.use_dsp for own in stage_options(with_readout(**VARIANTS[name]).spec.readout)}
+    assert tried == ({True, False} if name in ("own beta", "own alpha") else {True})
+    assert {own.use_dsp for own in stage_options(NETWORK.spec.layers[0])} == {True, False}
+
+
+PLAIN = {"plain", "no saturation", "no threshold", "forward delays"}
+"""Variants whose neurons are as in the cores that check the model."""
+
+
+@pytest.mark.parametrize("target", ["xilinx7", "ecp5"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_error_is_larger_with_neurons_that_have_features_and_limits_know_it(
+    name: str, target: str
+) -> None:
+    network, prices = with_readout(**VARIANTS[name]), prices_of(target)
+    points = Sweeps(target, [own[:1, :1] for own in EVENTS], [1]).points(network)
+    part = Part("large", target, dict.fromkeys(points.cells, 10**6))
+    logic = "lut" if target == "xilinx7" else "comb"
+    for point in np.random.default_rng(3).choice(len(points.cycles), 3):
+        found = estimate(network, points.config(point), target)
+        for kind, amount in found.total.items():
+            update = 0 if name in PLAIN else found.blocks["readout.update"][kind]
+            assert points.featured[kind][point] == update
+            for own, core, more in zip(
+                found.error[kind], prices.error[kind], prices.neurons[kind], strict=True
+            ):
+                assert own == pytest.approx(core + more * update / max(amount, 1))
+        assert (found.error[logic][1] > prices.error[logic][1]) == (name not in PLAIN)
+        most = found.total[logic] * (1 + found.error[logic][1] / 100)
+        for limit, kept in ((math.floor(most), False), (math.ceil(most), True)):
+            assert Limits(part, 100, max_lut=limit).kept(points)[point] == kept
 
 
 def test_the_default_shape_has_more_than_ten_thousand_points() -> None:

@@ -1,14 +1,15 @@
 """`scripts/latency.py`: the golden model's events through the formula, for every preset."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fxp_model.artifact import load_artifact
+from fxp_model.artifact import load_artifact, save_artifact
 from fxp_model.data import frames_for
-from fxp_model.network import run
+from fxp_model.network import Network, run
 from fxp_model.pretrained import DEFAULT
 from hw.config import PRESETS, HardwareConfig
 from hw.estimates.latency import clip_cycles, event_counts, lower_bound
@@ -72,6 +73,31 @@ def test_the_same_spikes_go_through_a_core_of_another_recurrence(folder: Path) -
         "layer1"
     ]  # the spikes of layer0; those of the last steps stay in their lines
     assert 0 < dense["events_mean"]["layer0.recurrent"] <= spikes
+
+
+def test_the_events_before_delays_of_the_inputs_have_a_line(folder: Path, tmp_path: Path) -> None:
+    artifact = load_artifact(DEFAULT)
+    spec, params = artifact.network.spec, artifact.network.params
+    delay_steps = np.arange(spec.n_in) % 8
+    network = Network(
+        replace(spec, layers=(replace(spec.layers[0], max_input_delay=7), *spec.layers[1:])),
+        (replace(params[0], input_delay_steps=delay_steps), *params[1:]),
+    )
+    save_artifact(
+        tmp_path / "delayed",
+        network=network,
+        labels=artifact.labels,
+        encoder=artifact.encoder,
+        provenance={},
+        metrics={},
+        stimulus=artifact.stimulus,
+    )
+    arguments = ("--artifact", str(tmp_path / "delayed"), "--data", str(folder), "--json", "-")
+    done = call("latency.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    events = json.loads(done.stdout)["events_mean"]
+    assert list(events) == [*spec.stage_names, "input_delays"]
+    assert 0 < events["layer0"] < events["input_delays"]  # events of the last steps stay in the lines
 
 
 def test_the_script_draws_a_histogram(folder: Path) -> None:

@@ -3,7 +3,8 @@
 Flip-flops, memories, shift registers and multipliers are counted as the RTL has them, by the rules by which
 yosys maps them. Logic is the adders, multiplexers and tables of each block, each times a price in LUTs that
 ``scripts/fit_resources.py`` fits to synthesised cores. Flip-flops of an ear have such a price, too, by
-``scripts/fit_ear.py``. What a board has around both was synthesised block by block.
+``scripts/fit_ear.py``. What a board has around both was synthesised block by block, by
+``scripts/fit_board.py``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from hw.estimates.resources.board import HUB, board_parts
 from hw.estimates.resources.ear import ear_parts
 from hw.estimates.resources.frame import control, decoder, loader, stage_counters
 from hw.estimates.resources.input_delays import input_delays
+from hw.estimates.resources.neurons import has_features
 from hw.estimates.resources.parts import FABRICS, Parts
-from hw.estimates.resources.prices import board_prices_of, ear_prices_of, prices_of
+from hw.estimates.resources.prices import CorePrices, board_prices_of, ear_prices_of, prices_of
 from hw.estimates.resources.stage import stage
 from hw.rtl.delay_lines import forward_delays
 
@@ -35,7 +37,8 @@ class Estimate:
 
     total : of the whole core, or the whole ear
     blocks : of each instance, by its path; their sum is `total`
-    error : of each kind, in percent of yosys' count: median and worst of what was used to check the model
+    error : of each kind, in percent of yosys' count: median and worst of what was used to check the model;
+        with the share that neurons with features (`has_features`) have in it
     ear : what is in front of the core, and not in its figures
     """
 
@@ -75,7 +78,10 @@ def estimate(
         for name, part in parts_of(network, config, target).items()
     }
     heard = None if ear is None else estimate_ear(*ear, target)
-    return Estimate(target, _sum(blocks.values()), blocks, prices.error, heard)
+    total = _sum(blocks.values())
+    stages = zip(network.spec.stage_names, network.spec.stages, strict=True)
+    featured = _sum(blocks[f"{name}.update"] for name, own in stages if has_features(own))
+    return Estimate(target, total, blocks, _error(prices, total, featured), heard)
 
 
 def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
@@ -134,6 +140,16 @@ def estimate_board(
 def cells_of(parts: Mapping[str, Parts], target: str) -> Area:
     """Cells of some blocks together."""
     return _sum(part.cells(FABRICS[target], prices_of(target).luts) for part in parts.values())
+
+
+def _error(prices: CorePrices, total: Area, featured: Area) -> dict[str, tuple[float, float]]:
+    """Median and worst of `total`, of which `featured` is in neurons with features."""
+    found = {}
+    for kind, amount in total.items():
+        share = featured.get(kind, 0) / amount if amount else 0
+        (median, worst), (median_more, worst_more) = prices.error[kind], prices.neurons[kind]
+        found[kind] = (median + share * median_more, worst + share * worst_more)
+    return found
 
 
 def _sum(areas: Iterable[Area]) -> Area:

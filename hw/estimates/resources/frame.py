@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fxp_model.fixed import Overflow
 from fxp_model.network import Network
-from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind
+from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind, fires
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.estimates.resources.recurrence import current_bits
@@ -14,7 +14,7 @@ from hw.registers import HASH_WORDS, STAGE_STRIDE
 from hw.rtl.banks import WORD, Part, pieces
 from hw.rtl.control import samples_in_flight
 from hw.rtl.conv_engine import TABLE_TAPS
-from hw.rtl.neuron_update import fires, neuron_codes
+from hw.rtl.neuron_update import neuron_codes
 from hw.rtl.programmable_delay_lines import ProgrammableDelayLines
 from hw.rtl.register_file import NEAR_BITS
 from hw.rtl.stage_counters import CHUNK

@@ -6,12 +6,12 @@ import numpy as np
 
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import StageParams
-from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode
+from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode, fires
 from hw.config import StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.banks import Part
 from hw.rtl.leaky_sum import LeakySum
-from hw.rtl.neuron_update import SMALL_MEMORY, Codes, NeuronUpdate, fires, neuron_codes
+from hw.rtl.neuron_update import SMALL_MEMORY, Codes, NeuronUpdate, neuron_codes
 
 
 def update(
@@ -70,6 +70,18 @@ def update(
     return parts
 
 
+def has_features(spec: IntegratorSpec) -> bool:
+    """Whether the neurons of a stage are others than in the cores that check the model.
+
+    Those round by `RND` or `TRN`, saturate or wrap, reset in the step of the spike, and have one exact leak
+    and one threshold for all.
+    """
+    own = fires(spec) and (spec.v_th is None or spec.reset_mode is ResetMode.DELAYED)
+    plain = spec.rounding in (Rounding.RND, Rounding.TRN) and spec.overflow in (Overflow.SAT, Overflow.WRAP)
+    leaks = spec.beta is None or spec.leak_rounding is not None or spec.synapse is not None
+    return own or leaks or not plain
+
+
 def _codes(
     parts: Parts, fabric: Fabric, own: Codes, lanes: int, groups: int, reload: bool, reads: int
 ) -> None:
@@ -124,7 +136,7 @@ def _sum(
         parts.add(update_round=lanes * (bits - rounded))
     if leaky.added and leaky.total.rounding is Rounding.RND_MIN_INF:
         parts.add(update_low=lanes * rounded)  # bits below the bias that are not all zeros
-    if _clamps(leaky, overflow):
+    if _clamps(leaky, overflow) and overflow is not Overflow.SAT_ZERO:  # to 0 by the reset of a register
         parts.add(update_saturate=lanes * width)
     if overflow is Overflow.SAT_SYM:
         parts.add(update_symmetric=lanes * width)
@@ -164,7 +176,7 @@ def scores(fabric: Fabric, spec: ReadoutSpec, config: StageConfig) -> Parts:
     parts = Parts()
     lanes, groups, n = config.update_lanes, config.groups(spec.n_out), spec.n_out
     index = index_bits(groups)
-    value = 1 if spec.mode is ReadoutMode.SPIKE_COUNT else spec.membrane.width
+    value = 1 if fires(spec) else spec.membrane.width
     summed = spec.mode is not ReadoutMode.LAST
     wide = SCORE.width + (spec.mode not in (ReadoutMode.LAST, ReadoutMode.MAX))
     parts.ff += (3 + index) + 2 * (2 + index) + lanes * (value + wide + SCORE.width)

@@ -1,8 +1,8 @@
 """LUTs per amount of logic, fitted by ``scripts/fit_resources.py``, and how well they fit.
 
 Those of an ear, and the flip-flops per amount of its registers, are from ``scripts/fit_ear.py``; those of
-what only some neurons have, from ``scripts/neuron_table.py``; those of what a board has around both are
-yosys' counts of each block (``scripts/results/board_blocks.jsonl``).
+what only some neurons have, from ``scripts/neuron_table.py``; those of what a board has around both,
+from ``scripts/fit_board.py``.
 """
 
 from __future__ import annotations
@@ -44,6 +44,19 @@ class Prices:
 
 
 @dataclass(frozen=True)
+class CorePrices(Prices):
+    """Prices of a target, of a core.
+
+    Parameters
+    ----------
+    neurons : mapping of str to (float, float)
+        As `error`, but of neurons with features (`hw.estimates.resources.neurons.has_features`) alone.
+    """
+
+    neurons: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class EarPrices(Prices):
     """Prices of a target, of an ear or of what a board has around it.
 
@@ -57,10 +70,10 @@ class EarPrices(Prices):
 
 
 @cache
-def prices_of(target: str) -> Prices:
+def prices_of(target: str) -> CorePrices:
     """The fitted prices of `target`; `InputError` if there are none."""
-    own = _table(FILE, target)
-    return Prices({**own["luts"], **_table(NEURON_FILE, target)}, _bands(own))
+    own, neurons = _table(FILE, target), _table(NEURON_FILE, target)
+    return CorePrices({**own["luts"], **neurons["luts"]}, _bands(own), _bands(neurons))
 
 
 @cache

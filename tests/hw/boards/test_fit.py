@@ -1,5 +1,7 @@
 """What has room on a board, and what is told where something has not."""
 
+from dataclasses import replace
+
 import pytest
 
 from fxp_model.artifact import load_artifact
@@ -9,6 +11,7 @@ from hw.boards.fit import advice, fitting, lacking, narrower_preset
 from hw.config import HardwareConfig
 from hw.ear import EarConfig, ear_of
 from hw.parts import PARTS
+from hw.rtl.board.teller import NAME_BYTES
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=lambda board: board.name)
@@ -61,3 +64,19 @@ def test_a_clock_that_is_too_slow_for_the_ear_is_told() -> None:
         if slow and row["share"] <= 1:
             assert row["lacking"] == f"clock: {needed:g} of {row['clock_mhz']:g} MHz"
     assert any((row["lacking"] or "").startswith("clock") for row in fitting(artifact, tiny, ear))
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_a_name_that_no_board_can_tell_is_lacking_and_still_estimated(letter: str) -> None:
+    artifact = load_artifact(find("asc20-256x256-k5"))
+    tiny = HardwareConfig.uniform(artifact.network.spec, preset="tiny")
+    room, size = NAME_BYTES, len(letter.encode())
+
+    def rows(letters: int) -> list[dict]:
+        return fitting(replace(artifact, labels=(letter * letters, *artifact.labels[1:])), tiny, None)
+
+    longest = rows(room // size)
+    assert any(row["lacking"] is None for row in longest)
+    for row, short in zip(rows(72 // size), longest, strict=True):
+        told = short["lacking"] or "name of a class: 72 of 63 bytes"
+        assert row == {**short, "lacking": told}

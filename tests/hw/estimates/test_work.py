@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fxp_model.spec import RecurrenceKind, RecurrenceSpec
+from fxp_model.fixed import QFormat
+from fxp_model.spec import NetworkSpec, RecurrenceKind, RecurrenceSpec, ResetMode, SynapseSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.clips import Clips
 from hw.estimates.energy import energy
@@ -70,6 +71,57 @@ def test_a_kernel_adds_its_taps_and_a_dense_recurrence_its_spikes() -> None:
     delayed = replace(CLIPS, events=(*EVENTS, np.array([[0], [4]])))
     assert layer(dense, delayed).additions.tolist() == [plain + 2 * 7 + 4 * 7]
     assert layer(dense, delayed).weight_bits.tolist() == [(3 + 4) * 2 * 4 * 8]
+
+
+def test_a_synaptic_current_takes_the_inputs_and_the_membrane_the_rest() -> None:
+    """A delayed reset and a score are additions to the membrane, whose sum is narrower than the current's."""
+    spec = network_spec(5, 7, 3)
+    synapse = SynapseSpec(current=QFormat(True, 8, 6), alpha=200)
+    conv = RecurrenceSpec(RecurrenceKind.CONV, BYTE, max_delay=3, kernel_size=3)
+    layer = replace(spec.layers[0], synapse=synapse, recurrence=conv, reset_mode=ResetMode.DELAYED)
+    readout = replace(spec.readout, synapse=synapse)
+    found = work(NetworkSpec((layer,), readout), CONFIG, CLIPS)
+    for stage, own, events, inputs, membrane in (
+        (layer, found["layer0"], 3, 2 + 3, 1 + 1),  # bias, current, kernel; current, reset
+        (readout, found["readout"], 5, 2, 1 + 1),  # current, score
+    ):
+        assert stage.input_sum.bits != stage.sum_bits
+        n = stage.n_out
+        assert own.additions.tolist() == [events * n + 2 * n * (inputs + membrane)]
+        leaks = 2 * n * (8 * stage.beta_format.width + 14 * synapse.alpha_format.width)
+        exact = 2 * n * (inputs * stage.input_sum.bits + membrane * stage.sum_bits)
+        assert own.adder_bits.tolist() == [events * n * stage.accumulator_bits + exact + leaks]
+
+
+def test_a_current_is_a_state_and_codes_of_each_neuron_are_read() -> None:
+    spec = network_spec(5, 7, 3)
+    synapse = SynapseSpec(current=QFormat(True, 8, 6), alpha=None)
+    plain = work(spec, CONFIG, CLIPS)["layer0"]
+    layer = replace(spec.layers[0], synapse=synapse, beta=None, v_th=None)
+    own = work(replace(spec, layers=(layer,)), CONFIG, CLIPS)["layer0"]
+    swept = 2 * 4 * 2
+    codes = layer.beta_format.width + synapse.alpha_format.width + 8
+    assert (own.state_bits_read - plain.state_bits_read).tolist() == [swept * (14 + codes)]
+    assert (own.state_bits_written - plain.state_bits_written).tolist() == [swept * 14]
+
+
+@pytest.mark.parametrize("input_bits", [1, 4])
+def test_delays_of_the_inputs_have_a_queue_and_counts_a_ring(input_bits: int) -> None:
+    spec = network_spec(5, 7, 3)
+    layer = replace(spec.layers[0], input_bits=input_bits, max_input_delay=3)
+    plain = work(replace(spec, layers=(replace(layer, max_input_delay=None),)), CONFIG, CLIPS)
+    delayed = replace(CLIPS, events=(*EVENTS, np.array([[2], [2]])))
+    found = work(replace(spec, layers=(layer,)), CONFIG, delayed)
+    # in two steps, 4 channels active before their delays, 3 after; 32 steps in the ring
+    read, written = 2 * 5, 4 + 2 * 5
+    if input_bits > 1:
+        read, written = read + 4 * 4 + 3 * (5 + 4), written + 4 * (4 + 4)
+    assert found["layer0"] == replace(
+        plain["layer0"],
+        state_bits_read=plain["layer0"].state_bits_read + read,
+        state_bits_written=plain["layer0"].state_bits_written + written,
+    )
+    assert found["readout"] == plain["readout"]
 
 
 def test_energy_is_work_times_published_prices() -> None:

@@ -16,14 +16,24 @@ import pytest
 
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
-from fxp_model.network import run
-from fxp_model.random_networks import conv_network
-from fxp_model.spec import RecurrenceKind
+from fxp_model.fixed import QFormat, Rounding
+from fxp_model.network import Network, run
+from fxp_model.random_networks import conv_network, random_params
+from fxp_model.spec import (
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    ResetMode,
+    SynapseSpec,
+)
 from fxp_model.variants import with_recurrence
 from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.estimates.latency import clip_cycles, event_counts
 from hw.parts import PARTS
+from hw.report.builds import of_core
 from hw.report.figures import draw
 from hw.report.page import report_page
 from hw.report.subject import Recordings, Subject
@@ -343,3 +353,71 @@ def test_an_exploration_of_something_else_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=f"^{message}$"):
         summarise(artifact, config, BARE, Subject(exploration=exploration | damage))
+
+
+def _varied() -> Network:
+    """A layer with every feature of neurons and of delays, and a readout that counts spikes."""
+    fmt = QFormat(True, 4, 8)
+    common: dict[str, Any] = {"weight": QFormat(True, 0, 6), "bias": fmt, "membrane": fmt, "beta": 192}
+    current = SynapseSpec(current=QFormat(True, 3, 7), alpha=None, leak_rounding=Rounding.TRN)
+    layer = LayerSpec(
+        n_in=5,
+        n_out=6,
+        **common,
+        v_th=None,
+        reset_mode=ResetMode.DELAYED,
+        leak_rounding=Rounding.RND_ZERO,
+        max_input_delay=9,
+        synapse=current,
+    )
+    readout = ReadoutSpec(
+        n_in=6,
+        n_out=3,
+        **common | {"beta": None},
+        mode=ReadoutMode.SPIKE_COUNT,
+        v_th=384,
+        reset_mode=ResetMode.SUBTRACT,
+        max_input_delay=4,
+    )
+    rng = np.random.default_rng(0)
+    return Network(NetworkSpec((layer,), readout), tuple(random_params(rng, s) for s in (layer, readout)))
+
+
+def test_what_only_some_stages_have_is_said(artifact: Artifact, tmp_path: Path) -> None:
+    network = _varied()
+    own = replace(
+        artifact, network=network, labels=("a", "b", "c"), stimulus=np.ones((8, 2, 5), np.uint8), metrics={}
+    )
+    table = summarise(own, HardwareConfig.uniform(network.spec, 2), BARE, Subject())
+    layer, readout = table["layers"]
+    assert layer["does"] == "no recurrence, reset delayed, synaptic current, input delays<=9"
+    assert readout["does"] == "readout spike_count, reset subtract, input delays<=4"
+    assert (layer["formats"]["current"], "current" in readout["formats"]) == ("fixed<10,3>", False)
+    keys = "threshold", "beta", "alpha", "requantisation", "current_requantisation"
+    assert [layer[key] for key in keys] == [
+        "per neuron",
+        "0.75",
+        "per neuron",
+        "RND, SAT, leak RND_ZERO",
+        "RND, SAT, leak TRN",
+    ]
+    assert [readout[key] for key in keys] == ["1.5", "per neuron", None, "RND, SAT", None]
+    for stage, params in zip(table["layers"], network.params, strict=True):
+        steps = params.input_delay_steps
+        assert steps is not None
+        forward = stage["input_delay_steps"]
+        assert (forward["min"], forward["max"]) == (steps.min(), steps.max())
+        assert forward["inputs"] == np.bincount(steps).tolist()
+        assert stage["delay_steps"] is None
+    figures = draw(tmp_path / "figures", table, own)
+    texts = {path.stem: {element.text for element in ElementTree.parse(path).iter()} for path in figures}
+    assert {"inputs, layer0", "inputs, readout"} <= texts["delays"]
+    late = layer["input_delay_steps"]
+    assert f"inputs {late['min']}..{late['max']} steps late" in texts["diagram"]
+    assert "spike_count" in texts["diagram"]
+    page, text = Page(report_page(table, figures)), render(table)
+    for said in (layer["does"], "fixed<10,3>", "RND, SAT, leak TRN", f"{late['min']} to {late['max']}"):
+        assert said in page.cells, said
+    assert "RND, SAT, leak TRN" in text
+    assert "fixed<10,3>" in text
+    assert of_core(table)["layer0.current_requantisation"] == "RND, SAT, leak TRN"
