@@ -94,7 +94,7 @@ def unsaid(network: Network) -> list[str]:
     return lines
 
 
-def _arithmetic(spec: LayerSpec | ReadoutSpec) -> list[str]:
+def _arithmetic(spec: IntegratorSpec) -> list[str]:
     """Rounding and overflow of a stage, where they are more than the nearest code and saturation."""
     lines = []
     for what, state in (("membrane", spec), ("current", spec.synapse)):
