@@ -44,6 +44,7 @@ def main() -> int:
         header = archive.headers.get(name)
         if header is None or header.shape != shape or header.dtype != np.uint8:
             raise InputError(f"{args.mnist}: {name} must be uint8 of shape {shape}")
+    held = {name: archive.read(name) for name in SHAPES}  # before anything is written
     rng = np.random.default_rng(args.seed)
     order = rng.permutation(784)
     clips = rng.permutation(SHAPES["y_train"][0])
@@ -53,9 +54,9 @@ def main() -> int:
         "test": ("test", np.arange(SHAPES["y_test"][0])),
     }
     for split, (source, which) in parts.items():
-        pixels = archive.read(f"x_{source}")[which].reshape(len(which), 784)[:, order]
+        pixels = held[f"x_{source}"][which].reshape(len(which), 784)[:, order]
         counts = pixels >> (8 - args.bits)
-        arrays = {"counts": counts[:, :, None], "labels": archive.read(f"y_{source}")[which]}
+        arrays = {"counts": counts[:, :, None], "labels": held[f"y_{source}"][which]}
         with replacing(args.out / f"{split}.npz") as path:
             path.write_bytes(packed(arrays))
         print(f"{args.out / split}.npz: {len(which)} digits")

@@ -106,18 +106,11 @@ def import_network(
     table = None
     if isinstance(source, Network):
         network = source
-    elif clips is None:
-        network = quantized(source, widths or Widths(), assumed_ranges(source), bits)
     else:
-        trace = run_float(source, clips.counts)
-        ranges = ranges_of(trace)
-        if limit is None:
-            network = quantized(source, widths or Widths(), ranges, bits)
-            table = losses(source, network, clips, trace)
-        else:
-            network, table = search_widths(
-                source, widths or Widths(), ranges, clips, trace, limit, bits, progress
-            )
+        try:
+            network, table = _quantized(source, widths or Widths(), clips, limit, bits, progress)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     provenance = {
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
@@ -137,6 +130,25 @@ def import_network(
         stimulus=_stimulus(network.spec, clips),
     )
     return Imported(artifact, table)
+
+
+def _quantized(
+    source: FloatNetwork,
+    widths: Widths,
+    clips: Calibration | None,
+    limit: float | None,
+    bits: int,
+    progress: Callable[[int], object],
+) -> tuple[Network, Losses | None]:
+    """The network in integers, and with clips what it lost."""
+    if clips is None:
+        return quantized(source, widths, assumed_ranges(source), bits), None
+    trace = run_float(source, clips.counts)
+    ranges = ranges_of(trace)
+    if limit is not None:
+        return search_widths(source, widths, ranges, clips, trace, limit, bits, progress)
+    network = quantized(source, widths, ranges, bits)
+    return network, losses(source, network, clips, trace)
 
 
 def _ends(source: FloatNetwork | Network) -> tuple[int, int]:
