@@ -89,7 +89,7 @@ FLAWS: dict[str, Callable[[Path], object]] = {
     "no name": _nameless,
     "long": _refuse("x" * 3000),
     "unprintable": _refuse("\x1b"),
-    "out of memory": _refuse("unable to allocate"),
+    "out of memory": _refuse("Unable to allocate 8 EiB"),
     "arrays": lambda folder: np.zeros(64 << 20, np.uint8),
     "memory of libraries": lambda folder: mmap(-1, 2 << 30),
     "a hang": _spin,
