@@ -159,7 +159,7 @@ def load_artifact(path: Path | str) -> Artifact:
     if description.get("format") != FORMAT:
         raise InputError(f"{file}: format must be {FORMAT!r}: this is not an artifact of Spikeline")
     version = description.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if type(version) is not int or version != SCHEMA_VERSION:
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise InputError(
             f"{file}: schema_version must be {SCHEMA_VERSION}, not {shown(version)}"

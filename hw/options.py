@@ -135,7 +135,7 @@ def _read(args: argparse.Namespace, spec: NetworkSpec) -> HardwareConfig:
     table = read_json(args.config, dict)
     try:
         config = HardwareConfig.from_dict(table)
+        config.check(spec)
     except InputError as error:
         raise InputError(f"{args.config}: {error}") from None
-    config.check(spec)
     return config

@@ -105,21 +105,13 @@ def import_network(
     if clips is not None:
         source = read_network(path, asked, bits)
     table = None
-    table = None
     if isinstance(source, Network):
         network = source
-    elif clips is None:
-        network = quantized(source, widths or Widths(), assumed_ranges(source), bits)
     else:
-        trace = run_float(source, clips.counts)
-        ranges = ranges_of(trace)
-        if limit is None:
-            network = quantized(source, widths or Widths(), ranges, bits)
-            table = losses(source, network, clips, trace)
-        else:
-            network, table = search_widths(
-                source, widths or Widths(), ranges, clips, trace, limit, bits, progress
-            )
+        try:
+            network, table = _quantized(source, widths or Widths(), clips, limit, bits, progress)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     provenance = {
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
@@ -145,6 +137,25 @@ def _sizes(source: FloatNetwork | Network) -> tuple[int, ...]:
     """Channels, and neurons of each stage."""
     stages = source.spec.stages if isinstance(source, Network) else source.stages
     return stages[0].n_in, *(stage.n_out for stage in stages)
+
+
+def _quantized(
+    source: FloatNetwork,
+    widths: Widths,
+    clips: Calibration | None,
+    limit: float | None,
+    bits: int,
+    progress: Callable[[int], object],
+) -> tuple[Network, Losses | None]:
+    """The network in integers, and with clips what it lost."""
+    if clips is None:
+        return quantized(source, widths, assumed_ranges(source), bits), None
+    trace = run_float(source, clips.counts)
+    ranges = ranges_of(trace)
+    if limit is not None:
+        return search_widths(source, widths, ranges, clips, trace, limit, bits, progress)
+    network = quantized(source, widths, ranges, bits)
+    return network, losses(source, network, clips, trace)
 
 
 def _count_bits(clips: Calibration) -> int:

@@ -43,7 +43,9 @@ def read_network(path: Path | str, asked: Asked, input_bits: int | None = None) 
     try:
         return _read(file, asked, input_bits)
     except InputError as error:  # names in a file may be of several lines
-        raise InputError(printable(str(error))) from None
+        message = str(error)
+        where = "" if message.startswith(str(file)) else f"{file}: "
+        raise InputError(printable(where + message)) from None
 
 
 def _read(file: Path, asked: Asked, input_bits: int | None) -> FloatNetwork | Network:

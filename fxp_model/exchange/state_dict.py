@@ -59,7 +59,8 @@ def read_state_dict(path: Path) -> Arrays:
         size += tensor.numel()  # before a tensor that repeats its storage takes memory
         if size > MAX_PARAMETERS:
             raise InputError(f"{path}: must hold at most {MAX_PARAMETERS} numbers")
-        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized or tensor.is_meta:
+        plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
+        if not plain or tensor.is_complex() or tensor.is_quantized:
             raise InputError(f"{path}: {shown(name)} must hold real numbers")
         arrays[name] = tensor.detach().to(torch.float64).numpy()
     if not arrays:

@@ -260,7 +260,8 @@ class Training:
             checkpoint.restore(_under("now/", arrays), self.module, self.optimizer)
             self.selected()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"{path}: not a checkpoint of this network: {error}") from None
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path}: not a checkpoint of this network: {reason}") from None
         log = self.folder / LOG
         # the log follows the checkpoint, and may be an epoch behind
         if log.exists() and read_text(log) not in (_log(self.rows), _log(self.rows[:-1])):

@@ -42,7 +42,7 @@ def read_report(project: Path) -> dict[str, Any]:
     file = project / PROJECT_FILE
     if not file.is_file():
         raise InputError(f"{file} must name the project: {project} is not an HLS project")
-    found = re.search(r'^set project_name "(\w+)"$', read_text(file), re.MULTILINE | re.ASCII)
+    found = re.search(r'^set project_name "(\w{1,64})"$', read_text(file), re.MULTILINE | re.ASCII)
     if found is None:
         raise InputError(f"{file} must name the project: {project} is not an HLS project")
     top = found[1]

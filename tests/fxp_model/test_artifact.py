@@ -321,6 +321,7 @@ def forged(folder, change):
         (lambda t: t.clear(), rf"format must be '{FORMAT}': this is not an artifact of Spikeline"),
         (lambda t: t.update(schema_version=2), r"schema_version must be 1, not 2: made by a newer Spikeline"),
         (lambda t: t.update(schema_version=0), r"schema_version must be 1, not 0"),
+        (lambda t: t.update(schema_version=True), r"schema_version must be 1, not True"),
         (lambda t: t.update(schema_version="1"), r"schema_version must be 1, not '1'"),
         (lambda t: t.pop("schema_version"), r"schema_version must be 1, not None"),
         (lambda t: t.pop("network"), r"network is missing"),

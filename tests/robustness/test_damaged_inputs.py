@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import io
 import json
@@ -18,28 +17,19 @@ import pytest
 
 from fxp_model.artifact import Artifact, load_artifact, save_artifact
 from fxp_model.errors import InputError
-from fxp_model.files import read_json
 from fxp_model.random_networks import conv_network, random_counts
-from fxp_model.results.rows import read_rows
-from fxp_model.results.summary import markdown, summarise
 from fxp_model.spec import MAX_PARAMETERS, NetworkSpec
 from hw.build import build_core
 from hw.config import HardwareConfig
-from hw.estimates.resources import measured
 from hw.flows import tool
 from hw.hls.report import read_report, render
-from hw.options import add_width_options, config_of
-from hw.report.builds import read_build
-from hw.report.compare import compare_page, compare_text
-from hw.report.costs import placed
 from hw.report.text import numbers
-from tb.harness.depth import depth
 from tests.hw.hls.test_report import XML
 from tests.hw.vivado.test_vivado import TIMING, UTILIZATION, read
 from tests.oracles.plain_networks import network_spec
 from tests.paths import ROOT
 from tests.robustness.artifacts import resign
-from tests.robustness.mutations import TEXTS, bounded, changed, check_message
+from tests.robustness.bounds import bounded, check_message
 
 RESULTS = ROOT / "scripts" / "results"
 NETWORK = conv_network(1)
@@ -187,118 +177,6 @@ def test_a_report_of_odd_names_and_metrics_is_written(tmp_path: Path) -> None:
     assert "deep.er.big 1e+19" in (tmp_path / "build" / "report.txt").read_text(encoding="utf-8")
     for figure in (tmp_path / "build" / "figures").iterdir():
         ElementTree.parse(figure)
-
-
-# -- tables -------------------------------------------------------------------------------------
-
-
-def config_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    def use(file: Path) -> object:
-        parser = argparse.ArgumentParser()
-        add_width_options(parser)
-        return config_of(parser.parse_args(["--config", str(file)]), NETWORK.spec)
-
-    return HardwareConfig.uniform(NETWORK.spec).to_dict(), use
-
-
-def rows_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    line = (RESULTS / "reproduce.jsonl").read_text(encoding="utf-8").splitlines()[0]
-    return json.loads(line), lambda file: markdown(summarise(read_rows(file)))
-
-
-def resources_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    lines = (RESULTS / "resources.jsonl").read_text(encoding="utf-8").splitlines()
-    sound = next(table for table in map(json.loads, lines) if table["name"] == "h10")
-    return sound, lambda file: measured.errors(measured.read_rows(file))
-
-
-def hardware_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    script = importlib.import_module("hardware_table")
-    sound = json.loads((RESULTS / "hardware" / "tiny-lfe5u25f.json").read_text(encoding="utf-8"))
-    return sound, lambda file: script.table([script.read_result(file)])
-
-
-def ear_table_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    script = importlib.import_module("ear_table")
-    lines = (RESULTS / "ear.jsonl").read_text(encoding="utf-8").splitlines()
-    sound = next(row for row in map(json.loads, lines) if "fmax_mhz" in row)
-    return sound, lambda file: script.table(script.read_rows(file))
-
-
-def neuron_table_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    script = importlib.import_module("neuron_table")
-    lines = (RESULTS / "neurons.jsonl").read_text(encoding="utf-8").splitlines()
-    return json.loads(lines[0]), lambda file: script.table(script.read_rows(file))
-
-
-def board_rows_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    script = importlib.import_module("fit_board")
-    lines = (RESULTS / "board_blocks.jsonl").read_text(encoding="utf-8").splitlines()
-    return json.loads(lines[0]), lambda file: script.fit(script.read_rows(file))
-
-
-def exploration_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    artifact, config = saved(folder / "artifact"), HardwareConfig.uniform(NETWORK.spec)
-    point = {"system": "a", "accuracy": 0.9, "us": 12.5, "share": 0.25, "cycles": 1250}
-    front = [point, {**point, "system": "b", "accuracy": None}]
-    sound = {"part": "LFE5U-85F", "clock_mhz": 100.0, "artifact": artifact.name, "front": front, "picked": {}}
-    return sound, lambda file: placed(read_json(file, dict), artifact, config, 1.0)
-
-
-def report_reader(folder: Path) -> tuple[Any, Callable[[Path], object]]:
-    artifact = saved(folder / "artifact")
-    build_core(artifact, HardwareConfig.uniform(NETWORK.spec), "core", folder / "build")
-    own = read_build(folder / "build")
-
-    def use(file: Path) -> object:
-        other = read_build(file.parent)
-        return compare_text(own, other), compare_page(other, own)
-
-    return json.loads((folder / "build" / "report.json").read_text(encoding="utf-8")), use
-
-
-READERS = {
-    "--config": config_reader,
-    "--rows": rows_reader,
-    "--results": resources_reader,
-    "hardware": hardware_reader,
-    "ear": ear_table_reader,
-    "neurons": neuron_table_reader,
-    "boards": board_rows_reader,
-    "--exploration": exploration_reader,
-    "report.json": report_reader,
-}
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_a_mistyped_table_is_refused_in_one_line_or_used(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(RESULTS.parent)
-    sound, use = READERS[name](tmp_path)
-    file = tmp_path / "given" / "report.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps(sound), encoding="utf-8")
-    use(file)
-    contents: list[bytes] = [
-        json.dumps(sound).encode("utf-16"),
-        b"\0" * 99,
-        b"",
-        b"[]",
-        b"\xff",
-        *map(str.encode, TEXTS),
-    ]
-    for seed in range(depth(60, 600)):
-        contents.append(changed(np.random.default_rng([3, seed]), sound).encode())
-    refusals = 0
-    for content in contents:
-        file.write_bytes(content)
-        try:
-            use(file)
-        except InputError as error:
-            refusals += 1
-            check_message(error, "")
-    assert refusals > len(TEXTS)
 
 
 # -- reports of tools ---------------------------------------------------------------------------

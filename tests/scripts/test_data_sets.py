@@ -67,6 +67,17 @@ def test_another_file_is_no_mnist(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_of_a_damaged_mnist_nothing_is_written(mnist, tmp_path):
+    file, out = tmp_path / "mnist.npz", tmp_path / "out"
+    content = bytearray(file.read_bytes())
+    content[content.index(mnist["x_test"].tobytes())] ^= 1
+    file.write_bytes(content)
+    told = call("psmnist.py", "--mnist", str(file), "--out", str(out), "--val", "20")
+    assert told.returncode == 2
+    assert "mnist.npz: not a readable npz archive: Bad CRC-32 for file 'x_test.npy'" in told.stderr
+    assert not out.exists()
+
+
 @pytest.fixture
 def fsdd(tmp_path):
     folder = tmp_path / "fsdd"

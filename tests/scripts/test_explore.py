@@ -233,3 +233,7 @@ def test_what_the_script_writes_is_what_gen_hw_builds(tmp_path: Path) -> None:
     broken = call("gen_hw.py", "--artifact", str(artifact), "--config", str(config))
     assert broken.returncode == 2
     assert f"{config} is not JSON: " in broken.stderr
+    config.write_text(json.dumps(manifest["hardware"] | {"stages": []}), encoding="utf-8")
+    other = call("gen_hw.py", "--artifact", str(artifact), "--config", str(config))
+    assert other.returncode == 2
+    assert other.stderr.startswith(f"gen_hw.py: {config}: hardware must have ")

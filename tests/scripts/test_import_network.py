@@ -223,6 +223,19 @@ def test_clips_that_do_not_fit(tmp_path, change, message):
     assert not (tmp_path / "a").exists()
 
 
+def test_a_network_of_too_many_bits_is_named(tmp_path):
+    file, out = tmp_path / "net.npz", tmp_path / "a"
+    arrays = {"layer0.weight": np.full((2, 1), 1e15), "layer0.v_th": 1.0, "layer0.beta": 0.5}
+    np.savez(file, **arrays, **{"readout.weight": np.ones((2, 2)), "readout.beta": 0.5})
+    done = imported(file, "--out", out, "--reset", "zero", "--readout", "sum")
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == f"import_network.py: {file}: layer0: exact sum of the membrane must fit 62 bits, not 73\n"
+    )
+    assert not out.exists()
+
+
 def test_what_is_there_is_not_overwritten(tmp_path):
     out = tmp_path / "a"
     out.mkdir()

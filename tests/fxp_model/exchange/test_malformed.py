@@ -14,8 +14,7 @@ from fxp_model.errors import InputError
 from fxp_model.exchange import hdf5, state_dict
 from fxp_model.exchange.asked import Asked
 from fxp_model.exchange.read import read_network
-from fxp_model.spec import ReadoutMode, ResetMode
-from tb.harness.depth import depth
+from fxp_model.spec import ResetMode
 from tests.foreign import dense_net
 from tests.snntorch_networks import network as snntorch_network
 
@@ -53,46 +52,6 @@ def test_bytes_that_are_no_network(tmp_path, content):
 
 def test_a_file_that_is_not_there(tmp_path):
     assert refusal(tmp_path / "net") == ": No such file or directory"
-
-
-def whole_file(kind, folder):
-    """A file that is read, of every kind."""
-    file = folder / f"net.{kind}"
-    if kind == "nir":
-        return graph_file(file)
-    if kind == "net":
-        rng = np.random.default_rng(0)
-        layer = {"weight": rng.integers(-9, 9, (3, 3)), "vDecay": 100, "vThMant": 5, "delay": [0, 1, 2]}
-        return dense_net(file, [layer, layer | {"iDecay": 1024}])
-    if kind == "pt":
-        torch.save(snntorch_network("RSynaptic")[0].state_dict(), file)
-        return file
-    arrays = {"layer0.weight": np.ones((4, 3)), "layer0.beta": np.array(0.9), "layer0.v_th": np.ones(4)}
-    np.savez(file, **arrays, **{"readout.weight": np.ones((2, 4)), "readout.beta": np.array(0.5)})
-    return file
-
-
-@pytest.mark.parametrize("kind", ["nir", "net", "pt", "npz"])
-def test_a_damaged_file_is_refused_or_read(tmp_path, kind):
-    """Cut anywhere, or with bytes changed: a network, or one line."""
-    whole = whole_file(kind, tmp_path).read_bytes()
-    said = Asked(dt=1e-4, cycle_delay=1, readout=None if kind != "npz" else ReadoutMode.SUM)
-    rng = np.random.default_rng(0)
-    told = []
-    for index in range(depth(25, 600)):
-        changed = bytearray(whole)
-        for place in rng.integers(8, len(whole), rng.integers(1, 30)):
-            changed[place] = rng.integers(256)
-        file = tmp_path / "damaged"
-        file.write_bytes(changed if index % 5 else whole[: rng.integers(len(whole))])
-        try:
-            read_network(file, said)
-        except InputError as error:
-            told.append(str(error))
-        else:
-            assert index % 5  # one that is cut is none
-    assert told
-    assert not [message for message in told if "\n" in message]
 
 
 def test_hdf5_of_something_else(tmp_path):
@@ -237,7 +196,7 @@ def test_a_pickle_is_not_run(tmp_path, capsys):
         ({"a": 1}, ": 'a' must be a tensor, not a int"),
         ({}, ": must hold at least 1 tensor, not 0"),
         ({"a": torch.ones(2, dtype=torch.complex64)}, ": 'a' must hold real numbers"),
-        ({"a": torch.ones(2, device="meta")}, ": 'a' must hold real numbers"),
+        ({"a": torch.empty(2, device="meta")}, ": 'a' must hold real numbers"),
         ({"a": torch.ones(1).expand(1 << 27)}, ": must hold at most 67108864 numbers"),
         (
             {"a.weight": torch.ones(2, 2)},

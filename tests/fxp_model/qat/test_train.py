@@ -11,6 +11,7 @@ import torch
 
 from fxp_model.errors import InputError
 from fxp_model.network import run
+from fxp_model.qat import checkpoint
 from fxp_model.qat.augment import Augmentation
 from fxp_model.qat.network import Regularization
 from fxp_model.qat.publish import NotEqual, delay_table, measure
@@ -235,13 +236,23 @@ def test_a_step_whose_gradient_is_not_finite_is_left_out(tmp_path, monkeypatch):
 def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: No such file or directory$"):
         training(tmp_path).resume()
-    training(tmp_path, dataclasses.replace(RECIPE, epochs=1)).run(frames(1), frames(2, 10))
+    once = dataclasses.replace(RECIPE, epochs=1)
+    training(tmp_path, once).run(frames(1), frames(2, 10))
     path = tmp_path / CHECKPOINT
     whole = path.read_bytes()
     for damaged in (whole[:1000], b"", b"PK\x03\x04 not an archive", whole[: len(whole) // 2]):
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: not a readable npz archive: "):
             training(tmp_path).resume()
+    path.write_bytes(whole)
+    arrays, description = checkpoint.load(path)
+    for name in list(arrays):
+        if name.startswith("now/module/"):
+            arrays[name] = arrays[name][..., None]
+    checkpoint.save(path, arrays, description)
+    with pytest.raises(InputError, match=rf"^.*{CHECKPOINT}: not a checkpoint of this network: ") as refusal:
+        training(tmp_path, once).resume()
+    assert "\n" not in str(refusal.value)
 
 
 def test_the_learning_rate_rises_and_falls():

@@ -69,6 +69,12 @@ def test_the_figures_are_a_page_of_text(project):
     [
         (lambda folder: (folder / "project.tcl").unlink(), r".*project\.tcl must name the project: .*"),
         (
+            lambda folder: (folder / "project.tcl").write_text(
+                f'set project_name "{"x" * 300}"\n', encoding="utf-8"
+            ),
+            r".*project\.tcl must name the project: .*",
+        ),
+        (
             lambda folder: next(folder.rglob("*.xml")).unlink(),
             r".* has no core_csynth\.xml: run its synthesis.*",
         ),
