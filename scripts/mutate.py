@@ -15,6 +15,7 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
 import hashlib
 import json
+import os
 import random
 import tempfile
 import time
@@ -70,6 +71,7 @@ def parser() -> Parser:
 def main() -> int:
     """Change, run, print; 1 if a mutant survived."""
     args = parser().options()
+    os.environ["COCOTB_MAX_FAILURES"] = "1"  # one is enough
     if missing := missing_tool(SIM):
         raise InputError(missing)
     check_file_target(args.kept)

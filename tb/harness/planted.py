@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -42,7 +42,8 @@ class Bug:
     right: str
     wrong: str
     bench: str = "network"
-    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays).
+    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays), or
+    "reloaded" (that with two events per cycle).
 
     With a `case`, a module of `tb.benches.blocks`, or of the package of its folder, as ``ear/``.
     """
@@ -123,6 +124,12 @@ BUGS = {
     "tie_in_argmax": Bug("score_unit.py", "eq(score > best)", "eq(score >= best)"),
     "write_without_a_strobe": Bug(
         "register_file.py", "axi_lite.write & axi_lite.write_mask.any() &", "axi_lite.write &", bench="reload"
+    ),
+    "beat_without_a_word_that_begins_a_sample": Bug(
+        "input_decoder.py", "keep[:: WORD_BITS // 8].any() | last", "Const(1, 1)", bench="reloaded"
+    ),
+    "counters_cleared_by_a_reload": Bug(
+        "control.py", "clear.eq(clearing)", "clear.eq(clearing | self.reload.load.valid)", bench="reloaded"
     ),
     "sample_that_ends_while_its_interrupt_is_cleared": Bug(
         "control.py",
@@ -437,6 +444,13 @@ def hardware(reload: bool = False) -> HardwareConfig:
     return HardwareConfig(stages, reload, programmable_delays=reload)
 
 
+def with_events(config: HardwareConfig, events_per_cycle: int) -> HardwareConfig:
+    """Another number of events per cycle in every stage."""
+    return replace(
+        config, stages=tuple(replace(own, events_per_cycle=events_per_cycle) for own in config.stages)
+    )
+
+
 def plant(folder: Path, bug: Bug | None) -> None:
     """Copy the sources of the generator into `folder` and plant `bug` there, in exactly one place."""
     for package in ("fxp_model", "hw"):
@@ -453,14 +467,16 @@ def plant(folder: Path, bug: Bug | None) -> None:
 
 def run_core_bench(folder: Path, workspace: Workspace, bench: str, sim: str) -> Outcome:
     """Run a bench of `tb.benches.cores` on `network`, emitted by the RTL in ``folder/sources``."""
-    reload = bench == "reload"
+    reload = bench in ("reload", "reloaded")
     artifact = save_network(folder / f"artifact-{bench}", network())
     other = [retrained(network(), index, delays=True) for index in (1, 2)] if reload else []
     others = [str(save_network(folder / f"other{index}", own)) for index, own in enumerate(other, 1)]
     config, sha256 = hardware(reload), load_artifact(artifact).sha256
+    if bench == "reloaded":
+        config = with_events(config, 2)
     core = generate(folder / "sources", artifact, config)
     plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
-    return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, "planted")
+    return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, bench)
 
 
 def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
