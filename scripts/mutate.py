@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
@@ -35,6 +36,7 @@ from fxp_model.folders import owned
 from fxp_model.options import COUNT as SOME
 from fxp_model.options import Parser, add_json_option, some_path, whole
 from fxp_model.tables import COUNT, TEXT, check_fields, one_of
+from hw.verilog import EmittedCore
 from tb.benches import blocks
 from tb.formal.engine import UndecidedError, equivalent, export_with, search
 from tb.formal.properties import PROPERTIES
@@ -43,11 +45,13 @@ from tb.harness.mutants import Mutant, all_mutants
 from tb.harness.runner import BenchFailure, Design, Workspace, missing_tool
 
 SIM = "icarus"
-FRAMES = 32
-"""Cycles in which a proof's counterexample is looked for."""
+FRAMES, SECONDS = 32, 30
+"""Cycles in which a proof's counterexample is looked for; CPU time of a solver."""
+_MODULE = re.compile(r"^module \\?(\S+?) ?\((.*?)^endmodule", re.MULTILINE | re.DOTALL)
 BLOCKS = {module.name for module in iter_modules(blocks.__path__)}
-CORES = {False: ("network", "control"), True: ("reload",)}
-"""Benches of the core without and with reload."""
+BENCHES = {False: ("network", "control"), True: ("reload",)}
+"""Of the core without and with reload."""
+Cores: TypeAlias = dict[bool, EmittedCore]
 
 
 def parser() -> Parser:
@@ -76,7 +80,7 @@ def main() -> int:
         raise InputError(missing)
     check_file_target(args.kept)
     begun = time.monotonic()
-    original = {reload: _emitted(None, reload) for reload in CORES}
+    original = _emitted(None)
     chosen = all_mutants(planted.PROJECT / "hw" / "rtl")
     random.Random(args.seed).shuffle(chosen)
     counted: list[dict[str, Any]] = []
@@ -139,12 +143,13 @@ def _key(mutant: Mutant) -> str:
     return hashlib.sha256(f"{mutant.file}\0{mutant.applied(source)}".encode()).hexdigest()[:16]
 
 
-def _emitted(mutant: Mutant | None, reload: bool) -> str:
+def _emitted(mutant: Mutant | None) -> Cores:
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
         folder = Path(name)
         _plant(folder, mutant)
         artifact = planted.save_network(folder / "artifact", planted.network())
-        return planted.generate(folder / "sources", artifact, planted.hardware(reload)).verilog
+        configs = [planted.hardware(reload) for reload in BENCHES]
+        return dict(zip(BENCHES, planted.generate(folder / "sources", artifact, *configs), strict=True))
 
 
 def _plant(folder: Path, mutant: Mutant | None) -> None:
@@ -154,34 +159,45 @@ def _plant(folder: Path, mutant: Mutant | None) -> None:
         file.write_text(mutant.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _judged(mutant: Mutant, original: dict[bool, str]) -> dict[str, Any]:
+def _judged(mutant: Mutant, original: Cores) -> dict[str, Any]:
     """What became of a mutant, and what killed it."""
     row = {"key": _key(mutant), "file": mutant.file, "line": mutant.line, "change": mutant.change, "by": ""}
     try:
-        changed = {reload: _emitted(mutant, reload) for reload in CORES}
+        changed = _emitted(mutant)
     except RuntimeError:  # it is no hardware
         return row | {"result": "invalid"}
-    changed = {reload: text for reload, text in changed.items() if text != original[reload]}
+    changed = {reload: core for reload, core in changed.items() if core.verilog != original[reload].verilog}
     if not changed:
         return row | {"result": "same"}
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
         folder = Path(name)
         _plant(folder, mutant)
-        if killer := _killer(mutant, list(changed), folder):
+        if killer := _killer(mutant, changed, folder):
             return row | {"result": "killed", "by": killer}
-        same = all(_is_equivalent(original[reload], text, folder) for reload, text in changed.items())
+        same = all(
+            _is_equivalent(original[reload].verilog, core.verilog, folder) for reload, core in changed.items()
+        )
     return row | {"result": "equivalent" if same else "survived"}
 
 
 def _is_equivalent(one: str, other: str, folder: Path) -> bool:
-    """Whether two cores are shown to be equivalent in the time that a solver has."""
+    """Whether two cores are shown to be equivalent: each changed module, or else the whole."""
+    ours, theirs = (dict(_MODULE.findall(text)) for text in (one, other))
+    changed = [name for name in ours if ours[name] != theirs.get(name)]
+    parts = changed if ours.keys() == theirs.keys() else []
+    if parts and all(_shown(one, other, name, folder) for name in parts):
+        return True
+    return _shown(one, other, "core", folder)
+
+
+def _shown(one: str, other: str, name: str, folder: Path) -> bool:
     try:
-        return equivalent(one, other, "core", folder)
-    except UndecidedError:
+        return equivalent(one, other, name, folder, SECONDS)
+    except (UndecidedError, RuntimeError):  # or their ports differ
         return False
 
 
-def _killer(mutant: Mutant, cores: list[bool], folder: Path) -> str:
+def _killer(mutant: Mutant, cores: Cores, folder: Path) -> str:
     """The proof or the bench that fails first; empty if none does."""
     for name, own in PROPERTIES.items():
         if own.bug.file == mutant.file:
@@ -190,7 +206,7 @@ def _killer(mutant: Mutant, cores: list[bool], folder: Path) -> str:
             except RuntimeError:
                 return f"proof {name}: not built"
             with suppress(UndecidedError):  # then a bench must notice
-                if search(folder, FRAMES).broken is not None:
+                if search(folder, FRAMES, SECONDS).broken is not None:
                     return f"proof {name}"
     workspace = Workspace(folder / "builds", folder, brief=True)
     stem = mutant.file.removesuffix(".py")
@@ -205,9 +221,9 @@ def _killer(mutant: Mutant, cores: list[bool], folder: Path) -> str:
             plan = {"case": bench.CASES[case], "seed": 1}
             if _fails(lambda d=design, p=plan, c=case: workspace.simulate(d, SIM, bench.__name__, p, c)):
                 return f"bench {stem} {case}"
-    for reload in cores:
-        for name in CORES[reload]:
-            if _fails(lambda n=name: planted.run_core_bench(folder, workspace, n, SIM)):
+    for reload, core in cores.items():
+        for name in BENCHES[reload]:
+            if _fails(lambda n=name, c=core: planted.run_core_bench(folder, workspace, n, SIM, c)):
                 return f"bench {name}"
     return ""
 

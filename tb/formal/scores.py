@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from unittest import mock
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
@@ -32,7 +33,13 @@ def scores(mode: ReadoutMode, n: int, lanes: int) -> Monitor:
     f = Monitor()
     m = f.m
     counts = mode is ReadoutMode.SPIKE_COUNT
-    own = {"weight": NARROW, "bias": NARROW, "membrane": NARROW, "beta": 0, "v_th": 1 if counts else 0}
+    own: dict[str, Any] = {
+        "weight": NARROW,
+        "bias": NARROW,
+        "membrane": NARROW,
+        "beta": 0,
+        "v_th": 1 if counts else 0,
+    }
     spec, config = ReadoutSpec(n_in=1, n_out=n, mode=mode, **own), StageConfig(n, lanes)
     groups, distance = config.groups(n), NeuronUpdate.distance(spec, config)
     m.submodules.dut = dut = _Narrow(spec, config)
