@@ -1,8 +1,8 @@
 """How sharp the proofs and benches of the core are: small changes of the RTL, each of which must be noticed.
 
 A mutant changes one place of ``hw/rtl``; those that leave the Verilog of both cores of
-`tb.harness.planted` as it is are not counted. Every other one is given to the proofs of its file, to the
-bench of its component, and to those of the cores that it changes, until one fails: it is killed. The rest are
+`tb.harness.planted` as it is are not counted. Every other one is given to the benches of the cores that it
+changes, to that of its component, and to the proofs of its file, until one fails: it is killed. The rest are
 compared with the original core, net by net: equivalent, or survived.
 """
 
@@ -198,33 +198,53 @@ def _shown(one: str, other: str, name: str, folder: Path) -> bool:
 
 
 def _killer(mutant: Mutant, cores: Cores, folder: Path) -> str:
-    """The proof or the bench that fails first; empty if none does."""
+    """What fails first; empty if nothing does: in the order of mutants killed per second."""
+    workspace = Workspace(folder / "builds", folder, brief=True)
+    first, *others = ((reload, name) for reload in cores for name in BENCHES[reload])
+    return (
+        _failing_core(cores, [first], folder, workspace)
+        or _failing_block(mutant, folder, workspace)
+        or _failing_core(cores, others, folder, workspace)
+        or _failing_proof(mutant, folder)
+    )
+
+
+def _failing_core(cores: Cores, benches: list[tuple[bool, str]], folder: Path, workspace: Workspace) -> str:
+    for reload, name in benches:
+        if _fails(lambda r=reload, n=name: planted.run_core_bench(folder, workspace, n, SIM, cores[r])):
+            return f"bench {name}"
+    return ""
+
+
+def _failing_block(mutant: Mutant, folder: Path, workspace: Workspace) -> str:
+    """A case of the bench of the mutant's component."""
+    stem = mutant.file.removesuffix(".py")
+    if stem not in BLOCKS:
+        return ""
+    bench = import_module(f"{blocks.__name__}.{stem}")
+    for case in getattr(bench, "CASES", {}):
+        try:
+            verilog = planted.generate_block(folder / "sources", bench.__name__, case)
+        except RuntimeError:
+            return f"bench {stem} {case}: not built"
+        design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
+        plan = {"case": bench.CASES[case], "seed": 1}
+        if _fails(lambda d=design, p=plan, c=case: workspace.simulate(d, SIM, bench.__name__, p, c)):
+            return f"bench {stem} {case}"
+    return ""
+
+
+def _failing_proof(mutant: Mutant, folder: Path) -> str:
+    """A property of the mutant's file."""
     for name, own in PROPERTIES.items():
         if own.bug.file == mutant.file:
             try:
                 export_with(folder / "sources", name, folder)
             except RuntimeError:
                 return f"proof {name}: not built"
-            with suppress(UndecidedError):  # then a bench must notice
+            with suppress(UndecidedError):  # that kills none
                 if search(folder, FRAMES, SECONDS).broken is not None:
                     return f"proof {name}"
-    workspace = Workspace(folder / "builds", folder, brief=True)
-    stem = mutant.file.removesuffix(".py")
-    if stem in BLOCKS:
-        bench = import_module(f"{blocks.__name__}.{stem}")
-        for case in getattr(bench, "CASES", {}):
-            try:
-                verilog = planted.generate_block(folder / "sources", bench.__name__, case)
-            except RuntimeError:
-                return f"bench {stem} {case}: not built"
-            design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
-            plan = {"case": bench.CASES[case], "seed": 1}
-            if _fails(lambda d=design, p=plan, c=case: workspace.simulate(d, SIM, bench.__name__, p, c)):
-                return f"bench {stem} {case}"
-    for reload, core in cores.items():
-        for name in BENCHES[reload]:
-            if _fails(lambda n=name, c=core: planted.run_core_bench(folder, workspace, n, SIM, c)):
-                return f"bench {name}"
     return ""
 
 

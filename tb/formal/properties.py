@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tb.formal import arithmetic, bus, convolution, decoder, delays, reloading, scores, spikes, streams
+from tb.formal import arithmetic, bus, convolution, decoder, delays, reloading, scores, spikes, streams, sums
 from tb.formal.monitor import Property
 
 PROPERTIES: dict[str, Property] = {
     name: own
-    for module in (streams, decoder, spikes, scores, bus, delays, convolution, arithmetic, reloading)
+    for module in (streams, decoder, sums, spikes, scores, bus, delays, convolution, arithmetic, reloading)
     for name, own in module.PROPERTIES.items()
 }

@@ -125,11 +125,13 @@ PROPERTIES = {
         "the same of spikes that are counted",
         partial(scores, ReadoutMode.SPIKE_COUNT, 2, 1),
         Bug("score_unit.py", "[Cat(spike, Const(0, 1)).as_signed()", "[spike.as_signed()"),
+        quick=False,
     ),
     "score_maxima": Property(
         "the same of maxima",
         partial(scores, ReadoutMode.MAX, 2, 1),
         Bug("score_unit.py", "Mux(tags[0].first, term, later)", "later"),
+        quick=False,
     ),
     "last_scores": Property(
         "the same of the last membranes",

@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from fxp_model.errors import InputError
-from tb.formal.properties import PROPERTIES
 from tb.harness import planted
 from tb.harness.mutants import all_mutants, mutants_of
 from tests.calls import call
@@ -58,14 +57,19 @@ def chosen(change: str):
 
 
 @pytest.mark.slow
-def test_what_a_proof_notices_is_killed_and_what_changes_no_verilog_is_the_same():
+def test_what_a_bench_notices_is_killed_and_what_changes_no_verilog_is_the_same():
     if shutil.which("iverilog") is None:
         pytest.skip("iverilog is not installed")
     original = mutate._emitted(None)
-    assert PROPERTIES["skid_buffer"].bug.file == "skid_buffer.py"
     row = mutate._judged(chosen("~spare_valid -> spare_valid"), original)
-    assert (row["result"], row["by"]) == ("killed", "proof skid_buffer")
+    assert (row["result"], row["by"]) == ("killed", "bench network")
     assert mutate._judged(chosen("shift <= 0 -> shift < 0"), original)["result"] == "same"
+
+
+def test_what_no_bench_is_asked_about_a_proof_may_notice(tmp_path):
+    mutant = chosen("~spare_valid -> spare_valid")
+    mutate._plant(tmp_path, mutant)
+    assert mutate._failing_proof(mutant, tmp_path) == "proof skid_buffer"
 
 
 CORE = """\
