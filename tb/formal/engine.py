@@ -30,6 +30,7 @@ _LOWER = """\
 hierarchy -check -top top
 proc
 flatten
+opt_clean
 opt -full -nodffe -nosdff
 memory -nomap
 memory_map
