@@ -22,7 +22,9 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, TypeAlias
@@ -84,6 +86,11 @@ def main() -> int:
     chosen = all_mutants(planted.PROJECT / "hw" / "rtl")
     random.Random(args.seed).shuffle(chosen)
     counted: list[dict[str, Any]] = []
+    made = {
+        "command": f"python scripts/mutate.py --seed {args.seed}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": {name: version(name) for name in ("amaranth", "cocotb", "pyosys")},
+    }
     with (
         owned(args.kept.parent),
         tqdm(total=args.mutants, desc="mutants", unit="mutant") as bar,
@@ -94,6 +101,7 @@ def main() -> int:
             batch, chosen = chosen[: args.jobs], chosen[args.jobs :]
             for row in pool.map(lambda own: known.get(_key(own)) or _judged(own, original), batch):
                 if row["key"] not in known:
+                    row |= made
                     with args.kept.open("a", encoding="utf-8") as kept:
                         kept.write(json.dumps(row) + "\n")
                 if row["result"] in ("same", "invalid"):

@@ -116,6 +116,18 @@ def test_results_that_are_known_are_not_made_again(tmp_path, monkeypatch):
     assert len(kept.read_text(encoding="utf-8").splitlines()) == 9
 
 
+def test_the_stored_table_is_whole_and_every_survivor_has_a_reason():
+    stored = mutate.kept_rows(planted.PROJECT / "scripts" / "results" / "mutants.jsonl")
+    rows = [row for row in stored.values() if row["result"] not in ("same", "invalid")]
+    assert rows
+    for row in rows:
+        assert bool(row["by"]) == (row["result"] == "killed"), row
+        assert bool(row.get("reason")) == (row["result"] == "survived"), row
+        assert row["command"].startswith("python scripts/mutate.py --seed ")
+        assert {"amaranth", "cocotb", "pyosys"} <= row["versions"].keys()
+        assert row["date"]
+
+
 def test_a_file_of_something_else_is_refused_and_kept(tmp_path):
     notes = tmp_path / "notes.txt"
     notes.write_text('{"of": "mine"}\n', encoding="utf-8")
