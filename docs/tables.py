@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,30 @@ def proofs() -> str:
     return _table(("property", "claim", "method, by ABC", "CPU s"), rows)
 
 
+def mutants() -> str:
+    """What became of the mutants of ``scripts/mutate.py`` that change the Verilog, by their file."""
+    head = ("file", "mutants", "benches of cores", "of the component", "proofs", "equivalent", "survived")
+    lines = (RESULTS / "mutants.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [row for row in map(json.loads, lines) if row["result"] not in ("same", "invalid")]
+    rows = []
+    for file in (*sorted({row["file"] for row in found}), None):
+        own = [row for row in found if file in (row["file"], None)]
+        kinds = Counter(_noticed(row) for row in own)
+        counts = [kinds[kind] for kind in ("core", "component", "proof", "equivalent", "survived")]
+        rows.append(["all" if file is None else f"`{file}`", str(len(own)), *map(str, counts)])
+    return _table(head, rows)
+
+
+def _noticed(row: dict[str, Any]) -> str:
+    """What killed a mutant, or else its result."""
+    if row["result"] != "killed":
+        return row["result"]
+    kind, *name = row["by"].split()
+    if kind == "proof":
+        return kind
+    return "core" if len(name) == 1 else "component"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "boards": boards,
     "bitstreams": bitstreams,
@@ -269,6 +294,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "explored": explored,
     "plays": plays,
     "proofs": proofs,
+    "mutants": mutants,
 }
 
 

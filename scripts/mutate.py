@@ -1,8 +1,8 @@
 """How sharp the proofs and benches of the core are: small changes of the RTL, each of which must be noticed.
 
 A mutant changes one place of ``hw/rtl``; those that leave the Verilog of both cores of
-`tb.harness.planted` as it is are not counted. Every other one is given to the proofs of its file, to the
-bench of its component, and to those of the cores that it changes, until one fails: it is killed. The rest are
+`tb.harness.planted` as it is are not counted. Every other one is given to the benches of the cores that it
+changes, to that of its component, and to the proofs of its file, until one fails: it is killed. The rest are
 compared with the original core, net by net: equivalent, or survived.
 """
 
@@ -15,15 +15,19 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
 import hashlib
 import json
+import os
 import random
+import re
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
@@ -34,6 +38,7 @@ from fxp_model.folders import owned
 from fxp_model.options import COUNT as SOME
 from fxp_model.options import Parser, add_json_option, some_path, whole
 from fxp_model.tables import COUNT, TEXT, check_fields, one_of
+from hw.verilog import EmittedCore
 from tb.benches import blocks
 from tb.formal.engine import UndecidedError, equivalent, export_with, search
 from tb.formal.properties import PROPERTIES
@@ -42,11 +47,13 @@ from tb.harness.mutants import Mutant, all_mutants
 from tb.harness.runner import BenchFailure, Design, Workspace, missing_tool
 
 SIM = "icarus"
-FRAMES = 32
-"""Cycles in which a proof's counterexample is looked for."""
+FRAMES, SECONDS = 32, 30
+"""Cycles in which a proof's counterexample is looked for; CPU time of a solver."""
+_MODULE = re.compile(r"^module \\?(\S+?) ?\((.*?)^endmodule", re.MULTILINE | re.DOTALL)
 BLOCKS = {module.name for module in iter_modules(blocks.__path__)}
-CORES = {False: ("network", "control"), True: ("reload",)}
-"""Benches of the core without and with reload."""
+BENCHES = {False: ("network", "control"), True: ("reload",)}
+"""Of the core without and with reload."""
+Cores: TypeAlias = dict[bool, EmittedCore]
 
 
 def parser() -> Parser:
@@ -70,14 +77,20 @@ def parser() -> Parser:
 def main() -> int:
     """Change, run, print; 1 if a mutant survived."""
     args = parser().options()
+    os.environ["COCOTB_MAX_FAILURES"] = "1"  # one is enough
     if missing := missing_tool(SIM):
         raise InputError(missing)
     check_file_target(args.kept)
     begun = time.monotonic()
-    original = {reload: _emitted(None, reload) for reload in CORES}
+    original = _emitted(None)
     chosen = all_mutants(planted.PROJECT / "hw" / "rtl")
     random.Random(args.seed).shuffle(chosen)
     counted: list[dict[str, Any]] = []
+    made = {
+        "command": f"python scripts/mutate.py --seed {args.seed}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": {name: version(name) for name in ("amaranth", "cocotb", "pyosys")},
+    }
     with (
         owned(args.kept.parent),
         tqdm(total=args.mutants, desc="mutants", unit="mutant") as bar,
@@ -88,6 +101,7 @@ def main() -> int:
             batch, chosen = chosen[: args.jobs], chosen[args.jobs :]
             for row in pool.map(lambda own: known.get(_key(own)) or _judged(own, original), batch):
                 if row["key"] not in known:
+                    row |= made
                     with args.kept.open("a", encoding="utf-8") as kept:
                         kept.write(json.dumps(row) + "\n")
                 if row["result"] in ("same", "invalid"):
@@ -137,12 +151,13 @@ def _key(mutant: Mutant) -> str:
     return hashlib.sha256(f"{mutant.file}\0{mutant.applied(source)}".encode()).hexdigest()[:16]
 
 
-def _emitted(mutant: Mutant | None, reload: bool) -> str:
+def _emitted(mutant: Mutant | None) -> Cores:
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
         folder = Path(name)
         _plant(folder, mutant)
         artifact = planted.save_network(folder / "artifact", planted.network())
-        return planted.generate(folder / "sources", artifact, planted.hardware(reload)).verilog
+        configs = [planted.hardware(reload) for reload in BENCHES]
+        return dict(zip(BENCHES, planted.generate(folder / "sources", artifact, *configs), strict=True))
 
 
 def _plant(folder: Path, mutant: Mutant | None) -> None:
@@ -152,61 +167,92 @@ def _plant(folder: Path, mutant: Mutant | None) -> None:
         file.write_text(mutant.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _judged(mutant: Mutant, original: dict[bool, str]) -> dict[str, Any]:
+def _judged(mutant: Mutant, original: Cores) -> dict[str, Any]:
     """What became of a mutant, and what killed it."""
     row = {"key": _key(mutant), "file": mutant.file, "line": mutant.line, "change": mutant.change, "by": ""}
     try:
-        changed = {reload: _emitted(mutant, reload) for reload in CORES}
+        changed = _emitted(mutant)
     except RuntimeError:  # it is no hardware
         return row | {"result": "invalid"}
-    changed = {reload: text for reload, text in changed.items() if text != original[reload]}
+    changed = {reload: core for reload, core in changed.items() if core.verilog != original[reload].verilog}
     if not changed:
         return row | {"result": "same"}
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
         folder = Path(name)
         _plant(folder, mutant)
-        if killer := _killer(mutant, list(changed), folder):
+        if killer := _killer(mutant, changed, folder):
             return row | {"result": "killed", "by": killer}
-        same = all(_is_equivalent(original[reload], text, folder) for reload, text in changed.items())
+        same = all(
+            _is_equivalent(original[reload].verilog, core.verilog, folder) for reload, core in changed.items()
+        )
     return row | {"result": "equivalent" if same else "survived"}
 
 
 def _is_equivalent(one: str, other: str, folder: Path) -> bool:
-    """Whether two cores are shown to be equivalent in the time that a solver has."""
+    """Whether two cores are shown to be equivalent: each changed module, or else the whole."""
+    ours, theirs = (dict(_MODULE.findall(text)) for text in (one, other))
+    changed = [name for name in ours if ours[name] != theirs.get(name)]
+    parts = changed if ours.keys() == theirs.keys() else []
+    if parts and all(_shown(one, other, name, folder) for name in parts):
+        return True
+    return _shown(one, other, "core", folder)
+
+
+def _shown(one: str, other: str, name: str, folder: Path) -> bool:
     try:
-        return equivalent(one, other, "core", folder)
-    except UndecidedError:
+        return equivalent(one, other, name, folder, SECONDS)
+    except (UndecidedError, RuntimeError):  # or their ports differ
         return False
 
 
-def _killer(mutant: Mutant, cores: list[bool], folder: Path) -> str:
-    """The proof or the bench that fails first; empty if none does."""
+def _killer(mutant: Mutant, cores: Cores, folder: Path) -> str:
+    """What fails first; empty if nothing does: in the order of mutants killed per second."""
+    workspace = Workspace(folder / "builds", folder, brief=True)
+    first, *others = ((reload, name) for reload in cores for name in BENCHES[reload])
+    return (
+        _failing_core(cores, [first], folder, workspace)
+        or _failing_block(mutant, folder, workspace)
+        or _failing_core(cores, others, folder, workspace)
+        or _failing_proof(mutant, folder)
+    )
+
+
+def _failing_core(cores: Cores, benches: list[tuple[bool, str]], folder: Path, workspace: Workspace) -> str:
+    for reload, name in benches:
+        if _fails(lambda r=reload, n=name: planted.run_core_bench(folder, workspace, n, SIM, cores[r])):
+            return f"bench {name}"
+    return ""
+
+
+def _failing_block(mutant: Mutant, folder: Path, workspace: Workspace) -> str:
+    """A case of the bench of the mutant's component."""
+    stem = mutant.file.removesuffix(".py")
+    if stem not in BLOCKS:
+        return ""
+    bench = import_module(f"{blocks.__name__}.{stem}")
+    for case in getattr(bench, "CASES", {}):
+        try:
+            verilog = planted.generate_block(folder / "sources", bench.__name__, case)
+        except RuntimeError:
+            return f"bench {stem} {case}: not built"
+        design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
+        plan = {"case": bench.CASES[case], "seed": 1}
+        if _fails(lambda d=design, p=plan, c=case: workspace.simulate(d, SIM, bench.__name__, p, c)):
+            return f"bench {stem} {case}"
+    return ""
+
+
+def _failing_proof(mutant: Mutant, folder: Path) -> str:
+    """A property of the mutant's file."""
     for name, own in PROPERTIES.items():
         if own.bug.file == mutant.file:
             try:
                 export_with(folder / "sources", name, folder)
             except RuntimeError:
                 return f"proof {name}: not built"
-            with suppress(UndecidedError):  # then a bench must notice
-                if search(folder, FRAMES).broken is not None:
+            with suppress(UndecidedError):  # that kills none
+                if search(folder, FRAMES, SECONDS).broken is not None:
                     return f"proof {name}"
-    workspace = Workspace(folder / "builds", folder, brief=True)
-    stem = mutant.file.removesuffix(".py")
-    if stem in BLOCKS:
-        bench = import_module(f"{blocks.__name__}.{stem}")
-        for case in getattr(bench, "CASES", {}):
-            try:
-                verilog = planted.generate_block(folder / "sources", bench.__name__, case)
-            except RuntimeError:
-                return f"bench {stem} {case}: not built"
-            design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
-            plan = {"case": bench.CASES[case], "seed": 1}
-            if _fails(lambda d=design, p=plan, c=case: workspace.simulate(d, SIM, bench.__name__, p, c)):
-                return f"bench {stem} {case}"
-    for reload in cores:
-        for name in CORES[reload]:
-            if _fails(lambda n=name: planted.run_core_bench(folder, workspace, n, SIM)):
-                return f"bench {name}"
     return ""
 
 

@@ -72,6 +72,8 @@ class Control(wiring.Component):
     -------
     bus : In(axi_lite_signature)
     s_axis, m_axis : In(HANDSHAKE)
+    part : In(1), only if `slots` is 2
+        The beat at `s_axis` is part of a sample.
     dropped : In(slots)
         Words with a malformed event that are accepted.
     <stage> : In(taps_signature)
@@ -112,6 +114,8 @@ class Control(wiring.Component):
             "restarts": In(1),
             "irq": Out(1),
         }
+        if slots > 1:
+            ports |= {"part": In(1)}
         if regions:
             ports |= {"reload": Out(RELOAD), "pending": Out(1), "held": In(1)}
         super().__init__(ports)
@@ -141,11 +145,16 @@ class Control(wiring.Component):
             dropped.eq(self.dropped),
             restart.eq(self.restarts),
         ]
+        taken = s_axis.valid & s_axis.ready
+        if self._slots > 1:
+            part = Signal()
+            m.d.sync += part.eq(self.part)
+            taken &= part
         ends = m_axis.valid & m_axis.ready & m_axis.last
         depth = 1 << self._samples.bit_length()
         m.submodules.timer = timer = SampleTimer(depth)
         m.d.comb += [
-            timer.taken.eq(s_axis.valid & s_axis.ready),
+            timer.taken.eq(taken),
             timer.taken_last.eq(s_axis.last),
             timer.ends.eq(ends),
             timer.restart.eq(restart),

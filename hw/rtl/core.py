@@ -16,7 +16,7 @@ from hw.rtl.control import Control, samples_in_flight
 from hw.rtl.delay_lines import forward_delays
 from hw.rtl.events import counts_beside
 from hw.rtl.hidden_layer import HiddenLayer
-from hw.rtl.input_decoder import InputDecoder
+from hw.rtl.input_decoder import InputDecoder, is_part
 from hw.rtl.input_delays import InputDelays
 from hw.rtl.readout import Readout
 
@@ -43,7 +43,8 @@ class Core(wiring.Component):
     s_axis_tdata : In(32), or In(64) where the first stage takes two events per cycle
         [15:0] address, [23:16] count, [31] end of step; [30:24] are ignored. Of 64 bits, two such words.
     s_axis_tkeep : In(8), only with 64 bits
-        [0] and [4] say whether the lower and the upper word are present; the others are ignored.
+        [0] and [4] say whether the lower and the upper word are present; the others are ignored. A beat
+        without a word and without TLAST is taken, and is part of no sample.
     s_axis_tvalid, s_axis_tlast : In(1)
         `s_axis_tlast` ends the sample, and with it the step, with its last word.
     s_axis_tready : Out(1)
@@ -167,11 +168,15 @@ class Core(wiring.Component):
         ]
         for name, stage in built.items():
             wiring.connect(m, stage.taps, getattr(control, name))
+        taken = self.s_axis_tvalid & self.s_axis_tready
+        if self._slots > 1:
+            m.d.comb += control.part.eq(is_part(self.s_axis_tkeep, self.s_axis_tlast))
+            taken &= control.part
 
         # A committed network waits, with the input held at the end of a sample, until the core is empty.
         if reload:
             between = Signal(init=1)
-            with m.If(self.s_axis_tvalid & self.s_axis_tready):
+            with m.If(taken):
                 m.d.sync += between.eq(self.s_axis_tlast)
             m.d.comb += [hold.eq(control.pending & between), control.held.eq(hold)]
             for index, stage in enumerate(built.values()):

@@ -20,6 +20,14 @@ def beat_layout(slots: int = 1) -> data.StructLayout:
     return data.StructLayout({"data": WORD_BITS * slots, **keep, "last": 1})
 
 
+def is_part(keep: Value, last: Value) -> Value:
+    """Whether a beat is part of a sample: with neither a word nor `last` it is padding, and begins none.
+
+    `keep` is all of AXI4-Stream's TKEEP, a bit per byte.
+    """
+    return keep[:: WORD_BITS // 8].any() | last
+
+
 class InputDecoder(wiring.Component):
     """Buffers beats, decodes their words, and drops and reports malformed events.
 

@@ -30,6 +30,7 @@ _LOWER = """\
 hierarchy -check -top top
 proc
 flatten
+opt_clean
 opt -full -nodffe -nosdff
 memory -nomap
 memory_map
@@ -53,14 +54,17 @@ delete -port w:lemmas w:claims
 opt_clean
 write_aiger -zinit either.aig
 """
-_MITER = """\
-read_verilog -sv one.v
-rename {name} one
-read_verilog -sv other.v
-rename {name} other
+_TWIN = """\
+read_verilog -sv {twin}.v
+hierarchy -check -top {name}
 proc
 flatten
-hierarchy -check
+rename {name} {twin}
+design -stash {twin}
+"""
+_MITER = """\
+design -copy-from one one
+design -copy-from other other
 miter -equiv -flatten one other top
 """
 _RUN_YOSYS = "from pyosys import libyosys as ys; ys.run_pass('script design.ys', ys.Design())"
@@ -133,27 +137,28 @@ def prove(folder: Path) -> Verdict:
     return Verdict(None, max(methods), seconds)
 
 
-def search(folder: Path, bound: int = SEARCH) -> Verdict:
-    """Look for a counterexample of at most `bound` cycles."""
+def search(folder: Path, bound: int = SEARCH, seconds: int = SECONDS) -> Verdict:
+    """Look for a counterexample of at most `bound` cycles, for `seconds` of CPU time."""
     before = _cpu_seconds()
-    out = _run([str(ABC), "-c", f"read_aiger either.aig; strash; bmc3 -F {bound}"], folder)
+    out = _run([str(ABC), "-c", f"read_aiger either.aig; strash; bmc3 -F {bound}"], folder, seconds)
     found = _asserted(out)
     if found is None and f"No output asserted in {bound} frames" not in out:
         raise UndecidedError(f"ABC has no verdict:\n{out[-2000:]}")
     return Verdict(found, "", _cpu_seconds() - before)
 
 
-def equivalent(one: str, other: str, name: str, folder: Path) -> bool:
+def equivalent(one: str, other: str, name: str, folder: Path, seconds: int = SECONDS) -> bool:
     """Whether two texts of the module `name` are shown to give equal outputs in every cycle.
 
-    Found by the induction over equal nets alone; False says nothing.
+    Found by the induction over equal nets alone, in `seconds` of CPU time; False says nothing.
     """
-    (folder / "one.v").write_text(one, encoding="utf-8")
-    (folder / "other.v").write_text(other, encoding="utf-8")
-    start = _MITER.format(name=name)
+    twins = {"one": one, "other": other}
+    for twin, text in twins.items():
+        (folder / f"{twin}.v").write_text(text, encoding="utf-8")
+    start = "".join(_TWIN.format(twin=twin, name=name) for twin in twins) + _MITER
     (folder / "design.ys").write_text(start + _LOWER + "write_aiger -zinit miter.aig\n", encoding="utf-8")
-    _run([sys.executable, "-c", _RUN_YOSYS], folder)
-    _run([str(ABC), "-c", f"read_aiger miter.aig; strash; {_REDUCE}"], folder)
+    _run([sys.executable, "-c", _RUN_YOSYS], folder, seconds)
+    _run([str(ABC), "-c", f"read_aiger miter.aig; strash; {_REDUCE}"], folder, seconds)
     return _is_constant_low((folder / "reduced.aig").read_bytes())
 
 
@@ -172,9 +177,9 @@ def _cpu_seconds() -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
 
 
-def _run(command: list[str], folder: Path) -> str:
-    """Run a tool in `folder`, for at most `SECONDS` of CPU time."""
-    limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (SECONDS, SECONDS))
+def _run(command: list[str], folder: Path, seconds: int = SECONDS) -> str:
+    """Run a tool in `folder`, for at most `seconds` of CPU time."""
+    limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (seconds, seconds))
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, encoding="utf-8", preexec_fn=limit
     )

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from tb.formal import arithmetic, bus, convolution, delays, reloading, spikes, streams
+from tb.formal import (
+    arithmetic,
+    bus,
+    convolution,
+    decoder,
+    delays,
+    ports,
+    reloading,
+    scores,
+    spikes,
+    streams,
+    sums,
+)
 from tb.formal.monitor import Property
 
 PROPERTIES: dict[str, Property] = {
     name: own
-    for module in (streams, spikes, bus, delays, convolution, arithmetic, reloading)
+    for module in (
+        streams,
+        decoder,
+        sums,
+        spikes,
+        scores,
+        bus,
+        delays,
+        convolution,
+        arithmetic,
+        reloading,
+        ports,
+    )
     for name, own in module.PROPERTIES.items()
 }

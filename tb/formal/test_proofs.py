@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_property_is_false_with_its_bug(name: str, tmp_path: Path) -> None:
     verdict = search(tmp_path)
     print(f"{name}: {verdict}")
     assert verdict.broken is not None
+
+
+def test_the_stored_table_is_of_these_properties() -> None:
+    file = PROJECT / "scripts" / "results" / "proofs.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [(row["property"], row["claim"]) for row in rows] == [
+        (name, own.claim) for name, own in PROPERTIES.items()
+    ]
+    assert all(row["broken"] is None and row["method"] in ("induction", "pdr") for row in rows)
 
 
 @pytest.mark.parametrize("name", PROPERTIES)

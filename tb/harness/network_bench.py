@@ -18,7 +18,7 @@ from fxp_model.artifact import load_artifact
 from fxp_model.network import Network, run
 from hw.config import HardwareConfig
 from hw.estimates.latency import event_counts, run_timing
-from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed
+from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed, unpacked
 from hw.registers import Register, register_map
 from hw.rtl.core import RESET_LATENCY
 from hw.verilog import Probe
@@ -279,7 +279,8 @@ class NetworkBench:
 
     def _went_in(self, beat: Beat) -> None:
         self._active = self.now
-        self.timing.inputs.append((self._active, beat.tlast))
+        if unpacked(beat):  # else it is part of no sample
+            self.timing.inputs.append((self._active, beat.tlast))
         self.decoder.take(beat)
 
     def _came_out(self, beat: Beat) -> None:

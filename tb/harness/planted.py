@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -42,7 +42,8 @@ class Bug:
     right: str
     wrong: str
     bench: str = "network"
-    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays).
+    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays), or
+    "reloaded" (that with two events per cycle).
 
     With a `case`, a module of `tb.benches.blocks`, or of the package of its folder, as ``ear/``.
     """
@@ -123,6 +124,12 @@ BUGS = {
     "tie_in_argmax": Bug("score_unit.py", "eq(score > best)", "eq(score >= best)"),
     "write_without_a_strobe": Bug(
         "register_file.py", "axi_lite.write & axi_lite.write_mask.any() &", "axi_lite.write &", bench="reload"
+    ),
+    "beat_without_a_word_that_begins_a_sample": Bug(
+        "input_decoder.py", "keep[:: WORD_BITS // 8].any() | last", "Const(1, 1)", bench="reloaded"
+    ),
+    "counters_cleared_by_a_reload": Bug(
+        "control.py", "clear.eq(clearing)", "clear.eq(clearing | self.reload.load.valid)", bench="reloaded"
     ),
     "sample_that_ends_while_its_interrupt_is_cleared": Bug(
         "control.py",
@@ -437,6 +444,13 @@ def hardware(reload: bool = False) -> HardwareConfig:
     return HardwareConfig(stages, reload, programmable_delays=reload)
 
 
+def with_events(config: HardwareConfig, events_per_cycle: int) -> HardwareConfig:
+    """Another number of events per cycle in every stage."""
+    return replace(
+        config, stages=tuple(replace(own, events_per_cycle=events_per_cycle) for own in config.stages)
+    )
+
+
 def plant(folder: Path, bug: Bug | None) -> None:
     """Copy the sources of the generator into `folder` and plant `bug` there, in exactly one place."""
     for package in ("fxp_model", "hw"):
@@ -451,24 +465,34 @@ def plant(folder: Path, bug: Bug | None) -> None:
     file.write_text(source.replace(bug.right, bug.wrong), encoding="utf-8")
 
 
-def run_core_bench(folder: Path, workspace: Workspace, bench: str, sim: str) -> Outcome:
-    """Run a bench of `tb.benches.cores` on `network`, emitted by the RTL in ``folder/sources``."""
-    reload = bench == "reload"
+def run_core_bench(
+    folder: Path, workspace: Workspace, bench: str, sim: str, core: EmittedCore | None = None
+) -> Outcome:
+    """Run a bench of `tb.benches.cores` on `network`, emitted by the RTL in ``folder/sources``.
+
+    `core` is what that RTL emits, if it is known.
+    """
+    reload = bench in ("reload", "reloaded")
     artifact = save_network(folder / f"artifact-{bench}", network())
     other = [retrained(network(), index, delays=True) for index in (1, 2)] if reload else []
     others = [str(save_network(folder / f"other{index}", own)) for index, own in enumerate(other, 1)]
     config, sha256 = hardware(reload), load_artifact(artifact).sha256
-    core = generate(folder / "sources", artifact, config)
+    if bench == "reloaded":
+        config = with_events(config, 2)
+    if core is None:
+        (core,) = generate(folder / "sources", artifact, config)
     plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
-    return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, "planted")
+    return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, bench)
 
 
-def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
-    """Emit the core of `artifact` with the sources in `folder`, in a separate process."""
-    result = folder / "core.json"
-    _run(folder, _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result))
-    core = json.loads(result.read_text(encoding="utf-8"))
-    return EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
+def generate(folder: Path, artifact: Path, *configs: HardwareConfig) -> tuple[EmittedCore, ...]:
+    """Emit the cores of `artifact` with the sources in `folder`, in a separate process."""
+    result = folder / "cores.json"
+    _run(folder, _GENERATE, str(artifact), json.dumps([config.to_dict() for config in configs]), str(result))
+    return tuple(
+        EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
+        for core in json.loads(result.read_text(encoding="utf-8"))
+    )
 
 
 def generate_block(folder: Path, bench: str, case: str) -> str:
@@ -502,11 +526,11 @@ _GENERATE = dedent("""\
     from hw.verilog import emit
 
     assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
-    artifact, config, result = sys.argv[1:]
+    artifact, configs, result = sys.argv[1:]
     artifact = load_artifact(artifact)
-    config = HardwareConfig.from_dict(json.loads(config))
-    core = emit(artifact.network, config, "core", artifact.sha256)
-    Path(result).write_text(json.dumps(asdict(core)), encoding="utf-8")
+    configs = [HardwareConfig.from_dict(config) for config in json.loads(configs)]
+    cores = [emit(artifact.network, config, "core", artifact.sha256) for config in configs]
+    Path(result).write_text(json.dumps([asdict(core) for core in cores]), encoding="utf-8")
 """)
 _WITH_BENCHES = dedent("""\
     import sys

@@ -85,19 +85,23 @@ def test_reload_of_forward_delays(sim: str, workspace: Workspace) -> None:
     _check(network, config, sim, workspace, "tb.benches.cores.reload", 1, others=saved)
 
 
+def test_reload_at_the_ports(sim: str, workspace: Workspace) -> None:
+    """Counters from network to network; beats without a word, as two events per cycle allow."""
+    network, config = planted.network(), planted.with_events(planted.hardware(reload=True), 2)
+    other = save_network(workspace.runs / "other", retrained(network, 1, delays=True))
+    _check(network, config, sim, workspace, "tb.benches.cores.reloaded", 1, others=[str(other)])
+
+
 @pytest.mark.parametrize("events_per_cycle", EVENTS_PER_CYCLE)
 def test_core_works_with_axi_models_of_others(sim: str, workspace: Workspace, events_per_cycle: int) -> None:
     """Frames are packed into beats regardless of steps, as by a width converter."""
-    stages = (replace(stage, events_per_cycle=events_per_cycle) for stage in planted.hardware().stages)
-    config = HardwareConfig(tuple(stages))
+    config = planted.with_events(planted.hardware(), events_per_cycle)
     _check(planted.network(), config, sim, workspace, "tb.benches.cores.axi", seed=1, samples=20)
 
 
 def test_thousands_of_samples(sim: str, workspace: Workspace) -> None:
     samples = depth(200, 3000)
-    hardware = HardwareConfig(
-        tuple(replace(stage, events_per_cycle=2) for stage in planted.hardware().stages)
-    )
+    hardware = planted.with_events(planted.hardware(), 2)
     module = "tb.benches.cores.back_to_back"
     figures = _check(planted.network(), hardware, sim, workspace, module, seed=1, samples=samples, probes=[])
     assert figures["back_to_back"]["samples"] == samples

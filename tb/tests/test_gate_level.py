@@ -22,17 +22,18 @@ from tb.harness.cores import core_plan, save_network
 from tb.harness.depth import depth
 from tb.harness.netlists import models, netlist_design, netlist_verilog
 from tb.harness.runner import Design, Workspace
+from tb.harness.stimulus import retrained
 
 DESIGNS = Path(__file__).parents[1] / "designs"
 
 
-CORES = [("ecp5", False), ("xilinx7", True), ("ecp5", True), ("xilinx7", False)]
+CORES = [("ecp5", False, 1), ("xilinx7", True, 2), ("ecp5", True, 2), ("xilinx7", False, 1)]
 
 
-@pytest.mark.parametrize(("target", "reload"), CORES[: depth(1, 4)])
-def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Workspace) -> None:
-    """Scores, classes, counters and cycles; internal nets have lost their names."""
-    network, config = planted.network(), planted.hardware(reload)
+@pytest.mark.parametrize(("target", "reload", "events"), CORES[: depth(1, 4)])
+def test_netlist_equals_golden_model(target: str, reload: bool, events: int, workspace: Workspace) -> None:
+    """Scores, classes, counters and cycles; internal nets have lost their names. And another network."""
+    network, config = planted.network(), planted.with_events(planted.hardware(reload), events)
     if not reload:
         network = with_long_delays(network)
     artifact = save_network(workspace.runs / "artifact", network)
@@ -49,6 +50,10 @@ def test_netlist_equals_golden_model(target: str, reload: bool, workspace: Works
     tests = ["traffic", "cycles"]
     figures = workspace.check(design, "icarus", "tb.benches.cores.network", plan, "netlist", tests)
     assert [figures[test]["samples"] for test in tests] == [2, 2]
+    if reload:
+        other = save_network(workspace.runs / "other", retrained(network, 1, delays=True))
+        plan["others"] = [str(other)]
+        workspace.check(design, "icarus", "tb.benches.cores.reloaded", plan, "reloaded")
 
 
 def with_long_delays(network: Network) -> Network:

@@ -31,6 +31,7 @@ BENCHES = {
         *("strobes", "writes_at_the_end_of_a_sample", "host_after_a_reset"),
     ),
     "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "strobes"),
+    "reloaded": ("counters", "padding"),
 }
 
 
@@ -50,7 +51,7 @@ def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Out
     return run_core_bench(folder, workspace, bench, SIM)
 
 
-@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 3)])
+@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 4)])
 def test_without_a_bug_the_bench_passes(bench: str, workspace: Workspace, tmp_path: Path) -> None:
     outcome = _run(tmp_path, workspace, None, bench)
     assert not outcome.failed

@@ -24,6 +24,7 @@ from hw.rtl.ear.i2s import I2sInput
 from hw.rtl.ear.pcm import PcmInput
 from hw.rtl.ear.pdm import PdmInput
 from hw.rtl.ear.resampler import Resampler
+from hw.rtl.input_decoder import is_part
 
 Microphone: TypeAlias = I2sInput | PdmInput | PcmInput
 """What gives samples of 24 bits."""
@@ -179,7 +180,11 @@ class Device(wiring.Component):
         ]
         with m.If(changes & between & ear_between):
             m.d.ear += hosted.eq(control.host)
-        with m.If(core.s_axis_tvalid & core.s_axis_tready & hosted):
+        taken = core.s_axis_tvalid & core.s_axis_tready & hosted
+        if len(self.s_axis_tdata) > WORD_BITS:
+            m.d.comb += core.s_axis_tkeep.eq(Mux(hosted, self.s_axis_tkeep, WORD_KEEP))
+            taken &= is_part(core.s_axis_tkeep, core.s_axis_tlast)
+        with m.If(taken):
             m.d.ear += between.eq(core.s_axis_tlast)
         with m.If(events.valid & events.ready):
             m.d.ear += ear_between.eq(events.payload.marker & events.payload.last)
@@ -198,8 +203,6 @@ class Device(wiring.Component):
             # while the host is heard, the ear's events are forgotten, and not where a sample would be cut
             events.ready.eq(Mux(hosted, ~(changes & ear_between), core.s_axis_tready & ~changes)),
         ]
-        if len(self.s_axis_tdata) > WORD_BITS:
-            m.d.comb += core.s_axis_tkeep.eq(Mux(hosted, self.s_axis_tkeep, WORD_KEEP))
 
 
 def _wire(m: Module, pin: Value, inner: Value, member: wiring.Member, open_: Value | None = None) -> None:

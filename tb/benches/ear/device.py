@@ -249,6 +249,8 @@ async def changes_over(dut: Any) -> None:
     while not await setup.host.read(registers.STATUS) >> registers.STATUS["HOST"].low & 1:
         pass
     beats = packed(encode_sample(counts), setup.slots)
+    if setup.slots > 1:
+        beats.append(Beat(0, tkeep=0))  # is part of no sample
     await drive(Axis(dut, "s_axis", setup.slots), beats, no_gaps, setup.rng)
     await setup.host.write(registers.SOURCE, 0)
     before = len(setup.answered)
