@@ -21,6 +21,7 @@ from hw.registers import (
     STATUS,
 )
 from hw.rtl.accumulators import QUEUE_WORDS
+from hw.rtl.answer_timer import AnswerTimer
 from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
 from hw.rtl.counter import Counter
@@ -40,7 +41,8 @@ def samples_in_flight(layers: int, input_delays: bool) -> int:
     In every stage two wait in its input buffer, one is accumulated and at most `QUEUE_WORDS` are closed;
     in a layer at most `SpikeQueue.STEPS` are between the sums and the next buffer; at the end one is
     scored and two are sent; and one enters. With `input_delays`, two wait before them, and one and
-    `SpikeQueue.STEPS` in them.
+    `SpikeQueue.STEPS` in them. It is the same for beats that end an answered step, where each step is
+    answered: a step is an answer, and of two that end in one beat, the beat counts.
     """
     before = 3 + SpikeQueue.STEPS if input_delays else 0
     return before + (3 + QUEUE_WORDS) * (layers + 1) + SpikeQueue.STEPS * layers + 4
@@ -63,6 +65,8 @@ class Control(wiring.Component):
         Words of an input beat.
     samples : int
         Of `samples_in_flight`.
+    stride : int or None
+        Steps from answer to answer; None with an answer per sample.
     sha256 : str
         Of the artifact, in hexadecimal.
     regions : sequence of Region
@@ -74,6 +78,10 @@ class Control(wiring.Component):
     s_axis, m_axis : In(HANDSHAKE)
     dropped : In(slots)
         Words with a malformed event that are accepted.
+    markers : In(slots), only with answers per step
+        Words of the beat at `s_axis` that end a step.
+    swept : In(1), only with answers per step
+        The readout has the results of a step.
     <stage> : In(taps_signature)
         One for each stage, by its name.
     soft_reset : Out(1)
@@ -97,10 +105,12 @@ class Control(wiring.Component):
         taps: Mapping[str, wiring.Signature],
         slots: int,
         samples: int,
+        stride: int | None,
         sha256: str,
         regions: Sequence[Region] = (),
     ) -> None:
         self._taps, self._slots, self._samples, self._regions = taps, slots, samples, regions
+        self._stride = stride
         self._hash = registers.hash_words(sha256)
         ports = {
             "bus": In(axi_lite_signature(registers.ADDRESS_BITS)),
@@ -112,6 +122,8 @@ class Control(wiring.Component):
             "restarts": In(1),
             "irq": Out(1),
         }
+        if stride is not None:
+            ports |= {"markers": In(slots), "swept": In(1)}
         if regions:
             ports |= {"reload": Out(RELOAD), "pending": Out(1), "held": In(1)}
         super().__init__(ports)
@@ -143,7 +155,8 @@ class Control(wiring.Component):
         ]
         ends = m_axis.valid & m_axis.ready & m_axis.last
         depth = 1 << self._samples.bit_length()
-        m.submodules.timer = timer = SampleTimer(depth)
+        timer = self._timer(m, depth)
+        m.submodules.timer = timer
         m.d.comb += [
             timer.taken.eq(s_axis.valid & s_axis.ready),
             timer.taken_last.eq(s_axis.last),
@@ -177,17 +190,18 @@ class Control(wiring.Component):
                 register.name: Const(word, 32)
                 for register, word in zip(registers.ARTIFACT_HASH, self._hash, strict=True)
             }
+        wraps = self._stride is not None
         for name, increment in (
             ("SAMPLES", ends),
             ("DROPPED_BEATS", sum(dropped[1:], dropped[0])),
             ("STALLS_IN", s_axis.valid & ~s_axis.ready),
             ("STALLS_OUT", m_axis.valid & ~m_axis.ready),
         ):
-            m.submodules[name.lower()] = counter = Counter(len(increment))
+            m.submodules[name.lower()] = counter = Counter(len(increment), wraps)
             m.d.comb += [counter.increment.eq(increment), counter.clear.eq(clear)]
             contents[name] = counter.total
         for index, (stage, signature) in enumerate(self._taps.items()):
-            m.submodules[stage] = counters = StageCounters(signature)
+            m.submodules[stage] = counters = StageCounters(signature, wraps)
             wiring.connect(m, wiring.flipped(getattr(self, stage)), counters.taps)
             m.d.comb += counters.clear.eq(clear)
             totals = (counters.events, counters.spikes, counters.saturations)
@@ -200,6 +214,16 @@ class Control(wiring.Component):
             write_ok &= ~(self.pending & among(RELOADING, axi_lite.write_word))
         m.d.comb += axi_lite.write_ok.eq(write_ok)
         return m
+
+    def _timer(self, m: Module, depth: int) -> SampleTimer:
+        """The timer of samples, or that of answers, with its own inputs registered like the others."""
+        if self._stride is None:
+            return SampleTimer(depth)
+        timer = AnswerTimer(depth, self._stride, self._slots)
+        markers, swept = Signal(self._slots, name="markers"), Signal(name="swept")
+        m.d.sync += [markers.eq(self.markers), swept.eq(self.swept)]
+        m.d.comb += [timer.markers.eq(markers), timer.swept.eq(swept)]
+        return timer
 
     def _loaded(self, m: Module, axi_lite: AxiLite, busy: Value) -> dict[str, Value]:
         """The loader, and the hash that it also loads; returns the contents of their registers."""

@@ -29,7 +29,7 @@ from hw.config import HardwareConfig, StageConfig
 from hw.verilog import EmittedCore, Probe
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.runner import Outcome, Workspace
-from tb.harness.stimulus import retrained
+from tb.harness.stimulus import answering, retrained
 
 PROJECT = Path(__file__).parents[2]
 
@@ -42,7 +42,8 @@ class Bug:
     right: str
     wrong: str
     bench: str = "network"
-    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays).
+    """Bench that shows it: "network", "control", "reload" (a reloadable core with programmable delays), or
+    "answers" (a core with answers per step, and beats of two words).
 
     With a `case`, a module of `tb.benches.blocks`, or of the package of its folder, as ``ear/``.
     """
@@ -139,7 +140,38 @@ BUGS = {
     "result_sent_in_a_reset": Bug(
         "core.py", "eq(readout.o.valid & ~resets)", "eq(readout.o.valid)", bench="control"
     ),
+    "two_answers_to_a_beat_with_a_time_each": Bug(
+        "answer_timer.py",
+        "over = self.ends & (again | ~read.data[32])",
+        "over = self.ends",
+        bench="answers",
+    ),
+    "marker_in_the_second_word_alone": Bug(
+        "core.py", "two & (ends[1] | self.s_axis_tlast)", "one & two & ends[1]", bench="answers"
+    ),
+    "counters_that_stop": Bug(
+        "control.py", "wraps = self._stride is not None", "wraps = False", bench="answers"
+    ),
 }
+
+
+ANSWER_BUGS = {
+    name: Bug("answer_unit.py", right, wrong, "answer_unit", case)
+    for name, right, wrong, case in (
+        ("tie_for_the_later_class", "score > best", "score >= best", "max"),
+        (
+            "margin_to_the_best_but_two",
+            "second.eq(Mux(first, SCORE.min_raw, best))",
+            "second.eq(Mux(first, SCORE.min_raw, second))",
+            "sum",
+        ),
+        ("margin_to_the_answer_before", "Mux(first, SCORE.min_raw, best)", "best", "every_margin"),
+        ("stride_across_sequences", "Mux(taken.last | due, 0, step + 1)", "Mux(due, 0, step + 1)", "sum"),
+        ("scores_of_the_step_before", "latency(self._spec) + 3", "latency(self._spec) + 1", "max"),
+        ("answer_that_is_overwritten", "& ~sending.any())", ")", "spike_count"),
+    )
+}
+"""In answers per step."""
 
 
 DELAY_BUGS = {
@@ -431,9 +463,9 @@ def network() -> Network:
     return Network(spec, tuple(params))
 
 
-def hardware(reload: bool = False) -> HardwareConfig:
+def hardware(reload: bool = False, slots: int = 1) -> HardwareConfig:
     """One word in the first layer, several in the second; with `reload`, also programmable delays."""
-    stages = (StageConfig(12, 5), StageConfig(4, 2), StageConfig(5, 2))
+    stages = (StageConfig(12, 5, slots), StageConfig(4, 2), StageConfig(5, 2))
     return HardwareConfig(stages, reload, programmable_delays=reload)
 
 
@@ -453,11 +485,11 @@ def plant(folder: Path, bug: Bug | None) -> None:
 
 def run_core_bench(folder: Path, workspace: Workspace, bench: str, sim: str) -> Outcome:
     """Run a bench of `tb.benches.cores` on `network`, emitted by the RTL in ``folder/sources``."""
-    reload = bench == "reload"
-    artifact = save_network(folder / f"artifact-{bench}", network())
+    reload, answers = bench == "reload", bench == "answers"
+    artifact = save_network(folder / f"artifact-{bench}", answering(network(), 1) if answers else network())
     other = [retrained(network(), index, delays=True) for index in (1, 2)] if reload else []
     others = [str(save_network(folder / f"other{index}", own)) for index, own in enumerate(other, 1)]
-    config, sha256 = hardware(reload), load_artifact(artifact).sha256
+    config, sha256 = hardware(reload, slots=2 if answers else 1), load_artifact(artifact).sha256
     core = generate(folder / "sources", artifact, config)
     plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
     return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, "planted")

@@ -10,6 +10,7 @@ import pytest
 from tb.harness.board_bugs import BOARD_BUGS
 from tb.harness.depth import depth
 from tb.harness.planted import (
+    ANSWER_BUGS,
     BUGS,
     DELAY_BUGS,
     EAR_BUGS,
@@ -30,11 +31,12 @@ BENCHES = {
         *("identity", "interrupts", "soft_reset", "full_of_samples"),
         *("strobes", "writes_at_the_end_of_a_sample", "host_after_a_reset"),
     ),
+    "answers": ("endless", "cycles", "held_back", "wraps"),
     "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "strobes"),
 }
 
 
-BLOCK_BUGS = DELAY_BUGS | NEURON_BUGS | EAR_BUGS | BOARD_BUGS
+BLOCK_BUGS = ANSWER_BUGS | DELAY_BUGS | NEURON_BUGS | EAR_BUGS | BOARD_BUGS
 
 
 def _some(bugs: dict[str, Bug]) -> list[str]:
@@ -50,7 +52,7 @@ def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Out
     return run_core_bench(folder, workspace, bench, SIM)
 
 
-@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 3)])
+@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 4)])
 def test_without_a_bug_the_bench_passes(bench: str, workspace: Workspace, tmp_path: Path) -> None:
     outcome = _run(tmp_path, workspace, None, bench)
     assert not outcome.failed
@@ -69,7 +71,8 @@ def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*_some(DELAY_BUGS), *_some(NEURON_BUGS), *_some(EAR_BUGS), *_some(BOARD_BUGS)]
+    "name",
+    [*_some(ANSWER_BUGS), *_some(DELAY_BUGS), *_some(NEURON_BUGS), *_some(EAR_BUGS), *_some(BOARD_BUGS)],
 )
 def test_bug_in_a_block_is_caught(name: str, workspace: Workspace, tmp_path: Path) -> None:
     missing = missing_tool(SIM)

@@ -1,0 +1,132 @@
+"""A core with answers per step: streams with and without an end, its registers, and where these wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cocotb
+
+from hw.config import HardwareConfig
+from hw.protocol import END_OF_STEP, Beat, encode_sample
+from hw.registers import CONTROL, STATUS
+from tb.harness.cores import COUNTERS
+from tb.harness.drivers import accept, drive, no_gaps, random_gaps
+from tb.harness.network_bench import NetworkBench
+from tb.harness.plan import Figures, load_plan
+from tb.harness.scoreboard import MismatchError
+from tb.harness.stimulus import corrupt, encode, random_samples, scattered
+
+PLAN = load_plan()
+FIGURES = Figures()
+MASK = (1 << 32) - 1
+BUSY, CLEAR = STATUS["BUSY"].mask, CONTROL["CLEAR"].mask
+
+
+def _encoded(bench: NetworkBench) -> list[Beat]:
+    """Words of some samples."""
+    samples = random_samples(bench.rng, bench.network.spec, PLAN["samples"])
+    return [word for sample in samples for word in encode(bench.rng, sample)]
+
+
+def _some_wrong(bench: NetworkBench, words: Sequence[Beat]) -> list[Beat]:
+    """`words` with malformed ones among them."""
+    spec = bench.network.spec
+    return corrupt(bench.rng, words, spec.n_in, spec.layers[0].max_input, rate=0.1)
+
+
+def _endless(words: Sequence[Beat]) -> list[Beat]:
+    """`words` without the end of any sample."""
+    return [Beat(word.tdata | (END_OF_STEP if word.tlast else 0)) for word in words]
+
+
+async def _begin(dut: Any) -> NetworkBench:
+    bench = NetworkBench(dut, PLAN)
+    await bench.restart()
+    return bench
+
+
+@cocotb.test()
+async def endless(dut: Any) -> None:
+    """A stream without TLAST, with malformed words, idle input and backpressure; then some that end."""
+    bench = await _begin(dut)
+    rng = bench.rng
+    for ends in (False, False, True, False):
+        words = _encoded(bench)
+        words = _some_wrong(bench, words if ends else _endless(words))
+        await bench.play(words, random_gaps(rng), accept(bench.sink, random_gaps(rng)))
+    assert bench.decoder.unfinished is not None
+    await bench.check()
+    assert bench.tally.answers > 0
+    FIGURES.add("endless", bench.figures())
+
+
+@cocotb.test()
+async def cycles(dut: Any) -> None:
+    """Those of each answer equal the formula, at full rate, also where steps are silent and short."""
+    bench = await _begin(dut)
+    rng, spec = bench.rng, bench.network.spec
+    config = HardwareConfig.from_dict(PLAN["hardware"])
+    words = [word for sample in random_samples(rng, spec, PLAN["samples"]) for word in encode_sample(sample)]
+    await bench.play([*_endless(words), *[Beat(END_OF_STEP)] * 40])
+    await bench.check()
+    FIGURES.add("cycles", {**bench.figures(), **bench.check_timing(config)})
+
+
+@cocotb.test()
+async def held_back(dut: Any) -> None:
+    """As many steps as the core can hold while its output waits; the cycles of each answer are kept."""
+    bench = await _begin(dut)
+    stride, rng = bench.network.spec.readout.stride, bench.rng
+    steps = [Beat(END_OF_STEP)] * 300
+    driver = cocotb.start_soon(drive(bench.source, scattered(rng, steps, bench.slots), no_gaps, rng))
+    for _ in range(4000):
+        await bench.edge
+    waiting = len(bench.decoder.places)
+    assert waiting > 16 * len(bench.network.spec.layers)
+    assert not driver.done()
+    count, last = bench.registers["SAMPLES"], bench.registers["LAST_SAMPLE_CYCLES"]
+    for answer in range(len(steps) // stride):
+        dut.m_axis_tready.value = 1
+        while sum(tlast for _, tlast in bench.timing.outputs) <= answer:
+            await bench.edge
+            if bench.sink.valid.value and bench.sink.read().tlast:
+                dut.m_axis_tready.value = 0
+        dut.m_axis_tready.value = 0
+        await bench.expect(count, answer + 1)
+        took = bench.timing.outputs[-1][0] - bench.timing.asked[answer] + 1
+        await bench.expect(last, took)
+    await driver
+    await bench.expect(STATUS, 0)
+    await bench.check()
+    FIGURES.add("held_back", {"answers": bench.tally.answers, "waiting": waiting})
+
+
+@cocotb.test()
+async def wraps(dut: Any) -> None:
+    """Time and counters pass 2**32 amid a stream: cycles and differences stay right."""
+    bench = await _begin(dut)
+    rng, spec = bench.rng, bench.network.spec
+    await bench.host.write(CONTROL, CLEAR)
+    for _ in range(3):  # until they are cleared
+        await bench.edge
+    before = {name: MASK - int(rng.integers(1, 4)) for name in COUNTERS}
+    for name, count in before.items():
+        getattr(dut.control, name).total.value = count
+    shared = bench.slots == 2 and spec.readout.stride == 1
+    time = dut.control.timer.now if shared else dut.control.timer.write__data
+    time.value = MASK - 40
+    await bench.edge
+    words = _some_wrong(bench, _endless(_encoded(bench)))
+    await bench.play(words, random_gaps(rng), accept(bench.sink, random_gaps(rng)))
+    if not int(time.value) < MASK - 40:
+        raise MismatchError("time: did not pass 2**32")
+    bench.check_results()
+    expected = bench.counters()
+    for name, count in before.items():
+        name = name.upper()
+        expected[name] = expected[name] + count & MASK
+        if spec.readout.stride == 1 and expected[name] > 1 << 31:
+            raise MismatchError(f"{name}: did not pass 2**32")
+    for name, count in expected.items():
+        await bench.expect(bench.registers[name], count)
