@@ -80,10 +80,15 @@ def fitting(artifact: Artifact, config: HardwareConfig, ear: EarConfig | None) -
                 "part": board.part,
                 "clock_mhz": board.clock_hz / 1e6,
                 "share": max(cells[kind] / own for kind, own in capacity.items()),
-                "lacking": lacking(board, cells) or _too_slow(artifact, board, ear),
+                "lacking": _silent(artifact) or lacking(board, cells) or _too_slow(artifact, board, ear),
             }
         )
     return rows
+
+
+def _silent(artifact: Artifact) -> str | None:
+    """The mailbox that answers per step need, which no board has."""
+    return None if artifact.network.spec.readout.answer is Answer.SAMPLE else "a mailbox for answers per step"
 
 
 def _too_slow(artifact: Artifact, board: Board, ear: EarConfig | None) -> str | None:

@@ -57,6 +57,7 @@ class Scoreboard:
     def __init__(self, network: Network, probes: Sequence[Probe]) -> None:
         self.network = network
         self.per_step = network.spec.readout.answer is Answer.STEP
+        self.answer_beats = ANSWER_BEATS if self.per_step else network.spec.n_out + 1
         self.probes = probes
         self.results: list[Beat] = []
         self._updates: dict[str, list[_Words]] = defaultdict(list)
@@ -110,8 +111,8 @@ class Scoreboard:
 
     def beats_of(self, sample: Sample) -> int:
         """Beats of the result of a sample, or of the answers to its steps."""
-        spec = self.network.spec.readout
-        return ANSWER_BEATS * (len(sample.counts) // spec.stride) if self.per_step else spec.n_out + 1
+        answers = len(sample.counts) // self.network.spec.readout.stride if self.per_step else 1
+        return answers * self.answer_beats
 
     def _compare_stages(self, sample: int, trace: Trace, seen: Mapping[str, tuple[Ints, ...]]) -> Tally:
         spec = self.network.spec

@@ -60,9 +60,10 @@ def spike_rates(network: Network) -> list[float]:
     return [float(layer.spikes.mean()) for layer in trace.layers]
 
 
-def answering(network: Network, stride: int) -> Network:
-    """`network` with answers per step."""
-    readout = replace(network.spec.readout, answer=Answer.STEP, stride=stride)
+def answering(network: Network, stride: int | None) -> Network:
+    """`network` with answers per step; None: per sample."""
+    answer = Answer.SAMPLE if stride is None else Answer.STEP
+    readout = replace(network.spec.readout, answer=answer, stride=stride or 1)
     return Network(NetworkSpec(network.spec.layers, readout), network.params)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,13 +27,14 @@ def _check(
     workspace: Workspace,
     module: str,
     seed: int,
+    tests: Sequence[str] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     artifact = save_network(workspace.runs / "artifact", network)
     sha256 = load_artifact(artifact).sha256
     core = emit(network, config, "core", sha256)
     plan = core_plan(artifact, config, core, seed, sha256=sha256, **more)
-    return workspace.check(core_design(core), sim, module, plan, module.rpartition(".")[2])
+    return workspace.check(core_design(core), sim, module, plan, module.rpartition(".")[2], tests)
 
 
 def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Workspace) -> None:
@@ -92,6 +94,14 @@ def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace
         network, config, sim, workspace, "tb.benches.cores.reload", seed or 1, others=[str(o) for o in others]
     )
     print(figures)
+
+
+def test_reload_with_answers_per_step(sim: str, workspace: Workspace) -> None:
+    """Between sequences only, and not before steps have passed that are not answered."""
+    network = answering(planted.network(), 3)
+    others = [save_network(workspace.runs / f"other{i}", retrained(network, i, delays=True)) for i in (1, 2)]
+    more = {"others": [str(other) for other in others], "tests": ["replaced", "refused"]}
+    _check(network, planted.hardware(reload=True), sim, workspace, "tb.benches.cores.reload", 1, **more)
 
 
 def test_reload_of_forward_delays(sim: str, workspace: Workspace) -> None:
