@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fxp_model.artifact import Artifact
+from fxp_model.spec import Answer
 from hw.boards.boards import BOARDS, Board
 from hw.config import PRESETS, HardwareConfig
 from hw.ear import EarConfig, ear_of

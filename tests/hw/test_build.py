@@ -137,6 +137,8 @@ def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
     out = tmp_path / "out"
     manifest = build_into(out, artifact, events_per_cycle=2)
     assert "mailbox" not in manifest
+    boards = manifest["estimate"]["boards"]
+    assert {board["lacking"] for board in boards} == {"a mailbox for answers per step"}
     assert not any((out / name).exists() for name in ("litex", "driver"))
     good = run_vectors(out / "vectors")
     answers = 3 * (len(artifact.stimulus) // stride)
