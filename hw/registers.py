@@ -77,7 +77,10 @@ STATUS = Register(
     0x08,
     Access.RO,
     "current state",
-    (Field("BUSY", 0, 1, "a sample is in flight"), Field("IRQ", 1, 1, "level of `irq`")),
+    (
+        Field("BUSY", 0, 1, "a sample is in flight, or with answers per step a step"),
+        Field("IRQ", 1, 1, "level of `irq`"),
+    ),
 )
 CONTROL = Register(
     "CONTROL",
@@ -101,7 +104,7 @@ IRQ_STATUS = Register(
     0x14,
     Access.W1C,
     "pending causes of `irq`",
-    (Field("SAMPLE", 0, 1, "a sample has ended since this bit was cleared"),),
+    (Field("SAMPLE", 0, 1, "a sample has ended, or an answer per step, since this bit was cleared"),),
 )
 ARTIFACT_HASH = tuple(
     Register(
@@ -112,9 +115,14 @@ ARTIFACT_HASH = tuple(
     )
     for word in range(HASH_WORDS)
 )
-SAMPLES = Register("SAMPLES", 0x40, Access.RO, "completed samples: their TLAST beat left `m_axis`")
+SAMPLES = Register(
+    "SAMPLES", 0x40, Access.RO, "completed samples, or answers per step: their TLAST beat left `m_axis`"
+)
 LAST_SAMPLE_CYCLES = Register(
-    "LAST_SAMPLE_CYCLES", 0x44, Access.RO, "cycles of the last completed sample, modulo 2**32"
+    "LAST_SAMPLE_CYCLES",
+    0x44,
+    Access.RO,
+    "cycles of the last completed sample, or answer per step, modulo 2**32",
 )
 DROPPED_BEATS = Register("DROPPED_BEATS", 0x48, Access.RO, "words whose event was dropped")
 STALLS_IN = Register("STALLS_IN", 0x4C, Access.RO, "cycles in which a beat waited at `s_axis`")
