@@ -79,14 +79,14 @@ def build_core(
     """
     check_type("artifact", artifact, Artifact)
     check_type("config", config, HardwareConfig)
-    out = path_of("out", out)
+    out, spec = path_of("out", out), artifact.network.spec
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
     subject = subject or Subject()
     clock_hz = round(subject.clock_mhz * 1e6) if device is None else device.manifest["clock_hz"]
     mailbox = None
-    if artifact.network.spec.readout.answer is Answer.SAMPLE:
+    if spec.readout.answer is Answer.SAMPLE:
         mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
     projects = {board: project_of(artifact, config, ear, name, board) for board in boards}
     estimate = summary(artifact, config, core, subject, ear)
@@ -98,7 +98,7 @@ def build_core(
         "artifact_sha256": artifact.sha256,
         "hardware": config.to_dict(),
         "ports": [asdict(port) for port in core.ports],
-        "registers": [asdict(r) for r in register_map(artifact.network.spec.stage_names, config.reload)],
+        "registers": [asdict(r) for r in register_map(spec.stage_names, config.reload, mailbox is None)],
         "probes": [asdict(probe) for probe in core.probes],
         "versions": {
             "spikeline": __version__,

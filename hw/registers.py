@@ -150,6 +150,40 @@ RELOAD_COMMIT = Register(
     "RELOAD_COMMIT", 0x68, Access.WO, "CRC-32 of the words: commits them, if length and CRC are right"
 )
 
+DETECT_MARGIN = Register("DETECT_MARGIN", 0x6C, Access.RW, "of the detector, in lsb of the scores")
+DETECT_HOLD = Register(
+    "DETECT_HOLD", 0x70, Access.RW, "of the detector", (Field("HOLD", 0, 8, "answers in a row, 1..255"),)
+)
+DETECT_REFRACTORY = Register(
+    "DETECT_REFRACTORY",
+    0x74,
+    Access.RW,
+    "of the detector",
+    (Field("REFRACTORY", 0, 16, "answers after a word that are not heard"),),
+)
+DETECT_SILENT = Register(
+    "DETECT_SILENT",
+    0x78,
+    Access.RW,
+    "of the detector",
+    (
+        Field("SILENT", 0, 16, "class that means none of the words"),
+        Field("NONE", 16, 1, "there is no such class"),
+    ),
+)
+DETECTED = Register(
+    "DETECTED",
+    0x7C,
+    Access.RO,
+    "of the detector",
+    (
+        Field("WORD", 0, 16, "class of the last word that was said"),
+        Field("COUNT", 16, 16, "words said, modulo 2**16"),
+    ),
+)
+DETECTING = (DETECT_MARGIN, DETECT_HOLD, DETECT_REFRACTORY, DETECT_SILENT, DETECTED)
+"""Registers of a core with answers per step: the detector of NUMERICS.md section 18."""
+
 RELOADING = (RELOAD_STATUS, RELOAD_WORDS, RELOAD_POSITION, RELOAD_BEGIN, RELOAD_DATA, RELOAD_COMMIT)
 """Registers of a core that can be reloaded."""
 
@@ -190,8 +224,10 @@ def stage_registers(stage: str, index: int) -> tuple[Register, ...]:
     )
 
 
-def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ...]:
+def register_map(stage_names: Sequence[str], reload: bool, detects: bool = False) -> tuple[Register, ...]:
     """All registers of a core of these stages, by ascending offset; those of a reload only with `reload`.
+
+    Those of the detector only if it `detects`, as with answers per step.
 
     Raises
     ------
@@ -202,7 +238,7 @@ def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ..
     if len(stage_names) > most:
         raise ValueError(f"a core must have at most {most} stages, not {len(stage_names)}")
     blocks = (stage_registers(name, index) for index, name in enumerate(stage_names))
-    some = (*COMMON, *RELOADING) if reload else COMMON
+    some = (*COMMON, *(RELOADING if reload else ()), *(DETECTING if detects else ()))
     return (*some, *(register for block in blocks for register in block))
 
 
@@ -223,7 +259,7 @@ def hash_words(sha256: str) -> tuple[int, ...]:
 
 def table() -> Iterator[str]:
     """Lines of the table in ARCHITECTURE.md."""
-    yield from rows((*COMMON, *RELOADING))
+    yield from rows((*COMMON, *RELOADING, *DETECTING))
     for register in stage_registers("<stage>", 0):
         yield f"| {_place(register)} | {register.meaning} |"
 

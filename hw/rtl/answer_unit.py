@@ -80,6 +80,8 @@ class AnswerUnit(ScoreUnit):
         return m
 
     def _answered(self, m: Module, tag: View[StructLayout]) -> Value:
+        if self._spec.stride == 1:
+            return Const(1)
         return delayed(m, self.due, NeuronUpdate.latency(self._spec) + 3)
 
     def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:

@@ -154,6 +154,7 @@ class Core(wiring.Component):
                 self._slots,
                 samples_in_flight(len(spec.layers), late),
                 spec.readout.stride if spec.readout.answer is Answer.STEP else None,
+                spec.n_out,
                 self._sha256,
                 regions,
             )
@@ -176,7 +177,11 @@ class Core(wiring.Component):
             self.irq.eq(control.irq),
         ]
         if spec.readout.answer is Answer.STEP:
-            m.d.comb += [control.markers.eq(self._markers()), control.swept.eq(readout.swept)]
+            m.d.comb += [
+                control.markers.eq(self._markers()),
+                control.swept.eq(readout.swept),
+                control.answer.eq(self.m_axis_tdata),
+            ]
         for name, stage in built.items():
             wiring.connect(m, stage.taps, getattr(control, name))
 

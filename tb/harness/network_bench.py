@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
 from fxp_model.network import Network, run
+from fxp_model.spec import Answer
 from hw.config import HardwareConfig
 from hw.estimates.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed
@@ -105,8 +106,9 @@ class NetworkBench:
         self.slots = len(dut.s_axis_tdata) // WORD_BITS
         self.source, self.sink = Axis(dut, "s_axis", self.slots), Axis(dut, "m_axis")
         self.host: Host = AxiLite(dut) if host is None else host
-        names, reload = self.network.spec.stage_names, plan["hardware"]["reload"]
-        self.registers = {register.name: register for register in register_map(names, reload)}
+        spec, reload = self.network.spec, plan["hardware"]["reload"]
+        own = register_map(spec.stage_names, reload, spec.readout.answer is Answer.STEP)
+        self.registers = {register.name: register for register in own}
         self.edge = RisingEdge(dut.aclk)
         self.tally = Tally()
         self._began = self.now

@@ -170,8 +170,17 @@ ANSWER_BUGS = {
         ("scores_of_the_step_before", "latency(self._spec) + 3", "latency(self._spec) + 1", "max"),
         ("answer_that_is_overwritten", "& ~sending.any())", ")", "spike_count"),
     )
+} | {
+    name: Bug("detector.py", right, wrong, "detector", "few")
+    for name, right, wrong in (
+        ("row_of_another_class", "Mux(new == leader, held, 0)", "held"),
+        ("class_heard_while_it_rests", "with m.Elif(compared):", "with m.If(compared):"),
+        ("row_without_an_end", "held.eq(0), rest.eq", "rest.eq"),
+        ("silent_class_that_is_said", " & (new != numbers.silent)", ""),
+        ("margin_that_must_be_exceeded", "margin >= numbers.margin", "margin > numbers.margin"),
+    )
 }
-"""In answers per step."""
+"""In answers per step, and in the detector."""
 
 
 DELAY_BUGS = {

@@ -59,15 +59,15 @@ ANSWERS = [
 """Networks of every readout, and their strides; words in one and in two slots, one class and many."""
 
 
-@pytest.mark.parametrize(("seed", "stride"), ANSWERS[: depth(4, 14)])
+@pytest.mark.parametrize(("seed", "stride"), ANSWERS[: depth(2, 14)])
 def test_core_with_answers_per_step(seed: int, stride: int, sim: str, workspace: Workspace) -> None:
     """Including forward delays, in one of three."""
     network = answering(random_network(seed), stride)
     if seed % 3 == 0:
         network = with_forward_delays(network, seed)
     config = random_hardware(network, seed)
-    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=9)
-    _check(network, config, sim, workspace, "tb.benches.cores.answers", seed, samples=12)
+    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=depth(5, 9))
+    _check(network, config, sim, workspace, "tb.benches.cores.answers", seed, samples=depth(5, 12))
 
 
 @pytest.mark.parametrize("seed", [None, 9, 21][: depth(2, 3)])

@@ -6,10 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import cocotb
+import numpy as np
 
+from fxp_model.detector import Detector, DetectorSpec
+from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.protocol import END_OF_STEP, Beat, encode_sample
-from hw.registers import CONTROL, STATUS
+from hw.registers import (
+    CONTROL,
+    DETECT_HOLD,
+    DETECT_MARGIN,
+    DETECT_REFRACTORY,
+    DETECT_SILENT,
+    DETECTED,
+    STATUS,
+)
 from tb.harness.cores import COUNTERS
 from tb.harness.drivers import accept, drive, no_gaps, random_gaps
 from tb.harness.network_bench import NetworkBench
@@ -130,3 +141,43 @@ async def wraps(dut: Any) -> None:
             raise MismatchError(f"{name}: did not pass 2**32")
     for name, count in expected.items():
         await bench.expect(bench.registers[name], count)
+
+
+@cocotb.test()
+async def words(dut: Any) -> None:
+    """What the host finds was said, by the golden detector, whose numbers change between answers."""
+    bench = await _begin(dut)
+    rng, host = bench.rng, bench.host
+    await bench.expect(DETECTED, 0)
+    detector, last, count, answered = Detector(DetectorSpec(margin=0, hold=1, refractory=0)), 0, 0, 0
+    for round_ in range(3):
+        silent = int(rng.integers(bench.network.spec.n_out)) if round_ % 2 else None
+        detector.spec = spec = DetectorSpec(
+            margin=round_ % 3, hold=(1, 2, 3)[round_ % 3], refractory=round_ % 4, silent=silent
+        )
+        await host.write(DETECT_MARGIN, spec.margin)
+        await host.write(DETECT_HOLD, spec.hold)
+        await host.write(DETECT_REFRACTORY, spec.refractory)
+        await host.write(DETECT_SILENT, DETECT_SILENT["NONE"].mask if silent is None else silent)
+        await bench.expect(DETECT_HOLD, spec.hold)
+        await bench.play(_endless(_encoded(bench)), no_gaps, accept(bench.sink, random_gaps(rng)))
+        for label, margin in _answers(bench)[answered:]:
+            answered += 1
+            heard = detector.step(label, margin)
+            last, count = (last, count) if heard is None else (heard, count + 1)
+        await bench.expect(DETECTED, count << 16 | last)
+    bench.check_results()
+    assert count > 0, "no word was said"
+    await host.write(CONTROL, CLEAR)
+    for _ in range(3):
+        await bench.edge
+    await bench.expect(DETECTED, 0)
+
+
+def _answers(bench: NetworkBench) -> list[tuple[int, int]]:
+    """Class and margin of each answer to what the core took."""
+    unfinished = bench.decoder.unfinished
+    assert unfinished is not None
+    answers = run(bench.network, unfinished.counts[:, np.newaxis]).answers
+    assert answers is not None
+    return [*zip(answers.classes[:, 0].tolist(), answers.margins[:, 0].tolist(), strict=True)]
