@@ -256,6 +256,25 @@ def run_timing(
     return RunTiming(*np.array(beats, dtype=np.int64).reshape(-1, 4).T)
 
 
+def answer_cycles(spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts]) -> Cycles:
+    """Cycles of the answer to each step (T, B) that comes to an idle core, from its marker in to its TLAST.
+
+    As of a stream in real time, whose steps are further apart than a step takes; both ends included, and the
+    input is not idle within a step. `events` (T, B) as in `clip_cycles`.
+
+    Raises
+    ------
+    InputError
+        If the answer is per sample, or the shapes do not agree.
+    """
+    if spec.readout.answer is not Answer.STEP:
+        raise InputError(f"answer must be step, not {spec.readout.answer}")
+    counts = _checked(spec, [config], events, 2)
+    alone = counts.reshape(len(counts), -1)
+    beats = Cores(spec, [config] * alone.shape[1]).step(alone, np.full(alone.shape[1], True))
+    return beats.answer_cycles.reshape(counts.shape[1:])
+
+
 def _checked(
     spec: NetworkSpec, configs: Sequence[HardwareConfig], events: Sequence[Counts], dimensions: int
 ) -> NDArray[np.int64]:

@@ -66,7 +66,7 @@ def test_core_with_answers_per_step(seed: int, stride: int, sim: str, workspace:
     if seed % 3 == 0:
         network = with_forward_delays(network, seed)
     config = random_hardware(network, seed)
-    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=depth(5, 9))
+    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=9)
     _check(network, config, sim, workspace, "tb.benches.cores.answers", seed, samples=depth(5, 12))
 
 

@@ -137,6 +137,10 @@ def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
     out = tmp_path / "out"
     manifest = build_into(out, artifact, events_per_cycle=2)
     assert "mailbox" not in manifest
+    own = manifest["estimate"]["answers"]
+    said = f"answers, after every {stride} steps that are far apart: mean {own['cycles_mean']:,.1f} cycles"
+    assert said in (out / "report.txt").read_text(encoding="utf-8")
+    assert f"An answer after every {stride} steps" in (out / "report.html").read_text(encoding="utf-8")
     boards = manifest["estimate"]["boards"]
     assert {board["lacking"] for board in boards} == {"a mailbox for answers per step"}
     assert not any((out / name).exists() for name in ("litex", "driver"))

@@ -7,11 +7,13 @@ from typing import Any
 
 import cocotb
 import numpy as np
+from numpy.typing import NDArray
 
 from fxp_model.detector import Detector, DetectorSpec
 from fxp_model.network import run
 from hw.config import HardwareConfig
-from hw.protocol import END_OF_STEP, Beat, encode_sample
+from hw.estimates.latency import answer_cycles, event_counts
+from hw.protocol import END_OF_STEP, Beat, encode_sample, packed
 from hw.registers import (
     CONTROL,
     DETECT_HOLD,
@@ -82,6 +84,36 @@ async def cycles(dut: Any) -> None:
     await bench.play([*_endless(words), *[Beat(END_OF_STEP)] * 40])
     await bench.check()
     FIGURES.add("cycles", {**bench.figures(), **bench.check_timing(config)})
+
+
+@cocotb.test()
+async def apart(dut: Any) -> None:
+    """Cycles of the answers to steps that are far apart, as in real time, by the formula."""
+    bench = await _begin(dut)
+    spec, network = bench.network.spec, bench.network
+    dut.m_axis_tready.value = 1
+    sample = max(random_samples(bench.rng, spec, 6), key=len)[: 8 * spec.readout.stride]
+    steps = np.split(np.array(_endless(encode_sample(sample)), dtype=object), _ends(sample))
+    for words in steps[: len(sample)]:
+        beats = packed([Beat(*word) for word in words], bench.slots)
+        await drive(bench.source, beats, no_gaps, bench.rng)
+        for _ in range(1500):
+            await bench.edge
+    alone = sample[:, np.newaxis]
+    events = event_counts(network, run(network, alone), alone)
+    predicted = answer_cycles(spec, HardwareConfig.from_dict(PLAN["hardware"]), events)[:, 0]
+    took = bench.timing.per_answer()
+    for answer, cycles in enumerate(took["last_out"] - took["last_in"] + 1):
+        golden = predicted[(answer + 1) * spec.readout.stride - 1]
+        if cycles != golden:
+            raise MismatchError(f"cycles: answer {answer}: predicted {golden}, took {cycles}")
+    await bench.check()
+    FIGURES.add("apart", {"answers": bench.tally.answers, "cycles": predicted.tolist()})
+
+
+def _ends(sample: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of words up to the end of each step."""
+    return np.cumsum(np.count_nonzero(sample, axis=1) + 1)
 
 
 @cocotb.test()

@@ -11,6 +11,7 @@ from fxp_model.random_networks import random_counts, random_network
 from fxp_model.spec import Answer, NetworkSpec, RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.latency import (
+    answer_cycles,
     clip_cycles,
     clip_intervals,
     dependency_bound,
@@ -67,6 +68,10 @@ def test_answers_per_step_by_hand() -> None:
     assert timing.last_out.tolist() == [44, 56, 68, 80]
     assert timing.answer_cycles.tolist() == [45, 56, 67, 78]
     assert timing.run_cycles == 81
+    apart = answer_cycles(spec, NARROW, [np.zeros((4, 2), int)] * 2)
+    assert apart.tolist() == [[45, 45]] * 4  # nothing waits
+    with pytest.raises(InputError, match=r"^answer must be step, not sample$"):
+        answer_cycles(ONE, NARROW, [np.zeros((4, 2), int)] * 2)
     assert cycles_of(spec, NARROW, nothing) == 81
 
     # only answered steps wait: the others follow each other by five cycles
