@@ -206,6 +206,6 @@ def _answers(summary: Mapping[str, Any]) -> list[str]:
     own, clock_mhz = summary["answers"], summary["timing"]["clock_mhz"]
     return [
         f"answers, after every {own['stride']} steps that are far apart: "
-        f"mean {own['cycles_mean']:,.1f} cycles from the end of the step, maximum {own['cycles_max']:,}, at {clock_mhz:g} MHz"
-        f" {own['cycles_max'] / clock_mhz:,.2f} us",
+        f"mean {own['cycles_mean']:,.1f} cycles from the end of the step, "
+        f"maximum {own['cycles_max']:,}, at {clock_mhz:g} MHz {own['cycles_max'] / clock_mhz:,.2f} us",
     ]
