@@ -16,6 +16,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import requantize, round_shifted
 from fxp_model.spec import (
     SCORE,
+    Answer,
     ExactSum,
     IntegratorSpec,
     LayerSpec,
@@ -193,7 +194,7 @@ def run_readout(spec: ReadoutSpec, params: StageParams, x: Ints) -> ReadoutTrace
     current, v_mem = np.zeros_like(i_syn), np.zeros_like(i_syn)
     v, c, v_th = np.zeros_like(i_syn[0]), np.zeros_like(i_syn[0]), threshold(spec, params)
     score = np.full_like(v, SCORE.min_raw if spec.mode is ReadoutMode.MAX else 0)
-    y = np.zeros(v.shape, dtype=np.uint8)
+    y, answered = np.zeros(v.shape, dtype=np.uint8), []
     for t in range(len(x)):
         current[t] = c = synapse(spec, params, c, i_syn[t])
         v_mem[t] = v = leak(spec, params, v, c, v_th * y)
@@ -207,7 +208,15 @@ def run_readout(spec: ReadoutSpec, params: StageParams, x: Ints) -> ReadoutTrace
             case ReadoutMode.SPIKE_COUNT:
                 y, v = fire(v, v_th, spec.reset_mode)
                 score = np.minimum(score + y, SCORE.max_raw)
-    return ReadoutTrace(i_syn, v_mem, score, None if spec.synapse is None else current)
+        if (t + 1) % spec.stride == 0:
+            answered.append(score)
+    return ReadoutTrace(
+        i_syn,
+        v_mem,
+        score,
+        current=None if spec.synapse is None else current,
+        answered=np.array(answered, np.int64).reshape(-1, *v.shape) if spec.answer is Answer.STEP else None,
+    )
 
 
 def delayed_inputs(params: StageParams, x: Ints) -> Ints:

@@ -13,6 +13,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import (
+    Answer,
     IntegratorSpec,
     LayerSpec,
     NetworkSpec,
@@ -186,7 +187,15 @@ def _readout(rng: np.random.Generator, n_in: int, n_out: int, weight_widths: tup
     common = _common(rng, n_in, n_out, 1, weight_widths)
     mode = _pick(rng, ReadoutMode)
     v_th = _threshold(rng, common["membrane"]) if mode is ReadoutMode.SPIKE_COUNT else 0
-    return ReadoutSpec(**common, mode=mode, v_th=v_th, reset_mode=_pick(rng, ResetMode))
+    answer = _pick(rng, Answer)
+    return ReadoutSpec(
+        **common,
+        mode=mode,
+        v_th=v_th,
+        reset_mode=_pick(rng, ResetMode),
+        answer=answer,
+        stride=1 if answer is Answer.SAMPLE else _pick(rng, (1, 2, 5)),
+    )
 
 
 def _legal(make: Callable[[], Stage]) -> Stage:

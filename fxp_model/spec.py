@@ -40,8 +40,10 @@ MAX_PARAMETERS = 1 << 26
 """Most weights, biases and delays of a network: 512 MiB as int64."""
 MAX_SUM_BITS = 62
 """Widest exact sum; the golden model holds it in an int64."""
-OPTIONAL = ("leak_rounding", "max_input_delay", "synapse")
-"""Fields of a stage that are absent from its JSON form where they are None."""
+MAX_STRIDE = 1 << 16
+"""Most steps from one answer to the next."""
+OPTIONAL = {"leak_rounding": None, "max_input_delay": None, "synapse": None, "answer": "sample", "stride": 1}
+"""Fields of a stage that are absent from its JSON form where they have these values."""
 
 
 class ResetMode(StrEnum):
@@ -66,6 +68,13 @@ class ReadoutMode(StrEnum):
     LAST = "last"
     MAX = "max"
     SPIKE_COUNT = "spike_count"
+
+
+class Answer(StrEnum):
+    """When the readout answers: after the last step of a sample, or as the steps go by."""
+
+    SAMPLE = "sample"
+    STEP = "step"
 
 
 @dataclass(frozen=True)
@@ -461,13 +470,21 @@ class ReadoutSpec(IntegratorSpec):
 
     v_th, reset_mode
         For ``spike_count`` only; `v_th` is 0 in the other modes.
+    answer : Answer
+        ``sample``: scores, after the last step; ``step``: class, score, margin, after every `stride` steps.
+    stride : int
+        1..65536; 1 if the answer is per sample.
     """
 
     mode: ReadoutMode = ReadoutMode.SUM
     v_th: int | None = 0
     reset_mode: ResetMode = ResetMode.ZERO
+    answer: Answer = Answer.SAMPLE
+    stride: int = 1
 
     def _check_threshold(self) -> None:
+        _instance("answer", self.answer, Answer)
+        _range("stride", self.stride, 1, 1 if self.answer is Answer.SAMPLE else MAX_STRIDE)
         _instance("mode", self.mode, ReadoutMode)
         _instance("reset_mode", self.reset_mode, ResetMode)
         if self.mode is not ReadoutMode.SPIKE_COUNT:
@@ -549,8 +566,9 @@ class NetworkSpec:
         """JSON form; what a stage may have and does not (`OPTIONAL`) is left out."""
         table = asdict(self)
         for stage in (*table["layers"], table["readout"]):
-            for key in [key for key in OPTIONAL if stage[key] is None]:
-                del stage[key]
+            for key, usual in OPTIONAL.items():
+                if key in stage and stage[key] == usual:
+                    del stage[key]
         return table
 
     @classmethod
@@ -614,6 +632,7 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "leak_rounding": Rounding,
     "reset_mode": ResetMode,
     "mode": ReadoutMode,
+    "answer": Answer,
 }
 
 

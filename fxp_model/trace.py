@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +32,34 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class ReadoutTrace:
-    """The readout; `scores` (B, classes), the others (T, B, classes) as in `LayerTrace`."""
+    """The readout; `scores` (B, classes) after the last step, the others (T, B, classes) as in `LayerTrace`.
+
+    answered : (A, B, classes) scores at the steps that are answered, or None if the answer is per sample
+    """
 
     i_syn: NDArray[np.int64]
     v_mem: NDArray[np.int64]
     scores: NDArray[np.int64]
     current: NDArray[np.int64] | None = None
+    answered: NDArray[np.int64] | None = None
 
 
-_FLOW = ("i_syn", "i_rec", "current", "v_mem", "spikes", "scores")
+class Answers(NamedTuple):
+    """Answers of a run, (A, B): `classes`, their `scores`, and the `margins` by which they lead."""
+
+    classes: NDArray[np.int64]
+    scores: NDArray[np.int64]
+    margins: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.int64]) -> Answers:
+        """The answers to `scores` (..., classes); a margin is to the second best, 0 if there is no other."""
+        classes = np.argmax(scores, axis=-1)
+        best = np.sort(scores, axis=-1)[..., -2:]
+        return cls(classes, best[..., -1], best[..., -1] - best[..., 0])
+
+
+_FLOW = ("i_syn", "i_rec", "current", "v_mem", "spikes", "answered", "scores")
 """Arrays of a stage, in the order of the data flow."""
 
 
@@ -80,6 +99,11 @@ class Trace:
     def scores(self) -> NDArray[np.int64]:
         """Class scores (B, classes)."""
         return self.readout.scores
+
+    @property
+    def answers(self) -> Answers | None:
+        """Class, score and margin of each answer; None if there is one per sample."""
+        return None if self.readout.answered is None else Answers.of(self.readout.answered)
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -128,7 +152,7 @@ class Trace:
         for order, ((stage, field, mine), (_, _, other)) in enumerate(pairs):
             if mine.shape != other.shape:
                 raise InputError(f"{stage}.{field} must have shape {mine.shape}, not {other.shape}")
-            if mine.size == 0:
+            if mine.size == 0 and field != "answered":  # a run shorter than its stride has no answer
                 raise InputError(f"{stage}.{field}: shape {mine.shape} holds nothing to compare")
             where = np.argwhere(mine != other)
             if len(where):

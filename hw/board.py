@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
-from hw.config import HardwareConfig
+from hw.config import HardwareConfig, check_per_sample
 from hw.driver.description import description_of
 from hw.ear import EarConfig, EmittedDevice, device_of, trigger_of
 from hw.rtl.board.board import BAUD, BoardDevice
@@ -35,6 +35,7 @@ def board_of(
     # before a Component exists: Amaranth warns about one that is never elaborated
     cycles_per_bit(clock_hz, baud)
     name_bytes(artifact.labels)
+    check_per_sample("a board", artifact.network.spec)
     if own is None:
         config.check(artifact.network.spec)
         device: Core | Device = Core(artifact.network, config, artifact.sha256)

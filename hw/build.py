@@ -15,11 +15,14 @@ from fxp_model.checks import check_type, path_of
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
+from fxp_model.spec import Answer
+from fxp_model.trace import Trace
 from hw.boards.project import project_of
 from hw.config import HardwareConfig
 from hw.driver.files import write_driver
 from hw.ear import EarConfig, emit_device
 from hw.ear_vectors import write_ear_vectors
+from hw.estimates.latency import event_counts, run_timing
 from hw.fusesoc import write_core_file
 from hw.litex import emit_mailbox, mailbox_name, write_litex
 from hw.names import free_name
@@ -59,6 +62,8 @@ def build_core(
     For each of `boards` (`hw.boards.boards.BOARDS`), a device of core, ear and UART as a project for the
     board's own tools in ``boards/<board>/``, which the manifest describes as ``boards``. Extra ``flow``.
 
+    With answers per step there are neither ``litex/`` nor ``driver/``, and no `ear` or board.
+
     Writes ``<name>.v``, ``<name>.core``, ``manifest.json``, ``vectors/``, ``fusesoc/``, ``vivado/``,
     ``litex/``, ``driver/`` (`hw.driver.files`), and a report, on `subject` if that is given, as
     ``report.html``, ``report.txt``, ``report.json``, ``figures/``; ``SHA256SUMS`` lists them. They appear all
@@ -74,15 +79,18 @@ def build_core(
     """
     check_type("artifact", artifact, Artifact)
     check_type("config", config, HardwareConfig)
-    out = path_of("out", out)
+    out, spec = path_of("out", out), artifact.network.spec
     FOLDER.check(out)
     core = emit(artifact.network, config, name, artifact.sha256)
     device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
     subject = subject or Subject()
     clock_hz = round(subject.clock_mhz * 1e6) if device is None else device.manifest["clock_hz"]
-    mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
+    mailbox = None
+    if spec.readout.answer is Answer.SAMPLE:
+        mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
     projects = {board: project_of(artifact, config, ear, name, board) for board in boards}
     estimate = summary(artifact, config, core, subject, ear)
+    trace = run(artifact.network, artifact.stimulus)
     manifest = {
         "format": FOLDER.format,
         "name": name,
@@ -90,7 +98,7 @@ def build_core(
         "artifact_sha256": artifact.sha256,
         "hardware": config.to_dict(),
         "ports": [asdict(port) for port in core.ports],
-        "registers": [asdict(r) for r in register_map(artifact.network.spec.stage_names, config.reload)],
+        "registers": [asdict(r) for r in register_map(spec.stage_names, config.reload, mailbox is None)],
         "probes": [asdict(probe) for probe in core.probes],
         "versions": {
             "spikeline": __version__,
@@ -102,8 +110,9 @@ def build_core(
             "jinja2": version("jinja2"),
         },
         "estimate": estimate,
-        "mailbox": mailbox.manifest,
     }
+    if mailbox is not None:
+        manifest["mailbox"] = mailbox.manifest
     if device is not None:
         manifest["ear"] = device.manifest
     if projects:
@@ -121,8 +130,10 @@ def build_core(
             folder / "vectors",
             name,
             samples=[artifact.stimulus[:, b] for b in range(artifact.stimulus.shape[1])],
-            scores=run(artifact.network, artifact.stimulus).scores,
-            latency_cycles=[clip["cycles"] for clip in estimate["clips"]],
+            trace=trace,
+            latency_cycles=_answer_cycles(artifact, config, trace)
+            if mailbox is None
+            else [clip["cycles"] for clip in estimate["clips"]],
             slots=config.stages[0].events_per_cycle,
         )
         write_core_file(folder, name, "vectors")
@@ -130,11 +141,20 @@ def build_core(
             write_ear_vectors(folder / "vectors_ear", device.name, artifact, config, ear)
             write_core_file(folder, device.name, "vectors_ear")
         write_scripts(folder / "vivado", core)
-        write_litex(folder / "litex", mailbox)
+        if mailbox is not None:
+            write_litex(folder / "litex", mailbox)
+            write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
         for board, own in projects.items():
             place = folder / "boards" / board
             place.mkdir(parents=True)
             for file, text in own.files.items():
                 write_text(place / file, text)
-        write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
     return manifest
+
+
+def _answer_cycles(artifact: Artifact, config: HardwareConfig, trace: Trace) -> list[int]:
+    """Cycles from the first beat of the stimulus, sample behind sample, to each answer per step."""
+    network, counts = artifact.network, artifact.stimulus
+    events = [count.T.reshape(-1) for count in event_counts(network, trace, counts)]
+    lengths = [len(counts)] * counts.shape[1]
+    return [int(last) + 1 for last in run_timing(network.spec, config, events, lengths).last_out]

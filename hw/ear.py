@@ -14,7 +14,7 @@ from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.encoding import check_limit
 from fxp_model.errors import InputError, shown
-from hw.config import HardwareConfig
+from hw.config import HardwareConfig, check_per_sample
 from hw.ear_registers import ALL
 from hw.estimates.ear import sample_cycles
 from hw.rtl.ear.device import Device, Microphone
@@ -186,6 +186,7 @@ def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigge
     ear, network = ear_of(artifact), artifact.network
     # before a Component exists: Amaranth warns about one that is never elaborated
     config.check(network.spec)
+    check_per_sample("a device with an ear", network.spec)
     n_in, most = network.spec.n_in, network.spec.layers[0].max_input
     check_limit("channels of the ear", ear.channels, ear.channels == n_in, f"{n_in}")
     check_limit("largest count of the ear", ear.max_count, ear.max_count <= most, f"at most {most}")

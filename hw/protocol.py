@@ -2,7 +2,8 @@
 
 Input word: TDATA[15:0] address, [23:16] count, [31] end of step; TLAST ends the sample
 and implies the end of its last step. A beat is one such word, or up to two of them, selected by TKEEP.
-Output: one beat per class score, then the class index with TLAST.
+Output: one beat per class score, then the class index with TLAST. With answers per step, for each of them:
+class, score, margin with TLAST.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from fxp_model.checks import integers
 from fxp_model.errors import InputError
 from fxp_model.spec import SCORE
+from fxp_model.trace import Answers
 
 END_OF_STEP = 1 << 31
 MAX_ADDRESS, MAX_COUNT = 0xFFFF, 0xFF
@@ -91,3 +93,17 @@ def encode_result(scores: NDArray[np.integer]) -> list[Beat]:
         raise InputError(f"scores must have shape (classes >= 1,), not {scores.shape}")
     SCORE.check("scores", scores.astype(np.int64))
     return [Beat(int(score) & 0xFFFFFFFF) for score in scores] + [Beat(int(np.argmax(scores)), tlast=True)]
+
+
+ANSWER_BEATS = 3
+"""Beats of an answer per step."""
+
+
+def encode_answers(answers: Answers, sample: int = 0) -> list[Beat]:
+    """Beats of the answers per step to one sample of a run."""
+    columns = (x[:, sample].tolist() for x in answers)
+    return [
+        beat
+        for label, score, margin in zip(*columns, strict=True)
+        for beat in (Beat(label), Beat(score & 0xFFFFFFFF), Beat(margin, tlast=True))
+    ]

@@ -77,7 +77,10 @@ STATUS = Register(
     0x08,
     Access.RO,
     "current state",
-    (Field("BUSY", 0, 1, "a sample is in flight"), Field("IRQ", 1, 1, "level of `irq`")),
+    (
+        Field("BUSY", 0, 1, "a sample is in flight, or with answers per step a step"),
+        Field("IRQ", 1, 1, "level of `irq`"),
+    ),
 )
 CONTROL = Register(
     "CONTROL",
@@ -101,7 +104,7 @@ IRQ_STATUS = Register(
     0x14,
     Access.W1C,
     "pending causes of `irq`",
-    (Field("SAMPLE", 0, 1, "a sample has ended since this bit was cleared"),),
+    (Field("SAMPLE", 0, 1, "a sample has ended, or an answer per step, since this bit was cleared"),),
 )
 ARTIFACT_HASH = tuple(
     Register(
@@ -112,9 +115,14 @@ ARTIFACT_HASH = tuple(
     )
     for word in range(HASH_WORDS)
 )
-SAMPLES = Register("SAMPLES", 0x40, Access.RO, "completed samples: their TLAST beat left `m_axis`")
+SAMPLES = Register(
+    "SAMPLES", 0x40, Access.RO, "completed samples, or answers per step: their TLAST beat left `m_axis`"
+)
 LAST_SAMPLE_CYCLES = Register(
-    "LAST_SAMPLE_CYCLES", 0x44, Access.RO, "cycles of the last completed sample, modulo 2**32"
+    "LAST_SAMPLE_CYCLES",
+    0x44,
+    Access.RO,
+    "cycles of the last completed sample, or answer per step, modulo 2**32",
 )
 DROPPED_BEATS = Register("DROPPED_BEATS", 0x48, Access.RO, "words whose event was dropped")
 STALLS_IN = Register("STALLS_IN", 0x4C, Access.RO, "cycles in which a beat waited at `s_axis`")
@@ -141,6 +149,40 @@ RELOAD_DATA = Register("RELOAD_DATA", 0x64, Access.WO, "the next word of the net
 RELOAD_COMMIT = Register(
     "RELOAD_COMMIT", 0x68, Access.WO, "CRC-32 of the words: commits them, if length and CRC are right"
 )
+
+DETECT_MARGIN = Register("DETECT_MARGIN", 0x6C, Access.RW, "of the detector, in lsb of the scores")
+DETECT_HOLD = Register(
+    "DETECT_HOLD", 0x70, Access.RW, "of the detector", (Field("HOLD", 0, 8, "answers in a row, 1..255"),)
+)
+DETECT_REFRACTORY = Register(
+    "DETECT_REFRACTORY",
+    0x74,
+    Access.RW,
+    "of the detector",
+    (Field("REFRACTORY", 0, 16, "answers after a word that are not heard"),),
+)
+DETECT_SILENT = Register(
+    "DETECT_SILENT",
+    0x78,
+    Access.RW,
+    "of the detector",
+    (
+        Field("SILENT", 0, 16, "class that means none of the words"),
+        Field("NONE", 16, 1, "there is no such class"),
+    ),
+)
+DETECTED = Register(
+    "DETECTED",
+    0x7C,
+    Access.RO,
+    "of the detector",
+    (
+        Field("WORD", 0, 16, "class of the last word that was said"),
+        Field("COUNT", 16, 16, "words said, modulo 2**16"),
+    ),
+)
+DETECTING = (DETECT_MARGIN, DETECT_HOLD, DETECT_REFRACTORY, DETECT_SILENT, DETECTED)
+"""Registers of a core with answers per step: the detector of NUMERICS.md section 18."""
 
 RELOADING = (RELOAD_STATUS, RELOAD_WORDS, RELOAD_POSITION, RELOAD_BEGIN, RELOAD_DATA, RELOAD_COMMIT)
 """Registers of a core that can be reloaded."""
@@ -182,8 +224,10 @@ def stage_registers(stage: str, index: int) -> tuple[Register, ...]:
     )
 
 
-def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ...]:
+def register_map(stage_names: Sequence[str], reload: bool, detects: bool = False) -> tuple[Register, ...]:
     """All registers of a core of these stages, by ascending offset; those of a reload only with `reload`.
+
+    Those of the detector only if it `detects`, as with answers per step.
 
     Raises
     ------
@@ -194,7 +238,7 @@ def register_map(stage_names: Sequence[str], reload: bool) -> tuple[Register, ..
     if len(stage_names) > most:
         raise ValueError(f"a core must have at most {most} stages, not {len(stage_names)}")
     blocks = (stage_registers(name, index) for index, name in enumerate(stage_names))
-    some = (*COMMON, *RELOADING) if reload else COMMON
+    some = (*COMMON, *(RELOADING if reload else ()), *(DETECTING if detects else ()))
     return (*some, *(register for block in blocks for register in block))
 
 
@@ -215,7 +259,7 @@ def hash_words(sha256: str) -> tuple[int, ...]:
 
 def table() -> Iterator[str]:
     """Lines of the table in ARCHITECTURE.md."""
-    yield from rows((*COMMON, *RELOADING))
+    yield from rows((*COMMON, *RELOADING, *DETECTING))
     for register in stage_registers("<stage>", 0):
         yield f"| {_place(register)} | {register.meaning} |"
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
-from hw.protocol import WORD_BITS, Beat, encode_result, encode_sample, packed
+from fxp_model.trace import Trace
+from hw.protocol import WORD_BITS, Beat, encode_answers, encode_result, encode_sample, packed
 from hw.registers import DROPPED_BEATS
 
 
@@ -17,7 +18,7 @@ def write_vectors(
     folder: Path,
     name: str,
     samples: Sequence[NDArray[np.integer]],
-    scores: NDArray[np.integer],
+    trace: Trace,
     latency_cycles: Sequence[int],
     slots: int,
 ) -> None:
@@ -31,11 +32,12 @@ def write_vectors(
         Verilog module of the core.
     samples : sequence of (T, n_in) counts
         Lengths may differ.
-    scores : (B, classes)
-        The golden model's scores of the samples.
+    trace : Trace
+        Of the golden model for the samples.
     latency_cycles : sequence of int
         Predicted cycles of each sample (`hw.estimates.latency`), checked where the input never
-        idles and the output is always ready.
+        idles and the output is always ready. With answers per step, those from the first beat of all to each
+        answer, as no sample waits for another one.
     slots : int
         Words per input beat.
 
@@ -48,7 +50,11 @@ def write_vectors(
         raise InputError("golden vectors must have at least 1 sample, not 0")
     folder.mkdir()
     stimulus = packed([word for sample in samples for word in encode_sample(sample)], slots)
-    expected = [beat for row in scores for beat in encode_result(row)]
+    answers, per_step = trace.answers, trace.answers is not None
+    if answers is None:
+        expected = [beat for row in trace.scores for beat in encode_result(row)]
+    else:
+        expected = [beat for b in range(len(samples)) for beat in encode_answers(answers, b)]
     (folder / "stimulus.hex").write_text(_hex(stimulus, slots), encoding="utf-8")
     (folder / "expected.hex").write_text(_hex(expected, 1), encoding="utf-8")
     (folder / "latency_cycles.hex").write_text(
@@ -59,14 +65,19 @@ def write_vectors(
             name=name,
             beats=len(stimulus),
             results=len(expected),
-            samples=len(samples),
+            samples=len(latency_cycles),
+            what="answer" if per_step else "sample",
+            whats="answers" if per_step else "samples",
+            follow=_TOGETHER if per_step else _ALONE,
             data_bits=WORD_BITS * slots,
             tkeep=".s_axis_tkeep(s_axis[DATA + 1 +: DATA / 8]), " if slots > 1 else "",
             dropped_beats=DROPPED_BEATS.offset,
         ),
         encoding="utf-8",
     )
-    (folder / "README.md").write_text(README.format(name=name, samples=len(samples)), encoding="utf-8")
+    each = README_STEPS if per_step else README_SAMPLES
+    text = README.format(name=name, samples=len(samples), **each)
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def _hex(beats: Iterable[Beat], slots: int) -> str:
@@ -87,16 +98,32 @@ README = """\
 
     iverilog -g2005 -o {name}.vvp ../{name}.v tb_{name}.v && vvp -N {name}.vvp
 
-It prints `PASS` and exits 0 only if every output beat is equal, first at full rate, where each sample must
+It prints `PASS` and exits 0 only if every output beat is equal, first at full rate, where {each} must
 take exactly the predicted cycles, then with a randomly idle input and random backpressure. With `vvp -N` a
 failure exits 1. Any other Verilog simulator works as well: the testbench is Verilog-2005.
 
 | file | each line holds |
 |---|---|
 | `stimulus.hex` | an input beat: TDATA in the low bits, TLAST above it, then TKEEP if the core has it |
-| `expected.hex` | an output beat likewise, of 32 bits: the scores of a sample, then its class with TLAST |
-| `latency_cycles.hex` | the predicted cycles of a sample |
+| `expected.hex` | an output beat likewise, of 32 bits: {beats} with TLAST |
+| `latency_cycles.hex` | the predicted cycles of {cycles} |
 """
+README_SAMPLES = {
+    "each": "each sample",
+    "beats": "the scores of a sample, then its class",
+    "cycles": "a sample",
+}
+README_STEPS = {
+    "each": "each answer",
+    "beats": "of each answer per step the class, the score, and the margin",
+    "cycles": "the run up to an answer",
+}
+
+_ALONE = """\
+                if (beat == 0 || stimulus[beat - 1][DATA]) first_cycle = cycle;
+                if (s_axis[DATA] && !stalls) waiting = 1;"""
+_TOGETHER = "                if (beat == 0) first_cycle = cycle;"
+"""From when cycles are counted, and what waits: a sample for the one before, or nothing."""
 
 TESTBENCH = """\
 // Self-checking testbench of {name}. Run it in this folder (see README.md).
@@ -150,18 +177,18 @@ module tb_{name};
         end
     end
 
-    // output: compare every beat; at full rate, compare the cycles of every sample
+    // output: compare every beat; at full rate, compare the cycles of every {what}
     always @(posedge aclk) begin
         if (m_axis_tvalid && m_axis_tready) begin
             if ({{m_axis_tlast, m_axis_tdata}} !== expected[result]) begin
                 errors = errors + 1;
-                $display("FAIL: sample %0d, output beat %0d: expected %h, got %h",
+                $display("FAIL: {what} %0d, output beat %0d: expected %h, got %h",
                          sample, result, expected[result], {{m_axis_tlast, m_axis_tdata}});
             end
             if (m_axis_tlast) begin
                 if (!stalls && cycle - first_cycle + 1 != latency_cycles[sample]) begin
                     errors = errors + 1;
-                    $display("FAIL: sample %0d: predicted %0d cycles, took %0d",
+                    $display("FAIL: {what} %0d: predicted %0d cycles, took %0d",
                              sample, latency_cycles[sample], cycle - first_cycle + 1);
                 end
                 sample = sample + 1;
@@ -181,8 +208,7 @@ module tb_{name};
                 s_axis_tvalid = 1;
                 @(posedge aclk);
                 while (!s_axis_tready) @(posedge aclk);
-                if (beat == 0 || stimulus[beat - 1][DATA]) first_cycle = cycle;
-                if (s_axis[DATA] && !stalls) waiting = 1;
+{follow}
                 beat = beat + 1;
                 @(negedge aclk) s_axis_tvalid = 0;
             end
@@ -213,7 +239,7 @@ module tb_{name};
             $display("FAIL: %0d errors", errors);
             $stop;
         end
-        $display("PASS: %0d samples, %0d output beats, twice", SAMPLES, RESULTS);
+        $display("PASS: %0d {whats}, %0d output beats, twice", SAMPLES, RESULTS);
         $finish;
     end
 endmodule

@@ -154,6 +154,7 @@ def main() -> int:
         print(f"kept in {out}/, not written by the build: {shortened(kept)}")
     own = f"{name}_ear.v, vectors_ear/, " if args.ear else ""
     own += "boards/, " if args.boards else ""
-    parts = "*.core, manifest.json, report.*, figures/, fusesoc/, litex/, vectors/, vivado/, driver/"
+    own += "litex/, driver/, " if "mailbox" in manifest else ""
+    parts = "*.core, manifest.json, report.*, figures/, fusesoc/, vectors/, vivado/"
     print(f"written to {out}/: {name}.v, {own}{parts}")
     return 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fxp_model.artifact import Artifact
+from fxp_model.spec import Answer
 from hw.boards.boards import BOARDS, Board
 from hw.config import PRESETS, HardwareConfig
 from hw.ear import EarConfig, ear_of
@@ -82,10 +83,18 @@ def fitting(artifact: Artifact, config: HardwareConfig, ear: EarConfig | None) -
                 "part": board.part,
                 "clock_mhz": board.clock_hz / 1e6,
                 "share": max(cells[kind] / own for kind, own in capacity.items()),
-                "lacking": lacking(board, cells) or _too_slow(artifact, board, ear) or _too_long(artifact),
+                "lacking": _silent(artifact)
+                or lacking(board, cells)
+                or _too_slow(artifact, board, ear)
+                or _too_long(artifact),
             }
         )
     return rows
+
+
+def _silent(artifact: Artifact) -> str | None:
+    """The mailbox that answers per step need, which no board has."""
+    return None if artifact.network.spec.readout.answer is Answer.SAMPLE else "a mailbox for answers per step"
 
 
 def _too_slow(artifact: Artifact, board: Board, ear: EarConfig | None) -> str | None:

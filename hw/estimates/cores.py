@@ -14,14 +14,14 @@ from operator import attrgetter, methodcaller
 import numpy as np
 from numpy.typing import NDArray
 
-from fxp_model.spec import NetworkSpec, RecurrenceKind
+from fxp_model.spec import Answer, NetworkSpec, RecurrenceKind
 from hw.config import HardwareConfig, StageConfig
+from hw.rtl.answer_unit import unit_of
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import DELAYED_AFTER
 from hw.rtl.input_delays import InputDelays
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
-from hw.rtl.score_unit import ScoreUnit
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.synapse_array import SynapseArray
 
@@ -35,6 +35,9 @@ NEVER = -(1 << 40)
 class RunTiming:
     """Cycles of the transfers of a run, counted from its first transfer at ``s_axis`` (cycle 0).
 
+    With answers per step, for each of these instead of each sample; what is said of a sample then holds for
+    the step that is answered: its first transfer, its marker, its class and its margin.
+
     first_in, last_in : (B,) transfers of the first and the TLAST beat of each sample at ``s_axis``
     first_out, last_out : (B,) transfers of its first score and its TLAST beat at ``m_axis``
     """
@@ -47,7 +50,12 @@ class RunTiming:
     @property
     def run_cycles(self) -> int:
         """Cycles of the whole run, from the first beat in to the last beat out, both included."""
-        return int(self.last_out[-1] - self.first_in[0] + 1)
+        return int(self.last_out[-1] + 1)
+
+    @property
+    def answer_cycles(self) -> NDArray[np.int64]:
+        """Cycles of each answer per step, from the marker in to the last beat out, both included."""
+        return self.last_out - self.last_in + 1
 
 
 class Cores:
@@ -58,7 +66,8 @@ class Cores:
         stages = list(zip(spec.stages, zip(*(config.stages for config in configs), strict=True), strict=True))
         never = np.full(len(configs), NEVER)
         self._every = np.arange(len(configs))
-        self._n_out = spec.n_out
+        self._n_out, self._unit = spec.n_out, unit_of(spec.readout)
+        self._stride = spec.readout.stride if spec.readout.answer is Answer.STEP else None
         first, widths = stages[0]
         self._input = None
         if delays_inputs(spec):
@@ -98,6 +107,7 @@ class Cores:
             offered = _each(widths, partial(RecurrentSynapses.offered, layer))
             latency = _each(widths, partial(RecurrentSynapses.latency, layer))
             self._recurrent[index] = _Link(words, events, never), offered, latency
+        self._position = np.zeros(len(configs), np.int64)  # of the next step in its sample
         self._opens = np.full(len(configs), True)  # whether a sample begins with the next step
         self._occupied_until = never
 
@@ -107,6 +117,9 @@ class Cores:
         The beats of `RunTiming` are those of the step as if it were the first and last of a sample.
         """
         readout = len(self._links) - 1
+        self._position += 1
+        answered = closes if self._stride is None else self._position % self._stride == 0
+        self._position[closes] = 0
         ready_from = np.zeros_like(counts[0])
         first = self._links[0]
         if self._input is not None:
@@ -122,7 +135,7 @@ class Cores:
             self._sent[stage].append(link.marker_in)
             start = np.maximum(link.taken + self._latencies[stage] + 1, latest + self._distances[stage])
             if stage == readout:
-                start = np.maximum(start, np.where(closes, self._occupied_until, NEVER))
+                start = np.maximum(start, np.where(answered, self._occupied_until, NEVER))
             else:
                 if stage in self._recurrent:
                     ready = self._recurrence(stage, next(recurrent), latest)
@@ -132,9 +145,9 @@ class Cores:
                 ready_from = written + self._queued[stage + 1] + EventEncoder.LATENCY
             starts[self._steps % len(starts)] = start
         self._steps += 1
-        first_out = start + self._updates[readout] + ScoreUnit.LATENCY
-        last_out = first_out + self._n_out
-        self._occupied_until = np.where(closes, last_out - ScoreUnit.RELEASE, self._occupied_until)
+        first_out = start + self._updates[readout] + self._unit.latency(self._n_out)
+        last_out = first_out + self._unit.beats(self._n_out) - 1
+        self._occupied_until = np.where(answered, last_out - self._unit.RELEASE, self._occupied_until)
         self._opens = closes
         return RunTiming(first.first_in, first.marker_in, first_out, last_out)
 

@@ -4,7 +4,8 @@ The cycles of a sample are the clock cycles from the one that transfers its firs
 ``s_axis`` to the one that transfers its TLAST beat at ``m_axis``, both included. They are
 predicted for a core that comes out of reset, an input that is never idle between the first beat of the
 run and the last, has one word per event, no malformed words and every step in its own beats, and an
-output that is always ready. The timing depends only on how many events each stage gets in each step:
+output that is always ready. With answers per step they end with the last one to the sample, and each answer
+has its own (`run_timing`). The timing depends only on how many events each stage gets in each step:
 not on their addresses, nor on any weight.
 
 The formula follows each step through the core (ARCHITECTURE.md, "Cycles"); every
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 from fxp_model.checks import check_type, integers
 from fxp_model.errors import InputError
 from fxp_model.network import Network
-from fxp_model.spec import NetworkSpec
+from fxp_model.spec import Answer, NetworkSpec
 from fxp_model.trace import Trace
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.cores import Cores, Cycles, RunTiming, delays_inputs, dense_layers, input_config
+from hw.rtl.answer_unit import unit_of
 from hw.rtl.recurrent_synapses import recurrent_config
 
 Counts = NDArray[np.integer]
@@ -73,8 +75,10 @@ def lower_bound(
     `events` (T, B) and `lengths` (B,) as in `clip_cycles`.
     """
     words = _words(spec, config, _checked(spec, [config], events, 2))
-    busiest: Cycles = words.sum(axis=1).max(axis=0)
-    return busiest + np.asarray(lengths)
+    last = _last(spec, np.asarray(lengths))
+    answered = np.arange(words.shape[1])[:, np.newaxis] < last
+    busiest: Cycles = (words * answered).sum(axis=1).max(axis=0)
+    return busiest + last
 
 
 def dependency_bound(
@@ -83,13 +87,14 @@ def dependency_bound(
     """Least cycles (B,) of any core of these widths for a single sample, however it is pipelined.
 
     As `lower_bound`, but no stage has the events of a step, delayed ones among them, before the previous
-    stage has summed its own, nor a recurrence before its layer has; the scores follow the last step.
+    stage has summed its own, nor a recurrence before its layer has; the answer follows its step.
     Everything else takes no time.
     """
     counts = _checked(spec, [config], events, 2)
-    busy, stages, own = _words(spec, config, counts) + 1, len(spec.stages), np.asarray(lengths)
+    busy, stages, last = _words(spec, config, counts) + 1, len(spec.stages), _last(spec, np.asarray(lengths))
+    told = unit_of(spec.readout).beats(spec.n_out) - 1
     recurrent = {layer: stages + place for place, layer in enumerate(dense_layers(spec))}
-    taken = np.zeros((len(busy), len(own)), dtype=np.int64)  # cycles until each array has taken its marker
+    taken = np.zeros((len(busy), len(last)), dtype=np.int64)  # cycles until each array has taken its marker
     updated, answered = taken[:stages].copy(), taken[0].copy()
     for step in range(busy.shape[1]):
         there = np.zeros_like(answered)
@@ -104,7 +109,7 @@ def dependency_bound(
                 taken[array] = np.maximum(taken[array], updated[stage]) + busy[array, step]
                 there = np.maximum(there, taken[array])
             updated[stage] = there
-        answered = np.where(step + 1 == own, there + spec.n_out, answered)
+        answered = np.where(step + 1 == last, there + told, answered)
     return answered
 
 
@@ -136,7 +141,7 @@ def clip_cycles(
     events : (T, B) integers for each synapse array
         As `event_counts` gives them.
     lengths : (B,) integers
-        Steps of each sample, 1 .. T.
+        Steps of each sample, 1 .. T; with answers per step, at least its stride.
 
     Raises
     ------
@@ -183,15 +188,18 @@ def _answers(
     lengths: Sequence[int] | Cycles,
     times: int,
 ) -> list[Cycles]:
-    """Cycle of each answer to each sample, sent `times` times to its own core, from its first beat.
+    """Cycle of the last answer to each sample, sent `times` times to its own core, from its first beat.
 
     For (C * B,) cores: those of the first of `configs`, then those of the next.
     """
     counts = _checked(spec, configs, events, 2)
     steps, samples = counts.shape[1:]
     own = np.asarray(lengths, dtype=np.int64)
-    if own.shape != (samples,) or np.any((own < 1) | (own > steps)):
-        raise InputError(f"lengths of samples must be {samples} numbers of 1..{steps}, not {list(lengths)}")
+    stride = spec.readout.stride
+    if own.shape != (samples,) or np.any((own < stride) | (own > steps)):
+        raise InputError(
+            f"lengths of samples must be {samples} numbers of {stride}..{steps}, not {list(lengths)}"
+        )
     cores = Cores(spec, [config for config in configs for _ in range(samples)])
     every, own = np.tile(np.arange(samples), len(configs)), np.tile(own, len(configs))
     answers = [np.zeros(len(own), np.int64) for _ in range(times)]
@@ -200,14 +208,20 @@ def _answers(
         if step == 0:
             first_in = beats.first_in
         for turn, answered in enumerate(answers):
-            answered[:] = np.where(step + 1 == (turn + 1) * own, beats.last_out - first_in, answered)
+            last = turn * own + _last(spec, own)
+            answered[:] = np.where(step + 1 == last, beats.last_out - first_in, answered)
     return answers
+
+
+def _last(spec: NetworkSpec, lengths: Cycles) -> Cycles:
+    """Steps of samples of these lengths up to the last one that is answered."""
+    return lengths // spec.readout.stride * spec.readout.stride
 
 
 def run_timing(
     spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts], lengths: Sequence[int]
 ) -> RunTiming:
-    """When each of several samples, sent back to back, enters and leaves the core.
+    """When each of several samples, sent back to back, enters and leaves the core; or each answer per step.
 
     Parameters
     ----------
@@ -228,17 +242,37 @@ def run_timing(
         raise InputError(
             f"lengths of samples must be positive and sum to {counts.shape[1]}, not {list(lengths)}"
         )
-    core = Cores(spec, [config])
-    beats = np.zeros((4, len(lengths)), dtype=np.int64)
+    core, per_step = Cores(spec, [config]), spec.readout.answer is Answer.STEP
+    beats: list[tuple[int, int, int, int]] = []
     step = 0
-    for sample, length in enumerate(lengths):
+    for length in lengths:
         for place in range(length):
             now = core.step(counts[:, step, np.newaxis], np.array([place == length - 1]))
-            if place == 0:
-                beats[0, sample] = now.first_in[0]
+            if place == 0 or per_step:
+                first_in = int(now.first_in[0])
+            if (place + 1) % spec.readout.stride == 0 if per_step else place == length - 1:
+                beats.append((first_in, int(now.last_in[0]), int(now.first_out[0]), int(now.last_out[0])))
             step += 1
-        beats[1:, sample] = now.last_in[0], now.first_out[0], now.last_out[0]
-    return RunTiming(*beats)
+    return RunTiming(*np.array(beats, dtype=np.int64).reshape(-1, 4).T)
+
+
+def answer_cycles(spec: NetworkSpec, config: HardwareConfig, events: Sequence[Counts]) -> Cycles:
+    """Cycles of the answer to each step (T, B) that comes to an idle core, from its marker in to its TLAST.
+
+    As of a stream in real time, whose steps are further apart than a step takes; both ends included, and the
+    input is not idle within a step. `events` (T, B) as in `clip_cycles`.
+
+    Raises
+    ------
+    InputError
+        If the answer is per sample, or the shapes do not agree.
+    """
+    if spec.readout.answer is not Answer.STEP:
+        raise InputError(f"answer must be step, not {spec.readout.answer}")
+    counts = _checked(spec, [config], events, 2)
+    alone = counts.reshape(len(counts), -1)
+    beats = Cores(spec, [config] * alone.shape[1]).step(alone, np.full(alone.shape[1], True))
+    return beats.answer_cycles.reshape(counts.shape[1:])
 
 
 def _checked(

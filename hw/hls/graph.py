@@ -13,6 +13,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import signed_width
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKind
+from hw.config import check_per_sample
 from hw.hls.limits import check_clock_period, check_part, check_steps
 from hw.hls.optional import optional, sum_bits
 from hw.hls.register import register
@@ -87,6 +88,7 @@ def layer_list(network: Network, steps: int) -> list[dict[str, Any]]:
     """Descriptions of the input and of every stage, in data-flow order."""
     check_steps(steps)
     spec = network.spec
+    check_per_sample("an HLS project", spec)
     layers: list[dict[str, Any]] = [
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [steps, spec.n_in]}
     ]

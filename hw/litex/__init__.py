@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fxp_model.artifact import Artifact
 from fxp_model.files import write_text
-from hw.config import HardwareConfig
+from hw.config import HardwareConfig, check_per_sample
 from hw.ear import EmittedDevice
 from hw.names import MAX_LENGTH
 from hw.rtl.board.hub import Hub
@@ -35,6 +35,7 @@ def emit_mailbox(
         If `name` cannot be that of a core.
     """
     spec = artifact.network.spec
+    check_per_sample("a mailbox", spec)
     hub = Hub(spec.n_out, config.stages[0].events_per_cycle, ear, clock_hz)
     verilog, ports = emit_top(hub, name)
     about = {"name": name, "clock_hz": clock_hz, "ports": [asdict(port) for port in ports]}

@@ -9,12 +9,12 @@ import numpy as np
 from fxp_model.artifact import Artifact
 from fxp_model.fixed import QFormat
 from fxp_model.network import StageParams
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, SynapseSpec, fires
+from fxp_model.spec import Answer, IntegratorSpec, LayerSpec, NetworkSpec, ReadoutSpec, SynapseSpec, fires
 from hw.boards.fit import fitting
 from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig, ear_of
-from hw.estimates.clips import follow
-from hw.estimates.latency import clip_cycles, lower_bound
+from hw.estimates.clips import Clips, follow
+from hw.estimates.latency import answer_cycles, clip_cycles, lower_bound
 from hw.report.costs import energy_of, placed, recurrences, resources, timing
 from hw.report.subject import Subject, stimulus_of
 from hw.rtl.synapse_array import SynapseArray
@@ -88,7 +88,16 @@ def _stimulus(artifact: Artifact, config: HardwareConfig) -> dict[str, Any]:
         ],
         "cycles_mean": float(cycles.mean()),
         "cycles_max": int(cycles.max()),
+        **({"answers": _answers(spec, config, clips)} if spec.readout.answer is Answer.STEP else {}),
     }
+
+
+def _answers(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, Any]:
+    """Cycles of the answers per step to these clips, where steps are far apart."""
+    cycles, stride = answer_cycles(spec, config, clips.events), spec.readout.stride
+    steps = np.arange(1, len(cycles) + 1)[:, np.newaxis]
+    told = cycles[(steps % stride == 0) & (steps <= np.asarray(clips.lengths))]
+    return {"stride": stride, "cycles_mean": float(told.mean()), "cycles_max": int(told.max())}
 
 
 def _layer(stage: IntegratorSpec, params: StageParams, widths: StageConfig, reload: bool) -> dict[str, Any]:

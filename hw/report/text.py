@@ -41,6 +41,7 @@ def render(summary: Mapping[str, Any]) -> str:
             ],
         ),
         f"mean {summary['cycles_mean']:,.1f} cycles, maximum {summary['cycles_max']:,}",
+        *_answers(summary),
         "",
         *_timing(summary["timing"]),
         *_resources(summary["resources"]),
@@ -203,3 +204,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[
         return "  " + "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in pairs).rstrip()
 
     return [line(head), "  " + "  ".join("-" * width for width in widths), *map(line, cells)]
+
+
+def _answers(summary: Mapping[str, Any]) -> list[str]:
+    """What an answer per step takes, if there are any."""
+    if "answers" not in summary:
+        return []
+    own, clock_mhz = summary["answers"], summary["timing"]["clock_mhz"]
+    return [
+        f"answers, after every {own['stride']} steps that are far apart: "
+        f"mean {own['cycles_mean']:,.1f} cycles from the end of the step, "
+        f"maximum {own['cycles_max']:,}, at {clock_mhz:g} MHz {own['cycles_max'] / clock_mhz:,.2f} us",
+    ]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model import __version__
+from fxp_model.detector import MAX_MARGIN
 from hw import registers
 from hw.registers import (
     CONTROL,
+    DETECT_HOLD,
+    DETECT_MARGIN,
+    DETECT_REFRACTORY,
+    DETECT_SILENT,
     IRQ_ENABLE,
     IRQ_STATUS,
     RELOAD_BEGIN,
@@ -21,15 +26,24 @@ from hw.registers import (
     STATUS,
 )
 from hw.rtl.accumulators import QUEUE_WORDS
+from hw.rtl.answer_timer import AnswerTimer
 from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
 from hw.rtl.counter import Counter
+from hw.rtl.detector import NO_SILENT, Detector
 from hw.rtl.loader import Loader, Region
 from hw.rtl.register_file import among, answer, written
 from hw.rtl.sample_timer import SampleTimer
 from hw.rtl.spike_queue import SpikeQueue
 from hw.rtl.stage_counters import StageCounters
 
+DETECT_AT_RESET = {
+    "DETECT_MARGIN": MAX_MARGIN,
+    "DETECT_HOLD": 1,
+    "DETECT_REFRACTORY": 0,
+    "DETECT_SILENT": NO_SILENT,
+}
+"""With which hardly a word is said, until the host writes others."""
 HANDSHAKE = data.StructLayout({"valid": 1, "ready": 1, "last": 1})
 """Handshake of an AXI4-Stream in a cycle."""
 
@@ -40,7 +54,8 @@ def samples_in_flight(layers: int, input_delays: bool) -> int:
     In every stage two wait in its input buffer, one is accumulated and at most `QUEUE_WORDS` are closed;
     in a layer at most `SpikeQueue.STEPS` are between the sums and the next buffer; at the end one is
     scored and two are sent; and one enters. With `input_delays`, two wait before them, and one and
-    `SpikeQueue.STEPS` in them.
+    `SpikeQueue.STEPS` in them. It is the same for beats that end an answered step, where each step is
+    answered: a step is an answer, and of two that end in one beat, the beat counts.
     """
     before = 3 + SpikeQueue.STEPS if input_delays else 0
     return before + (3 + QUEUE_WORDS) * (layers + 1) + SpikeQueue.STEPS * layers + 4
@@ -63,6 +78,10 @@ class Control(wiring.Component):
         Words of an input beat.
     samples : int
         Of `samples_in_flight`.
+    stride : int or None
+        Steps from answer to answer; None with an answer per sample.
+    n_out : int
+        Classes.
     sha256 : str
         Of the artifact, in hexadecimal.
     regions : sequence of Region
@@ -76,6 +95,12 @@ class Control(wiring.Component):
         The beat at `s_axis` is part of a sample.
     dropped : In(slots)
         Words with a malformed event that are accepted.
+    markers : In(slots), only with answers per step
+        Words of the beat at `s_axis` that end a step.
+    swept : In(1), only with answers per step
+        The readout has the results of a step.
+    answer : In(32), only with answers per step
+        Data at `m_axis`.
     <stage> : In(taps_signature)
         One for each stage, by its name.
     soft_reset : Out(1)
@@ -99,10 +124,13 @@ class Control(wiring.Component):
         taps: Mapping[str, wiring.Signature],
         slots: int,
         samples: int,
+        stride: int | None,
+        n_out: int,
         sha256: str,
         regions: Sequence[Region] = (),
     ) -> None:
         self._taps, self._slots, self._samples, self._regions = taps, slots, samples, regions
+        self._stride, self._n_out = stride, n_out
         self._hash = registers.hash_words(sha256)
         ports = {
             "bus": In(axi_lite_signature(registers.ADDRESS_BITS)),
@@ -116,6 +144,8 @@ class Control(wiring.Component):
         }
         if slots > 1:
             ports |= {"part": In(1)}
+        if stride is not None:
+            ports |= {"markers": In(slots), "swept": In(1), "answer": In(32)}
         if regions:
             ports |= {"reload": Out(RELOAD), "pending": Out(1), "held": In(1)}
         super().__init__(ports)
@@ -152,7 +182,8 @@ class Control(wiring.Component):
             taken &= part
         ends = m_axis.valid & m_axis.ready & m_axis.last
         depth = 1 << self._samples.bit_length()
-        m.submodules.timer = timer = SampleTimer(depth)
+        timer = self._timer(m, depth)
+        m.submodules.timer = timer
         m.d.comb += [
             timer.taken.eq(taken),
             timer.taken_last.eq(s_axis.last),
@@ -186,29 +217,80 @@ class Control(wiring.Component):
                 register.name: Const(word, 32)
                 for register, word in zip(registers.ARTIFACT_HASH, self._hash, strict=True)
             }
+        wraps = self._stride is not None
+        if wraps:
+            contents |= self._detected(m, axi_lite, m_axis, restart, clear)
         for name, increment in (
             ("SAMPLES", ends),
             ("DROPPED_BEATS", sum(dropped[1:], dropped[0])),
             ("STALLS_IN", s_axis.valid & ~s_axis.ready),
             ("STALLS_OUT", m_axis.valid & ~m_axis.ready),
         ):
-            m.submodules[name.lower()] = counter = Counter(len(increment))
+            m.submodules[name.lower()] = counter = Counter(len(increment), wraps)
             m.d.comb += [counter.increment.eq(increment), counter.clear.eq(clear)]
             contents[name] = counter.total
         for index, (stage, signature) in enumerate(self._taps.items()):
-            m.submodules[stage] = counters = StageCounters(signature)
+            m.submodules[stage] = counters = StageCounters(signature, wraps)
             wiring.connect(m, wiring.flipped(getattr(self, stage)), counters.taps)
             m.d.comb += counters.clear.eq(clear)
             totals = (counters.events, counters.spikes, counters.saturations)
             for register, total in zip(registers.stage_registers(stage, index), totals, strict=True):
                 contents[register.name] = total
 
-        register_map = registers.register_map(tuple(self._taps), bool(self._regions))
+        register_map = registers.register_map(tuple(self._taps), bool(self._regions), wraps)
         write_ok = answer(m, axi_lite, register_map, contents)
         if self._regions:
             write_ok &= ~(self.pending & among(RELOADING, axi_lite.write_word))
         m.d.comb += axi_lite.write_ok.eq(write_ok)
         return m
+
+    def _timer(self, m: Module, depth: int) -> SampleTimer:
+        """The timer of samples, or that of answers, with its own inputs registered like the others."""
+        if self._stride is None:
+            return SampleTimer(depth)
+        timer = AnswerTimer(depth, self._stride, self._slots)
+        markers, swept = Signal(self._slots, name="markers"), Signal(name="swept")
+        m.d.sync += [markers.eq(self.markers), swept.eq(self.swept)]
+        m.d.comb += [timer.markers.eq(markers), timer.swept.eq(swept)]
+        return timer
+
+    def _detected(
+        self,
+        m: Module,
+        axi_lite: AxiLite,
+        m_axis: data.View[data.StructLayout],
+        restart: Value,
+        clear: Value,
+    ) -> dict[str, Value]:
+        """The detector, and its numbers; returns the contents of their registers."""
+        m.submodules.detector = ResetInserter(restart)(detector := Detector(self._n_out))
+        seen = Signal(32)
+        m.d.sync += seen.eq(self.answer)
+        m.d.comb += [
+            detector.valid.eq(m_axis.valid & m_axis.ready),
+            detector.beat.data.eq(seen),
+            detector.beat.last.eq(m_axis.last),
+        ]
+        contents: dict[str, Value] = {}
+        for register, number in (
+            (DETECT_MARGIN, detector.numbers.margin),
+            (DETECT_HOLD, detector.numbers.hold),
+            (DETECT_REFRACTORY, detector.numbers.refractory),
+            (DETECT_SILENT, detector.numbers.silent),
+        ):
+            kept = Signal(len(number), name=register.name.lower(), init=DETECT_AT_RESET[register.name])
+            bits = len(kept)
+            with m.If(written(axi_lite, register)):
+                mask = axi_lite.write_mask[:bits]
+                m.d.sync += kept.eq(kept & ~mask | axi_lite.write_data[:bits] & mask)
+            m.d.comb += number.eq(kept)
+            contents[register.name] = kept
+        word, count = Signal(16), Signal(16, name="words")
+        with m.If(clear):
+            m.d.sync += [word.eq(0), count.eq(0)]
+        with m.Elif(detector.said):
+            m.d.sync += [word.eq(detector.word), count.eq(count + 1)]
+        return {**contents, "DETECTED": Cat(word, count)}
 
     def _loaded(self, m: Module, axi_lite: AxiLite, busy: Value) -> dict[str, Value]:
         """The loader, and the hash that it also loads; returns the contents of their registers."""

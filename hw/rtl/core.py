@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import ClockDomain, DomainRenamer, Module, Signal
+from amaranth.hdl import Cat, ClockDomain, DomainRenamer, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fxp_model.network import Network
+from fxp_model.spec import Answer
 from hw.config import HardwareConfig
 from hw.protocol import WORD_BITS
 from hw.registers import ADDRESS_BITS, NO_HASH
@@ -46,10 +47,12 @@ class Core(wiring.Component):
         [0] and [4] say whether the lower and the upper word are present; the others are ignored. A beat
         without a word and without TLAST is taken, and is part of no sample.
     s_axis_tvalid, s_axis_tlast : In(1)
-        `s_axis_tlast` ends the sample, and with it the step, with its last word.
+        `s_axis_tlast` ends the sample, and with it the step, with its last word. A stream of steps with
+        answers per step needs none.
     s_axis_tready : Out(1)
     m_axis_tdata : Out(32)
         A beat per class score, class 0 first, two's complement; then the class, with `m_axis_tlast`.
+        With answers per step, for each of them: the class, its score, and the margin with `m_axis_tlast`.
     m_axis_tvalid, m_axis_tlast : Out(1)
     m_axis_tready : In(1)
     s_axil : In(axi_lite_signature)
@@ -147,7 +150,15 @@ class Core(wiring.Component):
         taps = {name: stage.taps.signature for name, stage in built.items()}
         regions = [block.region for block in blocks(self._network, self._config)] if reload else []
         m.submodules.control = control = DomainRenamer("host")(
-            Control(taps, self._slots, samples_in_flight(len(spec.layers), late), self._sha256, regions)
+            Control(
+                taps,
+                self._slots,
+                samples_in_flight(len(spec.layers), late),
+                spec.readout.stride if spec.readout.answer is Answer.STEP else None,
+                spec.n_out,
+                self._sha256,
+                regions,
+            )
         )
         for name, member in axi_lite_signature(ADDRESS_BITS).members.items():
             ends = getattr(self.s_axil, name), getattr(control.bus, name)
@@ -166,6 +177,12 @@ class Core(wiring.Component):
             control.restarts.eq(sync.rst),
             self.irq.eq(control.irq),
         ]
+        if spec.readout.answer is Answer.STEP:
+            m.d.comb += [
+                control.markers.eq(self._markers()),
+                control.swept.eq(readout.swept),
+                control.answer.eq(self.m_axis_tdata),
+            ]
         for name, stage in built.items():
             wiring.connect(m, stage.taps, getattr(control, name))
         taken = self.s_axis_tvalid & self.s_axis_tready
@@ -187,3 +204,11 @@ class Core(wiring.Component):
                     stage.reload.bank.eq(control.reload.bank),
                 ]
         return m
+
+    def _markers(self) -> Value:
+        """Words of the beat at `s_axis` that end a step, as the decoder will find them."""
+        ends = self.s_axis_tdata[WORD_BITS - 1 :: WORD_BITS]
+        if self._slots == 1:
+            return ends | self.s_axis_tlast
+        one, two = self.s_axis_tkeep[:: WORD_BITS // 8]
+        return Cat(one & ends[0] | self.s_axis_tlast & ~two, two & (ends[1] | self.s_axis_tlast))

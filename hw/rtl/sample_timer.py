@@ -49,10 +49,7 @@ class SampleTimer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cycles = Signal(32, reset_less=True)
-        m.d.comb += self.cycles.eq(cycles)
-        now = Signal(32)
-        m.submodules.starts = starts = memory.Memory(shape=unsigned(32), depth=self._depth, init=[])
+        cycles, now, starts = self._times(m, 32)
         write = starts.write_port()
         read = starts.read_port()
 
@@ -76,6 +73,19 @@ class SampleTimer(wiring.Component):
         with m.If(self.restart):
             m.d.sync += [first.eq(1), newest.eq(0), read.addr.eq(0)]
 
+        self._measure(m, cycles, now, read)
+        return m
+
+    def _times(self, m: Module, bits: int) -> tuple[Signal, Signal, memory.Memory]:
+        """Cycles of the last sample, the time, and the FIFO of start times in words of `bits`."""
+        cycles = Signal(32, reset_less=True)
+        m.d.comb += self.cycles.eq(cycles)
+        now = Signal(32)
+        m.submodules.starts = starts = memory.Memory(shape=unsigned(bits), depth=self._depth, init=[])
+        return cycles, now, starts
+
+    def _measure(self, m: Module, cycles: Signal, now: Signal, read: memory.ReadPort) -> None:
+        """Subtract the oldest start from the time when a sample ends."""
         # The stored time is `now` one cycle after the first beat, and `now` advances for two more cycles
         # until the subtraction, so the last cycle is counted too.
         began = Signal(32, reset_less=True)
@@ -85,4 +95,3 @@ class SampleTimer(wiring.Component):
             m.d.sync += [cycles.eq(0), ended.eq(0)]
         with m.Elif(ended[1]):
             m.d.sync += cycles.eq(now - began)
-        return m

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import ClassVar
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.data import StructLayout, View
+from amaranth.lib.wiring import In, Member, Out
 
 from fxp_model.fixed import Overflow
 from fxp_model.spec import SCORE, ReadoutMode, ReadoutSpec, fires
@@ -27,7 +29,7 @@ class ScoreUnit(wiring.Component):
     winner is found while the scores are sent, one comparison per cycle, so it takes no extra
     time.
 
-    Latency: the first score is offered `LATENCY` cycles after the results of the first group of
+    Latency: the first score is offered `latency` cycles after the results of the first group of
     a sample's last step, the class `n_out` cycles later.
     Throughput: one score per cycle.
 
@@ -47,9 +49,20 @@ class ScoreUnit(wiring.Component):
         Scores, 32 bits of two's complement; then, with `last`, the index of the winner.
     """
 
-    LATENCY = 6
+    MORE: ClassVar[dict[str, Member]] = {}
+    """Further members."""
     RELEASE = 1
-    """Cycles from the fall of `occupied` to the offer of the class."""
+    """Cycles from the fall of `occupied` to the last beat."""
+
+    @staticmethod
+    def latency(n_out: int) -> int:
+        """Cycles from the results of the first group of an answered step to the first beat."""
+        return 6
+
+    @staticmethod
+    def beats(n_out: int) -> int:
+        """Beats of an answer."""
+        return n_out + 1
 
     def __init__(self, spec: ReadoutSpec, config: StageConfig) -> None:
         self._spec, self._config = spec, config
@@ -60,6 +73,7 @@ class ScoreUnit(wiring.Component):
                 "results": In(results_layout(lanes, spec.membrane.width, groups, fires(spec))),
                 "occupied": Out(1),
                 "o": Out(stream.Signature(beat_layout())),
+                **self.MORE,
             }
         )
 
@@ -116,13 +130,17 @@ class ScoreUnit(wiring.Component):
         m.submodules.final_scores = final_scores = memory.Memory(shape=unsigned(width), depth=depth, init=[])
         final_write = final_scores.write_port()
         m.d.comb += [
-            final_write.en.eq(tags[2].valid & tags[2].last),
+            final_write.en.eq(tags[2].valid & self._answered(m, tags[2])),
             final_write.addr.eq(tags[2].group),
             final_write.data.eq(Cat(new_scores)),
         ]
         begin = Signal()
         m.d.comb += begin.eq(final_write.en & (tags[2].group == 0))
         return final_scores.read_port(domain="comb"), begin
+
+    def _answered(self, m: Module, tag: View[StructLayout]) -> Value:
+        """Whether the step in `tag`, which follows `results.tag` by three cycles, is answered."""
+        return tag.last
 
     def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
         """Send the scores, starting at `begin`: groups are written faster than their scores are sent."""

@@ -41,6 +41,8 @@ class StageCounters(wiring.Component):
     ----------
     taps : Signature
         A `taps_signature`.
+    wraps : bool
+        Count modulo 2**32.
 
     Members
     -------
@@ -50,7 +52,8 @@ class StageCounters(wiring.Component):
     events, spikes, saturations : Out(32)
     """
 
-    def __init__(self, taps: wiring.Signature) -> None:
+    def __init__(self, taps: wiring.Signature, wraps: bool = False) -> None:
+        self._wraps = wraps
         totals = {name: Out(32) for name in ("events", "spikes", "saturations")}
         super().__init__({"taps": In(taps), "clear": In(1), **totals})
 
@@ -63,7 +66,7 @@ class StageCounters(wiring.Component):
         ):
             if len(tap):
                 number = _ones(m, name, tap)
-                m.submodules[f"{name}_counter"] = counter = Counter(len(number))
+                m.submodules[f"{name}_counter"] = counter = Counter(len(number), self._wraps)
                 m.d.comb += [
                     counter.increment.eq(number),
                     counter.clear.eq(self.clear),

@@ -14,12 +14,16 @@ from hw.config import HardwareConfig
 from hw.verilog import EmittedCore
 from tb.harness.runner import Design
 
+COUNTERS = ("samples", "dropped_beats", "stalls_in", "stalls_out")
+"""Counters of a core, by register."""
 CONTROL_NETS = ("restarts", "reload__bank")
+COUNTER_NETS = (("timer", "now"), ("timer", "write__data"), *((name, "total") for name in COUNTERS))
+"""Modules and nets of counters; the time has one of two names."""
 PROBE_NETS = ("probe_valid", "probe_group", "probe_v_mem", "probe_spikes", "probe_current")
 
 
 def core_design(core: EmittedCore) -> Design:
-    """The shipped Verilog, with the probes visible."""
+    """The shipped Verilog, with the probes visible, and counters that can be preset."""
     return Design(
         core.name,
         core.verilog,
@@ -27,6 +31,7 @@ def core_design(core: EmittedCore) -> Design:
             *((f"{core.name}.{p.path}", net) for p in core.probes for net in PROBE_NETS),
             *((f"{core.name}.control", net) for net in CONTROL_NETS),
         ),
+        tuple((f"{core.name}.control.{block}", net) for block, net in COUNTER_NETS),
     )
 
 

@@ -91,6 +91,8 @@ class SampleDecoder:
     events: int = 0
     dropped: int = 0
     taken: int = 0
+    places: list[int] = field(default_factory=list)
+    """Of each step that has ended: the number of steps before it in its sample."""
     _steps: list[NDArray[np.int64]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -107,6 +109,7 @@ class SampleDecoder:
         address, count = beat.tdata & 0xFFFF, beat.tdata >> 16 & 0xFF
         if beat.tlast or beat.tdata & END_OF_STEP:
             self.dropped += count != 0
+            self.places.append(len(self._steps))
             self._steps.append(self._counts)
             self._counts = np.zeros(self.n_in, dtype=np.int64)
             if beat.tlast:

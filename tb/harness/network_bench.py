@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
 from fxp_model.network import Network, run
+from fxp_model.spec import Answer
 from hw.config import HardwareConfig
 from hw.estimates.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP, WORD_BITS, Beat, packed, unpacked
-from hw.registers import Register, register_map
+from hw.registers import STATUS, Register, register_map
 from hw.rtl.core import RESET_LATENCY
 from hw.verilog import Probe
 from tb.harness.counters import stage_counts
 from tb.harness.drivers import AxiLite, Axis, Gaps, Host, accept, drive, no_gaps, reset
-from tb.harness.monitors import ProtocolError, SampleDecoder, watch_probe, watch_stream
+from tb.harness.monitors import ProtocolError, Sample, SampleDecoder, watch_probe, watch_stream
 from tb.harness.scoreboard import MismatchError, Scoreboard, Tally
 from tb.harness.stimulus import scattered
 
@@ -40,10 +41,14 @@ SILENCE_CYCLES = 20_000
 
 @dataclass
 class Timing:
-    """Cycle and TLAST of every transfer since a restart, and the cycles in which a beat waited."""
+    """Cycle and TLAST of every transfer since a restart, and the cycles in which a beat waited.
+
+    asked : of answers per step, the cycle in which the marker of each answered step came in
+    """
 
     inputs: list[tuple[int, bool]] = field(default_factory=list)
     outputs: list[tuple[int, bool]] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
     stalls_in: int = 0
     stalls_out: int = 0
 
@@ -59,11 +64,21 @@ class Timing:
             "last_out": last_out - origin,
         }
 
+    def per_answer(self) -> dict[str, NDArray[np.int64]]:
+        """The same with answers per step, from the marker on."""
+        origin = self.inputs[0][0]
+        first_out, last_out = _edges(self.outputs)
+        return {
+            "last_in": np.array(self.asked[: len(last_out)], dtype=np.int64) - origin,
+            "first_out": first_out - origin,
+            "last_out": last_out - origin,
+        }
+
 
 def _edges(transfers: list[tuple[int, bool]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cycles of the first and the last transfer of each sample."""
     last = [index for index, (_, tlast) in enumerate(transfers) if tlast]
-    first = [0, *(index + 1 for index in last[:-1])]
+    first = [0, *(index + 1 for index in last[:-1])] if last else []
     cycles = np.array([cycle for cycle, _ in transfers], dtype=np.int64)
     return cycles[first], cycles[last]
 
@@ -91,8 +106,9 @@ class NetworkBench:
         self.slots = len(dut.s_axis_tdata) // WORD_BITS
         self.source, self.sink = Axis(dut, "s_axis", self.slots), Axis(dut, "m_axis")
         self.host: Host = AxiLite(dut) if host is None else host
-        names, reload = self.network.spec.stage_names, plan["hardware"]["reload"]
-        self.registers = {register.name: register for register in register_map(names, reload)}
+        spec, reload = self.network.spec, plan["hardware"]["reload"]
+        own = register_map(spec.stage_names, reload, spec.readout.answer is Answer.STEP)
+        self.registers = {register.name: register for register in own}
         self.edge = RisingEdge(dut.aclk)
         self.tally = Tally()
         self._began = self.now
@@ -149,10 +165,12 @@ class NetworkBench:
     ) -> None:
         """Drive `words` and wait for the results of all samples in them.
 
+        With answers per step, of all complete steps; then until the core is idle.
+
         Parameters
         ----------
         words : sequence of Beat
-            Whole samples, in beats of one word.
+            Whole samples, or whole steps with answers per step, in beats of one word.
         gaps : callable
             Idle cycles before each beat. At full rate every step has its own beats; otherwise words share
             beats at random.
@@ -160,19 +178,20 @@ class NetworkBench:
             Drives ``m_axis_tready``; always ready by default.
         """
         acceptor = self._start(ready or accept(self.sink, no_gaps))
-        wanted = (len(self.decoder.samples) + sum(word.tlast for word in words)) * (
-            self.network.spec.n_out + 1
-        )
         full_rate = gaps is no_gaps
         beats = packed(words, self.slots) if full_rate else scattered(self.rng, words, self.slots)
         await drive(self.source, beats, gaps, self.rng)
+        await self.edge  # for the monitor
+        wanted = sum(map(self.scoreboard.beats_of, self._all_samples()))
         while len(self.scoreboard.results) < wanted:
             await self.edge
+        while self.per_step and await self.host.read(STATUS) & STATUS["BUSY"].mask:
+            pass
         for _ in range(30):  # nothing may follow
             await self.edge
         acceptor.cancel()
         self.sink.ready.value = 0
-        assert self.decoder.unfinished is None, "stimulus: the last sample has no end"
+        assert self.per_step or self.decoder.unfinished is None, "stimulus: the last sample has no end"
 
     async def disturb(self, words: Sequence[Beat], kind: str) -> None:
         """Drive `words` and stop: after a word within a "step", at a "cycle", or during an "output"."""
@@ -200,7 +219,7 @@ class NetworkBench:
 
     async def check(self) -> None:
         """Compare everything since the last `restart`, once; all queues must be empty, and a sample seen."""
-        if not self.decoder.samples:
+        if not self._all_samples():
             raise MismatchError("no sample was compared")
         self.check_results()
         for name, count in self.counters().items():
@@ -219,11 +238,12 @@ class NetworkBench:
 
     def counters(self) -> dict[str, int]:
         """Expected counters; those of the stages only if every sample is specified."""
-        timing, samples = self.timing, self.decoder.samples
-        took = timing.per_sample()
+        timing, samples = self.timing, self._all_samples()
+        took = timing.per_answer() if self.per_step else timing.per_sample()
+        begins = took["last_in" if self.per_step else "first_in"]
         counts = {
-            "SAMPLES": len(samples),
-            "LAST_SAMPLE_CYCLES": int(took["last_out"][-1] - took["first_in"][-1] + 1),
+            "SAMPLES": sum(tlast for _, tlast in timing.outputs),
+            "LAST_SAMPLE_CYCLES": int(took["last_out"][-1] - begins[-1] + 1) if len(begins) else 0,
             "DROPPED_BEATS": self.decoder.dropped,
             "STALLS_IN": timing.stalls_in,
             "STALLS_OUT": timing.stalls_out,
@@ -238,23 +258,26 @@ class NetworkBench:
         The run must have been at full rate, and well-formed.
         """
         spec = self.network.spec
-        samples = [sample.counts for sample in self.decoder.samples]
+        samples = [sample.counts for sample in self._all_samples()]
         counted = []
         for x in samples:
             alone = x[:, np.newaxis]
             counted.append(event_counts(self.network, run(self.network, alone), alone))
         events = [np.concatenate([count[:, 0] for count in array]) for array in zip(*counted, strict=True)]
         predicted = run_timing(spec, config, events, [len(x) for x in samples])
-        for name, cycles in self.timing.per_sample().items():
+        took = self.timing.per_answer() if self.per_step else self.timing.per_sample()
+        for name, cycles in took.items():
             expected = getattr(predicted, name)
             for sample, (golden, got) in enumerate(zip(expected, cycles, strict=True)):
                 if golden != got:
                     raise MismatchError(f"cycles: {name} of sample {sample}: predicted {golden}, took {got}")
-        return {"samples": len(samples), "run_cycles": predicted.run_cycles}
+        run_cycles = predicted.run_cycles if len(predicted.last_out) else 0
+        return {"samples": len(samples), "run_cycles": run_cycles}
 
     def figures(self) -> dict[str, int]:
         """Numbers of comparisons; a bench that compared nothing fails here."""
         assert self.tally.samples > 0, "no sample was compared"
+        assert not self.per_step or self.tally.answers > 0, "no answer was compared"
         if self.probes:
             assert self.tally.membranes > 0, "no membrane was compared"
             assert self.tally.spikes_fired > 0, "no spike was compared"
@@ -263,6 +286,7 @@ class NetworkBench:
     def _forget(self) -> None:
         layer = self.network.spec.layers[0]
         self.scoreboard = Scoreboard(self.network, self.probes)
+        self.per_step = self.scoreboard.per_step
         self.decoder = SampleDecoder(layer.n_in, layer.max_input)
         self.timing = Timing()
         self._checked = False
@@ -281,7 +305,17 @@ class NetworkBench:
         self._active = self.now
         if unpacked(beat):  # else it is part of no sample
             self.timing.inputs.append((self._active, beat.tlast))
+        known = len(self.decoder.places)
         self.decoder.take(beat)
+        if self.per_step:
+            stride = self.network.spec.readout.stride
+            answered = [place % stride == stride - 1 for place in self.decoder.places[known:]]
+            self.timing.asked += [self._active] * sum(answered)
+
+    def _all_samples(self) -> list[Sample]:
+        """What the core took: samples, and with answers per step also what has no end yet."""
+        unfinished = self.decoder.unfinished if self.per_step else None
+        return [*self.decoder.samples, *([] if unfinished is None else [unfinished])]
 
     def _came_out(self, beat: Beat) -> None:
         self._active = self.now

@@ -29,7 +29,7 @@ from hw.config import HardwareConfig, StageConfig
 from hw.verilog import EmittedCore, Probe
 from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.runner import Outcome, Workspace
-from tb.harness.stimulus import retrained
+from tb.harness.stimulus import answering, retrained
 
 PROJECT = Path(__file__).parents[2]
 
@@ -42,8 +42,9 @@ class Bug:
     right: str
     wrong: str
     bench: str = "network"
-    """Bench that shows it: "network", "control", or "reload" (a reloadable core with programmable delays), or
-    "reloaded" (that with two events per cycle).
+    """Bench that shows it: "network", "control", "reload" (a reloadable core with programmable delays),
+    "reloaded" (that with two events per cycle), or "answers" (a core with answers per step, and beats of two
+    words).
 
     With a `case`, a module of `tb.benches.blocks`, or of the package of its folder, as ``ear/``.
     """
@@ -146,7 +147,47 @@ BUGS = {
     "result_sent_in_a_reset": Bug(
         "core.py", "eq(readout.o.valid & ~resets)", "eq(readout.o.valid)", bench="control"
     ),
+    "two_answers_to_a_beat_with_a_time_each": Bug(
+        "answer_timer.py",
+        "over = self.ends & (again | ~read.data[32])",
+        "over = self.ends",
+        bench="answers",
+    ),
+    "marker_in_the_second_word_alone": Bug(
+        "core.py", "two & (ends[1] | self.s_axis_tlast)", "one & two & ends[1]", bench="answers"
+    ),
+    "counters_that_stop": Bug(
+        "control.py", "wraps = self._stride is not None", "wraps = False", bench="answers"
+    ),
 }
+
+
+ANSWER_BUGS = {
+    name: Bug("answer_unit.py", right, wrong, "answer_unit", case)
+    for name, right, wrong, case in (
+        ("tie_for_the_later_class", "score > best", "score >= best", "max"),
+        (
+            "margin_to_the_best_but_two",
+            "second.eq(Mux(first, SCORE.min_raw, best))",
+            "second.eq(Mux(first, SCORE.min_raw, second))",
+            "sum",
+        ),
+        ("margin_to_the_answer_before", "Mux(first, SCORE.min_raw, best)", "best", "every_margin"),
+        ("stride_across_sequences", "Mux(taken.last | due, 0, step + 1)", "Mux(due, 0, step + 1)", "sum"),
+        ("scores_of_the_step_before", "latency(self._spec) + 3", "latency(self._spec) + 1", "max"),
+        ("answer_that_is_overwritten", "& ~sending.any())", ")", "spike_count"),
+    )
+} | {
+    name: Bug("detector.py", right, wrong, "detector", "few")
+    for name, right, wrong in (
+        ("row_of_another_class", "Mux(new == leader, held, 0)", "held"),
+        ("class_heard_while_it_rests", "with m.Elif(compared):", "with m.If(compared):"),
+        ("row_without_an_end", "held.eq(0), rest.eq", "rest.eq"),
+        ("silent_class_that_is_said", " & (new != numbers.silent)", ""),
+        ("margin_that_must_be_exceeded", "margin >= numbers.margin", "margin > numbers.margin"),
+    )
+}
+"""In answers per step, and in the detector."""
 
 
 DELAY_BUGS = {
@@ -472,12 +513,12 @@ def run_core_bench(
 
     `core` is what that RTL emits, if it is known.
     """
-    reload = bench in ("reload", "reloaded")
-    artifact = save_network(folder / f"artifact-{bench}", network())
+    reload, answers = bench in ("reload", "reloaded"), bench == "answers"
+    artifact = save_network(folder / f"artifact-{bench}", answering(network(), 1) if answers else network())
     other = [retrained(network(), index, delays=True) for index in (1, 2)] if reload else []
     others = [str(save_network(folder / f"other{index}", own)) for index, own in enumerate(other, 1)]
     config, sha256 = hardware(reload), load_artifact(artifact).sha256
-    if bench == "reloaded":
+    if bench in ("reloaded", "answers"):
         config = with_events(config, 2)
     if core is None:
         (core,) = generate(folder / "sources", artifact, config)

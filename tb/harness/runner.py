@@ -69,18 +69,21 @@ class Design:
     verilog : the whole text
     visible : (module, net) patterns of internal nets that the bench reads; Verilator keeps only
         these (Icarus keeps all)
+    preset : the same of nets that the bench also sets
     delays : the design has some, such as those of its own clock, which saves the bench's two calls per cycle
     """
 
     top: str
     verilog: str
     visible: tuple[tuple[str, str], ...] = ()
+    preset: tuple[tuple[str, str], ...] = ()
     delays: bool = False
 
     @property
     def control(self) -> str:
         """Verilator's control file: ports to drive, nets to read."""
-        lines = [f'public_flat_rd -module "{module}" -var "{net}"\n' for module, net in self.visible]
+        nets = (("rd", *own) for own in self.visible), (("rw", *own) for own in self.preset)
+        lines = [f'public_flat_{way} -module "{module}" -var "{net}"\n' for way, module, net in chain(*nets)]
         return f'`verilator_config\npublic_flat_rw -module "{self.top}" -var "*"\n' + "".join(lines)
 
 

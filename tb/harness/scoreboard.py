@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from fxp_model.fixed import QFormat
 from fxp_model.network import Network, run
-from fxp_model.spec import SCORE, NetworkSpec
+from fxp_model.spec import SCORE, Answer, NetworkSpec
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
-from hw.protocol import Beat, encode_result
+from hw.protocol import ANSWER_BEATS, Beat, encode_answers, encode_result
 from hw.verilog import Probe
 from tb.harness.monitors import Sample
 
@@ -31,6 +31,7 @@ class Tally:
     """Numbers of integers that were compared and equal, and of spikes among them."""
 
     samples: int = 0
+    answers: int = 0
     beats: int = 0
     membranes: int = 0
     currents: int = 0
@@ -55,6 +56,8 @@ class Scoreboard:
 
     def __init__(self, network: Network, probes: Sequence[Probe]) -> None:
         self.network = network
+        self.per_step = network.spec.readout.answer is Answer.STEP
+        self.answer_beats = ANSWER_BEATS if self.per_step else network.spec.n_out + 1
         self.probes = probes
         self.results: list[Beat] = []
         self._updates: dict[str, list[_Words]] = defaultdict(list)
@@ -90,18 +93,26 @@ class Scoreboard:
         """
         all_samples = [*samples] + ([unfinished] if unfinished is not None else [])
         seen = {probe.stage: _unpack(probe, self._updates[probe.stage]) for probe in self.probes}
-        tally, start = Tally(), 0
+        tally, start, first = Tally(), 0, 0
         for index, sample in enumerate(all_samples):
             stop = start + len(sample.counts)
             if sample.specified:
                 trace = run(self.network, sample.counts[:, np.newaxis])
                 part = {stage: tuple(x[start:stop] for x in own) for stage, own in seen.items()}
                 tally += self._compare_stages(index, trace, part)
-                if sample is not unfinished:
-                    tally += self._compare_result(index, trace)
+                if self.per_step:
+                    tally += self._compare_answers(index, trace, self.results[first:])
+                elif sample is not unfinished:
+                    tally += self._compare_result(index, trace, self.results[first:])
             start = stop
-        self._compare_amounts(len(samples), start, seen, end)
+            first += self.beats_of(sample) if sample is not unfinished or self.per_step else 0
+        self._compare_amounts(first, start, seen, end)
         return tally
+
+    def beats_of(self, sample: Sample) -> int:
+        """Beats of the result of a sample, or of the answers to its steps."""
+        answers = len(sample.counts) // self.network.spec.readout.stride if self.per_step else 1
+        return answers * self.answer_beats
 
     def _compare_stages(self, sample: int, trace: Trace, seen: Mapping[str, tuple[Ints, ...]]) -> Tally:
         spec = self.network.spec
@@ -136,11 +147,23 @@ class Scoreboard:
             raise MismatchError(f"sample {sample} step {step} {text}")
         return tally
 
-    def _compare_result(self, sample: int, trace: Trace) -> Tally:
-        n_out = self.network.spec.n_out
+    def _compare_answers(self, sample: int, trace: Trace, seen: Sequence[Beat]) -> Tally:
+        assert trace.answers is not None
+        expected = encode_answers(trace.answers)
+        seen = seen[: len(expected)]
+        for index, (golden, beat) in enumerate(zip(expected, seen, strict=False)):
+            answer, place = divmod(index, ANSWER_BEATS)
+            name = f"sample {sample} answer {answer} {('class', 'score', 'margin')[place]}"
+            if beat.tlast != golden.tlast:
+                raise MismatchError(f"{name}: TLAST is {int(beat.tlast)}")
+            if beat.tdata != golden.tdata:
+                raise MismatchError(f"{name}: expected raw {golden.tdata:#x}, got {beat.tdata:#x}")
+        complete = len(seen) == len(expected)
+        return Tally(samples=int(complete), answers=len(seen) // ANSWER_BEATS, beats=len(seen))
+
+    def _compare_result(self, sample: int, trace: Trace, seen: Sequence[Beat]) -> Tally:
         expected = encode_result(trace.scores[0])
-        first = sample * (n_out + 1)
-        seen = self.results[first : first + len(expected)]
+        seen = seen[: len(expected)]
         for index, (golden, beat) in enumerate(zip(expected, seen, strict=False)):
             if beat.tlast != golden.tlast:
                 raise MismatchError(f"sample {sample} result beat {index}: TLAST is {int(beat.tlast)}")
@@ -153,10 +176,10 @@ class Scoreboard:
         return Tally(samples=int(len(seen) == len(expected)), beats=len(seen))
 
     def _compare_amounts(
-        self, samples: int, steps: int, seen: Mapping[str, tuple[Ints, ...]], end: bool
+        self, beats: int, steps: int, seen: Mapping[str, tuple[Ints, ...]], end: bool
     ) -> None:
         amounts = [(stage, "steps", len(v), steps) for stage, (_, v, _) in seen.items()]
-        amounts.append(("result", "beats", len(self.results), samples * (self.network.spec.n_out + 1)))
+        amounts.append(("result", "beats", len(self.results), beats))
         for stage, what, got, expected in amounts:
             if got > expected or (end and got < expected):
                 raise MismatchError(f"{stage}: expected {expected} {what}, got {got}")

@@ -14,6 +14,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams, run, run_layer, run_readout
 from fxp_model.spec import (
+    Answer,
     IntegratorSpec,
     LayerSpec,
     NetworkSpec,
@@ -57,6 +58,13 @@ def spike_rates(network: Network) -> list[float]:
     layer = network.spec.layers[0]
     trace = run(network, trial_counts(layer.n_in, layer.max_input))
     return [float(layer.spikes.mean()) for layer in trace.layers]
+
+
+def answering(network: Network, stride: int | None) -> Network:
+    """`network` with answers per step; None: per sample."""
+    answer = Answer.SAMPLE if stride is None else Answer.STEP
+    readout = replace(network.spec.readout, answer=answer, stride=stride or 1)
+    return Network(NetworkSpec(network.spec.layers, readout), network.params)
 
 
 def random_hardware(network: Network, seed: int) -> HardwareConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from tb.harness.cores import core_design, core_plan, save_network
 from tb.harness.depth import depth
 from tb.harness.forward_delays import redrawn, with_forward_delays
 from tb.harness.runner import Workspace
-from tb.harness.stimulus import random_hardware, random_network, retrained
+from tb.harness.stimulus import answering, random_hardware, random_network, retrained
 
 
 def _check(
@@ -26,13 +27,14 @@ def _check(
     workspace: Workspace,
     module: str,
     seed: int,
+    tests: Sequence[str] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     artifact = save_network(workspace.runs / "artifact", network)
     sha256 = load_artifact(artifact).sha256
     core = emit(network, config, "core", sha256)
     plan = core_plan(artifact, config, core, seed, sha256=sha256, **more)
-    return workspace.check(core_design(core), sim, module, plan, "network")
+    return workspace.check(core_design(core), sim, module, plan, module.rpartition(".")[2], tests)
 
 
 def test_core_equals_golden_model(network_seed: int, sim: str, workspace: Workspace) -> None:
@@ -48,6 +50,24 @@ def test_core_with_forward_delays(seed: int, sim: str, workspace: Workspace) -> 
     network = with_forward_delays(random_network(seed + 100), seed)
     config = random_hardware(network, seed)
     _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=9)
+
+
+ANSWERS = [
+    *((5, 1), (4, 2), (3, 1), (0, 3), (12, 1), (9, 1)),
+    *((2, 1), (7, 5), (13, 1), (14, 2), (15, 1), (1, 4), (8, 1), (11, 2)),
+]
+"""Networks of every readout, and their strides; words in one and in two slots, one class and many."""
+
+
+@pytest.mark.parametrize(("seed", "stride"), ANSWERS[: depth(2, 14)])
+def test_core_with_answers_per_step(seed: int, stride: int, sim: str, workspace: Workspace) -> None:
+    """Including forward delays, in one of three."""
+    network = answering(random_network(seed), stride)
+    if seed % 3 == 0:
+        network = with_forward_delays(network, seed)
+    config = random_hardware(network, seed)
+    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=9)
+    _check(network, config, sim, workspace, "tb.benches.cores.answers", seed, samples=depth(5, 12))
 
 
 @pytest.mark.parametrize("seed", [None, 9, 21][: depth(2, 3)])
@@ -74,6 +94,14 @@ def test_reload_amid_traffic(seed: int | None, delays: bool, sim: str, workspace
         network, config, sim, workspace, "tb.benches.cores.reload", seed or 1, others=[str(o) for o in others]
     )
     print(figures)
+
+
+def test_reload_with_answers_per_step(sim: str, workspace: Workspace) -> None:
+    """Between sequences only, and not before steps have passed that are not answered."""
+    network = answering(planted.network(), 3)
+    others = [save_network(workspace.runs / f"other{i}", retrained(network, i, delays=True)) for i in (1, 2)]
+    more = {"others": [str(other) for other in others], "tests": ["replaced", "refused"]}
+    _check(network, planted.hardware(reload=True), sim, workspace, "tb.benches.cores.reload", 1, **more)
 
 
 def test_reload_of_forward_delays(sim: str, workspace: Workspace) -> None:

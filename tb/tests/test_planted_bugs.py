@@ -10,6 +10,7 @@ import pytest
 from tb.harness.board_bugs import BOARD_BUGS
 from tb.harness.depth import depth
 from tb.harness.planted import (
+    ANSWER_BUGS,
     BUGS,
     DELAY_BUGS,
     EAR_BUGS,
@@ -30,12 +31,13 @@ BENCHES = {
         *("identity", "interrupts", "soft_reset", "full_of_samples"),
         *("strobes", "writes_at_the_end_of_a_sample", "host_after_a_reset"),
     ),
+    "answers": ("endless", "cycles", "apart", "held_back", "wraps", "words"),
     "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "strobes"),
     "reloaded": ("counters", "padding"),
 }
 
 
-BLOCK_BUGS = DELAY_BUGS | NEURON_BUGS | EAR_BUGS | BOARD_BUGS
+BLOCK_BUGS = ANSWER_BUGS | DELAY_BUGS | NEURON_BUGS | EAR_BUGS | BOARD_BUGS
 
 
 def _some(bugs: dict[str, Bug]) -> list[str]:
@@ -70,7 +72,8 @@ def test_bug_is_caught(bug: str, workspace: Workspace, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*_some(DELAY_BUGS), *_some(NEURON_BUGS), *_some(EAR_BUGS), *_some(BOARD_BUGS)]
+    "name",
+    [*_some(ANSWER_BUGS), *_some(DELAY_BUGS), *_some(NEURON_BUGS), *_some(EAR_BUGS), *_some(BOARD_BUGS)],
 )
 def test_bug_in_a_block_is_caught(name: str, workspace: Workspace, tmp_path: Path) -> None:
     missing = missing_tool(SIM)

@@ -9,8 +9,8 @@ import pytest
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import run, threshold
 from fxp_model.random_networks import random_counts, random_network
-from fxp_model.spec import LayerSpec
-from tests.oracles.equations import evaluate
+from fxp_model.spec import Answer, LayerSpec, ReadoutMode
+from tests.oracles.equations import evaluate, score_of
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,23 @@ def assert_equal_to_the_equations(network, counts):
                 assert ours.i_rec[:, b].tolist() == codes(theirs.i_rec, spec.input_frac_bits), name
                 assert ours.spikes[:, b].tolist() == theirs.y, name
         assert trace.scores[b].tolist() == scores
+        assert_answered(network.spec.readout, trace, stages[-1], b)
         assert trace.classes[b] == scores.index(max(scores))
+
+
+def assert_answered(spec, trace, theirs, b):
+    """Answers per step are the scores of every prefix of a run."""
+    if spec.answer is Answer.SAMPLE:
+        assert trace.answers is None
+        return
+    steps = range(spec.stride, len(theirs.v) + 1, spec.stride)
+    assert len(trace.readout.answered) == len(steps)
+    for steps_so_far, ours, *answer in zip(steps, trace.readout.answered[:, b], *trace.answers, strict=True):
+        scores = [score_of(spec, theirs, c, steps_so_far) for c in range(spec.n_out)]
+        first, *others = sorted(scores, reverse=True)
+        margin = first - others[0] if others else 0
+        assert ours.tolist() == scores
+        assert [int(item[b]) for item in answer] == [scores.index(first), first, margin]
 
 
 @pytest.mark.parametrize("first", range(SEEDS.start, SEEDS.stop, BLOCK))
@@ -67,6 +83,9 @@ def features(network, counts):
     steps = len(counts)
     yield f"depth {len(network.spec.layers)}"
     yield f"readout {network.spec.readout.mode}"
+    yield f"answer per {network.spec.readout.answer}, readout {network.spec.readout.mode}"
+    if trace.answers is not None and len(trace.answers.classes) and network.spec.readout.stride > 1:
+        yield "answer of a stride"
     yield "T = 1" if steps == 1 else "T > 1"
     yield f"ties {np.unique(trace.scores[0]).size < trace.scores[0].size}"
     for spec, params, traced in zip(
@@ -127,7 +146,8 @@ def test_the_draw_reaches_every_kind_of_network():
             *(f"leak rounded, {mode}" for mode in Rounding),
             *("beta per neuron", "v_th per neuron", "counts delayed", "spikes delayed forward"),
             *("synaptic current", "alpha per neuron", "leak of the current rounded"),
-            *("synaptic current of the readout", "spikes, reset delayed"),
+            *("synaptic current of the readout", "spikes, reset delayed", "answer of a stride"),
+            *(f"answer per step, readout {mode}" for mode in ReadoutMode),
             *("readout sum", "readout last", "readout max", "readout spike_count"),
             *("spikes, reset zero", "spikes, reset subtract", "v = v_th", "beta above 1"),
             *("no recurrence", "current of conv", "current of dense", "current of K > N"),

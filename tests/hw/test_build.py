@@ -12,12 +12,15 @@ import pytest
 from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.folders import SUMS
+from fxp_model.network import Network
+from hw.board import emit_board
 from hw.boards.boards import BOARDS
 from hw.build import FOLDER, build_core, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
+from hw.litex import emit_mailbox
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from hw.registers import register_map
-from tb.harness.stimulus import random_network
+from tb.harness.stimulus import answering, random_network
 from tests.vectors import run_vectors
 
 pytestmark = pytest.mark.slow
@@ -25,11 +28,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    network = random_network(3, max_neurons=12)
+    return saved(random_network(3, max_neurons=12), tmp_path_factory.mktemp("artifact") / "3-small net")
+
+
+def saved(network: Network, folder: Path) -> Artifact:
     layer = network.spec.layers[0]
     stimulus = np.random.default_rng(1).integers(0, layer.max_input + 1, (6, 3, layer.n_in), dtype=np.uint8)
     return save_artifact(
-        tmp_path_factory.mktemp("artifact") / "3-small net",
+        folder,
         network=network,
         labels=tuple(f"class {i}" for i in range(network.spec.n_out)),
         encoder=None,
@@ -121,6 +127,46 @@ def test_the_plain_testbench_passes_and_can_fail(
         assert bad.returncode != 0
         assert f"FAIL: sample 0{',' if file == 'expected.hex' else ':'} {complaint}" in bad.stdout
         path.write_text(original, encoding="utf-8")
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog not found: apt-get install iverilog")
+@pytest.mark.parametrize("stride", [1, 4])
+def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
+    """Complete but for what stands behind a mailbox; its testbench passes, and can fail."""
+    artifact = saved(answering(random_network(3, max_neurons=12), stride), tmp_path / "artifact")
+    out = tmp_path / "out"
+    manifest = build_into(out, artifact, events_per_cycle=2)
+    assert "mailbox" not in manifest
+    own = manifest["estimate"]["answers"]
+    said = f"answers, after every {stride} steps that are far apart: mean {own['cycles_mean']:,.1f} cycles"
+    assert said in (out / "report.txt").read_text(encoding="utf-8")
+    assert f"An answer after every {stride} steps" in (out / "report.html").read_text(encoding="utf-8")
+    boards = manifest["estimate"]["boards"]
+    assert {board["lacking"] for board in boards} == {"a mailbox for answers per step"}
+    assert not any((out / name).exists() for name in ("litex", "driver"))
+    good = run_vectors(out / "vectors")
+    answers = 3 * (len(artifact.stimulus) // stride)
+    assert good.stdout.splitlines()[-1] == f"PASS: {answers} answers, {3 * answers} output beats, twice"
+    path = out / "vectors" / "latency_cycles.hex"
+    *lines, last = path.read_text(encoding="utf-8").split()
+    path.write_text("\n".join([*lines, f"{int(last, 16) + 1:08x}", ""]), encoding="utf-8")
+    bad = run_vectors(out / "vectors")
+    assert bad.returncode != 0
+    assert (
+        f"FAIL: answer {answers - 1}: predicted {int(last, 16) + 1} cycles, took {int(last, 16)}"
+        in bad.stdout
+    )
+
+
+def test_what_has_no_answers_per_step_refuses_them(tmp_path: Path) -> None:
+    artifact = saved(answering(random_network(3, max_neurons=12), 1), tmp_path / "artifact")
+    config = HardwareConfig.uniform(artifact.network.spec)
+    for what, make in {
+        "a board": lambda: emit_board(artifact, config, None, "core", clock_hz=25_000_000),
+        "a mailbox": lambda: emit_mailbox(artifact, config, False, 25_000_000, "core"),
+    }.items():
+        with pytest.raises(InputError, match=f"^answer of the network of {what} must be sample, not step$"):
+            make()
 
 
 def test_a_foreign_folder_is_not_overwritten(artifact: Artifact, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from fxp_model.network import Network, StageParams
-from fxp_model.spec import IntegratorSpec
+from fxp_model.spec import IntegratorSpec, ReadoutSpec
 from tests.oracles.rounding import fitted, rounded
 
 Table = list[list[Fraction]]
@@ -38,7 +38,7 @@ def evaluate(network: Network, counts: list[list[int]]) -> tuple[list[Stage], li
         x = stages[-1].y
     out = network.spec.readout
     stages.append(_stage(out, network.params[-1], x, None, out.mode == "spike_count", out.reset_mode))
-    return stages, [_score(out.mode, out.membrane, stages[-1], c) for c in range(out.n_out)]
+    return stages, [score_of(out, stages[-1], c, len(counts)) for c in range(out.n_out)]
 
 
 def _stage(
@@ -120,15 +120,16 @@ def _recurrent(recurrence: Any, params: Any, y: list[list[int]], t: int, n: int,
     return total
 
 
-def _score(mode: str, membrane: Any, readout: Stage, c: int) -> int:
-    u = [int(step[c] * Fraction(2) ** membrane.frac_bits) for step in readout.v]
-    if mode == "last":
+def score_of(spec: ReadoutSpec, readout: Stage, c: int, steps: int) -> int:
+    """Score (a code) of class c after the first `steps` of a run."""
+    u = [int(step[c] * Fraction(2) ** spec.membrane.frac_bits) for step in readout.v[:steps]]
+    if spec.mode == "last":
         return u[-1]
-    if mode == "max":
+    if spec.mode == "max":
         return max(u)
     z = 0
-    for t in range(len(u)):
-        z += readout.y[t][c] if mode == "spike_count" else u[t]
+    for t in range(steps):
+        z += readout.y[t][c] if spec.mode == "spike_count" else u[t]
         z = min(max(z, -(2**31)), 2**31 - 1)
     return z
 

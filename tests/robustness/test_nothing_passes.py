@@ -21,6 +21,7 @@ from fxp_model.evaluation import evaluate
 from fxp_model.network import Network, run
 from fxp_model.random_networks import conv_network, random_counts
 from fxp_model.results.rows import read_rows
+from fxp_model.trace import ReadoutTrace, Trace
 from hw.config import HardwareConfig
 from hw.estimates.resources import measured
 from hw.hls.report import read_report
@@ -103,13 +104,15 @@ def test_a_proof_and_a_simulation_need_clips(
 def test_a_bench_that_saw_no_sample_fails() -> None:
     bench = NetworkBench.__new__(NetworkBench)
     bench.decoder = SimpleNamespace(samples=[])  # type: ignore[assignment]
+    bench.per_step = False
     with pytest.raises(MismatchError, match=r"^no sample was compared$"):
         bench.check().send(None)
 
 
 def test_golden_vectors_without_samples_are_not_written(tmp_path: Path) -> None:
+    trace = Trace((), ReadoutTrace(*[np.zeros((0, 3), int)] * 3))
     with pytest.raises(InputError, match=r"^golden vectors must have at least 1 sample, not 0$"):
-        write_vectors(tmp_path / "vectors", "core", [], np.zeros((0, 3), int), [], 1)
+        write_vectors(tmp_path / "vectors", "core", [], trace, [], 1)
     assert not (tmp_path / "vectors").exists()
 
 

@@ -26,6 +26,7 @@ from hw.estimates.resources.prices import prices_of
 from hw.estimates.resources.shapes import Shape
 from hw.parts import PARTS, Part
 from tb.harness.cores import save_network
+from tb.harness.stimulus import answering
 from tests.calls import call
 from tests.oracles.plain_networks import SHD
 
@@ -50,7 +51,7 @@ EVENTS = events_of_clips()
 @pytest.mark.parametrize("seed", range(6))
 def test_many_cores_side_by_side_take_the_cycles_that_each_takes_alone(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    network = random_network(rng, max_width=9)
+    network = answering(random_network(rng, max_width=9), None)
     counts = random_counts(rng, network.spec, 8, 2)
     events = event_counts(network, run(network, counts), counts)
     options = [stage_options(stage) for stage in network.spec.stages]

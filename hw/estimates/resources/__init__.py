@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from fxp_model.checks import check_type
 from fxp_model.ear.spec import EarSpec
 from fxp_model.network import Network
+from fxp_model.spec import Answer
 from hw.config import HardwareConfig, StageConfig
 from hw.ear import EarConfig
 from hw.estimates.resources.board import HUB, board_parts
 from hw.estimates.resources.ear import ear_parts
-from hw.estimates.resources.frame import control, decoder, loader, stage_counters
+from hw.estimates.resources.frame import control, decoder, detector, loader, stage_counters
 from hw.estimates.resources.input_delays import input_delays
 from hw.estimates.resources.neurons import has_features
 from hw.estimates.resources.parts import FABRICS, Parts
@@ -162,6 +163,8 @@ def _sum(areas: Iterable[Area]) -> Area:
 def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str, Parts]:
     """Contents of every block of the core, by its path."""
     blocks = frame_parts(network, config.stages[0].events_per_cycle, target)
+    if network.spec.readout.answer is Answer.STEP:
+        blocks["control.detector"] = detector(FABRICS[target], network.spec.n_out, config.reload)
     if config.reload:
         blocks["control.loader"] = loader(FABRICS[target], network, config)
     out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
@@ -197,4 +200,5 @@ def stage_parts(
         forward = forward_delays(spec.stages[following], network.params[following])
     blocks = stage(fabric, own, params, widths, out_events, forward, reload, programmable_delays)
     named = {f"{name}.{block}": part for block, part in blocks.items()}
-    return {f"control.{name}": stage_counters(own, widths), **named}
+    wraps = spec.readout.answer is Answer.STEP
+    return {f"control.{name}": stage_counters(own, widths, wraps), **named}

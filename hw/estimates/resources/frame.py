@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fxp_model.fixed import Overflow
 from fxp_model.network import Network
-from fxp_model.spec import IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind, fires
+from fxp_model.spec import Answer, IntegratorSpec, LayerSpec, NetworkSpec, RecurrenceKind, fires
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.estimates.resources.recurrence import current_bits
@@ -28,6 +28,10 @@ AXI_LITE, REGISTERS, TIMER, RESETS = 71, 13, 132, 4
 IDENTITY_BITS = 5
 """Flip-flops of the words selected from the first registers, most bits of which are constant."""
 
+DETECTOR_BUS = 33
+"""Flip-flops: bus bits that only the numbers of a detector use, as measured."""
+DETECTOR_LUTS = {"xilinx7": 236, "ecp5": 400}
+"""Of a detector and its registers, as yosys made of them in a core of three classes."""
 LOADER = 170
 """Flip-flops: bus bits that are now used; a word and its checksum, a count of words; states."""
 
@@ -47,7 +51,8 @@ def control(fabric: Fabric, spec: NetworkSpec, slots: int) -> Parts:
     layers = len(spec.layers)
     depth = 1 << samples_in_flight(layers, spec.layers[0].max_input_delay is not None).bit_length()
     parts.ff += AXI_LITE + REGISTERS + RESETS + slots + TIMER + 3 * index_bits(depth)
-    parts.ff += FIXED_COUNTERS * COUNTER
+    per_step = spec.readout.answer is Answer.STEP
+    parts.ff += FIXED_COUNTERS * (COUNTER - per_step)  # without the carry
     # the read multiplexer selects among adjacent words first: counters of the core, and of the stages
     stages = -(-(layers + 1) * (STAGE_STRIDE // 4) >> NEAR_BITS)
     counters = -(-(FIXED_COUNTERS + 1) >> NEAR_BITS)  # including the cycles of the last sample
@@ -58,7 +63,17 @@ def control(fabric: Fabric, spec: NetworkSpec, slots: int) -> Parts:
     return parts
 
 
-def stage_counters(spec: IntegratorSpec, config: StageConfig) -> Parts:
+def detector(fabric: Fabric, n_out: int, reload: bool) -> Parts:
+    """`Detector`, the registers of its numbers and words, and what the bus has for these only."""
+    parts = Parts()
+    # two data words, states, classes, a row and a rest, numbers, words; registers of the bus
+    parts.ff += 2 * WORD + 5 + 4 * index_bits(n_out) + 24 + 73 + 16
+    parts.ff += WORD if reload else 2 * WORD + DETECTOR_BUS
+    parts.luts += DETECTOR_LUTS[fabric.name]
+    return parts
+
+
+def stage_counters(spec: IntegratorSpec, config: StageConfig, wraps: bool = False) -> Parts:
     """`StageCounters` of a stage: a tree of registered sums, then a counter, for each kind of tap."""
     taps = [config.events_per_cycle]
     if fires(spec):
@@ -68,7 +83,7 @@ def stage_counters(spec: IntegratorSpec, config: StageConfig) -> Parts:
     parts = Parts()
     for width in taps:
         bits = [min(CHUNK, width - low) for low in range(0, width, CHUNK)]
-        parts.ff += width + sum(bits) + COUNTER
+        parts.ff += width + sum(bits) + COUNTER - wraps
         parts.add(counter_bit=COUNTER, counter_ones=sum(bits))
         while len(bits) > 1:
             pairs = [bits[low : low + 2] for low in range(0, len(bits), 2)]

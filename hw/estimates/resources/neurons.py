@@ -6,7 +6,7 @@ import numpy as np
 
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import StageParams
-from fxp_model.spec import SCORE, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode, fires
+from fxp_model.spec import SCORE, Answer, IntegratorSpec, ReadoutMode, ReadoutSpec, ResetMode, fires
 from hw.config import StageConfig
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.rtl.banks import Part
@@ -172,7 +172,7 @@ def naf_terms(factor: int) -> int:
 
 
 def scores(fabric: Fabric, spec: ReadoutSpec, config: StageConfig) -> Parts:
-    """`ScoreUnit`, with its buffer."""
+    """`ScoreUnit` or `AnswerUnit`, with its buffer."""
     parts = Parts()
     lanes, groups, n = config.update_lanes, config.groups(spec.n_out), spec.n_out
     index = index_bits(groups)
@@ -186,6 +186,15 @@ def scores(fabric: Fabric, spec: ReadoutSpec, config: StageConfig) -> Parts:
         parts.ff += 0 if form.block else SCORE.width * lanes
         parts.add(**{"scores_max" if spec.mode is ReadoutMode.MAX else "scores_add": 32 * lanes})
     lane = index_bits(lanes) if lanes > 1 else 0
+    if spec.answer is Answer.STEP:
+        # the best two and the margin, numbers of classes, what is sent; the steps of a stride
+        parts.ff += 13 + index + lane + 3 * index_bits(n) + 4 * SCORE.width + 2 * 33 + 2
+        parts.add(scores_fixed=1, scores_select=32 * (lanes - 1))
+        if spec.stride > 1:
+            parts.ff += (spec.stride - 1).bit_length() + 1
+            parts.shift_registers(fabric, [NeuronUpdate.latency(spec) + 3])
+            parts.add(counter_bit=(spec.stride - 1).bit_length())
+        return parts
     parts.ff += 9 + index + lane + 3 * n.bit_length() + 3 * SCORE.width + index_bits(n) + 2 * 33 + 2
     parts.add(scores_fixed=1, scores_select=32 * (lanes - 1))
     return parts

@@ -27,7 +27,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def _stage(mode: str, n_out: int, update_lanes: int) -> tuple[ReadoutSpec, StageConfig]:
+def stage(mode: str, n_out: int, update_lanes: int, **more: Any) -> tuple[ReadoutSpec, StageConfig]:
     spec = ReadoutSpec(
         n_in=1,
         n_out=n_out,
@@ -37,15 +37,16 @@ def _stage(mode: str, n_out: int, update_lanes: int) -> tuple[ReadoutSpec, Stage
         beta=0,
         mode=ReadoutMode(mode),
         v_th=1 if mode == "spike_count" else 0,
+        **more,
     )
     return spec, StageConfig(n_out, update_lanes)
 
 
 def component(**case: Any) -> wiring.Component:
-    return ScoreUnit(*_stage(**case))
+    return ScoreUnit(*stage(**case))
 
 
-def _scores(mode: ReadoutMode, u: Any, y: Any) -> list[int]:
+def scores_of(mode: ReadoutMode, u: Any, y: Any) -> list[int]:
     """Scores of one sample in Python's unbounded integers: NUMERICS.md section 7."""
     low, high = -(1 << 31), (1 << 31) - 1
     z = [0] * u.shape[1] if mode is not ReadoutMode.MAX else [low] * u.shape[1]
@@ -65,7 +66,7 @@ def _scores(mode: ReadoutMode, u: Any, y: Any) -> list[int]:
 @cocotb.test()
 async def scores_and_class(dut: Any) -> None:
     bench = BlockBench(dut)
-    spec, config = _stage(**bench.case)
+    spec, config = stage(**bench.case)
     rng, n, lanes, groups = bench.rng, spec.n_out, config.update_lanes, config.groups(spec.n_out)
     layout = results_layout(lanes, MEMBRANE.width, groups, spiking=spec.mode is ReadoutMode.SPIKE_COUNT)
     ties = 0
@@ -84,7 +85,7 @@ async def scores_and_class(dut: Any) -> None:
         values = ([0, 1, 2], [-5, -4], [MEMBRANE.min_raw, MEMBRANE.max_raw, -1, 7])[sample % 3]
         u = rng.choice(values, (steps, n))
         y = rng.integers(0, 2, (steps, n))
-        scores = _scores(spec.mode, u, y)
+        scores = scores_of(spec.mode, u, y)
         ties += scores.count(max(scores)) > 1
         for score in scores:
             bench.expect((0, score))

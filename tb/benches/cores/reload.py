@@ -70,16 +70,18 @@ class ReloadBench(NetworkBench):
         """Stop at the end of a sample, and compare everything since the last swap."""
         self._stop = True
         await self._driver
-        wanted = len(self.decoder.samples) * (self.network.spec.n_out + 1)
+        wanted = sum(map(self.scoreboard.beats_of, self.decoder.samples))
         while len(self.scoreboard.results) < wanted:
             await self.edge
+        while self.per_step and await self.master.read(STATUS) & STATUS["BUSY"].mask:
+            pass
         self._acceptor.cancel()
         self.dut.m_axis_tready.value = 0
         self.check_results()
 
     async def samples(self, count: int) -> None:
-        """Wait until `count` more samples have ended."""
-        wanted = len(self.scoreboard.results) + count * (self.network.spec.n_out + 1)
+        """Wait until `count` more samples have ended, or for as many answers per step."""
+        wanted = len(self.scoreboard.results) + count * self.scoreboard.answer_beats
         while len(self.scoreboard.results) < wanted:
             await self.edge
 

@@ -16,6 +16,7 @@ from hw.estimates import clips as module
 from hw.estimates.bottleneck import loads
 from hw.estimates.clips import follow
 from hw.estimates.latency import clip_cycles, event_counts
+from tb.harness.stimulus import answering
 
 NETWORKS = [conv_network(0), conv_network(1), *(random_network(np.random.default_rng(i)) for i in range(6))]
 
@@ -69,7 +70,7 @@ def toggles_of(spikes: np.ndarray, delay_steps: np.ndarray | None, more: int) ->
 def test_no_clip_is_shorter_than_a_stage_is_busy(kind: RecurrenceKind | None, events_per_cycle: int) -> None:
     tight = []
     for seed in range(8):
-        network = conv_network(seed)
+        network = answering(conv_network(seed), None)
         core = with_recurrence(network, kind)
         counts = random_counts(np.random.default_rng(seed), network.spec, 200, 3)
         (clips,) = follow([core], counts, [200, 11, 1], partial(run, network))

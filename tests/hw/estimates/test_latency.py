@@ -8,9 +8,10 @@ import pytest
 from fxp_model.errors import InputError
 from fxp_model.network import delayed_inputs, run
 from fxp_model.random_networks import random_counts, random_network
-from fxp_model.spec import NetworkSpec, RecurrenceKind, RecurrenceSpec
+from fxp_model.spec import Answer, NetworkSpec, RecurrenceKind, RecurrenceSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.latency import (
+    answer_cycles,
     clip_cycles,
     clip_intervals,
     dependency_bound,
@@ -33,6 +34,11 @@ def bound_of(spec: NetworkSpec, config: HardwareConfig, events: list) -> int:
     return int(lower_bound(spec, config, [count[:, np.newaxis] for count in events], [len(events[0])])[0])
 
 
+def answering_spec(spec: NetworkSpec, stride: int) -> NetworkSpec:
+    """`spec` with answers per step."""
+    return replace(spec, readout=replace(spec.readout, answer=Answer.STEP, stride=stride))
+
+
 NARROW = HardwareConfig((StageConfig(1, 1), StageConfig(1, 1)))
 
 
@@ -46,6 +52,49 @@ def test_a_sample_without_events_by_hand() -> None:
     timing = run_timing(ONE, NARROW, nothing, [1])
     assert (timing.first_in[0], timing.last_in[0], timing.first_out[0], timing.last_out[0]) == (0, 0, 40, 41)
     assert timing.run_cycles == cycles_of(ONE, NARROW, nothing) == 42
+
+
+def test_answers_per_step_by_hand() -> None:
+    """As above, S = 27 for each first step; then the results 34, of the last score 42, sent from 42 on.
+
+    Class 42, score 43, margin 44, where a score needs two cycles. The step after an answer waits until
+    12 cycles after the sweep of the one before: 2 N + 10, so S = 39, 51, ..
+    """
+    spec = answering_spec(ONE, 1)
+    nothing = [np.zeros(4, int)] * 2
+    timing = run_timing(spec, NARROW, nothing, [4])
+    assert timing.last_in.tolist() == [0, 1, 2, 3]
+    assert timing.first_out.tolist() == [42, 54, 66, 78]
+    assert timing.last_out.tolist() == [44, 56, 68, 80]
+    assert timing.answer_cycles.tolist() == [45, 56, 67, 78]
+    assert timing.run_cycles == 81
+    apart = answer_cycles(spec, NARROW, [np.zeros((4, 2), int)] * 2)
+    assert apart.tolist() == [[45, 45]] * 4  # nothing waits
+    with pytest.raises(InputError, match=r"^answer must be step, not sample$"):
+        answer_cycles(ONE, NARROW, [np.zeros((4, 2), int)] * 2)
+    assert cycles_of(spec, NARROW, nothing) == 81
+
+    # only answered steps wait: the others follow each other by five cycles
+    every_third = run_timing(answering_spec(ONE, 3), NARROW, [np.zeros(8, int)] * 2, [8])
+    assert every_third.last_in.tolist() == [2, 5]
+    assert every_third.last_out.tolist() == [44 + 2 * 5, 44 + 5 * 5]
+    with pytest.raises(InputError, match=r"^lengths of samples must be 1 numbers of 3..4, not \[2\]$"):
+        clip_cycles(answering_spec(ONE, 3), NARROW, [np.zeros((4, 1), int)] * 2, [2])
+
+
+def test_bounds_of_answers_per_step_end_with_the_last_one() -> None:
+    spec, events = answering_spec(SHD, 4), [np.ones((11, 2), int)] * 3
+    config = HardwareConfig.uniform(SHD, preset="balanced")
+    for bound in (lower_bound, dependency_bound, clip_cycles):
+        told = bound(spec, config, events, [11, 8]).tolist()
+        assert told == bound(spec, config, events, [8, 8]).tolist()
+        assert told[0] == told[1]
+    assert np.all(dependency_bound(spec, config, events, [8, 8]) < clip_cycles(spec, config, events, [8, 8]))
+
+
+def test_a_run_of_samples_has_the_answers_of_each() -> None:
+    timing = run_timing(answering_spec(ONE, 2), NARROW, [np.zeros(9, int)] * 2, [1, 5, 3])
+    assert timing.last_in.tolist() == [2, 4, 7]
 
 
 @pytest.mark.parametrize(("update_lanes", "distance"), [(16, 16), (32, 8), (64, 5), (256, 5)])

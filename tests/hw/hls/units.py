@@ -14,7 +14,7 @@ from fxp_model.network import Network
 from fxp_model.random_networks import random_network
 from hw.hls.emulation import Unit, write_firmware
 from hw.hls.graph import IO_TYPES, model_graph
-from tb.harness.stimulus import MAX_RATE, MIN_RATE, random_samples
+from tb.harness.stimulus import MAX_RATE, MIN_RATE, answering, random_samples
 from tests.paths import ROOT
 
 STEPS = 14
@@ -56,7 +56,7 @@ def active_network(seed: int) -> Network:
     """A network of any legal kind whose layers all fire on `counts_of`, and whose scores differ there."""
     for attempt in range(100):
         rng = np.random.default_rng([seed, attempt])
-        network = random_network(rng, 7, weight_widths=(2, 3, 8, 16, 24))
+        network = answering(random_network(rng, 7, weight_widths=(2, 3, 8, 16, 24)), None)
         trace = golden.run(network, counts_of(network, seed))
         fires = all(MIN_RATE <= layer.spikes.mean() <= MAX_RATE for layer in trace.layers)
         if fires and len(np.unique(trace.scores, axis=0)) > 1:
