@@ -53,21 +53,23 @@ def test_core_with_forward_delays(seed: int, sim: str, workspace: Workspace) -> 
 
 
 ANSWERS = [
-    *((5, 1), (4, 2), (3, 1), (0, 3), (12, 1), (9, 1)),
+    *((5, 1), (0, 3), (3, 1), (4, 2), (12, 1), (9, 1)),
     *((2, 1), (7, 5), (13, 1), (14, 2), (15, 1), (1, 4), (8, 1), (11, 2)),
 ]
 """Networks of every readout, and their strides; words in one and in two slots, one class and many."""
 
 
+@pytest.mark.parametrize(("bench", "samples"), [("network", 9), ("answers", depth(5, 9))])
 @pytest.mark.parametrize(("seed", "stride"), ANSWERS[: depth(2, 14)])
-def test_core_with_answers_per_step(seed: int, stride: int, sim: str, workspace: Workspace) -> None:
+def test_core_with_answers_per_step(
+    seed: int, stride: int, bench: str, samples: int, sim: str, workspace: Workspace
+) -> None:
     """Including forward delays, in one of three."""
     network = answering(random_network(seed), stride)
     if seed % 3 == 0:
         network = with_forward_delays(network, seed)
     config = random_hardware(network, seed)
-    _check(network, config, sim, workspace, "tb.benches.cores.network", seed, samples=9)
-    _check(network, config, sim, workspace, "tb.benches.cores.answers", seed, samples=depth(5, 12))
+    _check(network, config, sim, workspace, f"tb.benches.cores.{bench}", seed, samples=samples)
 
 
 @pytest.mark.parametrize("seed", [None, 9, 21][: depth(2, 3)])
