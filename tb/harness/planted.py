@@ -156,9 +156,7 @@ BUGS = {
     "marker_in_the_second_word_alone": Bug(
         "core.py", "two & (ends[1] | self.s_axis_tlast)", "one & two & ends[1]", bench="answers"
     ),
-    "counters_that_stop": Bug(
-        "control.py", "wraps = self._stride is not None", "wraps = False", bench="answers"
-    ),
+    "counters_that_stop": Bug("counter.py", "self._wraps = wraps", "self._wraps = False", bench="answers"),
 }
 
 
