@@ -32,8 +32,11 @@ def test_random_networks_of_every_kind(block):
         rng = np.random.default_rng([5, seed])
         network = random_network(rng)
         counts = random_counts(rng, network.spec, steps=int(rng.integers(1, 13)), samples=2)
-        mismatch = run(network, counts).first_mismatch(evaluate.run(network, counts))
+        expected = run(network, counts)
+        mismatch = expected.first_mismatch(evaluate.run(network, counts))
         assert mismatch is None, f"seed {seed}: {mismatch}: {network.spec}"
+        if expected.readout.answered is not None:
+            assert np.array_equal(from_network(network).answered(counts), expected.readout.answered)
 
 
 def test_a_network_comes_back_as_it_was():
