@@ -28,7 +28,7 @@ class Calibration:
 
     counts : (T, B, n_in) of integers, shorter clips padded with zeros at the end
     lengths : (B,) steps of each clip
-    labels : (B,) or None
+    labels : (B,), or None, also where each step has one
     classes : names of the labels, or None
     encoder : `to_dict` of what made the counts, or None
     """
@@ -119,7 +119,8 @@ def _from_dataset(source: str, n_in: int, input_bits: int | None) -> Calibration
     if encoder.channels != n_in:
         raise InputError(f"{source}: channels must be {n_in} (inputs of the network), not {encoder.channels}")
     split = load_frames(dataset, SPLIT, encoder)
-    return _some(split.counts, split.lengths, split.labels, dataset.classes, encoder.to_dict())
+    labels = split.labels if split.labels.ndim == 1 else None
+    return _some(split.counts, split.lengths, labels, dataset.classes, encoder.to_dict())
 
 
 def _some(

@@ -45,7 +45,7 @@ class Regularization:
 class Output:
     """The outputs of a training step.
 
-    logits : (B, classes)
+    logits : (B, classes), or (A, B, classes) with answers per step
     rates : (hidden layers,)
         Spikes per neuron and step; with several processes, the contribution of this one.
     """

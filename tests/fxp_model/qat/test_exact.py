@@ -71,7 +71,7 @@ SHAPES = [
         reset_mode=reset_mode,
         readout=readout,
         weight_bits=bits,
-        forward_delay=forward_delay,
+        forward_delay=(forward_delay,),
     )
     for recurrence, reset_mode, readout, bits, forward_delay in [
         (RecurrenceKind.CONV, ResetMode.ZERO, ReadoutMode.SUM, 8, 0),
@@ -121,7 +121,7 @@ def test_training_and_eval_agree_when_batch_and_running_statistics_do(recurrence
     torch.manual_seed(4)
     numbers = Numbers(quantized=False)
     module = SpikingNetwork(
-        network_spec(Shape(hidden=(12, 11), recurrence=recurrence, forward_delay=forward_delay), 9, 4),
+        network_spec(Shape(hidden=(12, 11), recurrence=recurrence, forward_delay=(forward_delay,)), 9, 4),
         numbers,
     ).double()
     counts = np.random.default_rng(1).integers(0, 16, (20, 6, 9)).astype(np.uint8)
