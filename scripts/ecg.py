@@ -3,8 +3,8 @@
 Takes qtdb.npz as Yin, Corradi and Bohte encoded it (2103.12593): crossings of levels by two leads, in four
 columns of -1, 0 or 1, which become eight channels of 0 or 1. The first 10 steps of a window are not counted,
 as in their figure. Steps to which the cardiologist gave no class are counted as class 0, as there, or with
---labelled not at all. Windows for validation are taken from those for training, in blocks of neighbours, of
-one patient or few; test.npz holds the test set of the file.
+--labelled not at all. A tenth of the windows for training is for validation; test.npz holds the file's test
+set.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
     run_script(__file__)
 
-from fxp_model.options import Parser, some_path
+from fxp_model.options import Parser, some_path, whole
 
 MAX_BYTES = 1 << 27
 WINDOWS = {"train": 618, "test": 141}
 STEPS, LEADS = 1301, 4
 CLASSES = ("P", "PQ", "QR", "RS", "ST", "TP")
 UNCOUNTED = 10
-BLOCK, BLOCKS = 20, 6
-"""Windows of a block, and that of how many blocks one is for validation."""
+SHARE = 10
+"""Of how many blocks one is for validation."""
 
 
 def parser() -> Parser:
@@ -32,6 +32,13 @@ def parser() -> Parser:
     add("--qtdb", type=some_path, required=True, help="qtdb.npz with x, y and labels of train and test")
     add("--out", type=some_path, required=True, help="folder to write")
     add("--labelled", action="store_true", help="count only steps to which the cardiologist gave a class")
+    add(
+        "--block",
+        type=whole(1, 100),
+        default=1,
+        help="neighbouring windows that validation takes at once; with 1 training knows its patients, "
+        "with 20 few (default: %(default)s)",
+    )
     return parser
 
 
@@ -50,10 +57,10 @@ def main() -> int:
             header, shape = archive.headers.get(f"{part}_{split}"), (windows, STEPS, *more)
             if header is None or header.shape != shape or header.dtype.kind not in "iu":
                 raise InputError(f"{args.qtdb}: {part}_{split} must be integers of shape {shape}")
-    block = np.arange(WINDOWS["train"]) // BLOCK % BLOCKS
+    block = np.arange(WINDOWS["train"]) // args.block % SHARE
     parts = {
-        "train": ("train", np.flatnonzero(block != BLOCKS - 1)),
-        "val": ("train", np.flatnonzero(block == BLOCKS - 1)),
+        "train": ("train", np.flatnonzero(block != SHARE - 1)),
+        "val": ("train", np.flatnonzero(block == SHARE - 1)),
         "test": ("test", np.arange(WINDOWS["test"])),
     }
     for split, (source, which) in parts.items():

@@ -84,17 +84,17 @@ def qtdb(tmp_path, monkeypatch):
     return arrays
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-def test_every_heartbeat_is_in_one_split_with_a_channel_for_each_sign(qtdb, tmp_path, labelled):
+@pytest.mark.parametrize(("labelled", "block"), [(False, 1), (True, 12)])
+def test_every_heartbeat_is_in_one_split_with_a_channel_for_each_sign(qtdb, tmp_path, labelled, block):
     out = tmp_path / "out"
-    more = ("--labelled",) if labelled else ()
+    more = ("--labelled", "--block", str(block)) if labelled else ()
     told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(out), *more)
     assert told.returncode == 0, told.stderr
     dataset = open_dataset(out)
     assert dataset.classes == ("P", "PQ", "QR", "RS", "ST", "TP")
     encoder = encoder_for(dataset, 4)
     assert (encoder.channels, encoder.count_bits) == (8, 1)
-    neighbours = np.arange(130) // 20 % 6 == 5
+    neighbours = np.arange(130) // block % 10 == 9
     for split, source, which in (
         ("train", "train", ~neighbours),
         ("val", "train", neighbours),
