@@ -6,10 +6,11 @@ their widths (NUMERICS.md section 6) prove wide enough. The loops are in `engine
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network, StageParams, check_counts, threshold
 from fxp_model.spec import (
     SCORE,
+    Answer,
     ExactSum,
     IntegratorSpec,
     LayerSpec,
@@ -33,7 +35,7 @@ from fxp_model.spec import (
     ResetMode,
     fires,
 )
-from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
+from fxp_model.trace import Answers, LayerTrace, ReadoutTrace, Trace
 
 BLOCK = 8
 """Most samples per block through a stage: their spikes stay in the CPU cache until the next stage."""
@@ -60,15 +62,23 @@ class Result:
     scores : (B, classes) int64
     events : per stage (T, B) int64, events into it: nonzero inputs, or spikes of the layer before, where they
         are delayed in the step in which they arrive; 0 after the end of a sample.
+    answered : (A, B, classes) int64, scores at the steps that are answered, 0 after the end of a sample; None
+        if the answer is per sample.
     """
 
     scores: Ints
     events: tuple[Ints, ...]
+    answered: Ints | None = None
 
     @property
     def classes(self) -> Ints:
         """Winning class (B,): the highest score, the lowest index when several tie."""
         return np.argmax(self.scores, axis=1)
+
+    @property
+    def answers(self) -> Answers | None:
+        """Class, score and margin of each answer, (A, B); None if there is one per sample."""
+        return None if self.answered is None else Answers.of(self.answered)
 
     @property
     def event_totals(self) -> Ints:
@@ -78,10 +88,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a stream: `scores` so far (B, classes), and the `spikes` (B, N) of each layer, 0 or 1."""
+    """One step of a stream.
+
+    scores : (B, classes) int64, so far
+    spikes : (B, N) uint8 of each layer, 0 or 1
+    answer : class, score and margin, (B,) each, or None after a step without an answer
+    """
 
     scores: Ints
     spikes: tuple[NDArray[np.uint8], ...]
+    answer: Answers | None = None
 
 
 class _Events(NamedTuple):
@@ -161,8 +177,10 @@ class Stage:
         rows = 1 if params.delay_steps is None else int(params.delay_steps.max()) + 1
         self._ring_size = rows * self.packed.width
         self.input_delays = None if params.input_delay_steps is None else params.input_delay_steps.copy()
-        rows = 0 if self.input_delays is None else int(self.input_delays.max()) + 1
-        self._inputs_size = rows * spec.n_in
+        early = 0 if self.input_delays is None else int(self.input_delays.max()) + 1
+        self._inputs_size = early * spec.n_in
+        self.period = math.lcm(rows, max(early, 1), self.packed.stride)
+        """Steps after which the same rows of its rings, and an answer, are due again."""
 
     def zeros(self, samples: int) -> State:
         """The state before step 0."""
@@ -229,6 +247,7 @@ class Engine:
         self.network = network
         self._threads = _Threads(threads)
         self._stages = [Stage(*pair) for pair in zip(network.spec.stages, network.params, strict=True)]
+        self._period = math.lcm(*(stage.period for stage in self._stages))
 
     def run(self, counts: NDArray[np.integer], lengths: NDArray[np.integer] | None = None) -> Result:
         """Run whole sequences from the zero state.
@@ -254,12 +273,7 @@ class Engine:
             block = np.ascontiguousarray(x[:, first:end])
             return self._forward(block, own, self._zeros(len(own)))[0]
 
-        parts = self._threads.map(part, samples)
-        events = zip(*(result.events for result in parts), strict=True)
-        return Result(
-            np.concatenate([result.scores for result in parts]),
-            tuple(np.concatenate(stage, axis=1) for stage in events),
-        )
+        return _joined(self._threads.map(part, samples))
 
     def trace(self, counts: NDArray[np.integer]) -> Trace:
         """Every current, membrane, spike and score: arguments and result of `fxp_model.network.run`."""
@@ -273,7 +287,8 @@ class Engine:
         )
         last = traced[-1]
         return Trace(
-            tuple(layers), ReadoutTrace(last.i_syn, last.v_mem, result.scores, last.current_or_none())
+            tuple(layers),
+            ReadoutTrace(last.i_syn, last.v_mem, result.scores, last.current_or_none(), result.answered),
         )
 
     def stream(self, batch: int = 1) -> Stream:
@@ -298,33 +313,38 @@ class Engine:
         steps, samples, n_in = x.shape
         into = _Events.empty(steps, samples, n_in)._replace(x=x)
         kernels.encode(x, lengths, into.nonzero, into.number)
+        readout = self.network.spec.readout
+        answers = (start % readout.stride + steps) // readout.stride if readout.answer is Answer.STEP else 0
+        answered = np.zeros((answers, samples, readout.n_out), np.int64)
         events, spikes = [], []
         for i, (stage, (v, c, own, ahead)) in enumerate(zip(self._stages, state, strict=True)):
+            now = start % stage.period
             if stage.input_delays is not None:
                 early, into = into, _Events.empty(steps, samples, stage.spec.n_in)
-                kernels.delayed(stage.input_delays, *early, lengths, start, ahead, *into)
+                kernels.delayed(stage.input_delays, *early, lengths, now, ahead, *into)
             events.append(into.number)
             arrays = traced[i] if traced else _UNTRACED
             if isinstance(stage.spec, ReadoutSpec):
-                kernels.readout(stage.packed, *into, lengths, v, c, own, *arrays)
+                kernels.readout(stage.packed, *into, lengths, now, v, c, own, answered, *arrays)
             else:
                 out = _Events.empty(steps, samples, stage.spec.n_out)
-                kernels.layer(stage.packed, *into, lengths, start, v, c, own, *out, *arrays)
+                kernels.layer(stage.packed, *into, lengths, now, v, c, own, *out, *arrays)
                 into = out
                 spikes.append(out.x)
-        return Result(state[-1][2], tuple(events)), spikes
+        per_step = answered if readout.answer is Answer.STEP else None
+        return Result(state[-1][2], tuple(events), per_step), spikes
 
 
 class Stream:
     """A sequence of any length, frame by frame; after each step equal to a run over all steps so far.
 
-    Memory is constant, that of the state. Created by `Engine.stream`.
+    Memory is constant, that of the state; steps are counted modulo a period of the network, so that a stream
+    may go on for ever. Created by `Engine.stream`.
     """
 
     def __init__(self, engine: Engine, batch: int) -> None:
         self._engine = engine
         self._batch = count_of("batch", batch)
-        self._lengths = np.ones(batch, np.int64)
         self.reset()
 
     def reset(self) -> None:
@@ -346,10 +366,31 @@ class Stream:
                 f"input of a step must have shape ({self._batch}, {spec.n_in}), samples x channels, "
                 f"not {counts.shape}"
             )
-        x = _check_counts(spec, counts[np.newaxis])
-        result, spikes = self._engine._forward(x, self._lengths, self._state, self._steps)
-        self._steps += 1
-        return Step(result.scores.copy(), tuple(y[0] for y in spikes))
+        result, spikes = self._forward(_check_counts(spec, counts[np.newaxis]))
+        answer = None
+        if result.answered is not None and len(result.answered) > 0:
+            answer = Answers.of(result.answered[0])
+        return Step(result.scores.copy(), tuple(y[0] for y in spikes), answer)
+
+    def run(self, counts: NDArray[np.integer]) -> Result:
+        """Advance all samples by the steps of `counts` (T, B, n_in), at once; answers and events are theirs.
+
+        Raises
+        ------
+        InputError
+            If the counts do not fit; the state is then unchanged.
+        """
+        x = _check_counts(self._engine.network.spec, counts)
+        if x.shape[1] != self._batch:
+            raise InputError(f"samples of a stream must be {self._batch}, not {x.shape[1]}")
+        result, _ = self._forward(x)
+        return replace(result, scores=result.scores.copy())
+
+    def _forward(self, x: NDArray[np.uint8]) -> tuple[Result, list[NDArray[np.uint8]]]:
+        lengths = np.full(self._batch, len(x))
+        done = self._engine._forward(x, lengths, self._state, self._steps)
+        self._steps = (self._steps + len(x)) % self._engine._period
+        return done
 
 
 def run(network: Network, counts: NDArray[np.integer]) -> Trace:
@@ -360,6 +401,17 @@ def run(network: Network, counts: NDArray[np.integer]) -> Trace:
 def score(network: Network, counts: NDArray[np.integer]) -> Result:
     """Scores and events of `counts` (T, B, n_in) on all cores, without a trace."""
     return Engine(network).run(counts)
+
+
+def _joined(parts: list[Result]) -> Result:
+    """The result of all samples, from those of some."""
+    events = zip(*(result.events for result in parts), strict=True)
+    answered = [result.answered for result in parts if result.answered is not None]
+    return Result(
+        np.concatenate([result.scores for result in parts]),
+        tuple(np.concatenate(stage, axis=1) for stage in events),
+        np.concatenate(answered, axis=1) if answered else None,
+    )
 
 
 def _check_counts(spec: NetworkSpec, counts: NDArray[np.integer]) -> NDArray[np.uint8]:
@@ -442,6 +494,7 @@ def _pack(spec: IntegratorSpec, params: StageParams) -> kernels.Packed:
         width=width,
         edge=edge,
         mode=mode,
+        stride=spec.stride if isinstance(spec, ReadoutSpec) else 1,
         counts=int(spec.input_bits > 1),
         weight_shift=spec.input_frac_bits - spec.weight.frac_bits,
         codes=codes,

@@ -47,7 +47,7 @@ class Packed(NamedTuple):
         to first, or a row of the transposed dense weights per source; (1, 0) without recurrence
     place : (n_out,) where they are added, as an offset in the ring from the row of the next step
     width : of a row of the ring; edge : position of neuron 0 in it
-    mode : score mode (`SUM`, ...)
+    mode : score mode (`SUM`, ...); stride : steps from answer to answer of a readout
     counts : 1 where inputs may exceed 1
     weight_shift : from the fraction of the weights to that of the sum of the inputs
     codes : (4, n_out) numbers of the neurons, of the type of the exact sums: rows `BETA` and `ALPHA`, what is
@@ -67,6 +67,7 @@ class Packed(NamedTuple):
     width: int
     edge: int
     mode: int
+    stride: int
     counts: int
     weight_shift: int
     codes: NDArray[np.signedinteger]
@@ -267,9 +268,13 @@ def layer_of_currents(p, i_syn, first, last, v, c, ring, spikes):  # type: ignor
 
 @_compiled
 def readout(  # type: ignore[no-untyped-def]
-    p, x, index, number, lengths, v, c, scores, i_syn, i_rec, current, v_mem
+    p, x, index, number, lengths, start, v, c, scores, answered, i_syn, i_rec, current, v_mem
 ):
-    """Steps of the readout from and to the state `v`, `c`, `scores`, (B, classes); the rest as in `layer`."""
+    """Steps `start`, ... of the readout from and to the state `v`, `c`, `scores`, (B, classes).
+
+    Writes the scores after each `p.stride` steps to `answered` (A, B, classes), unless its length is 0; the
+    rest as in `layer`.
+    """
     n = len(p.bias)
     acc = np.empty_like(p.no_sum)
     inputs, more, u = np.empty_like(p.bias), np.empty_like(p.bias), np.empty_like(p.bias)
@@ -277,6 +282,7 @@ def readout(  # type: ignore[no-untyped-def]
     top = np.int64(2**31 - 1)
     for b in range(len(lengths)):
         score = scores[b]
+        since, answers = start % p.stride, 0
         for t in range(lengths[b]):
             _synapses(p, acc, x[t, b], index[b, t], number[t, b], inputs)
             _clear(more)
@@ -292,6 +298,13 @@ def readout(  # type: ignore[no-untyped-def]
                         score[j] = min(max(score[j] + u[j], -top - 1), top)
                     else:
                         score[j] = u[j] if p.mode == LAST else max(score[j], u[j])
+            since += 1
+            if since == p.stride:
+                since = 0
+                if len(answered):
+                    for j in range(n):
+                        answered[answers, b, j] = score[j]
+                    answers += 1
             if len(v_mem):
                 for j in range(n):
                     i_syn[t, b, j], i_rec[t, b, j], v_mem[t, b, j] = inputs[j], 0, u[j]

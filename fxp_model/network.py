@@ -210,12 +210,13 @@ def run_readout(spec: ReadoutSpec, params: StageParams, x: Ints) -> ReadoutTrace
                 score = np.minimum(score + y, SCORE.max_raw)
         if (t + 1) % spec.stride == 0:
             answered.append(score)
+    shape = len(answered), *v.shape
     return ReadoutTrace(
         i_syn,
         v_mem,
         score,
         current=None if spec.synapse is None else current,
-        answered=np.array(answered, np.int64).reshape(-1, *v.shape) if spec.answer is Answer.STEP else None,
+        answered=np.array(answered, np.int64).reshape(shape) if spec.answer is Answer.STEP else None,
     )
 
 

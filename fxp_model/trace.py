@@ -103,7 +103,12 @@ class Trace:
     @property
     def answers(self) -> Answers | None:
         """Class, score and margin of each answer; None if there is one per sample."""
-        return None if self.readout.answered is None else Answers.of(self.readout.answered)
+        return None if self.answered is None else Answers.of(self.answered)
+
+    @property
+    def answered(self) -> NDArray[np.int64] | None:
+        """Scores at the steps that are answered, (A, B, classes); None if there is one answer per sample."""
+        return self.readout.answered
 
     @property
     def classes(self) -> NDArray[np.int64]:

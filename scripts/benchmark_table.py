@@ -1,9 +1,9 @@
 """Measure a final network on the test set of a published benchmark, once, and print the table of all.
 
-The row is appended to ``scripts/results/benchmarks.jsonl``; a network with a row is not measured again, so
-that nothing can be chosen on a test set. Its epochs and seconds are those of the network's last training, not
-of one it started from. With --keep the network goes to ``scripts/results/networks``, with drawn counts for a
-stimulus: no clip of the data is kept.
+The row is appended to ``scripts/results/benchmarks.jsonl``; a network with a row of a benchmark is not
+measured on it again, so that nothing can be chosen on a test set. Its epochs and seconds are those of the
+network's last training, not of one it started from. With --keep the network goes to
+``scripts/results/networks``, with drawn counts for a stimulus: no clip of the data is kept.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from fxp_model.files import read_json_lines, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.network import Network, run
 from fxp_model.options import Parser, nonempty, some_path
+from fxp_model.spec import Answer
 from fxp_model.tables import COUNT, TEXT, check_fields, number
 
 RESULTS = Path(__file__).parent / "results"
@@ -126,9 +127,11 @@ def keep(artifact: Artifact, folder: Path) -> Artifact:
 
 def stimulus_sha256(artifact: Artifact) -> str:
     """Digest of the golden model's scores on the artifact's stimulus."""
-    clips = artifact.stimulus.shape[1]
-    lengths = np.full(clips, len(artifact.stimulus))
-    return evaluate(run, artifact.network, artifact.stimulus, np.zeros(clips, int), lengths).scores_sha256
+    steps, clips, _ = artifact.stimulus.shape
+    per_step = artifact.network.spec.readout.answer is Answer.STEP
+    labels = np.zeros((clips, steps) if per_step else clips, int)
+    lengths = np.full(clips, steps)
+    return evaluate(run, artifact.network, artifact.stimulus, labels, lengths).scores_sha256
 
 
 def add_row(path: Path, data: str, benchmark: str, about: str, kept: bool) -> None:
@@ -137,15 +140,15 @@ def add_row(path: Path, data: str, benchmark: str, about: str, kept: bool) -> No
     Raises
     ------
     InputError
-        It has a row: the test set is read once for a network. Or as `described` and `frames_for` do.
+        It has a row of this benchmark: the test set is read once for a network. Or there is a row of another
+        artifact of its name, or as `described` and `frames_for` do.
     """
     artifact = load_artifact(path)
     known = read_rows(ROWS) if ROWS.exists() else []
     for row in known:
-        if artifact.name == row["network"] or artifact.sha256 in (
-            row["artifact_sha256"],
-            row.get("kept_sha256"),
-        ):
+        same = artifact.sha256 in (row["artifact_sha256"], row.get("kept_sha256"))
+        named = artifact.name == row["network"]
+        if (same or named) and (row["benchmark"] == benchmark or not (same and named)):
             raise InputError(f"{path} was measured: {ROWS.name} has a row of {row['network']}")
     row = described(artifact, benchmark, about)
     if kept:

@@ -33,6 +33,9 @@ def difference(engine: Engine, counts: Any) -> tuple[Trace, str | None]:
     result = engine.run(counts)
     if not np.array_equal(result.scores, expected.scores):
         return expected, "scores of a run without a trace"
+    theirs = () if expected.readout.answered is None else expected.readout.answered
+    if not np.array_equal(() if result.answered is None else result.answered, theirs):
+        return expected, "scores of the answers of a run without a trace"
     inputs = (counts, *(layer.spikes for layer in expected.layers))
     names = engine.network.spec.stage_names
     for name, x, params, events in zip(names, inputs, engine.network.params, result.events, strict=True):

@@ -22,7 +22,7 @@ from typing import Any
 from fxp_model.options import Parser, nonempty, real, some_path, whole
 from fxp_model.pretrained import find_artifact
 from fxp_model.qat.limits import LIMITS
-from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
+from fxp_model.spec import Answer, ReadoutMode, RecurrenceKind, ResetMode
 
 SYNTHETIC_EPOCHS = 15
 """Enough for the synthetic words, which are easier than recorded ones."""
@@ -129,8 +129,10 @@ def parser() -> Parser:
     add(
         "--forward-delay",
         type=within("forward_delay"),
-        default=shape.forward_delay,
-        help="largest delay of the inputs of a stage in steps; 0: they have none",
+        nargs="+",
+        metavar="STEPS",
+        default=list(shape.forward_delay),
+        help="largest delay of the inputs of all stages or of each, the readout's last; 0: they have none",
     )
     for name, help_text in (
         ("weight_bits", "width of the weights"),
@@ -149,6 +151,13 @@ def parser() -> Parser:
         default=str(shape.readout),
         help="how the readout's membrane becomes a score",
     )
+    add(
+        "--answer",
+        choices=tuple(Answer),
+        default=str(shape.answer),
+        help="after each sample, or after each step, of readout last and labels per step",
+    )
+    add("--stride", type=within("stride"), default=shape.stride, help="steps from answer to answer")
     parser.not_with(origin, *network._group_actions)
     training = parser.add_argument_group("training")
     add = training.add_argument
@@ -264,11 +273,13 @@ def main() -> int:
         max_delay=args.max_delay,
         beta=tuple(args.beta),
         readout_beta=args.readout_beta,
-        forward_delay=args.forward_delay,
+        forward_delay=tuple(args.forward_delay),
         weight_bits=args.weight_bits,
         kernel_bits=args.kernel_bits,
         reset_mode=ResetMode(args.reset),
         readout=ReadoutMode(args.readout),
+        answer=Answer(args.answer),
+        stride=args.stride,
     )
     recipe = Recipe(
         epochs=getattr(args, "epochs", SYNTHETIC_EPOCHS if args.data == "synthetic" else recipe.epochs),

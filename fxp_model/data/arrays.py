@@ -2,7 +2,8 @@
 
 ``train.npz``, ``val.npz`` and ``test.npz`` hold for each clip
 
-    labels : (N,) integers, class of each clip
+    labels : (N,) integers, class of each clip; or (N, T), class of each step, and -1 where none is counted:
+        beyond the lengths, at least
     counts : (N, T, C) integers, 0..255
     lengths : (N,) integers, steps of each clip, 1..T; absent: T for all. Beyond them counts are 0
 
@@ -90,7 +91,8 @@ class ArraySplit:
     """Clips of a split.
 
     counts : (T, N, C) uint8, zero beyond the lengths
-    labels, lengths : (N,) int64
+    labels : (N,) int64, or (N, T) of each step
+    lengths : (N,) int64
     file : where they are from
     """
 
@@ -130,11 +132,12 @@ class ArrayDataset:
         if name not in self.files:
             raise InputError(f"{self.name}: split must be one of {', '.join(self.files)}, not {name!r}")
         split = read_split(self.files[name])
-        _check_range(split.file, "labels", split.labels, 0, len(self.classes) - 1)
+        _check_range(split.file, "labels", split.labels, 1 - split.labels.ndim, len(self.classes) - 1)
         absent = np.setdiff1d(np.arange(len(self.classes)), split.labels)
         if name == "train" and len(absent) > 0:
             raise InputError(
-                f"{split.file}: class {self.classes[absent[0]]!r} must have at least 1 training clip, not 0"
+                f"{split.file}: class {self.classes[absent[0]]!r} must have at least 1 training "
+                f"{'clip' if split.labels.ndim == 1 else 'step'}, not 0"
             )
         return split
 
@@ -187,16 +190,18 @@ def split_of(content: bytes, path: Path) -> ArraySplit:
 def clips_of(
     content: bytes, path: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64] | None]:
-    """`split_of` for clips that may have no labels: counts (T, N, C), lengths (N,), labels (N,) or None."""
+    """`split_of` for clips that may have no labels: counts (T, N, C), lengths (N,), labels or None."""
     archive = Archive(content, str(path))
     known, read = (_COUNTS, _counts) if "counts" in archive.headers else (_EVENTS, _binned)
     for key in archive.headers:
         if key not in known:
             raise InputError(f"{path}: array {shown(key)} is unknown; known are {', '.join(known)}")
-    labels = _integers(archive, path, "labels", 1) if "labels" in archive.headers else None
-    if labels is not None:
+    labels = None
+    if "labels" in archive.headers:
+        per_step = len(archive.headers["labels"].shape) == 2
+        labels = _integers(archive, path, "labels", 2 if per_step else 1)
         _check_clips(path, len(labels))
-        _check_range(path, "labels", labels, 0, MAX_CLASSES - 1)
+        _check_range(path, "labels", labels, -1 if per_step else 0, MAX_CLASSES - 1)
     counts = read(archive, path, None if labels is None else len(labels))
     lengths = np.full(counts.shape[1], len(counts))
     if "lengths" in archive.headers:
@@ -205,7 +210,22 @@ def clips_of(
     for clip in np.flatnonzero(lengths < len(counts)):
         if counts[lengths[clip] :, clip].any():
             raise InputError(f"{path}: counts[{clip}] must be 0 from step {lengths[clip]} on, its length")
+    if labels is not None and labels.ndim == 2:
+        _check_steps(path, labels, len(counts), lengths)
     return counts, lengths, labels
+
+
+def _check_steps(path: Path, labels: NDArray[np.int64], steps: int, lengths: NDArray[np.int64]) -> None:
+    """`InputError` unless `labels` are of `steps` each, of none beyond the lengths, and one counts."""
+    if labels.shape[1] != steps:
+        raise InputError(
+            f"{path}: labels must have shape ({len(labels)},) or ({len(labels)}, {steps}), not {labels.shape}"
+        )
+    for clip in np.flatnonzero(lengths < steps):
+        if (labels[clip, lengths[clip] :] != -1).any():
+            raise InputError(f"{path}: labels[{clip}] must be -1 from step {lengths[clip]} on, its length")
+    if (labels == -1).all():
+        raise InputError(f"{path}: must have at least 1 step with a class, not 0")
 
 
 def _counts(archive: Archive, path: Path, clips: int | None) -> NDArray[np.uint8]:
@@ -250,7 +270,7 @@ def _binned(archive: Archive, path: Path, known: int | None) -> NDArray[np.uint8
 
 
 def _integers(archive: Archive, path: Path, name: str, ndim: int, length: int | None = None) -> NDArray[Any]:
-    """The array `name` as int64; of one dimension and `length` entries, or of none."""
+    """The array `name` as int64; of `ndim` dimensions, and of `length` entries where it has one."""
     if name not in archive.headers:
         raise InputError(f"{path}: {name} is missing")
     header = archive.headers[name]
@@ -280,7 +300,8 @@ def _check_size(path: Path, *shape: int) -> None:
 
 
 def _check_range(path: Path, name: str, values: NDArray[np.int64], low: int, high: int) -> None:
-    outside = np.flatnonzero((values < low) | (values > high))
+    outside = np.argwhere((values < low) | (values > high))
     if len(outside) > 0:
-        first = outside[0]
-        raise InputError(f"{path}: {name}[{first}] must be in {low}..{high}, not {values[first]}")
+        first = tuple(int(index) for index in outside[0])
+        place = ", ".join(map(str, first))
+        raise InputError(f"{path}: {name}[{place}] must be in {low}..{high}, not {values[first]}")

@@ -55,7 +55,7 @@ class EncodedSplit:
     """Clips of a split as counts.
 
     counts : (T, B, channels) uint8; T is that of the longest clip, shorter ones are padded with zeros
-    labels : (B,) int64, class index
+    labels : (B,) int64, class index; or (B, T) of each step, -1 where none is counted
     lengths : (B,) int64, frames of each clip
     files : B names of clips
     """

@@ -29,7 +29,7 @@ class Calibration:
 
     counts : (T, B, n_in) of integers, shorter clips padded with zeros at the end
     lengths : (B,) steps of each clip
-    labels : (B,) or None
+    labels : (B,), or None, also where each step has one
     classes : names of the labels, or None
     encoder : `to_dict` of what made the counts, or None
     """
@@ -119,4 +119,5 @@ def _some(
         raise InputError(f"{source}: steps x (channels + neurons) must be at most {TRACE}, not {size}")
     clips = np.linspace(0, len(lengths) - 1, min(CLIPS, len(lengths), TRACE // size)).astype(int)
     used = lengths[clips]
-    return Calibration(counts[: used.max(), clips], used, None if labels is None else labels[clips])
+    classes = None if labels is None or labels.ndim == 2 else labels[clips]  # a class for every step is none
+    return Calibration(counts[: used.max(), clips], used, classes)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fxp_model.errors import InputError
 from fxp_model.qat.augment import augment
-from fxp_model.qat.train import MAX_GRADIENT_NORM, Frames, Recipe, learning_rate
+from fxp_model.qat.train import MAX_GRADIENT_NORM, Frames, Recipe, labels_of, learning_rate
 from fxp_model.spec import NetworkSpec
 
 
@@ -43,8 +43,10 @@ def train_gru(
     """Accuracies on `val` after each epoch.
 
     Batches, copies, augmentation, labels and the course of the learning rate are those of `Training`; clips
-    count as long as the longest. `progress` gets each accuracy.
+    count as long as the longest. `progress` gets each accuracy. `InputError` unless each clip has a label.
     """
+    for frames in (train, val):
+        labels_of(spec.readout, frames)
     torch.manual_seed(recipe.seed)
     module = Gru(spec)
     optimizer = torch.optim.AdamW(module.parameters(), weight_decay=recipe.weight_decay)

@@ -30,7 +30,7 @@ from fxp_model.qat.neuron import simulate as simulate_reference
 from fxp_model.qat.quantize import codes, exact_dtype, fitted_format, requantize
 from fxp_model.qat.signal import Norm, Signal
 from fxp_model.qat.template import BETA, HIDDEN_BETA, READOUT_BETA
-from fxp_model.spec import LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode, fires
+from fxp_model.spec import Answer, LayerSpec, ReadoutMode, ReadoutSpec, RecurrenceKind, ResetMode, fires
 
 NORM_EPS = 1e-5
 NORM_MOMENTUM = 0.1
@@ -458,7 +458,8 @@ class Readout(Stage):
     def forward(self, x: Signal, sigma: float | None, factor: float) -> Tensor:
         """Logits (B, classes) in training: scores over each clip's own steps, of inputs times `factor`.
 
-        `sigma` as in `HiddenLayer.forward`.
+        With answers per step, of the mode ``last``, the logits of each answer, (A, B, classes). `sigma` as in
+        `HiddenLayer.forward`.
 
         Sums and spike counts are divided by the length, so that the scale of logits does not depend on it.
         """
@@ -471,6 +472,8 @@ class Readout(Stage):
                 return (v_mem * inside).sum(0) / lengths[:, None]
             case ReadoutMode.SPIKE_COUNT:
                 return (spikes * inside).sum(0) / lengths[:, None]
+            case ReadoutMode.LAST if self.spec.answer is Answer.STEP:
+                return v_mem[self.spec.stride - 1 :: self.spec.stride]
             case ReadoutMode.LAST:
                 return v_mem[lengths - 1, torch.arange(len(lengths), device=lengths.device)]
             case ReadoutMode.MAX:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fxp_model.errors import InputError
-from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE, MAX_LAYERS, MAX_NEURONS
+from fxp_model.spec import MAX_DELAY_STEPS, MAX_KERNEL_SIZE, MAX_LAYERS, MAX_NEURONS, MAX_STRIDE
 
 LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "layers": (1, MAX_LAYERS),
@@ -15,6 +15,7 @@ LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "forward_delay": (0, MAX_DELAY_STEPS),
     "weight_bits": (2, 16),
     "kernel_bits": (2, 16),
+    "stride": (1, MAX_STRIDE),
     "epochs": (1, 100_000),
     "batch": (1, 1_000_000),
     "seed": (0, 2**63 - 1),

@@ -18,7 +18,7 @@ from fxp_model.qat.layer import HiddenLayer, Noise, Numbers, Readout, Stage, sim
 from fxp_model.qat.limits import check_limits
 from fxp_model.qat.quantize import codes
 from fxp_model.qat.signal import Signal
-from fxp_model.spec import SCORE, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec
+from fxp_model.spec import SCORE, Answer, LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec
 from fxp_model.trace import LayerTrace, ReadoutTrace, Trace
 
 TRAINED = Numbers()
@@ -45,7 +45,7 @@ class Regularization:
 class Output:
     """The outputs of a training step.
 
-    logits : (B, classes)
+    logits : (B, classes), or (A, B, classes) with answers per step
     rates : (hidden layers,)
         Spikes per neuron and step; with several processes, the contribution of this one.
     """
@@ -145,22 +145,32 @@ class SpikingNetwork(nn.Module):
         i_syn = exact.current(x)
         course = neuron.simulate(i_syn, *exact.dynamics(i_syn.dtype))
         v_mem = codes(course.v_mem, exact.spec.membrane.frac_bits)
+        scores = _scores(self.readout.spec.mode, v_mem, codes(course.spikes, 0))
         return Trace(
             tuple(layers),
             ReadoutTrace(
                 i_syn=_array(codes(i_syn, exact.spec.input_frac_bits)),
                 v_mem=_array(v_mem),
-                scores=_array(_scores(self.readout.spec.mode, v_mem, codes(course.spikes, 0))),
+                scores=_array(scores[-1]),
                 current=_synaptic(exact.spec, course),
+                answered=_array(scores[self._answered]) if self._per_step else None,
             ),
         )
 
-    @torch.no_grad()
     def scores(self, counts: NDArray[np.integer]) -> NDArray[np.float64 | np.int64]:
         """Class scores (B, classes), by the fused kernels if supported.
 
         Those of `trace` if quantised, else real numbers.
         """
+        return _array(self._scores(counts)[-1])
+
+    def answered(self, counts: NDArray[np.integer]) -> NDArray[np.float64 | np.int64]:
+        """As `scores`, at each step that is answered: (A, B, classes)."""
+        return _array(self._scores(counts)[self._answered])
+
+    @torch.no_grad()
+    def _scores(self, counts: NDArray[np.integer]) -> Tensor:
+        """Class scores after every step, (T, B, classes)."""
         x = self._checked(counts)
         for stage in self.stages:
             folded = stage.folded()
@@ -171,7 +181,7 @@ class SpikingNetwork(nn.Module):
         spec = self.readout.spec
         if self.numbers.quantized:
             v_mem, x = codes(v_mem, spec.membrane.frac_bits), codes(x, 0)
-        return _array(_scores(spec.mode, v_mem, x))
+        return _scores(spec.mode, v_mem, x)
 
     def logits(self, counts: NDArray[np.integer], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Logits (B, classes) in eval mode, on the scale of those of `forward`: for a teacher.
@@ -188,6 +198,15 @@ class SpikingNetwork(nn.Module):
         if readout.mode in (ReadoutMode.SUM, ReadoutMode.SPIKE_COUNT):
             found /= lengths[:, None]
         return found
+
+    @property
+    def _answered(self) -> slice:
+        """The steps that are answered."""
+        return slice(self.spec.readout.stride - 1, None, self.spec.readout.stride)
+
+    @property
+    def _per_step(self) -> bool:
+        return self.spec.readout.answer is Answer.STEP
 
     def _checked(self, counts: NDArray[np.integer]) -> Tensor:
         checked = check_counts(self.spec, counts)
@@ -248,17 +267,18 @@ def _synaptic(spec: LayerSpec | ReadoutSpec, course: neuron.Course) -> NDArray[n
 
 
 def _scores(mode: ReadoutMode, v_mem: Tensor, spikes: Tensor) -> Tensor:
-    """Class scores (B, classes) from the readout's codes (T, B, classes); sums saturate at every step."""
+    """Class scores after every step, from the readout's codes, all (T, B, classes); sums saturate at each."""
     match mode:
         case ReadoutMode.LAST:
-            return v_mem[-1]
+            return v_mem
         case ReadoutMode.MAX:
-            return v_mem.amax(0)
+            return v_mem.cummax(0).values
         case ReadoutMode.SUM | ReadoutMode.SPIKE_COUNT:
-            total = torch.zeros_like(v_mem[0])
+            total, so_far = torch.zeros_like(v_mem[0]), []
             for term in v_mem if mode is ReadoutMode.SUM else spikes:
                 total = (total + term).clamp(SCORE.min_raw, SCORE.max_raw)
-            return total
+                so_far.append(total)
+            return torch.stack(so_far)
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -24,7 +24,8 @@ from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import CheckFailed
 from fxp_model.network import Network
 from fxp_model.qat.network import SpikingNetwork
-from fxp_model.qat.train import Frames, Training, frames_sha256
+from fxp_model.qat.train import Frames, Training, frames_sha256, labels_of
+from fxp_model.spec import Answer
 
 STIMULUS_CLIPS = 4
 
@@ -109,8 +110,9 @@ def measure(
     Returns
     -------
     dict
-        `clips`, `accuracy`; per stage, mean `events_per_step` into it (nonzero inputs or
-        spikes); per hidden layer, `spikes_per_neuron_step`; `spikes_per_clip` of all layers.
+        `clips`, `answers` that count if there is one per step, `accuracy`; per stage, mean
+        `events_per_step` into it (nonzero inputs or spikes); per hidden layer, `spikes_per_neuron_step`;
+        `spikes_per_clip` of all layers.
 
     Raises
     ------
@@ -118,6 +120,8 @@ def measure(
         Naming the first integer that differs.
     """
     stages = network.spec.stage_names
+    labels = labels_of(network.spec.readout, frames)
+    counted = int(np.count_nonzero(labels >= 0))
     events = dict.fromkeys(stages, 0)
     steps = right = 0
     for length in np.unique(frames.lengths):
@@ -132,14 +136,19 @@ def measure(
             for name, array in zip(stages, inputs, strict=True):
                 events[name] += int(np.count_nonzero(array))
             steps += int(length) * len(part)
-            right += int(np.sum(expected.classes == frames.labels[part]))
+            if expected.answers is None:
+                right += int(np.sum(expected.classes == labels[part]))
+            else:
+                classes = expected.answers.classes.T
+                right += int(np.sum(classes == labels[part, : classes.shape[1]]))
             progress(len(part))
     widths = {name: spec.n_out for name, spec in zip(stages, network.spec.layers, strict=False)}
     after = dict(pairwise(stages))
     spikes = {name: events[after[name]] for name in widths}
     return {
         "clips": len(frames),
-        "accuracy": right / len(frames),
+        **({} if network.spec.readout.answer is Answer.SAMPLE else {"answers": counted}),
+        "accuracy": right / counted,
         "events_per_step": {name: round(count / steps, 3) for name, count in events.items()},
         "spikes_per_neuron_step": {
             name: round(count / steps / widths[name], 4) for name, count in spikes.items()
@@ -182,7 +191,7 @@ def versions() -> dict[str, str]:
 def stimulus(encoder: FrameEncoder, val: Frames) -> NDArray[np.uint8]:
     """Counts (T, B, channels) of a few clips of different classes: synthetic where `encoder` takes sound."""
     if not isinstance(encoder, EarSpec):
-        _, first = np.unique(val.labels, return_index=True)
+        _, first = np.unique(val.labels if val.labels.ndim == 1 else np.arange(len(val)), return_index=True)
         return val.counts[:, first[:STIMULUS_CLIPS]]
     dataset = synthetic_dataset()
     clips = {clip.label: clip for clip in reversed(dataset.split("val"))}
@@ -221,7 +230,7 @@ The validation clips selected {chosen} (counted from 0), and nothing else.
 
 On the {val["clips"]} validation clips, by the golden model; PyTorch gives the same integers on each of them:
 
-- accuracy {val["accuracy"]:.4f}
+- accuracy {val["accuracy"]:.4f}{f" over {val['answers']} steps" if "answers" in val else ""}
 - spikes per neuron and step: {rates}
 - spikes per clip, all hidden layers: {val["spikes_per_clip"]}
 

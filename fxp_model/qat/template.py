@@ -9,6 +9,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import QFormat
 from fxp_model.qat.limits import check_limits
 from fxp_model.spec import (
+    Answer,
     LayerSpec,
     NetworkSpec,
     ReadoutMode,
@@ -45,7 +46,8 @@ class Shape:
     readout_beta : leak of the readout at the start
     input_bits, weight_bits, kernel_bits : widths; of weights and kernel 2..16
     max_delay : largest axonal delay in steps
-    forward_delay : largest delay of the inputs of each stage; 0 for none
+    answer, stride : when the readout answers, and the steps from answer to answer
+    forward_delay : largest delay of the inputs of all stages or of each, the readout's last; 0 for none
     """
 
     hidden: tuple[int, ...] = (256, 256)
@@ -53,7 +55,7 @@ class Shape:
     recurrent_layers: RecurrentLayers = RecurrentLayers.ALL
     kernel_size: int = 5
     max_delay: int = 63
-    forward_delay: int = 0
+    forward_delay: tuple[int, ...] = (0,)
     beta: tuple[float, ...] = (HIDDEN_BETA,)
     readout_beta: float = READOUT_BETA
     input_bits: int = 4
@@ -61,13 +63,22 @@ class Shape:
     kernel_bits: int = 8
     reset_mode: ResetMode = ResetMode.SUBTRACT
     readout: ReadoutMode = ReadoutMode.SUM
+    answer: Answer = Answer.SAMPLE
+    stride: int = 1
 
     def __post_init__(self) -> None:
         check_limits("layers", len(self.hidden))
         for neurons in self.hidden:
             check_limits("neurons", neurons)
-        for name in ("max_delay", "forward_delay", "input_bits", "weight_bits", "kernel_bits"):
+        for name in ("max_delay", "input_bits", "weight_bits", "kernel_bits", "stride"):
             check_limits(name, getattr(self, name))
+        for delay in self.forward_delay:
+            check_limits("forward_delay", delay)
+        if len(self.forward_delay) not in (1, len(self.hidden) + 1):
+            raise InputError(
+                f"forward_delay must be one value, or one for each of {len(self.hidden) + 1} stages, "
+                f"not {len(self.forward_delay)}"
+            )
         if len(self.beta) not in (1, len(self.hidden)):
             raise InputError(
                 f"beta must be one value, or one for each of {len(self.hidden)} hidden layers, "
@@ -88,7 +99,8 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             max_delay=shape.max_delay,
             kernel_size=shape.kernel_size if conv else 0,
         )
-    max_input_delay = shape.forward_delay or None
+    stages = len(shape.hidden) + 1
+    delays = shape.forward_delay * stages if len(shape.forward_delay) == 1 else shape.forward_delay
     first_recurrent = 0 if shape.recurrent_layers is RecurrentLayers.ALL else len(shape.hidden) - 1
     betas = shape.beta * len(shape.hidden) if len(shape.beta) == 1 else shape.beta
     layers = tuple(
@@ -103,7 +115,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             beta_format=BETA,
             v_th=int(HIDDEN_MEMBRANE.from_real(1.0)),
             reset_mode=shape.reset_mode,
-            max_input_delay=max_input_delay,
+            max_input_delay=delays[index] or None,
             recurrence=recurrence if index >= first_recurrent else None,
         )
         for index, (before, after) in enumerate(zip((n_in, *shape.hidden), shape.hidden, strict=False))
@@ -116,10 +128,12 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
         membrane=READOUT_MEMBRANE,
         beta=int(BETA.from_real(shape.readout_beta)),
         beta_format=BETA,
-        max_input_delay=max_input_delay,
+        max_input_delay=delays[-1] or None,
         mode=shape.readout,
         v_th=int(READOUT_MEMBRANE.from_real(1.0)) if shape.readout is ReadoutMode.SPIKE_COUNT else 0,
         reset_mode=shape.reset_mode,
+        answer=shape.answer,
+        stride=shape.stride,
     )
     return NetworkSpec(layers, readout)
 

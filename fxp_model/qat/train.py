@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch.nn.parallel import DistributedDataParallel
 
 from fxp_model.errors import InputError
+from fxp_model.evaluation import answered_labels
 from fxp_model.files import read_text, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.network import Network
@@ -30,11 +31,13 @@ from fxp_model.qat.layer import HiddenLayer, Numbers
 from fxp_model.qat.limits import LIMITS, check_limits
 from fxp_model.qat.network import Regularization, SpikingNetwork, from_network
 from fxp_model.qat.start import adopt
-from fxp_model.spec import NetworkSpec
+from fxp_model.spec import Answer, NetworkSpec, ReadoutMode, ReadoutSpec
 from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, number
 
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
+NOT_COUNTED = -1
+"""Label of a step that is not counted."""
 MAX_GRADIENT_NORM = 5.0
 MAX_PARAMETER = 2.0**32
 """A larger parameter, which no format of the hardware can hold, means that the training diverged."""
@@ -46,7 +49,8 @@ class Frames:
 
     counts : (T, copies * B, channels) uint8, shorter clips padded with zeros at the end; copy k of clip b is
         column k * B + b, and the first copies are what is measured
-    labels, lengths : (B,) int64
+    labels : (B,) int64, or (B, T) of each step, -1 where none is counted
+    lengths : (B,) int64
     """
 
     counts: NDArray[np.uint8]
@@ -176,7 +180,8 @@ class Training:
     Raises
     ------
     InputError
-        The checkpoint in `parent` is missing, damaged, or of another shape.
+        The checkpoint in `parent` is missing, damaged, or of another shape; or `spec` answers each step, and
+        its readout, the augmentation or a teacher is one that is for an answer per sample.
     """
 
     def __init__(
@@ -189,6 +194,8 @@ class Training:
         start: Network | None = None,
         parent: Path | None = None,
     ) -> None:
+        if spec.readout.answer is Answer.STEP:
+            _check_steps(spec.readout, recipe, teacher)
         self.spec = spec
         self.start = start
         self.recipe = recipe
@@ -268,7 +275,9 @@ class Training:
             raise InputError(f"{log} is not the log of {path}; move it away, or name another folder")
 
     def check_data(self, train: Frames, val: Frames) -> None:
-        """`InputError` if the loaded checkpoint was trained on other frames."""
+        """`InputError` if the loaded checkpoint was trained on other frames, or they have other labels."""
+        for frames in (train, val):
+            labels_of(self.spec.readout, frames)
         digest = frames_sha256(train, val)
         if self.frames_sha256 not in (None, digest):
             difference = _difference("frames_sha256", self.frames_sha256, digest)
@@ -332,36 +341,43 @@ class Training:
         order = rng.permutation(len(train))
         column = np.arange(len(train)) + len(train) * rng.integers(train.copies, size=len(train))
         batches = np.split(order, range(recipe.batch, len(order), recipe.batch))
+        expected = labels_of(self.spec.readout, train)
         sums = torch.zeros(3, dtype=torch.float64)
         stepped = False
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
-            own = train.labels[batch], train.lengths[batch]
+            own = expected[batch], train.lengths[batch]
+            counted = max(int(np.count_nonzero(own[0] >= 0)), 1)
             moved = augment(train.counts[:, column[batch]], own[0], recipe.augmentation, rng, own[1])
             share = slice(self.rank, None, self.processes)
-            # the kernels are compiled for arrays in one piece
-            arrays = tuple(map(np.ascontiguousarray, (moved[:, share], own[0][share], own[1][share])))
+            # the kernels are compiled for arrays in one piece; labels are in the order of the logits
+            arrays = tuple(map(np.ascontiguousarray, (moved[:, share], own[0][share].T, own[1][share])))
             counts, labels, lengths = (torch.from_numpy(array) for array in arrays)
             output = self.step_module(counts, lengths, sigma, recipe.noise)
             smoothing = recipe.label_smoothing
-            loss = F.cross_entropy(output.logits, labels, label_smoothing=smoothing, reduction="sum")
+            logits, labels = output.logits.flatten(0, -2), labels.flatten()
+            loss = F.cross_entropy(
+                logits, labels, label_smoothing=smoothing, reduction="sum", ignore_index=NOT_COUNTED
+            )
             if self.teacher is not None:
                 told = torch.from_numpy(self.teacher.logits(arrays[0], arrays[2]))
                 loss = (1 - recipe.taught) * loss + recipe.taught * distillation(
                     output.logits, told, recipe.temperature
                 )
             # gradients are averaged over the processes
-            total = loss * (self.processes / len(batch))
+            total = loss * (self.processes / counted)
             if recipe.spike_cost > 0:
                 total = total + recipe.spike_cost * self.processes * output.rates.sum()
             if not total.isfinite():
                 raise self._diverged(epoch)
             stepped |= self._step(total, rate)
-            right = (output.logits.argmax(1) == labels).sum()
+            right = (logits.argmax(1) == labels).sum()
             sums += torch.stack([loss.detach(), right, output.rates.detach().mean() * len(batch)])
             progress(None)
-        loss_mean, right_share, rate_mean = (parallel.all_sum(sums) / len(train)).tolist()
+        size = np.count_nonzero(expected >= 0)
+        sizes = torch.tensor([size, size, len(train)])
+        loss_mean, right_share, rate_mean = (parallel.all_sum(sums) / sizes).tolist()
         if not stepped or not all(
             (parameter.abs() < MAX_PARAMETER).all() for parameter in self.module.parameters()
         ):
@@ -454,16 +470,39 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 
 
 def accuracy(module: SpikingNetwork, frames: Frames, batch: int = 64) -> float:
-    """Share of the clips, each over its own length, that the eval-mode integers get right."""
+    """Share of the labels, of clips over their own lengths, that the eval-mode integers get right."""
     rank, processes = parallel.shares()
+    readout = module.spec.readout
+    labels = labels_of(readout, frames)
     right = 0
     for length in np.unique(frames.lengths):
         group = np.flatnonzero(frames.lengths == length)[rank::processes]
         for part in np.split(group, range(batch, len(group), batch)):
             if len(part):
-                scores = module.scores(frames.counts[:length, part])
-                right += int(np.sum(scores.argmax(axis=1) == frames.labels[part]))
-    return int(parallel.all_sum(torch.tensor(right))) / len(frames)
+                counts = frames.counts[:length, part]
+                if readout.answer is Answer.STEP:
+                    classes = module.answered(counts).argmax(axis=2).T
+                    right += int(np.sum(classes == labels[part, : classes.shape[1]]))
+                else:
+                    right += int(np.sum(module.scores(counts).argmax(axis=1) == labels[part]))
+    return int(parallel.all_sum(torch.tensor(right))) / int(np.count_nonzero(labels >= 0))
+
+
+def labels_of(readout: ReadoutSpec, frames: Frames) -> NDArray[np.int64]:
+    """Labels of the answers to the first copies: (B,), or (B, A) with answers per step."""
+    return answered_labels(readout, frames.labels, (len(frames.counts), len(frames)))
+
+
+def _check_steps(readout: ReadoutSpec, recipe: Recipe, teacher: SpikingNetwork | None) -> None:
+    """`InputError` for what is trained with an answer per sample only."""
+    if readout.mode is not ReadoutMode.LAST:
+        raise InputError(f"readout must be last to be trained with an answer per step, not {readout.mode}")
+    for name in ("time_shift", "time_stretch", "blend"):
+        value = getattr(recipe.augmentation, name)
+        if value != 0:
+            raise InputError(f"{name} must be 0 with an answer per step, whose labels stay, not {value}")
+    if teacher is not None:
+        raise InputError("a teacher must not be given with an answer per step")
 
 
 def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:

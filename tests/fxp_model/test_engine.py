@@ -1,6 +1,7 @@
 """The engine equals the golden model: whole sequences, padded, frame by frame, on any number of threads."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numba
@@ -17,9 +18,19 @@ from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
 from fxp_model.pretrained import DEFAULT
 from fxp_model.random_networks import random_network, random_pair
-from fxp_model.spec import LayerSpec, NetworkSpec, ReadoutMode, ReadoutSpec, ResetMode
+from fxp_model.spec import (
+    Answer,
+    LayerSpec,
+    NetworkSpec,
+    ReadoutMode,
+    ReadoutSpec,
+    RecurrenceKind,
+    RecurrenceSpec,
+    ResetMode,
+)
 from hw.estimates.latency import event_counts
 from scripts.check_engine import difference
+from tb.harness.depth import depth
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +73,8 @@ def features(network, counts):
             yield "delayed inputs turn"
         if isinstance(spec, ReadoutSpec):
             yield f"readout {spec.mode}"
+            if spec.answer is Answer.STEP and len(counts) >= spec.stride > 1:
+                yield f"answer of a stride, readout {spec.mode}"
         elif spec.recurrence is not None and len(counts) > 2 * (params.delay_steps.max() + 1):
             yield f"the ring of {spec.recurrence.kind} turns"
     for layer in trace.layers:
@@ -83,7 +96,7 @@ def test_the_draw_reaches_every_type_and_kind():
         ),
         *(f"current {mode}" for mode in (*Rounding, *Overflow)),
         *(f"{types[-1]} {what}" for what in ("current", "own alpha")),
-        *(f"readout {mode}" for mode in ReadoutMode),
+        *(f"{what}{mode}" for what in ("readout ", "answer of a stride, readout ") for mode in ReadoutMode),
         "delayed inputs turn",
         *("the ring of conv turns", "the ring of dense turns", "current and silence"),
     ]
@@ -163,6 +176,116 @@ def test_what_comes_after_a_sample_has_no_influence():
         assert result.event_totals.tolist() == totals
 
 
+def assert_last_answer(readout, trace, t, answer):
+    """A step is answered, by the last answer of a run up to it, or it is not."""
+    if trace.answers is None or (t + 1) % readout.stride != 0:
+        assert answer is None
+    else:
+        assert [array.tolist() for array in answer] == [array[-1].tolist() for array in trace.answers]
+
+
+def test_answers_of_a_sample_end_with_it():
+    seen = 0
+    for seed in range(40):
+        network, counts = draw(seed)
+        lengths = np.random.default_rng(seed).integers(1, len(counts) + 1, size=counts.shape[1])
+        result = Engine(network).run(counts, lengths)
+        if result.answers is None:
+            continue
+        assert len(result.answered) == len(counts) // network.spec.readout.stride
+        for b, length in enumerate(lengths):
+            expected = golden.run(network, counts[:length, b : b + 1]).answers
+            own = len(expected.classes)
+            for ours, theirs in zip(result.answers, expected, strict=True):
+                assert ours[:own, b].tolist() == theirs[:, 0].tolist()
+            assert not result.answered[own:, b].any()
+            seen += own
+    assert seen > 100
+
+
+def test_a_stream_in_pieces_is_the_whole_run():
+    for seed in range(40):
+        network, counts = draw(seed)
+        rng = np.random.default_rng(seed)
+        whole = golden.run(network, counts)
+        events = event_counts(network, whole, counts)
+        stream = Engine(network).stream(counts.shape[1])
+        ends = np.flatnonzero(rng.random(len(counts)) < 0.3)
+        parts = [stream.run(piece) for piece in np.split(counts, ends + 1) if len(piece) > 0]
+        assert parts[-1].scores.tolist() == whole.scores.tolist()
+        for i, expected in enumerate(events[: len(network.spec.stages)]):
+            assert np.array_equal(np.concatenate([part.events[i] for part in parts]), expected)
+        if whole.readout.answered is not None:
+            assert np.array_equal(np.concatenate([part.answered for part in parts]), whole.readout.answered)
+
+
+def endless():
+    """A network that has forgotten its input 300 steps later, and 700 steps of it with silence after them."""
+    rng = np.random.default_rng(2)
+    kept = {
+        "weight": QFormat(True, 4, 4), "bias": QFormat(True, 2, 0), "membrane": QFormat(True, 8, 8),
+        "beta_format": QFormat(False, 0, 8), "rounding": Rounding.TRN_ZERO,
+    }  # fmt: skip
+    recurrence = RecurrenceSpec(
+        kind=RecurrenceKind.CONV, weight=QFormat(True, 1, 4), max_delay=12, kernel_size=3
+    )
+    layer = LayerSpec(
+        n_in=3, n_out=6, v_th=300, beta=160, max_input_delay=6, recurrence=recurrence,
+        reset_mode=ResetMode.ZERO, **kept,
+    )  # fmt: skip
+    readout = ReadoutSpec(
+        n_in=6,
+        n_out=4,
+        beta=200,
+        max_input_delay=4,
+        mode=ReadoutMode.LAST,
+        answer=Answer.STEP,
+        stride=7,
+        **kept,
+    )
+    params = (
+        StageParams(
+            rng.integers(-60, 127, (6, 3)), np.zeros(6, int), recurrent=rng.integers(-8, 8, 3),
+            delay_steps=np.array([12, 0, 3, 7, 5, 2]), input_delay_steps=np.array([6, 0, 2]),
+        ),
+        StageParams(
+            rng.integers(-128, 127, (4, 6)), np.zeros(4, int), input_delay_steps=np.array([0, 4, 1, 2, 3, 0])
+        ),
+    )  # fmt: skip
+    burst = (rng.random((997, 1, 3)) < 0.2).astype(np.uint8)
+    burst[-300:] = 0
+    return Network(NetworkSpec((layer,), readout), params), burst
+
+
+def test_a_stream_of_weeks_counts_nothing_but_the_stride():
+    """Every answer of 10**7 steps, a day of speech: the network forgets a burst before the next begins."""
+    network, burst = endless()
+    readout = network.spec.readout
+    every = replace(network.spec, readout=replace(readout, stride=1))
+    alone = golden.run(Network(every, network.params), burst)
+    assert not alone.readout.v_mem[-1].any()
+    assert not alone.layers[0].v_mem[-1].any()
+    assert not alone.layers[0].spikes[-20:].any()
+    assert alone.layers[0].i_rec.any()
+    expected = alone.readout.answered[:, 0]
+    assert len(np.unique(np.argmax(expected, axis=1))) >= 3
+    engine = Engine(network)
+    stream = engine.stream()
+    together = np.tile(burst, (20, 1, 1))
+    first = 0
+    sizes = set()
+    while first < depth(10**5, 10**7):
+        answered = stream.run(together).answered[:, 0]
+        steps = np.arange(first, first + len(together))
+        steps = steps[(steps + 1) % readout.stride == 0]
+        assert np.array_equal(answered, expected[steps % len(burst)])
+        first += len(together)
+        sizes.add((sum(part.nbytes for own in stream._state for part in own), stream._steps < engine._period))
+    assert len(sizes) == 1
+    assert sizes.pop()[1]
+    assert engine._period == 13 * 7 * 5
+
+
 def test_a_stream_equals_the_whole_run_at_every_step():
     for seed in range(40):
         network, counts = draw(seed)
@@ -171,7 +294,9 @@ def test_a_stream_equals_the_whole_run_at_every_step():
         for _ in range(2):
             for t, frame in enumerate(counts):
                 step = stream.step(frame)
-                assert step.scores.tolist() == golden.run(network, counts[: t + 1]).scores.tolist()
+                so_far = golden.run(network, counts[: t + 1])
+                assert step.scores.tolist() == so_far.scores.tolist()
+                assert_last_answer(network.spec.readout, so_far, t, step.answer)
                 for ours, layer in zip(step.spikes, whole.layers, strict=True):
                     assert ours.tolist() == layer.spikes[t].tolist(), f"seed {seed} step {t}"
             stream.reset()
@@ -278,6 +403,7 @@ X = np.zeros((4, 2, N_IN), np.uint8)
             lambda: Engine(NETWORK).stream(2).step(X[0] + np.int64(LIMIT + 1)),
             rf"input count must be 0\.\.{LIMIT}, not {LIMIT + 1}",
         ),
+        (lambda: Engine(NETWORK).stream(3).run(X), r"samples of a stream must be 3, not 2"),
     ],
 )
 def test_other_unusable_arguments_are_named(attempt, message):

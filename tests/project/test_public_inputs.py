@@ -89,7 +89,7 @@ CASES = {
     "no such sample": (lambda n, c, x, t: t.sample(2), r"index must be 0\.\.1, not 2"),
     "evaluate other labels": (
         lambda n, c, x, t: fxp_model.evaluate(fxp_model.run, n, x, np.array([1]), np.array([5, 5])),
-        r"labels must have shape \(2,\), not \(1,\)",
+        r"labels must have shape \(2,\), as the network answers each sample, not \(1,\)",
     ),
     "widths for a name": (
         lambda n, c, x, t: hw.HardwareConfig.uniform("x"),

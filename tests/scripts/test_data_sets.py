@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from fxp_model.data import encoder_for, load_frames, open_dataset
-from scripts import psmnist
+from scripts import ecg, psmnist
 from tests.calls import call
 
 
@@ -76,6 +76,58 @@ def test_of_a_damaged_mnist_nothing_is_written(mnist, tmp_path):
     assert told.returncode == 2
     assert "mnist.npz: not a readable npz archive: Bad CRC-32 for file 'x_test.npy'" in told.stderr
     assert not out.exists()
+
+
+@pytest.fixture
+def qtdb(tmp_path, monkeypatch):
+    """Short windows; the class of a step is its number modulo 6, and every fourth has none."""
+    windows, steps = {"train": 130, "test": 7}, 24
+    monkeypatch.setattr(ecg, "WINDOWS", windows)
+    monkeypatch.setattr(ecg, "STEPS", steps)
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, size in windows.items():
+        given = np.broadcast_to(np.arange(steps) % 4 != 3, (size, steps)).astype(np.uint8)
+        arrays[f"x_{split}"] = rng.integers(-1, 2, (size, steps, 4), dtype=np.int8)
+        arrays[f"y_{split}"] = (np.arange(steps) % 6 * given).astype(np.uint8)
+        arrays[f"labels_{split}"] = given
+    np.savez(tmp_path / "qtdb.npz", **arrays)
+    return arrays
+
+
+@pytest.mark.parametrize(("labelled", "block"), [(False, 1), (True, 12)])
+def test_every_heartbeat_is_in_one_split_with_a_channel_for_each_sign(qtdb, tmp_path, labelled, block):
+    out = tmp_path / "out"
+    more = ("--labelled", "--block", str(block)) if labelled else ()
+    told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(out), *more)
+    assert told.returncode == 0, told.stderr
+    dataset = open_dataset(out)
+    assert dataset.classes == ("P", "PQ", "QR", "RS", "ST", "TP")
+    encoder = encoder_for(dataset, 4)
+    assert (encoder.channels, encoder.count_bits) == (8, 1)
+    neighbours = np.arange(130) // block % 10 == 9
+    for split, source, which in (
+        ("train", "train", ~neighbours),
+        ("val", "train", neighbours),
+        ("test", "test", np.ones(7, bool)),
+    ):
+        frames = load_frames(dataset, split, encoder, progress=False)
+        signs = frames.counts.astype(int).transpose(1, 0, 2)
+        np.testing.assert_array_equal(signs[:, :, :4] - signs[:, :, 4:], qtdb[f"x_{source}"][which])
+        assert not (signs[:, :, :4] & signs[:, :, 4:]).any()
+        expected = qtdb[f"y_{source}"][which].astype(int)
+        expected[:, :10] = -1
+        if labelled:
+            expected[qtdb[f"labels_{source}"][which] == 0] = -1
+        np.testing.assert_array_equal(frames.labels, expected)
+
+
+def test_another_file_is_no_qt_database(tmp_path):
+    np.savez(tmp_path / "qtdb.npz", x_train=np.zeros((618, 1301, 8), np.int8))
+    told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(tmp_path / "out"))
+    assert told.returncode == 2
+    assert told.stderr.strip().endswith("qtdb.npz: x_train must be integers of shape (618, 1301, 4)")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture

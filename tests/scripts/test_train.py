@@ -33,6 +33,9 @@ KEYS = {
     "from_rest",
     "engine",
     "clips",
+    "answer",
+    "stride",
+    "counted",
     "accuracy",
     "seconds",
     "predictions_sha256",
@@ -159,6 +162,40 @@ def test_both_engines_evaluate_the_artifact_alike(trained, folder):
     golden, by_torch = results
     for key in ("accuracy", "predictions_sha256", "scores_sha256"):
         assert golden[key] == by_torch[key]
+
+
+def test_a_network_that_answers_each_step_is_trained_and_measured(tmp_path):
+    """Channel 0 or 1 is busy for 8 steps; then the label, for 4 of them."""
+    rng = np.random.default_rng(0)
+    data, out = tmp_path / "steps", tmp_path / "out"
+    data.mkdir()
+    for split in ("train", "val"):
+        words = rng.integers(0, 2, (12, 5)).repeat(8, axis=1)
+        counts = rng.random((12, 40, 2)) < np.where(np.arange(2) == words[:, :, None], 0.9, 0.1)
+        labels = np.where(np.arange(40) % 8 < 4, -1, words)
+        np.savez(data / f"{split}.npz", counts=counts.astype(np.uint8), labels=labels)
+    steps = ("--answer", "step", "--stride", 2, "--readout", "last", "--forward-delay", 0, 3)
+    result = train("--data", data, "--out", out, *SMALL, *steps)
+    assert result.returncode == 0, result.stderr
+    artifact = load_artifact(out / "artifact")
+    readout = artifact.network.spec.readout
+    assert (readout.answer, readout.stride, readout.max_input_delay) == ("step", 2, 3)
+    assert artifact.network.spec.layers[0].max_input_delay is None
+    assert artifact.metrics["val"]["answers"] == 12 * 5 * 2
+    card = (out / "artifact" / "README.md").read_text(encoding="utf-8")
+    assert f"- accuracy {artifact.metrics['val']['accuracy']:.4f} over 120 steps" in card
+    told = []
+    for engine in ("golden", "engine", "torch"):
+        options = ("--artifact", str(out / "artifact"), "--data", str(data), "--engine", engine)
+        done = call("evaluate.py", *options, "--json", "-")
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    assert {(one["answer"], one["stride"], one["counted"]) for one in told} == {("step", 2, 120)}
+    assert {one["accuracy"] for one in told} == {artifact.metrics["val"]["accuracy"]}
+    assert len({one["scores_sha256"] for one in told}) == 1
+    result = train("--data", data, "--out", tmp_path / "other", *SMALL, "--forward-delay", 1, 2, 3)
+    assert result.returncode == 2
+    assert result.stderr.strip().endswith("must be one value, or one for each of 2 stages, not 3")
 
 
 @pytest.fixture(scope="module")

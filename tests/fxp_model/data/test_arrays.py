@@ -40,6 +40,15 @@ def arrays(seed=0, clips=CLIPS):
     return {"counts": counts, "labels": np.arange(clips) % 3, "lengths": lengths}
 
 
+def per_step(seed=0):
+    """The same with a label for every step; those beyond the ends and some others are not counted."""
+    split = arrays(seed)
+    labels = np.random.default_rng(seed).integers(-1, 3, (CLIPS, STEPS))
+    labels[0, :3] = np.arange(3)
+    labels[np.arange(STEPS) >= split["lengths"][:, None]] = -1
+    return split | {"labels": labels}
+
+
 def events(split, seed=0):
     """The same as events, in any order."""
     clip, step, channel = (
@@ -95,6 +104,14 @@ def test_counts_are_those_of_the_files(tmp_path, form):
         assert frames.files == tuple(f"{name}.npz/{row}" for row in range(len(frames.labels)))
 
 
+@pytest.mark.parametrize("form", [dict, events])
+def test_labels_of_steps_are_those_of_the_file(tmp_path, form):
+    split = per_step()
+    folder = write(tmp_path / "data", train=form(split))
+    assert open_dataset(folder).classes == ("0", "1", "2")
+    np.testing.assert_array_equal(loaded(folder).labels, split["labels"])
+
+
 def test_without_names_and_lengths_classes_are_numbers_and_clips_are_whole(tmp_path):
     split = arrays()
     del split["lengths"]
@@ -131,10 +148,27 @@ def with_counts(**changes):
     return events(arrays()) | changes
 
 
+def with_step(clip, step, label):
+    """Labels of steps with a change."""
+    split = per_step()
+    split["labels"][clip, step] = label
+    return split
+
+
 COUNTS = arrays()["counts"]
+ENDS = arrays()["lengths"]
+SHORT = int(np.flatnonzero(ENDS < STEPS)[0])
 MISTAKES = {
+    "labels[2, 0] must be in -1..65535, not -2": with_step(2, 0, -2),
+    f"labels[{SHORT}] must be -1 from step {ENDS[SHORT]} on, its length": with_step(SHORT, STEPS - 1, 0),
+    "must have at least 1 step with a class, not 0": changed(labels=np.full((CLIPS, STEPS), -1)),
+    "labels must have shape (6,) or (6, 9), not (6, 8)": changed(labels=per_step()["labels"][:, :8]),
+    "labels must have shape (N,), not (6, 9, 1)": changed(labels=per_step()["labels"][:, :, None]),
+    "class '1' must have at least 1 training step, not 0": changed(
+        labels=np.where(per_step()["labels"] == 1, 2, per_step()["labels"])
+    ),
     "labels is missing": changed(labels=None),
-    "labels must have shape (N,), not (6, 1)": changed(labels=np.zeros((CLIPS, 1), int)),
+    "labels must have shape (6,) or (6, 9), not (6, 1)": changed(labels=np.zeros((CLIPS, 1), int)),
     "labels must be integers, not float64": changed(labels=np.zeros(CLIPS)),
     "labels[1] must be in 0..65535, not -1": changed(labels=np.array([0, -1, 1, 2, 0, 0])),
     "must have at least 1 clip, not 0": changed(labels=np.zeros(0, int)),

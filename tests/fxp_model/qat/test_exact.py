@@ -32,8 +32,11 @@ def test_random_networks_of_every_kind(block):
         rng = np.random.default_rng([5, seed])
         network = random_network(rng)
         counts = random_counts(rng, network.spec, steps=int(rng.integers(1, 13)), samples=2)
-        mismatch = run(network, counts).first_mismatch(evaluate.run(network, counts))
+        expected = run(network, counts)
+        mismatch = expected.first_mismatch(evaluate.run(network, counts))
         assert mismatch is None, f"seed {seed}: {mismatch}: {network.spec}"
+        if expected.readout.answered is not None:
+            assert np.array_equal(from_network(network).answered(counts), expected.readout.answered)
 
 
 def test_a_network_comes_back_as_it_was():
@@ -68,7 +71,7 @@ SHAPES = [
         reset_mode=reset_mode,
         readout=readout,
         weight_bits=bits,
-        forward_delay=forward_delay,
+        forward_delay=(forward_delay,),
     )
     for recurrence, reset_mode, readout, bits, forward_delay in [
         (RecurrenceKind.CONV, ResetMode.ZERO, ReadoutMode.SUM, 8, 0),
@@ -118,7 +121,7 @@ def test_training_and_eval_agree_when_batch_and_running_statistics_do(recurrence
     torch.manual_seed(4)
     numbers = Numbers(quantized=False)
     module = SpikingNetwork(
-        network_spec(Shape(hidden=(12, 11), recurrence=recurrence, forward_delay=forward_delay), 9, 4),
+        network_spec(Shape(hidden=(12, 11), recurrence=recurrence, forward_delay=(forward_delay,)), 9, 4),
         numbers,
     ).double()
     counts = np.random.default_rng(1).integers(0, 16, (20, 6, 9)).astype(np.uint8)

@@ -114,7 +114,7 @@ def test_a_network_with_forward_delays_trains_as_in_plain_torch(sigma):
         torch.manual_seed(0)
         numbers = Numbers(quantized=False)  # nothing at a threshold depends on the order of sums
         module = SpikingNetwork(
-            network_spec(Shape(hidden=(12, 11), forward_delay=7), N_IN, 3), numbers
+            network_spec(Shape(hidden=(12, 11), forward_delay=(7,)), N_IN, 3), numbers
         ).double()
         for stage in module.stages:
             assert stage.path() is kernels
