@@ -67,7 +67,7 @@ def detector(fabric: Fabric, n_out: int, reload: bool) -> Parts:
     """`Detector`, the registers of its numbers and words, and what the bus has for these only."""
     parts = Parts()
     # two data words, states, classes, a row and a rest, numbers, words; registers of the bus
-    parts.ff += 2 * WORD + 5 + 4 * index_bits(n_out) + 24 + 73 + 16
+    parts.ff += 2 * WORD + 5 + 5 * index_bits(n_out) + 24 + 73 + 16
     parts.ff += WORD if reload else 2 * WORD + DETECTOR_BUS
     parts.luts += DETECTOR_LUTS[fabric.name]
     return parts
