@@ -30,8 +30,8 @@ IDENTITY_BITS = 5
 
 DETECTOR_BUS = 33
 """Flip-flops: bus bits that only the numbers of a detector use, as measured."""
-DETECTOR_LUTS = {"xilinx7": 236, "ecp5": 400}
-"""Of a detector and its registers, as yosys made of them in a core of three classes."""
+DETECTOR_LUTS = {"xilinx7": 236, "ecp5": 226}
+"""Of a detector and its registers: what yosys made of a core of three classes beyond what the model has."""
 LOADER = 170
 """Flip-flops: bus bits that are now used; a word and its checksum, a count of words; states."""
 
