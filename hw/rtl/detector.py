@@ -73,11 +73,13 @@ class Detector(wiring.Component):
         new = Signal(self._index, reset_less=True)
         margin = Signal(MAX_MARGIN.bit_length(), reset_less=True)
         told, compared = Signal(), Signal()
+        heard = Signal(self._index, reset_less=True)  # of an answer that the next may follow at once
         with m.If(self.valid):
             m.d.sync += begins.eq(self.beat.last)
             with m.If(begins):
                 m.d.sync += new.eq(self.beat.data)
         m.d.sync += [margin.eq(self.beat.data), told.eq(self.valid & self.beat.last), compared.eq(told)]
+        m.d.sync += heard.eq(new)
         leads = Signal(reset_less=True)
         m.d.sync += leads.eq((margin >= numbers.margin) & (new != numbers.silent))
 
@@ -90,7 +92,7 @@ class Detector(wiring.Component):
         before, longer = Signal.like(held), Signal.like(held)
         says = Signal()
         m.d.comb += [
-            before.eq(Mux(new == leader, held, 0)),
+            before.eq(Mux(heard == leader, held, 0)),
             longer.eq(Mux(leads, before + 1, 0)),
             says.eq(compared & leads & (rest == 0) & (longer >= numbers.hold)),
         ]
@@ -98,7 +100,7 @@ class Detector(wiring.Component):
         with m.If(compared & (rest != 0)):
             m.d.sync += rest.eq(rest - 1)
         with m.Elif(compared):
-            m.d.sync += [leader.eq(new), held.eq(longer)]
+            m.d.sync += [leader.eq(heard), held.eq(longer)]
             with m.If(says):
-                m.d.sync += [held.eq(0), rest.eq(numbers.refractory), self.word.eq(new)]
+                m.d.sync += [held.eq(0), rest.eq(numbers.refractory), self.word.eq(heard)]
         return m

@@ -178,7 +178,8 @@ ANSWER_BUGS = {
 } | {
     name: Bug("detector.py", right, wrong, "detector", "few")
     for name, right, wrong in (
-        ("row_of_another_class", "Mux(new == leader, held, 0)", "held"),
+        ("row_of_another_class", "Mux(heard == leader, held, 0)", "held"),
+        ("class_of_the_answer_behind", "m.d.sync += heard.eq(new)", "m.d.comb += heard.eq(new)"),
         ("class_heard_while_it_rests", "with m.Elif(compared):", "with m.If(compared):"),
         ("row_without_an_end", "held.eq(0), rest.eq", "rest.eq"),
         ("silent_class_that_is_said", " & (new != numbers.silent)", ""),

@@ -30,8 +30,8 @@ IDENTITY_BITS = 5
 
 DETECTOR_BUS = 33
 """Flip-flops: bus bits that only the numbers of a detector use, as measured."""
-DETECTOR_LUTS = {"xilinx7": 236, "ecp5": 400}
-"""Of a detector and its registers, as yosys made of them in a core of three classes."""
+DETECTOR_LUTS = {"xilinx7": 236, "ecp5": 226}
+"""Of a detector and its registers: what yosys made of a core of three classes beyond what the model has."""
 LOADER = 170
 """Flip-flops: bus bits that are now used; a word and its checksum, a count of words; states."""
 
@@ -67,7 +67,7 @@ def detector(fabric: Fabric, n_out: int, reload: bool) -> Parts:
     """`Detector`, the registers of its numbers and words, and what the bus has for these only."""
     parts = Parts()
     # two data words, states, classes, a row and a rest, numbers, words; registers of the bus
-    parts.ff += 2 * WORD + 5 + 4 * index_bits(n_out) + 24 + 73 + 16
+    parts.ff += 2 * WORD + 5 + 5 * index_bits(n_out) + 24 + 73 + 16
     parts.ff += WORD if reload else 2 * WORD + DETECTOR_BUS
     parts.luts += DETECTOR_LUTS[fabric.name]
     return parts
