@@ -61,6 +61,11 @@ def systems() -> str:
     return markdown(summarise(read_rows(RESULTS / "reproduce.jsonl")))
 
 
+def forward() -> str:
+    """Forward delays beside recurrent ones, and alone."""
+    return markdown(summarise(read_rows(RESULTS / "forward.jsonl")))
+
+
 def bundled() -> str:
     """The bundled networks and their teacher, trained in noise with the ear."""
     return markdown(summarise(read_rows(RESULTS / "bundled.jsonl")))
@@ -281,6 +286,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bitstreams": bitstreams,
     "compared": compared,
     "bundled": bundled,
+    "forward": forward,
     "benchmarks": benchmarks,
     "systems": systems,
     "cores": cores,

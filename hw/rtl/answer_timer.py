@@ -65,8 +65,8 @@ class AnswerTimer(SampleTimer):
 
         # Of two steps in a beat, both are answered only if all are; the second has the first one's start.
         number = sum(self.markers[1:], self.markers[0])
-        step, count = Signal(range(self._stride)), Signal(range(self._stride + 2))
-        answers, begins = Signal(), Signal()
+        step, count = Signal(range(self._stride)), Signal(range(self._stride + 2), name="count")
+        answers, begins = Signal(), Signal(name="begins")
         m.d.comb += [
             count.eq(step + number),
             answers.eq(count >= self._stride),

@@ -70,7 +70,7 @@ class AnswerUnit(ScoreUnit):
         if stride == 1:
             m.d.comb += self.due.eq(1)
             return m
-        step, due = Signal(range(stride)), Signal()
+        step, due = Signal(range(stride)), Signal(name="due")
         m.d.comb += self.due.eq(due)
         with m.If(taken.valid & taken.final):
             m.d.sync += [
@@ -94,12 +94,12 @@ class AnswerUnit(ScoreUnit):
         out = buffer.i
 
         # Read and select the lane | compare | take its place.
-        choosing, fetched, compared = Signal(), Signal(), Signal()
+        choosing, fetched, compared = Signal(), Signal(), Signal(name="compared")
         sending = Signal(3)  # class, score, margin
         group = Signal(index_shape(groups))
         lane = Signal(index_shape(lanes))
         index = Signal(index_shape(n))
-        proceed, row_done, final = Signal(), Signal(), Signal()
+        proceed, row_done, final = Signal(), Signal(), Signal(name="final")
         m.d.comb += [
             proceed.eq(choosing & ~fetched & ~sending.any()),
             row_done.eq(lane == lanes - 1),

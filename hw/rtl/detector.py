@@ -72,7 +72,7 @@ class Detector(wiring.Component):
         begins = Signal(init=1)
         new = Signal(self._index, reset_less=True)
         margin = Signal(MAX_MARGIN.bit_length(), reset_less=True)
-        told, compared = Signal(), Signal()
+        told, compared = Signal(), Signal(name="compared")
         heard = Signal(self._index, reset_less=True)  # of an answer that the next may follow at once
         with m.If(self.valid):
             m.d.sync += begins.eq(self.beat.last)
@@ -86,10 +86,10 @@ class Detector(wiring.Component):
         leader, held, rest = (
             Signal(self._index),
             Signal(range(MAX_HOLD + 1)),
-            Signal(range(MAX_REFRACTORY + 1)),
+            Signal(range(MAX_REFRACTORY + 1), name="rest"),
         )
         # After an answer held < hold <= MAX_HOLD, so one more needs no limit.
-        before, longer = Signal.like(held), Signal.like(held)
+        before, longer = Signal.like(held), Signal.like(held, name="longer")
         says = Signal()
         m.d.comb += [
             before.eq(Mux(heard == leader, held, 0)),

@@ -169,7 +169,7 @@ class HiddenLayer(wiring.Component):
             m.d.comb += [recurrence.nearing.eq(update.nearing), update.hold.eq(full)]
         else:
             m.submodules.recurrent = recurrence = RecurrentSynapses(spec, params, config, self._reload)
-            written, complete = update.results.tag, Signal()
+            written, complete = update.results.tag, Signal(name="complete")
             m.d.sync += complete.eq(written.valid & written.final & ~written.last)
             m.d.comb += [
                 recurrence.complete.eq(complete),

@@ -89,7 +89,7 @@ class InputDelays(wiring.Component):
         m.submodules.encoder = encoder = EventEncoder(n, out_events)
         wiring.connect(m, queue.o, encoder.i)
         wiring.connect(m, encoder.o, wiring.flipped(self.o))
-        add, close = Signal(), Signal()
+        add, close = Signal(), Signal(name="close")
         m.d.comb += [
             add.eq(self.i.valid & ~item.marker),
             close.eq(self.i.valid & item.marker & ~queue.full),
@@ -148,7 +148,7 @@ class InputDelays(wiring.Component):
         # Address | sum so far | new sum, which is that of the next event, if it has the same address.
         now = Signal(range(steps))
         m.d.sync += now.eq(now + closed)
-        adds, writes = Signal(), Signal()
+        adds, writes = Signal(), Signal(name="writes")
         m.d.sync += [adds.eq(add), writes.eq(adds)]
         address = delayed(m, self.i.payload.address, 1)
         count = delayed(m, self.i.payload.count, 1)
