@@ -37,6 +37,26 @@ def test_training_is_ten_times_faster():
     assert training["published_s_per_epoch"] >= 10 * training["ours_s_per_epoch"]
 
 
+def test_forward_delays_are_of_three_seeds_each():
+    val: dict[str, dict[int, float]] = {}
+    for row in read_rows(ROOT / "scripts" / "results" / "forward.jsonl"):
+        assert (row["epochs"], row["weight_bits"]) == (40, 8)
+        assert row["setting"]["forward_delay"] == (20 if row["system"].endswith("-forward") else 0)
+        val.setdefault(row["system"], {})[row["seed"]] = row["val"]
+    assert sorted(val) == ["conv", "conv-forward", "none", "none-forward"]
+    assert all(sorted(own) == [0, 1, 2] for own in val.values())
+    for seed in range(3):
+        none, conv, forward, both = (
+            val[name][seed] for name in ("none", "conv", "none-forward", "conv-forward")
+        )
+        assert none < conv < forward < both
+        assert 0.0155 < forward - conv < 0.0185
+        assert 0.002 < both - forward < 0.0085
+    means = (f"{100 * statistics.mean(own.values()):.1f} %" for own in val.values())
+    delays = (ROOT / "docs" / "explanation" / "delays.md").read_text(encoding="utf-8")
+    assert all(mean in delays for mean in means)
+
+
 HARDWARE = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "scripts" / "results" / "hardware").glob("*.json"))
