@@ -14,7 +14,7 @@ from fxp_model.errors import InputError
 MAX_LENGTH = 64
 """Of a name: names of files and blocks begin with it, and tools limit their length."""
 _NETS = re.compile(
-    r"aclk|aresetn|between|closed|dropped|held|host_rst|irq|pending|restarts|rst|soft_reset"
+    r"aclk|aresetn|between|closed|dropped|held|host_rst|irq|part|pending|restarts|rst|soft_reset"
     r"|[ms]_axi[ls]?(_\w+)?"
 )
 """Ports and nets in the top level of a core; Verilator makes it a class with these members."""

@@ -105,9 +105,9 @@ def scores(mode: ReadoutMode, n: int, lanes: int) -> Monitor:
     f.claim(~here | (dut.o.payload.data.as_signed() == queue.item.as_signed()))
     f.claim(kept(f, dut.o))
 
-    # offered `LATENCY` cycles after the first results of the last step, then a beat in every cycle
+    # offered `latency` cycles after the first results of the last step, then a beat in every cycle
     due, begun = Signal(2), results.tag.valid & results.tag.last & (results.tag.group == 0)
-    for _ in range(ScoreUnit.LATENCY - 1):
+    for _ in range(ScoreUnit.latency(n) - 1):
         begun = f.before(begun)
     m.d.sync += due.eq(due + begun - (gives & (beat == n)))
     f.lemma(dut.o.valid == (due != 0))

@@ -214,7 +214,9 @@ def test_only_its_own_files_are_replaced(mnist, fsdd, tmp_path, script):
     assert told.stderr.strip().endswith(
         f"mine holds files and is not an earlier data set of {script}; name another folder"
     )
-    assert {file.name: file.read_text() for file in mine.iterdir()} == {f"val.{suffix}": "mine"}
+    assert {file.name: file.read_text(encoding="utf-8") for file in mine.iterdir()} == {
+        f"val.{suffix}": "mine"
+    }
 
 
 def test_a_comma_in_a_folder_s_name(fsdd, tmp_path):

@@ -63,7 +63,7 @@ def graph(folder: Path) -> Reader:
 
 def integers(folder: Path) -> Reader:
     """A graph that holds the integers of an artifact."""
-    return _imported("net.nir", nir_bytes(nir_graph(conv_network(14), 1e-3)), Asked(), folder / "out")
+    return _imported("net.nir", nir_bytes(nir_graph(conv_network(18), 1e-3)), Asked(), folder / "out")
 
 
 def lava(folder: Path) -> Reader:
