@@ -73,7 +73,7 @@ class Detector:
         held = self._held if leader == self._leader else 0
         self._leader = leader
         leads = leader != spec.silent and margin >= spec.margin
-        self._held = min(held + 1, MAX_HOLD) if leads else 0
+        self._held = held + 1 if leads else 0
         if self._held < spec.hold:
             return None
         self._held, self._rest = 0, spec.refractory

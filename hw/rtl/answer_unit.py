@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory
 from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import Member, Out
 
@@ -13,11 +13,9 @@ from fxp_model.spec import SCORE, Answer, ReadoutSpec
 from hw.protocol import ANSWER_BEATS
 from hw.rtl.arithmetic import lanes_of, selected
 from hw.rtl.events import index_shape
-from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.pipeline import delayed
 from hw.rtl.score_unit import ScoreUnit
-from hw.rtl.skid_buffer import SkidBuffer
 
 
 class AnswerUnit(ScoreUnit):
@@ -86,36 +84,17 @@ class AnswerUnit(ScoreUnit):
 
     def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
         """Find the best two of the scores, starting at `begin`, and send the answer."""
-        n = self._spec.n_out
-        lanes, groups = self._config.update_lanes, self._config.groups(n)
-
-        m.submodules.buffer = buffer = SkidBuffer(beat_layout())
-        wiring.connect(m, buffer.o, wiring.flipped(self.o))
-        out = buffer.i
+        n, out = self._spec.n_out, self._buffered(m)
 
         # Read and select the lane | compare | take its place.
-        choosing, fetched, compared = Signal(), Signal(), Signal(name="compared")
+        proceed, fetched, compared = Signal(), Signal(), Signal(name="compared")
         sending = Signal(3)  # class, score, margin
-        group = Signal(index_shape(groups))
-        lane = Signal(index_shape(lanes))
         index = Signal(index_shape(n))
-        proceed, row_done, final = Signal(), Signal(), Signal(name="final")
-        m.d.comb += [
-            proceed.eq(choosing & ~fetched & ~sending.any()),
-            row_done.eq(lane == lanes - 1),
-            final.eq(index == n - 1),
-            read.addr.eq(group),
-        ]
         with m.If(self.taken.valid & self.due & (self.taken.group == 0)):
             m.d.sync += self.occupied.eq(1)
-        with m.If(begin):
-            m.d.sync += [choosing.eq(1), group.eq(0), lane.eq(0), index.eq(0)]
-        with m.Elif(proceed):
-            m.d.sync += [index.eq(index + 1), lane.eq(lane + 1)]
-            with m.If(row_done):
-                m.d.sync += [lane.eq(0), group.eq(group + 1)]
-            with m.If(final):
-                m.d.sync += [choosing.eq(0), self.occupied.eq(0)]
+        moves = ~fetched & ~sending.any()
+        choosing, lane = self._choose(m, read, begin, moves, index, n - 1)
+        m.d.comb += proceed.eq(choosing & moves)
 
         score, best, second = (
             Signal(signed(SCORE.width), name=name, reset_less=True) for name in ("score", "best", "second")
@@ -129,7 +108,7 @@ class AnswerUnit(ScoreUnit):
                 score.eq(selected(lanes_of(read.data, SCORE.width), lane)),
                 candidate.eq(index),
                 first.eq(index == 0),
-                last.eq(final),
+                last.eq(index == n - 1),
             ]
         m.d.sync += [
             fetched.eq(proceed),

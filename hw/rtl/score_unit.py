@@ -142,45 +142,50 @@ class ScoreUnit(wiring.Component):
         """Whether the step in `tag`, which follows `results.tag` by three cycles, is answered."""
         return tag.last
 
-    def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
-        """Send the scores, starting at `begin`: groups are written faster than their scores are sent."""
-        n = self._spec.n_out
-        lanes, groups = self._config.update_lanes, self._config.groups(n)
-
+    def _buffered(self, m: Module) -> stream.Interface:
+        """The input of a buffer before `o`."""
         m.submodules.buffer = buffer = SkidBuffer(beat_layout())
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
-        out = buffer.i
+        return buffer.i
 
-        # Read and select the lane | send and compare | win. `index` n_out means the winner.
+    def _choose(
+        self, m: Module, read: memory.ReadPort, begin: Signal, moves: Value, index: Signal, end: int
+    ) -> tuple[Signal, Signal]:
+        """Read the final scores from `begin` on, the next one where one `moves`, until that of `index` `end`.
+
+        Returns whether one is chosen, and its lane in the row that is read.
+        """
+        lanes, groups = self._config.update_lanes, self._config.groups(self._spec.n_out)
         choosing = Signal()
-        sending = Signal()
-        sends_class = Signal()
         group = Signal(index_shape(groups))
         lane = Signal(index_shape(lanes))
+        m.d.comb += read.addr.eq(group)
+        with m.If(begin):
+            m.d.sync += [choosing.eq(1), group.eq(0), lane.eq(0), index.eq(0)]
+        with m.Elif(choosing & moves):
+            m.d.sync += [index.eq(index + 1), lane.eq(lane + 1)]
+            with m.If(lane == lanes - 1):
+                m.d.sync += [lane.eq(0), group.eq(group + 1)]
+            with m.If(index == end):
+                m.d.sync += [choosing.eq(0), self.occupied.eq(0)]
+        return choosing, lane
+
+    def _send(self, m: Module, read: memory.ReadPort, begin: Signal) -> None:
+        """Send the scores, starting at `begin`: groups are written faster than their scores are sent."""
+        n, out = self._spec.n_out, self._buffered(m)
+
+        # Read and select the lane | send and compare | win. `index` n_out means the winner.
+        sending = Signal()
+        sends_class = Signal()
         index = Signal(range(n + 1))
         score = Signal(signed(SCORE.width), reset_less=True)
         best = Signal(signed(SCORE.width), reset_less=True)
         winner = Signal(index_shape(n), reset_less=True)
         candidate = Signal(range(n + 1), reset_less=True)
 
-        proceed = Signal()
-        row_done = Signal()
-        m.d.comb += [
-            proceed.eq(choosing & (~sending | out.ready)),
-            row_done.eq(lane == lanes - 1),
-            read.addr.eq(group),
-        ]
         with m.If(self.taken.valid & self.taken.last & (self.taken.group == 0)):
             m.d.sync += self.occupied.eq(1)
-        with m.If(begin):
-            m.d.sync += [choosing.eq(1), group.eq(0), lane.eq(0), index.eq(0)]
-        with m.Elif(proceed):
-            m.d.sync += [index.eq(index + 1), lane.eq(lane + 1)]
-            with m.If(row_done):
-                m.d.sync += [lane.eq(0), group.eq(group + 1)]
-            with m.If(index == n):
-                m.d.sync += [choosing.eq(0), self.occupied.eq(0)]
-
+        choosing, lane = self._choose(m, read, begin, ~sending | out.ready, index, n)
         with m.If(~sending | out.ready):
             m.d.sync += [
                 sending.eq(choosing),

@@ -173,7 +173,7 @@ ANSWER_BUGS = {
         ("margin_to_the_answer_before", "Mux(first, SCORE.min_raw, best)", "best", "every_margin"),
         ("stride_across_sequences", "Mux(taken.last | due, 0, step + 1)", "Mux(due, 0, step + 1)", "sum"),
         ("scores_of_the_step_before", "latency(self._spec) + 3", "latency(self._spec) + 1", "max"),
-        ("answer_that_is_overwritten", "& ~sending.any())", ")", "spike_count"),
+        ("answer_that_is_overwritten", "~fetched & ~sending.any()", "~fetched", "spike_count"),
     )
 } | {
     name: Bug("detector.py", right, wrong, "detector", "few")

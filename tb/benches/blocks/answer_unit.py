@@ -9,16 +9,15 @@ import cocotb
 import numpy as np
 from amaranth.lib import wiring
 
-from fxp_model.spec import Answer, ReadoutMode, ReadoutSpec
+from fxp_model.spec import Answer, ReadoutSpec
 from fxp_model.trace import Answers
 from hw.config import LEAST_SWEEP, StageConfig
 from hw.protocol import encode_answers
 from hw.rtl.answer_unit import AnswerUnit
-from hw.rtl.events import results_layout, tag_layout
 from hw.rtl.input_decoder import beat_layout
 from hw.rtl.neuron_update import NeuronUpdate
-from tb.benches.blocks.score_unit import MEMBRANE, scores_of, stage
-from tb.harness.block_bench import BlockBench, pack_lanes
+from tb.benches.blocks.score_unit import drawn, groups_of, results_of, scores_of, stage
+from tb.harness.block_bench import BlockBench
 from tb.harness.drivers import BlockStream, accept, random_gaps
 from tb.harness.monitors import watch_stream
 
@@ -43,9 +42,8 @@ def component(**case: Any) -> wiring.Component:
 async def answers(dut: Any) -> None:
     bench = BlockBench(dut)
     spec, config = _answering(**bench.case)
-    rng, n, lanes, groups = bench.rng, spec.n_out, config.update_lanes, config.groups(spec.n_out)
-    layout = results_layout(lanes, MEMBRANE.width, groups, spiking=spec.mode is ReadoutMode.SPIKE_COUNT)
-    nothing = layout.const({"v_mem": int(rng.integers(1 << 32))}).as_bits()
+    rng, n, groups = bench.rng, spec.n_out, config.groups(spec.n_out)
+    nothing = results_of(spec, config).const({"v_mem": int(rng.integers(1 << 32))}).as_bits()
     coming = deque([nothing] * NeuronUpdate.latency(spec))
 
     async def cycle(taken: int, results: int) -> None:
@@ -66,10 +64,7 @@ async def answers(dut: Any) -> None:
     ties, largest = 0, 0
     for sample in range(40):
         steps = int(rng.integers(1, 9))
-        # few values for ties, only negative ones, or extremes for saturation and the way back from it
-        values = ([0, 1, 2], [-5, -4], [MEMBRANE.min_raw, MEMBRANE.max_raw, -1, 7])[sample % 3]
-        u = rng.choice(values, (steps, n))
-        y = rng.integers(0, 2, (steps, n))
+        u, y = drawn(rng, sample, steps, n)
         answered = range(spec.stride, steps + 1, spec.stride)
         scores = np.array([scores_of(spec.mode, u[:t], y[:t]) for t in answered], np.int64).reshape(-1, 1, n)
         expected = Answers.of(scores)
@@ -77,24 +72,13 @@ async def answers(dut: Any) -> None:
         largest = max(largest, int(expected.margins.max(initial=0)))
         for beat in encode_answers(expected):
             bench.expect((int(beat.tlast), beat.tdata))
-        for t in range(steps):
+        for t, step in enumerate(groups_of(spec, config, u, y)):
             due = (t + 1) % spec.stride == 0
             assert dut.due.value == due
             while due and dut.occupied.value:
                 await cycle(0, nothing)
-            for group in range(groups):
-                part = slice(group * lanes, (group + 1) * lanes)
-                tag = {
-                    "valid": 1,
-                    "group": group,
-                    "final": int(group == groups - 1),
-                    "first": int(t == 0),
-                    "last": int(t == steps - 1),
-                }
-                fields: dict[str, Any] = {"tag": tag, "v_mem": pack_lanes(u[t, part], MEMBRANE.width)}
-                if spec.mode is ReadoutMode.SPIKE_COUNT:
-                    fields["spikes"] = pack_lanes(y[t, part], 1)
-                await cycle(tag_layout(groups).const(tag).as_bits(), layout.const(fields).as_bits())
+            for tag, results in step:
+                await cycle(tag, results)
             # sweeps are at least this far apart
             for _ in range(max(1, LEAST_SWEEP - groups) + int(rng.integers(3))):
                 await cycle(0, nothing)

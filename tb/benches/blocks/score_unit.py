@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cocotb
+import numpy as np
 from amaranth.lib import wiring
+from amaranth.lib.data import StructLayout
 
 from fxp_model.fixed import QFormat
-from fxp_model.spec import ReadoutMode, ReadoutSpec
+from fxp_model.spec import ReadoutMode, ReadoutSpec, fires
 from hw.config import StageConfig
 from hw.rtl.events import results_layout, tag_layout
 from hw.rtl.input_decoder import beat_layout
@@ -63,12 +66,39 @@ def scores_of(mode: ReadoutMode, u: Any, y: Any) -> list[int]:
     return z
 
 
+def drawn(rng: np.random.Generator, sample: int, steps: int, n: int) -> tuple[Any, Any]:
+    """Membranes and spikes (steps, n): few values, for ties; negative ones; or extremes, for saturation."""
+    values = ([0, 1, 2], [-5, -4], [MEMBRANE.min_raw, MEMBRANE.max_raw, -1, 7])[sample % 3]
+    return rng.choice(values, (steps, n)), rng.integers(0, 2, (steps, n))
+
+
+def results_of(spec: ReadoutSpec, config: StageConfig) -> StructLayout:
+    """Layout of the results."""
+    return results_layout(config.update_lanes, MEMBRANE.width, config.groups(spec.n_out), fires(spec))
+
+
+def groups_of(spec: ReadoutSpec, config: StageConfig, u: Any, y: Any) -> Iterator[list[tuple[int, int]]]:
+    """For each step, tag and results of each group, as bits."""
+    lanes, groups, layout = config.update_lanes, config.groups(spec.n_out), results_of(spec, config)
+    for t in range(len(u)):
+        step = []
+        for group in range(groups):
+            part = slice(group * lanes, (group + 1) * lanes)
+            ends = {"final": int(group == groups - 1), "first": int(t == 0), "last": int(t == len(u) - 1)}
+            tag = {"valid": 1, "group": group, **ends}
+            fields: dict[str, Any] = {"tag": tag, "v_mem": pack_lanes(u[t, part], MEMBRANE.width)}
+            if fires(spec):
+                fields["spikes"] = pack_lanes(y[t, part], 1)
+            step.append((tag_layout(groups).const(tag).as_bits(), layout.const(fields).as_bits()))
+        yield step
+
+
 @cocotb.test()
 async def scores_and_class(dut: Any) -> None:
     bench = BlockBench(dut)
     spec, config = stage(**bench.case)
-    rng, n, lanes, groups = bench.rng, spec.n_out, config.update_lanes, config.groups(spec.n_out)
-    layout = results_layout(lanes, MEMBRANE.width, groups, spiking=spec.mode is ReadoutMode.SPIKE_COUNT)
+    rng, n, groups = bench.rng, spec.n_out, config.groups(spec.n_out)
+    layout = results_of(spec, config)
     ties = 0
 
     def interpret(raw: int) -> tuple[int, int]:
@@ -81,35 +111,21 @@ async def scores_and_class(dut: Any) -> None:
     bench.start(accept(sink, random_gaps(rng)))
     for sample in range(40):
         steps = int(rng.integers(1, 6))
-        # few values for ties, only negative ones, or extremes for saturation and the way back from it
-        values = ([0, 1, 2], [-5, -4], [MEMBRANE.min_raw, MEMBRANE.max_raw, -1, 7])[sample % 3]
-        u = rng.choice(values, (steps, n))
-        y = rng.integers(0, 2, (steps, n))
+        u, y = drawn(rng, sample, steps, n)
         scores = scores_of(spec.mode, u, y)
         ties += scores.count(max(scores)) > 1
         for score in scores:
             bench.expect((0, score))
         bench.expect((1, scores.index(max(scores))))
-        for t in range(steps):
+        for t, step in enumerate(groups_of(spec, config, u, y)):
             while t == steps - 1 and dut.occupied.value:
                 await bench.edge
             taken = {"valid": 1, "group": 0, "final": 0, "first": int(t == 0), "last": int(t == steps - 1)}
             dut.taken.value = tag_layout(groups).const(taken).as_bits()
             await bench.edge
             dut.taken.value = 0
-            for group in range(groups):
-                part = slice(group * lanes, (group + 1) * lanes)
-                tag = {
-                    "valid": 1,
-                    "group": group,
-                    "final": int(group == groups - 1),
-                    "first": int(t == 0),
-                    "last": int(t == steps - 1),
-                }
-                fields: dict[str, Any] = {"tag": tag, "v_mem": pack_lanes(u[t, part], MEMBRANE.width)}
-                if spec.mode is ReadoutMode.SPIKE_COUNT:
-                    fields["spikes"] = pack_lanes(y[t, part], 1)
-                dut.results.value = layout.const(fields).as_bits()
+            for _, results in step:
+                dut.results.value = results
                 await bench.edge
             # sweeps are at least this far apart
             dut.results.value = layout.const(
