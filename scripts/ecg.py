@@ -4,7 +4,7 @@ Takes qtdb.npz as Yin, Corradi and Bohte encoded it (2103.12593): crossings of l
 columns of -1, 0 or 1, which become eight channels of 0 or 1. The first 10 steps of a window are not counted,
 as in their figure. Steps to which the cardiologist gave no class are counted as class 0, as there, or with
 --labelled not at all. A tenth of the windows for training is for validation; test.npz holds the file's test
-set.
+set. OUT is a new folder, or an earlier one of this script, which is replaced.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
     run_script(__file__)
 
+from fxp_model.folders import FolderKind
 from fxp_model.options import Parser, some_path, whole
 
+FOLDER = FolderKind("data set of ecg.py", "dataset.json", "spikeline-ecg")
 MAX_BYTES = 1 << 27
 WINDOWS = {"train": 618, "test": 141}
 STEPS, LEADS = 1301, 4
@@ -48,9 +50,10 @@ def main() -> int:
 
     from fxp_model.archives import Archive, packed
     from fxp_model.errors import InputError
-    from fxp_model.files import read_bytes, replacing, write_text
+    from fxp_model.files import json_text, read_bytes, write_text
 
     args = parser().options()
+    FOLDER.check(args.out)
     archive = Archive(read_bytes(args.qtdb, MAX_BYTES), str(args.qtdb))
     for split, windows in WINDOWS.items():
         for part, more in (("x", (LEADS,)), ("y", ()), ("labels", ())):
@@ -63,16 +66,20 @@ def main() -> int:
         "val": ("train", np.flatnonzero(block == SHARE - 1)),
         "test": ("test", np.arange(WINDOWS["test"])),
     }
-    for split, (source, which) in parts.items():
-        crossings = archive.read(f"x_{source}")[which]
-        labels = archive.read(f"y_{source}")[which].astype(np.int8)
-        labels[:, :UNCOUNTED] = -1
-        if args.labelled:
-            labels[archive.read(f"labels_{source}")[which] == 0] = -1
-        counts = np.concatenate([crossings > 0, crossings < 0], axis=2).astype(np.uint8)
-        with replacing(args.out / f"{split}.npz") as path:
-            path.write_bytes(packed({"counts": counts, "labels": labels}))
-        print(f"{args.out / split}.npz: {len(which)} windows, {np.count_nonzero(labels >= 0)} steps counted")
-    with replacing(args.out / "classes.txt") as path:
-        write_text(path, "".join(f"{name}\n" for name in CLASSES))
+    lines = []
+    with FOLDER.writing(args.out) as folder:
+        for split, (source, which) in parts.items():
+            crossings = archive.read(f"x_{source}")[which]
+            labels = archive.read(f"y_{source}")[which].astype(np.int8)
+            labels[:, :UNCOUNTED] = -1
+            if args.labelled:
+                labels[archive.read(f"labels_{source}")[which] == 0] = -1
+            counts = np.concatenate([crossings > 0, crossings < 0], axis=2).astype(np.uint8)
+            (folder / f"{split}.npz").write_bytes(packed({"counts": counts, "labels": labels}))
+            counted = np.count_nonzero(labels >= 0)
+            lines.append(f"{args.out / split}.npz: {len(which)} windows, {counted} steps counted")
+        write_text(folder / "classes.txt", "".join(f"{name}\n" for name in CLASSES))
+        mark = {"format": FOLDER.format, "labelled": args.labelled, "block": args.block}
+        write_text(folder / FOLDER.mark, json_text(mark))
+    print("\n".join(lines))
     return 0

@@ -182,21 +182,25 @@ def test_an_unknown_speaker_is_refused(fsdd, tmp_path):
     assert told.stderr.strip().endswith("must hold recordings of at least 3 speakers, not 0")
 
 
-@pytest.mark.parametrize("script", ["psmnist.py", "fsdd.py"])
-def test_only_its_own_files_are_replaced(mnist, fsdd, tmp_path, script):
+@pytest.mark.parametrize(
+    ("script", "source", "suffix", "more"),
+    [
+        ("psmnist.py", ("--mnist", "mnist.npz", "--val", "20"), "npz", ()),
+        ("fsdd.py", ("--fsdd", "fsdd"), "csv", ()),
+        ("ecg.py", ("--qtdb", "qtdb.npz"), "npz", ("classes.txt",)),
+    ],
+)
+@pytest.mark.usefixtures("mnist", "fsdd", "qtdb")
+def test_only_its_own_files_are_replaced(tmp_path, monkeypatch, script, source, suffix, more):
     """A folder of the script is written again; one in which any split is a user's stays as it is."""
-    source = (
-        ("--mnist", str(tmp_path / "mnist.npz"), "--val", "20")
-        if "mnist" in script
-        else ("--fsdd", str(fsdd))
-    )
-    suffix = "npz" if "mnist" in script else "csv"
+    monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
     for _ in range(2):
         told = call(script, *source, "--out", str(out))
         assert told.returncode == 0, told.stderr
         assert {file.name for file in out.iterdir()} == {
             *(f"{split}.{suffix}" for split in ("train", "val", "test")),
+            *more,
             "dataset.json",
             "SHA256SUMS",
         }
