@@ -5,7 +5,7 @@ A network, written by hand as arrays of integers or trained:
     QFormat, Rounding, Overflow, requantize            fixed-point numbers
     NetworkSpec, LayerSpec, ReadoutSpec                the spec of a network
     RecurrenceSpec, SynapseSpec                        of a recurrence, of a synaptic current
-    RecurrenceKind, ResetMode, ReadoutMode             its options
+    RecurrenceKind, ResetMode, ReadoutMode, Answer     its options
     StageParams, Network                               its integer parameters
     save_artifact, load_artifact, Artifact             on disk
     bundled, find                                      artifacts that come with Spikeline
@@ -15,6 +15,8 @@ What it computes, every current, membrane potential, spike and score:
     run                                                the golden model: numpy, the reference
     Engine                                             the same integers, compiled: spikeline[engine]
     Trace                                              what both return; `first_mismatch` compares two
+    Answers                                            class, score and margin after each step
+    Detector, DetectorSpec                             which word these say
     evaluate                                           accuracy on labelled counts
 
 What a microphone hears, as counts, sample by sample:

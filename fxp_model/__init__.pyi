@@ -1,6 +1,7 @@
 # The public names and their homes; `__init__.py` loads them when they are used.
 from .artifact import Artifact, load_artifact, save_artifact
 from .data import frames_for, load_frames, open_dataset
+from .detector import Detector, DetectorSpec
 from .ear.engine import EarEngine
 from .ear.model import Ear
 from .ear.spec import EarSpec
@@ -11,6 +12,7 @@ from .fixed import Overflow, QFormat, Rounding, requantize
 from .network import Network, StageParams, run
 from .pretrained import bundled, find
 from .spec import (
+    Answer,
     LayerSpec,
     NetworkSpec,
     ReadoutMode,
@@ -20,12 +22,16 @@ from .spec import (
     ResetMode,
     SynapseSpec,
 )
-from .trace import Trace
+from .trace import Answers, Trace
 
 __version__: str
 
 __all__ = [
+    "Answer",
+    "Answers",
     "Artifact",
+    "Detector",
+    "DetectorSpec",
     "Ear",
     "EarEngine",
     "EarSpec",

@@ -24,7 +24,7 @@ from fxp_model.archives import Archive, packed
 from fxp_model.checks import check_type, path_of
 from fxp_model.errors import InputError, shown
 from fxp_model.files import JSON_BYTES, json_text, parse_json, read_bytes
-from fxp_model.folders import SUMS, FolderKind, read_sums, write_sums
+from fxp_model.folders import SUMS, FolderKind, member, read_sums, write_sums
 from fxp_model.network import Network, StageParams, check_counts, check_shapes
 from fxp_model.printable import printable
 from fxp_model.spec import NetworkSpec
@@ -233,7 +233,7 @@ def _verified(path: Path) -> tuple[dict[str, bytes], str]:
             raise InputError(
                 f"{path / SUMS}: must list {', '.join(FILES)}, not {', '.join(sums) or 'nothing'}"
             )
-    contents = {name: read_bytes(path / name, FILE_BYTES[name]) for name in FILES}
+    contents = {name: read_bytes(member(path, name), FILE_BYTES[name]) for name in FILES}
     for name, data in contents.items():
         digest = hashlib.sha256(data).hexdigest()
         if digest != sums[name]:

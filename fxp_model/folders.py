@@ -20,6 +20,7 @@ from filelock import lock_descriptor
 
 from fxp_model.errors import InputError
 from fxp_model.files import read_bytes, read_json, read_text, write_text
+from fxp_model.printable import printable
 
 SUMS = "SHA256SUMS"
 _NEW, _READY = ".spikeline-new", ".spikeline-ready"
@@ -75,7 +76,7 @@ class FolderKind:
         try:
             return (
                 self.mark in read_sums(path)
-                and read_json(path / self.mark, dict).get("format") == self.format
+                and read_json(member(path, self.mark), dict).get("format") == self.format
             )
         except InputError:
             return False
@@ -170,6 +171,14 @@ def shortened(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
+def member(folder: Path, name: str) -> Path:
+    """The file `name` of a folder, or where it would be; `InputError` if it is no file, such as a pipe."""
+    file = folder / name
+    if os.path.lexists(file) and not file.is_file():
+        raise InputError(f"{file}: must be a file")
+    return file
+
+
 def read_sums(folder: Path) -> dict[str, str]:
     """Digest of each file listed in ``SHA256SUMS`` in `folder`.
 
@@ -178,7 +187,7 @@ def read_sums(folder: Path) -> dict[str, str]:
     InputError
         If it is missing, a line is not a digest and a name inside the folder, or a name occurs twice.
     """
-    file = folder / SUMS
+    file = member(folder, SUMS)
     sums: dict[str, str] = {}
     for number, line in enumerate(read_text(file).removesuffix("\n").split("\n"), start=1):
         digest, _, name = line.partition("  ")
@@ -203,9 +212,8 @@ def _check_parent(path: Path) -> None:
 
 def _is_inside(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return (
-        bool(parts) and ".." not in parts and not name.startswith("/") and name != SUMS and "\0" not in name
-    )
+    inside = bool(parts) and ".." not in parts and not name.startswith("/")
+    return inside and name != SUMS and printable(name) == name
 
 
 def _digest(file: Path) -> str:

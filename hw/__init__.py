@@ -13,7 +13,7 @@ What it costs, before anything is synthesised:
 
 How a host talks to it:
 
-    encode_sample, encode_result                       beats of the AXI4-Streams
+    encode_sample, encode_result, encode_answers       beats of the AXI4-Streams
     register_map                                       registers on AXI4-Lite
 
 The HLS project is in `hw.hls`; synthesis, placement and routing by open tools in `hw.flows`. A name is loaded

@@ -4,7 +4,7 @@ from .config import PRESETS, HardwareConfig, StageConfig
 from .estimates.latency import clip_cycles, clip_intervals, event_counts
 from .estimates.resources import Estimate, estimate
 from .parts import PARTS
-from .protocol import encode_result, encode_sample
+from .protocol import encode_answers, encode_result, encode_sample
 from .registers import register_map
 from .verilog import EmittedCore, emit
 
@@ -19,6 +19,7 @@ __all__ = [
     "clip_cycles",
     "clip_intervals",
     "emit",
+    "encode_answers",
     "encode_result",
     "encode_sample",
     "estimate",

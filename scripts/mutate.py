@@ -201,7 +201,7 @@ def _is_equivalent(one: str, other: str, folder: Path) -> bool:
 def _shown(one: str, other: str, name: str, folder: Path) -> bool:
     try:
         return equivalent(one, other, name, folder, SECONDS)
-    except (UndecidedError, RuntimeError):  # or their ports differ
+    except RuntimeError:  # undecided, or their ports differ
         return False
 
 

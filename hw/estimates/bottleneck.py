@@ -10,6 +10,7 @@ from fxp_model.spec import LayerSpec, NetworkSpec
 from hw.config import HardwareConfig, StageConfig
 from hw.estimates.clips import Clips
 from hw.estimates.cores import Cycles, delays_inputs, input_config, recurrent_events
+from hw.estimates.latency import answered_steps
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.recurrent_synapses import RecurrentSynapses, recurrent_config
@@ -29,8 +30,12 @@ class Load:
 
 
 def loads(spec: NetworkSpec, config: HardwareConfig, clips: Clips) -> dict[str, Load]:
-    """Load of each stage; no clip takes fewer cycles than the larger part of the busiest one."""
-    within = np.arange(len(clips.events[0]))[:, np.newaxis] < clips.lengths
+    """Load of each stage; no clip takes fewer cycles than the larger part of the busiest one.
+
+    With answers per step a clip ends with the last of them, as its cycles do.
+    """
+    last = answered_steps(spec, np.asarray(clips.lengths))
+    within = np.arange(len(clips.events[0]))[:, np.newaxis] < last
     recurrent = recurrent_events(spec, clips.events)
     found = {}
     for index, (name, stage, widths) in enumerate(

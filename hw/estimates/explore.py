@@ -96,7 +96,9 @@ class Sweeps:
     def points(self, network: Network) -> Points:
         """The `combinations` of `network`."""
         options, chosen = combinations(network.spec)
-        key = (options, *(_timing_of(stage) for stage in network.spec.stages))
+        readout = network.spec.readout
+        answers = readout.answer, readout.stride
+        key = (options, answers, *(_timing_of(stage) for stage in network.spec.stages))
         if key not in self._known:
             self._known[key] = _cycles(network.spec, options, chosen, self._events, self._lengths)
         return Points(options, chosen, self._known[key], *_cells(network, self._target, options, chosen))

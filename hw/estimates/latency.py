@@ -75,7 +75,7 @@ def lower_bound(
     `events` (T, B) and `lengths` (B,) as in `clip_cycles`.
     """
     words = _words(spec, config, _checked(spec, [config], events, 2))
-    last = _last(spec, np.asarray(lengths))
+    last = answered_steps(spec, np.asarray(lengths))
     answered = np.arange(words.shape[1])[:, np.newaxis] < last
     busiest: Cycles = (words * answered).sum(axis=1).max(axis=0)
     return busiest + last
@@ -91,7 +91,8 @@ def dependency_bound(
     Everything else takes no time.
     """
     counts = _checked(spec, [config], events, 2)
-    busy, stages, last = _words(spec, config, counts) + 1, len(spec.stages), _last(spec, np.asarray(lengths))
+    busy, stages = _words(spec, config, counts) + 1, len(spec.stages)
+    last = answered_steps(spec, np.asarray(lengths))
     told = unit_of(spec.readout).beats(spec.n_out) - 1
     recurrent = {layer: stages + place for place, layer in enumerate(dense_layers(spec))}
     taken = np.zeros((len(busy), len(last)), dtype=np.int64)  # cycles until each array has taken its marker
@@ -196,9 +197,11 @@ def _answers(
     steps, samples = counts.shape[1:]
     own = np.asarray(lengths, dtype=np.int64)
     stride = spec.readout.stride
-    if own.shape != (samples,) or np.any((own < stride) | (own > steps)):
+    if np.any(own < stride):
+        raise InputError(f"a sample must have at least stride = {stride} steps, not {own.min()}")
+    if own.shape != (samples,) or np.any(own > steps):
         raise InputError(
-            f"lengths of samples must be {samples} numbers of {stride}..{steps}, not {list(lengths)}"
+            f"lengths of samples must be {samples} numbers of {stride}..{steps}, not {own.tolist()}"
         )
     cores = Cores(spec, [config for config in configs for _ in range(samples)])
     every, own = np.tile(np.arange(samples), len(configs)), np.tile(own, len(configs))
@@ -208,12 +211,12 @@ def _answers(
         if step == 0:
             first_in = beats.first_in
         for turn, answered in enumerate(answers):
-            last = turn * own + _last(spec, own)
+            last = turn * own + answered_steps(spec, own)
             answered[:] = np.where(step + 1 == last, beats.last_out - first_in, answered)
     return answers
 
 
-def _last(spec: NetworkSpec, lengths: Cycles) -> Cycles:
+def answered_steps(spec: NetworkSpec, lengths: Cycles) -> Cycles:
     """Steps of samples of these lengths up to the last one that is answered."""
     return lengths // spec.readout.stride * spec.readout.stride
 

@@ -91,6 +91,7 @@ def of_core(summary: Mapping[str, Any]) -> dict[str, Any]:
         "reload": summary["reload"],
         "programmable_delays": summary.get("programmable_delays", False),  # not in older reports
     }
+    figures |= {f"answer_{name}": value for name, value in summary.get("answers", {}).items()}
     for layer in summary["layers"]:
         own = {name: layer[name] for name in _WIDTHS} | layer["formats"]
         own |= {name: layer[name] for name in _SOMETIMES if layer.get(name) is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -184,7 +185,8 @@ def _run(command: list[str], folder: Path, seconds: int = SECONDS) -> str:
         command, cwd=folder, capture_output=True, text=True, encoding="utf-8", preexec_fn=limit
     )
     if done.returncode:
-        kind = UndecidedError if done.returncode < 0 else RuntimeError  # ended by the limit
+        limited = done.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+        kind = UndecidedError if limited else RuntimeError
         raise kind(
             f"{Path(command[0]).name}: exit status {done.returncode}\n{done.stdout[-2000:]}{done.stderr}"
         )

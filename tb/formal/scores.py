@@ -9,10 +9,10 @@ from unittest import mock
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 
 from fxp_model.fixed import QFormat
-from fxp_model.spec import ReadoutMode, ReadoutSpec
+from fxp_model.spec import ReadoutMode, ReadoutSpec, fires
 from hw.config import StageConfig
 from hw.rtl import score_unit
-from hw.rtl.neuron_update import NeuronUpdate, fires
+from hw.rtl.neuron_update import NeuronUpdate
 from hw.rtl.score_unit import ScoreUnit
 from tb.formal.monitor import Monitor, Property
 from tb.formal.rules import Queue, kept

@@ -64,9 +64,9 @@ ANSWERS = [
 def test_core_with_answers_per_step(
     seed: int, stride: int, bench: str, samples: int, sim: str, workspace: Workspace
 ) -> None:
-    """Including forward delays, in one of three."""
+    """Including forward delays, in some."""
     network = answering(random_network(seed), stride)
-    if seed % 3 == 0:
+    if seed in (0, 9, 12):
         network = with_forward_delays(network, seed)
     config = random_hardware(network, seed)
     _check(network, config, sim, workspace, f"tb.benches.cores.{bench}", seed, samples=samples)

@@ -53,7 +53,7 @@ def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Out
     return run_core_bench(folder, workspace, bench, SIM)
 
 
-@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, 4)])
+@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, len(BENCHES))])
 def test_without_a_bug_the_bench_passes(bench: str, workspace: Workspace, tmp_path: Path) -> None:
     outcome = _run(tmp_path, workspace, None, bench)
     assert not outcome.failed

@@ -20,6 +20,7 @@ from hw.config import EVENTS_PER_CYCLE, HardwareConfig
 from hw.litex import emit_mailbox
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from hw.registers import register_map
+from hw.report.builds import of_core
 from tb.harness.stimulus import answering, random_network
 from tests.vectors import run_vectors
 
@@ -141,6 +142,7 @@ def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
     said = f"answers, after every {stride} steps that are far apart: mean {own['cycles_mean']:,.1f} cycles"
     assert said in (out / "report.txt").read_text(encoding="utf-8")
     assert f"An answer after every {stride} steps" in (out / "report.html").read_text(encoding="utf-8")
+    assert of_core(manifest["estimate"])["answer_cycles_max"] == own["cycles_max"]
     boards = manifest["estimate"]["boards"]
     assert {board["lacking"] for board in boards} == {"a mailbox for answers per step"}
     assert not any((out / name).exists() for name in ("litex", "driver"))
@@ -167,6 +169,13 @@ def test_what_has_no_answers_per_step_refuses_them(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(InputError, match=f"^answer of the network of {what} must be sample, not step$"):
             make()
+
+
+def test_a_stride_beyond_the_stimulus_is_refused(tmp_path: Path) -> None:
+    artifact = saved(answering(random_network(3, max_neurons=12), 7), tmp_path / "artifact")
+    with pytest.raises(InputError, match=r"^a sample must have at least stride = 7 steps, not 6$"):
+        build_into(tmp_path / "build", artifact)
+    assert not (tmp_path / "build").exists()
 
 
 def test_a_foreign_folder_is_not_overwritten(artifact: Artifact, tmp_path: Path) -> None:

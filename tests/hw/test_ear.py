@@ -16,6 +16,7 @@ from hw.estimates.resources import estimate_ear
 from hw.parts import PARTS
 from hw.report.subject import DEFAULT_PART
 from tb.harness.ears import hearing_artifact
+from tb.harness.stimulus import answering
 from tests.tiny import tiny_artifact
 
 pytestmark = pytest.mark.slow
@@ -30,6 +31,16 @@ PINS = {
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return hearing_artifact(tmp_path_factory.mktemp("artifact") / "heard", 16)
+
+
+def test_answers_per_step_are_refused(artifact: Artifact, tmp_path: Path) -> None:
+    stepped = replace(artifact, network=answering(artifact.network, 1))
+    config = HardwareConfig.uniform(artifact.network.spec)
+    with pytest.raises(
+        InputError, match=r"^answer of the network of a device with an ear must be sample, not step$"
+    ):
+        build_core(stepped, config, "core", tmp_path / "build", ear=EarConfig())
+    assert not (tmp_path / "build").exists()
 
 
 @pytest.mark.parametrize("microphone", MICROPHONES)

@@ -58,8 +58,8 @@ def bounded(most_bytes: int) -> Iterator[None]:
 def check_message(error: Exception, named: str) -> None:
     """Assert that an error is one line of limited length, in which the expression `named` is found."""
     message = str(error)
-    assert re.search(named, message)
-    assert TEXT.holds(message)
-    assert len(message) < LONGEST
+    assert re.search(named, message), f"no name of the file: {message}"
+    assert len(message) < LONGEST, f"too long: {len(message)} characters"
+    assert TEXT.holds(message), f"not one line of text: {message!r}"
     exhausted = re.search("to allocate|memory allocation|out of memory", message)
     assert not exhausted, "as much memory was to be taken"

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
 
 READERS = tables.READERS | data.READERS | exchange.READERS
 CASES = depth(12, 360)
+WHOLES = (b"", b"\0" * 99, b"\xff", b"[]", b"{}", '{"a": 1}'.encode("utf-16"))
+"""Contents of a whole file that are of no kind."""
 
 
 def ends(reader: Reader, files: Files, folder: Path) -> str:
@@ -54,17 +56,21 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(name: str, tmp_path: Path
         reader.use(folder)  # compiles what is compiled once
         assert ends(reader, sound, folder) == "read"
         shutil.rmtree(folder)
+    for file in reader.sound[0]:
+        for content in WHOLES:
+            ends(reader, Files({**reader.sound[0], file: content}), folder)
     counts: Counter[str] = Counter()
+    cases = CASES * reader.times
 
-    @settings(max_examples=CASES, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=cases, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(reader.sound).flatmap(lambda sound: damaged(sound, reader.nodes)))
     def check(files: Files) -> None:
         counts[ends(reader, reader.finish(files), folder)] += 1
 
     check()
-    assert counts.total() >= CASES
-    assert counts["refused"] > (CASES // 10 if FULL else 0)
-    assert counts["read"] > CASES // 50 or not FULL
+    assert counts.total() >= cases
+    assert counts["refused"] > (cases // 10 if FULL else 0)
+    assert counts["read"] > cases // 50 or not FULL
 
 
 def _refuse(message: str) -> Callable[[Path], object]:
@@ -83,19 +89,20 @@ def _spin(folder: Path) -> None:
         pass
 
 
-FLAWS: dict[str, Callable[[Path], object]] = {
-    "another error": lambda folder: {}["field"],
-    "two lines": _refuse("a\nb"),
-    "no name": _nameless,
-    "long": _refuse("x" * 3000),
-    "unprintable": _refuse("\x1b"),
-    "out of memory": _refuse("Unable to allocate 8 EiB"),
-    "arrays": lambda folder: np.zeros(64 << 20, np.uint8),
-    "memory of libraries": lambda folder: mmap(-1, 2 << 30),
-    "a hang": _spin,
-    "a file beside": lambda folder: (folder / "new").touch(),
-    "a file": lambda folder: (folder / "file").write_bytes(b"other"),
+FLAWS: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
+    "another error": (lambda folder: {}["field"], KeyError, "field"),
+    "two lines": (_refuse("a\nb"), AssertionError, "not one line"),
+    "no name": (_nameless, AssertionError, "no name"),
+    "long": (_refuse("x" * 3000), AssertionError, "too long"),
+    "unprintable": (_refuse("\x1b"), AssertionError, "one line"),
+    "out of memory": (_refuse("Unable to allocate 8 EiB"), AssertionError, "as much memory"),
+    "arrays": (lambda folder: np.zeros(64 << 20, np.uint8), AssertionError, "bytes were allocated"),
+    "memory of libraries": (lambda folder: mmap(-1, 2 << 30), OSError, "Cannot allocate memory"),
+    "a hang": (_spin, AssertionError, "longer than"),
+    "a file beside": (lambda folder: (folder / "new").touch(), AssertionError, "was written"),
+    "a file": (lambda folder: (folder / "file").write_bytes(b"other"), AssertionError, "was written"),
 }
+"""What a reader does wrong, and how it is found."""
 
 
 @pytest.mark.parametrize("flaw", FLAWS)
@@ -103,5 +110,6 @@ def test_a_reader_with_a_flaw_is_found(flaw: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(bounds, "MOST_SECONDS", 0.1)
     files = Files({"file": b"content"})
     assert ends(Reader((files,), _refuse("damaged")), files, tmp_path / GIVEN) == "refused"
-    with pytest.raises((AssertionError, KeyError, OSError)):
-        ends(Reader((files,), FLAWS[flaw]), files, tmp_path / GIVEN)
+    use, error, told = FLAWS[flaw]
+    with pytest.raises(error, match=told):
+        ends(Reader((files,), use), files, tmp_path / GIVEN)

@@ -15,7 +15,7 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network, StageParams, run
 from fxp_model.random_networks import random_counts, random_network
-from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode, SynapseSpec
+from fxp_model.spec import Answer, ReadoutMode, RecurrenceKind, ResetMode, SynapseSpec
 from fxp_model.variants import with_weights
 from hw.config import HardwareConfig
 from hw.estimates.explore import MAX_POINTS, Sweeps, combinations, stage_options
@@ -61,14 +61,16 @@ def test_many_cores_side_by_side_take_the_cycles_that_each_takes_alone(seed: int
     np.testing.assert_array_equal(together, alone)
 
 
-def test_points_have_the_cycles_and_cells_of_their_widths() -> None:
+@pytest.mark.parametrize("stride", [None, 1])
+def test_points_have_the_cycles_and_cells_of_their_widths(stride: int | None) -> None:
+    network = answering(NETWORK, stride)
     for target in ("xilinx7", "ecp5"):
-        points = Sweeps(target, EVENTS, LENGTHS).points(NETWORK)
+        points = Sweeps(target, EVENTS, LENGTHS).points(network)
         for point in np.random.default_rng(1).choice(len(points.cycles), 20):
             config = points.config(point)
-            cycles = clip_cycles(NETWORK.spec, config, EVENTS, LENGTHS).mean()
+            cycles = clip_cycles(network.spec, config, EVENTS, LENGTHS).mean()
             assert points.cycles[point] == pytest.approx(cycles)
-            total = estimate(NETWORK, config, target).total
+            total = estimate(network, config, target).total
             assert {kind: own[point] for kind, own in points.cells.items()} == total
 
 
@@ -83,6 +85,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no threshold": {"mode": ReadoutMode.MAX},
     "delayed reset": {"mode": ReadoutMode.SPIKE_COUNT, "v_th": 9, "reset_mode": ResetMode.DELAYED},
     "forward delays": {"max_input_delay": 3},
+    "an answer per step": {"answer": Answer.STEP},
+    "an answer to every second step": {"answer": Answer.STEP, "stride": 2},
 }
 """Fields of the readout; the events into it are the same."""
 
@@ -112,7 +116,8 @@ def test_adders_are_tried_where_a_product_has_no_constant_factor(name: str) -> N
     assert {own.use_dsp for own in stage_options(NETWORK.spec.layers[0])} == {True, False}
 
 
-PLAIN = {"plain", "no saturation", "no threshold", "forward delays"}
+ANSWERS = {"an answer per step", "an answer to every second step"}
+PLAIN = {"plain", "no saturation", "no threshold", "forward delays"} | ANSWERS
 """Variants whose neurons are as in the cores that check the model."""
 
 

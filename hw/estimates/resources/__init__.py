@@ -162,9 +162,7 @@ def _sum(areas: Iterable[Area]) -> Area:
 
 def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str, Parts]:
     """Contents of every block of the core, by its path."""
-    blocks = frame_parts(network, config.stages[0].events_per_cycle, target)
-    if network.spec.readout.answer is Answer.STEP:
-        blocks["control.detector"] = detector(FABRICS[target], network.spec.n_out, config.reload)
+    blocks = frame_parts(network, config.stages[0].events_per_cycle, target, config.reload)
     if config.reload:
         blocks["control.loader"] = loader(FABRICS[target], network, config)
     out_events = [following.events_per_cycle for following in config.stages[1:]] + [1]
@@ -173,12 +171,14 @@ def parts_of(network: Network, config: HardwareConfig, target: str) -> dict[str,
     return blocks
 
 
-def frame_parts(network: Network, slots: int, target: str) -> dict[str, Parts]:
+def frame_parts(network: Network, slots: int, target: str, reload: bool = False) -> dict[str, Parts]:
     """The blocks around the stages; `slots` are the `events_per_cycle` of the first stage."""
     spec, fabric = network.spec, FABRICS[target]
     blocks = {"decoder": decoder(slots), "control": control(fabric, spec, slots)}
     if spec.layers[0].max_input_delay is not None:
         blocks |= input_delays(fabric, spec.layers[0], network.params[0], slots)
+    if spec.readout.answer is Answer.STEP:
+        blocks["control.detector"] = detector(fabric, spec.n_out, reload)
     return blocks
 
 

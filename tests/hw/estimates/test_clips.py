@@ -67,13 +67,16 @@ def toggles_of(spikes: np.ndarray, delay_steps: np.ndarray | None, more: int) ->
 
 @pytest.mark.parametrize("kind", [None, RecurrenceKind.CONV, RecurrenceKind.DENSE])
 @pytest.mark.parametrize("events_per_cycle", [1, 2])
-def test_no_clip_is_shorter_than_a_stage_is_busy(kind: RecurrenceKind | None, events_per_cycle: int) -> None:
+@pytest.mark.parametrize("stride", [None, 7])
+def test_no_clip_is_shorter_than_a_stage_is_busy(
+    kind: RecurrenceKind | None, events_per_cycle: int, stride: int | None
+) -> None:
     tight = []
     for seed in range(8):
-        network = answering(conv_network(seed), None)
+        network = answering(conv_network(seed), stride)
         core = with_recurrence(network, kind)
         counts = random_counts(np.random.default_rng(seed), network.spec, 200, 3)
-        (clips,) = follow([core], counts, [200, 11, 1], partial(run, network))
+        (clips,) = follow([core], counts, [200, 13, 1 if stride is None else 7], partial(run, network))
         config = HardwareConfig.uniform(core.spec, 4, 1, events_per_cycle=events_per_cycle)
         cycles = clip_cycles(core.spec, config, clips.events, clips.lengths)
         busy = np.max(

@@ -29,6 +29,8 @@ _MEMBER_NAMES = (
 )
 _WAYS = ("array",) * 8 + ("header", "out", "again", "rename", "swap", "raw", "bomb")
 _ARRAY_WAYS = ("order", "type", "turn", "shape", "cut", "value", "value", "fortran", "object")
+_LONGEST_NAME = 65535 // 4
+"""Characters, of at most 4 bytes each."""
 _TYPES = (
     "i1",
     ">i2",
@@ -61,7 +63,8 @@ def archive_of(parts: Members, method: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in parts:
-            archive.writestr(name or "?", data)  # an empty name cannot be written
+            own = name[:_LONGEST_NAME] or "?"  # neither an empty nor a longer name can be written
+            archive.writestr(own, data)
     return buffer.getvalue()
 
 

@@ -138,7 +138,9 @@ def _change(draw: st.DrawFn, file: h5py.File, names: list[str]) -> None:
             del file[name]
             file.create_dataset(name, shape, draw(st.sampled_from(_HUGE)), chunks=(32,) * len(shape))
         case "deep":
-            file.create_group(name + "/a" * 40 if own is None else "a/" * 40 + "b")
+            deep = name + "/a" * 40 if isinstance(item, h5py.Group) else "a/" * 40 + "b"
+            if deep not in file:
+                file.create_group(deep)
         case "attributes":
             item.attrs["type"] = draw(st.sampled_from(("LIF", 1.5, "x" * 1000)))
         case "copy":

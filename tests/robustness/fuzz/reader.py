@@ -21,6 +21,7 @@ class Reader:
     finish : the last change to damaged files, so that later checks are reached
     nodes : names and kinds of files may be changed, too
     most_bytes : of memory
+    times : cases of it, where others have 1
     named : what a refusal has in it, as an expression: the file's path where the reader knows it
     """
 
@@ -29,6 +30,7 @@ class Reader:
     finish: Callable[[Files], Files] = lambda files: files
     nodes: bool = False
     most_bytes: int = 48 << 20
+    times: int = 1
     named: str = GIVEN
 
 

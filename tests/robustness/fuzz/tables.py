@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -52,11 +53,18 @@ def _saved(folder: Path, seed: int) -> Path:
     return folder
 
 
-def _resigned(files: Files) -> Files:
-    """With digests that fit, unless they were changed or a file is no file."""
-    contents = {name: own for name in FILES if isinstance(own := files.get(name), bytes)}
-    changed = files[SUMS] if isinstance(files.get(SUMS), bytes) else b""
-    return Files({**files, SUMS: sums(contents)}) if len(contents) == len(FILES) and changed else files
+def _resigned(sound: Sequence[Files]) -> Callable[[Files], Files]:
+    """Gives digests that fit, unless they were changed or a file is no file; not to one folder in eight."""
+    signed = {files[SUMS] for files in sound}
+
+    def finish(files: Files) -> Files:
+        contents = {name: own for name in FILES if isinstance(own := files.get(name), bytes)}
+        digests = sums(contents)
+        if len(contents) < len(FILES) or files.get(SUMS) not in signed or crc32(digests) % 8 == 0:
+            return files
+        return Files({**files, SUMS: digests})
+
+    return finish
 
 
 def artifact(folder: Path) -> Reader:
@@ -67,7 +75,7 @@ def artifact(folder: Path) -> Reader:
         assert trace.scores.size > 0
 
     sound = tuple(read_files(_saved(folder / str(seed), seed)) for seed in range(4))
-    return Reader(sound, use, _resigned)
+    return Reader(sound, use, _resigned(sound), times=5)
 
 
 def digests(folder: Path) -> Reader:
