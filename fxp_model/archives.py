@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.errors import InputError, shown
+from fxp_model.printable import shortened
 
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Compressions that are unpacked only as far as requested."""
@@ -24,6 +25,8 @@ _HEADER = re.compile(
 )
 """The header as numpy writes it, for numbers and strings."""
 _HEADER_BYTES = 1 << 10
+_LONGEST = 200
+"""Characters of the reason why an archive cannot be read, which may have a header in it."""
 _UNREADABLE = (ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise on bytes that are not an archive, or on a damaged member."""
 
@@ -104,7 +107,7 @@ class Archive:
     def _unreadable(self, error: Exception) -> InputError:
         if isinstance(error, InputError):
             return error
-        return InputError(f"{self._name}: not a readable npz archive: {error}")
+        return InputError(f"{self._name}: not a readable npz archive: {shortened(str(error), _LONGEST)}")
 
 
 def _read_header(file: IO[bytes], key: str) -> tuple[Header, int]:

@@ -81,8 +81,12 @@ class Detector:
 
 
 def words(spec: DetectorSpec, answers: Answers, sample: int = 0) -> list[tuple[int, int]]:
-    """Index of the answer, and class, of every word that a detector hears in one sample of a run."""
+    """Index of the answer, and class, of every word that a detector hears in one sample of a run.
+
+    Answers of class -1, after the end of the sample, are none.
+    """
     detector = Detector(spec)
-    pairs = zip(answers.classes[:, sample], answers.margins[:, sample], strict=True)
+    there = answers.classes[:, sample] >= 0
+    pairs = zip(answers.classes[there, sample], answers.margins[there, sample], strict=True)
     heard = ((index, detector.step(int(leader), int(margin))) for index, (leader, margin) in enumerate(pairs))
     return [(index, word) for index, word in heard if word is not None]

@@ -64,11 +64,13 @@ class Result:
         are delayed in the step in which they arrive; 0 after the end of a sample.
     answered : (A, B, classes) int64, scores at the steps that are answered, 0 after the end of a sample; None
         if the answer is per sample.
+    answer_counts : (B,) int64, how many answers each sample has; None if the answer is per sample.
     """
 
     scores: Ints
     events: tuple[Ints, ...]
     answered: Ints | None = None
+    answer_counts: Ints | None = None
 
     @property
     def classes(self) -> Ints:
@@ -77,8 +79,15 @@ class Result:
 
     @property
     def answers(self) -> Answers | None:
-        """Class, score and margin of each answer, (A, B); None if there is one per sample."""
-        return None if self.answered is None else Answers.of(self.answered)
+        """Class, score and margin of each answer, (A, B); None if there is one per sample.
+
+        After the end of a sample its class is -1, its score and margin are 0.
+        """
+        if self.answered is None or self.answer_counts is None:
+            return None
+        classes, scores, margins = Answers.of(self.answered)
+        there = np.arange(len(classes))[:, np.newaxis] < self.answer_counts
+        return Answers(np.where(there, classes, -1), scores, margins)
 
     @property
     def event_totals(self) -> Ints:
@@ -286,10 +295,9 @@ class Engine:
             for own, y in zip(traced[:-1], spikes, strict=True)
         )
         last = traced[-1]
-        return Trace(
-            tuple(layers),
-            ReadoutTrace(last.i_syn, last.v_mem, result.scores, last.current_or_none(), result.answered),
-        )
+        current, stride = last.current_or_none(), self.network.spec.readout.stride
+        readout = ReadoutTrace(last.i_syn, last.v_mem, result.scores, current, result.answered, stride)
+        return Trace(tuple(layers), readout)
 
     def stream(self, batch: int = 1) -> Stream:
         """A stream of `batch` samples side by side, at the zero state."""
@@ -331,8 +339,11 @@ class Engine:
                 kernels.layer(stage.packed, *into, lengths, now, v, c, own, *out, *arrays)
                 into = out
                 spikes.append(out.x)
-        per_step = answered if readout.answer is Answer.STEP else None
-        return Result(state[-1][2], tuple(events), per_step), spikes
+        result = Result(state[-1][2], tuple(events))
+        if readout.answer is Answer.STEP:
+            counts = (start % readout.stride + lengths) // readout.stride
+            result = replace(result, answered=answered, answer_counts=counts)
+        return result, spikes
 
 
 class Stream:
@@ -407,10 +418,12 @@ def _joined(parts: list[Result]) -> Result:
     """The result of all samples, from those of some."""
     events = zip(*(result.events for result in parts), strict=True)
     answered = [result.answered for result in parts if result.answered is not None]
+    counts = [result.answer_counts for result in parts if result.answer_counts is not None]
     return Result(
         np.concatenate([result.scores for result in parts]),
         tuple(np.concatenate(stage, axis=1) for stage in events),
         np.concatenate(answered, axis=1) if answered else None,
+        np.concatenate(counts) if counts else None,
     )
 
 

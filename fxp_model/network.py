@@ -217,6 +217,7 @@ def run_readout(spec: ReadoutSpec, params: StageParams, x: Ints) -> ReadoutTrace
         score,
         current=None if spec.synapse is None else current,
         answered=np.array(answered, np.int64).reshape(shape) if spec.answer is Answer.STEP else None,
+        stride=spec.stride,
     )
 
 

@@ -488,7 +488,7 @@ class ReadoutSpec(IntegratorSpec):
         _instance("mode", self.mode, ReadoutMode)
         _instance("reset_mode", self.reset_mode, ResetMode)
         if self.mode is not ReadoutMode.SPIKE_COUNT:
-            if self.v_th != 0:
+            if self.v_th != 0 or isinstance(self.v_th, bool):
                 raise InputError(f"v_th of a {self.mode} readout must be 0, not {self.v_th}")
         elif self.v_th is not None:
             _range("v_th of a spike_count readout", self.v_th, 1, self.membrane.max_raw)

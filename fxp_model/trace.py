@@ -35,6 +35,7 @@ class ReadoutTrace:
     """The readout; `scores` (B, classes) after the last step, the others (T, B, classes) as in `LayerTrace`.
 
     answered : (A, B, classes) scores at the steps that are answered, or None if the answer is per sample
+    stride : every how many steps are answered
     """
 
     i_syn: NDArray[np.int64]
@@ -42,6 +43,7 @@ class ReadoutTrace:
     scores: NDArray[np.int64]
     current: NDArray[np.int64] | None = None
     answered: NDArray[np.int64] | None = None
+    stride: int = 1
 
 
 class Answers(NamedTuple):
@@ -125,7 +127,7 @@ class Trace:
             for layer in self.layers
         )
         readout = {name: array[..., own, :] for name, array in _arrays(self.readout).items()}
-        return Trace(layers, ReadoutTrace(**readout))
+        return Trace(layers, ReadoutTrace(**readout, stride=self.readout.stride))
 
     def arrays(self) -> Iterator[tuple[str, str, NDArray[np.integer]]]:
         """(stage, field, array) in the order of the data flow."""
@@ -163,6 +165,8 @@ class Trace:
             if len(where):
                 index = tuple(int(i) for i in where[0])
                 step = index[0] if len(index) == 3 else None
+                if step is not None and field == "answered":
+                    step = (step + 1) * self.readout.stride - 1
                 mismatch = Mismatch(
                     stage, field, step, index[-2], index[-1], int(mine[index]), int(other[index])
                 )

@@ -27,6 +27,8 @@ MAX_BYTES = 1 << 28
 """Longest sound file."""
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
 """Sample rates that sound may be resampled from, and to."""
+MAX_FACTOR = 1 << 16
+"""Largest factor of the ratio of two rates; the filter of resampling is twenty times as long."""
 MAX_SECONDS = 600
 """Longest clip; bounds the memory that encoding it takes."""
 _MAX_PEAK = float(1 << 15)
@@ -94,11 +96,22 @@ def check_rate(rate_hz: int) -> None:
 
 
 def resampled(audio: NDArray[np.float64], from_hz: int, to_hz: int) -> NDArray[np.float64]:
-    """Sound (ceil(samples * to_hz / from_hz),) at another rate, through `scipy.signal.resample_poly`."""
+    """Sound (ceil(samples * to_hz / from_hz),) at another rate, through `scipy.signal.resample_poly`.
+
+    Raises
+    ------
+    InputError
+        A factor of the ratio of the rates is beyond `MAX_FACTOR`.
+    """
     if from_hz == to_hz:
         return audio
     divisor = math.gcd(to_hz, from_hz)
-    sound: NDArray[np.float64] = signal.resample_poly(audio, to_hz // divisor, from_hz // divisor)
+    up, down = to_hz // divisor, from_hz // divisor
+    if max(up, down) > MAX_FACTOR:
+        raise InputError(
+            f"rate_hz must be {to_hz} times a ratio of factors up to {MAX_FACTOR}, not {down} / {up}"
+        )
+    sound: NDArray[np.float64] = signal.resample_poly(audio, up, down)
     return sound
 
 

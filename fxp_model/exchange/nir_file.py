@@ -73,7 +73,7 @@ def graph_of(path: Path, table: Table) -> Graph:
         missing, not finite or of another type, an edge of no node, more than one port.
     """
     node = table.get("node")
-    if not isinstance(node, dict) or node.get("type") != "NIRGraph":
+    if not isinstance(node, dict) or np.any(node.get("type") != "NIRGraph"):
         raise InputError(f"{path}: must be a NIR file, with a graph as its node")
     try:
         nodes, edges = _flattened(node, "", 0)

@@ -103,6 +103,13 @@ def _thresholds(stage: FloatStage, spec: LayerSpec | ReadoutSpec) -> NDArray[np.
 
 def _codes(stage: FloatStage, key: str, fmt: QFormat, real: Reals) -> NDArray[np.int64]:
     """Codes of `real`, which must be multiples of the lsb but for float rounding."""
+    low, high = (fmt.min_raw - 1) * fmt.lsb, (fmt.max_raw + 1) * fmt.lsb
+    beyond = (real <= low) | (real >= high)
+    if beyond.any():
+        raise InputError(
+            f"{stage.name}: {key} must be between {low:g} and {high:g}, as the metadata say, "
+            f"not {real[beyond][0]:g}"
+        )
     scaled = np.ldexp(real, fmt.frac_bits)
     codes = np.rint(scaled)
     off = np.abs(scaled - codes) > TOLERANCE

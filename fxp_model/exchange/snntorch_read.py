@@ -101,7 +101,7 @@ def _recurrence(taken: Taken, name: str, n: int) -> tuple[Reals | None, Reals]:
 
 def _reset(taken: Taken, name: str, asked: Asked, leaky: bool) -> ResetMode:
     where = f"{taken.path}: {name}"
-    value = int(taken.take(f"{name}{MARK}", ()))
+    value = float(taken.take(f"{name}{MARK}", ()))
     if value == 0:
         if asked.reset not in (None, ResetMode.DELAYED):
             raise InputError(
@@ -121,7 +121,7 @@ def _reset(taken: Taken, name: str, asked: Asked, leaky: bool) -> ResetMode:
                 "--reset zero if it was made with reset_delay=False"
             )
         return ResetMode.ZERO
-    raise InputError(f"{where}.reset_mechanism_val must be 0 (subtract) or 1 (zero), not {value}")
+    raise InputError(f"{where}.reset_mechanism_val must be 0 (subtract) or 1 (zero), not {value:g}")
 
 
 def _vector(array: Reals, n: int) -> Reals:

@@ -46,7 +46,8 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
     texts = [name for name, array in members.items() if array.dtype.kind == "U"]
     if texts:
         raise InputError(f"{path}: {shown(texts[0])} must hold numbers, not strings")
-    return {name: torch.from_numpy(array) for name, array in members.items()}, description
+    native = {name: array.astype(array.dtype.newbyteorder("=")) for name, array in members.items()}
+    return {name: torch.from_numpy(array) for name, array in native.items()}, description
 
 
 def state_of(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:

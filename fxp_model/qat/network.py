@@ -154,6 +154,7 @@ class SpikingNetwork(nn.Module):
                 scores=_array(scores[-1]),
                 current=_synaptic(exact.spec, course),
                 answered=_array(scores[self._answered]) if self._per_step else None,
+                stride=self.readout.spec.stride,
             ),
         )
 

@@ -198,7 +198,8 @@ def _answers(
     own = np.asarray(lengths, dtype=np.int64)
     stride = spec.readout.stride
     if np.any(own < stride):
-        raise InputError(f"a sample must have at least stride = {stride} steps, not {own.min()}")
+        first = int(np.argmax(own < stride))
+        raise InputError(f"sample {first} must have at least stride = {stride} steps, not {own[first]}")
     if own.shape != (samples,) or np.any(own > steps):
         raise InputError(
             f"lengths of samples must be {samples} numbers of {stride}..{steps}, not {own.tolist()}"

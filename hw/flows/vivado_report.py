@@ -49,7 +49,9 @@ def read_reports(utilization: Path, timing: Path) -> dict[str, Any]:
             _entry(head, key, file) for head, file in zip(heads, (utilization, timing), strict=True)
         )
         if first != second:
-            raise InputError(f"{utilization} and {timing} must be of one run: {key} is {first} and {second}")
+            raise InputError(
+                f"{utilization} and {timing} must be of one run: {key} is {shown(first)} and {shown(second)}"
+            )
     return {
         **read_utilization(texts[0], utilization),
         **read_timing(texts[1], timing),

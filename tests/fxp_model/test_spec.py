@@ -283,6 +283,7 @@ def test_recurrences_out_of_range_are_refused(changes, message):
     ("changes", "message"),
     [
         ({"v_th": 1}, r"v_th of a sum readout must be 0, not 1"),
+        ({"v_th": False}, r"v_th of a sum readout must be 0, not False"),
         (
             {"mode": ReadoutMode.SPIKE_COUNT},
             r"v_th of a spike_count readout must be an integer of 1\.\.32767, not 0",

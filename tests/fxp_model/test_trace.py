@@ -54,6 +54,17 @@ def test_a_sample_alone_is_its_run_alone():
         assert alone.first_mismatch(run(network, counts).sample(b)) is None
 
 
+def test_an_answer_that_differs_is_named_by_its_step(trace):
+    """And comes after a membrane that differs in an earlier step, also where its own index is lower."""
+    answered = replace(trace.readout, answered=np.zeros((2, SAMPLES, 2), int), stride=2)
+    trace = Trace(trace.layers, answered)
+    wrong = ("readout", "answered", (1, 2, 0))
+    assert trace.first_mismatch(planted(trace, wrong)) == Mismatch("readout", "answered", 3, 2, 0, 0, 100)
+    found = trace.first_mismatch(planted(trace, wrong, ("readout", "v_mem", (2, 0, 1))))
+    assert (found.field, found.step) == ("v_mem", 2)
+    assert trace.sample(1).readout.stride == 2
+
+
 @pytest.mark.parametrize("field", ["i_syn", "i_rec", "v_mem", "spikes"])
 @pytest.mark.parametrize("index", [(0, 0, 0), (3, 1, 2), (STEPS - 1, SAMPLES - 1, 2)])
 def test_one_difference_in_a_layer_is_found_where_it_is(trace, field, index):

@@ -173,7 +173,7 @@ def test_what_has_no_answers_per_step_refuses_them(tmp_path: Path) -> None:
 
 def test_a_stride_beyond_the_stimulus_is_refused(tmp_path: Path) -> None:
     artifact = saved(answering(random_network(3, max_neurons=12), 7), tmp_path / "artifact")
-    with pytest.raises(InputError, match=r"^a sample must have at least stride = 7 steps, not 6$"):
+    with pytest.raises(InputError, match=r"^sample 0 must have at least stride = 7 steps, not 6$"):
         build_into(tmp_path / "build", artifact)
     assert not (tmp_path / "build").exists()
 

@@ -127,7 +127,7 @@ def test_the_error_is_larger_with_neurons_that_have_features_and_limits_know_it(
     name: str, target: str
 ) -> None:
     network, prices = with_readout(**VARIANTS[name]), prices_of(target)
-    points = Sweeps(target, [own[:1, :1] for own in EVENTS], [1]).points(network)
+    points = Sweeps(target, [own[:2, :1] for own in EVENTS], [2]).points(network)
     part = Part("large", target, dict.fromkeys(points.cells, 10**6))
     logic = "lut" if target == "xilinx7" else "comb"
     for point in np.random.default_rng(3).choice(len(points.cycles), 3):

@@ -78,7 +78,7 @@ def test_answers_per_step_by_hand() -> None:
     every_third = run_timing(answering_spec(ONE, 3), NARROW, [np.zeros(8, int)] * 2, [8])
     assert every_third.last_in.tolist() == [2, 5]
     assert every_third.last_out.tolist() == [44 + 2 * 5, 44 + 5 * 5]
-    with pytest.raises(InputError, match=r"^a sample must have at least stride = 3 steps, not 2$"):
+    with pytest.raises(InputError, match=r"^sample 0 must have at least stride = 3 steps, not 2$"):
         clip_cycles(answering_spec(ONE, 3), NARROW, [np.zeros((4, 1), int)] * 2, [2])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from fxp_model.printable import printable
 from tests.robustness.fuzz.json_texts import changed_json
 from tests.robustness.fuzz.raw import changed_bytes
 from tests.robustness.fuzz.values import NAMES
@@ -63,7 +64,7 @@ def archive_of(parts: Members, method: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in parts:
-            own = name[:_LONGEST_NAME] or "?"  # neither an empty nor a longer name can be written
+            own = printable(name)[:_LONGEST_NAME] or "?"  # other names cannot be written
             archive.writestr(own, data)
     return buffer.getvalue()
 
@@ -166,8 +167,7 @@ def changed_state_dict(draw: st.DrawFn, content: bytes) -> bytes:
                 parts[index] = draw(st.sampled_from(NAMES)), own
         return archive_of(parts, draw(st.sampled_from(_METHODS)))
     state = dict(torch.load(io.BytesIO(content), weights_only=True))
-    for _ in range(draw(st.integers(1, 2))):
-        name = draw(st.sampled_from(list(state)))
+    for name in draw(st.lists(st.sampled_from(list(state)), min_size=1, max_size=2, unique=True)):
         own = state[name]
         if isinstance(own, torch.Tensor):
             with warnings.catch_warnings(action="ignore"):  # of what torch is to lose
