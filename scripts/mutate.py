@@ -1,9 +1,9 @@
 """How sharp the proofs and benches of the core are: small changes of the RTL, each of which must be noticed.
 
-A mutant changes one place of ``hw/rtl``; those that leave the Verilog of both cores of
+A mutant changes one place of ``hw/rtl``; those that leave the Verilog of all cores of
 `tb.harness.planted` as it is are not counted. Every other one is given to the benches of the cores that it
 changes, to that of its component, and to the proofs of its file, until one fails: it is killed. The rest are
-compared with the original core, net by net: equivalent, or survived.
+compared with the original cores, net by net: equivalent, or survived.
 """
 
 from __future__ import annotations
@@ -51,9 +51,14 @@ FRAMES, SECONDS = 32, 30
 """Cycles in which a proof's counterexample is looked for; CPU time of a solver."""
 _MODULE = re.compile(r"^module \\?(\S+?) ?\((.*?)^endmodule", re.MULTILINE | re.DOTALL)
 BLOCKS = {module.name for module in iter_modules(blocks.__path__)}
-BENCHES = {False: ("network", "control"), True: ("reload",)}
-"""Of the core without and with reload."""
-Cores: TypeAlias = dict[bool, EmittedCore]
+BENCHES = {
+    "network": ("network", "control"),
+    "reload": ("reload",),
+    "answers": ("answers",),
+    "reloaded": ("reloaded",),
+}
+"""Of each core, which has the name of the first."""
+Cores: TypeAlias = dict[str, EmittedCore]
 
 
 def parser() -> Parser:
@@ -82,7 +87,7 @@ def main() -> int:
         raise InputError(missing)
     check_file_target(args.kept)
     begun = time.monotonic()
-    original = _emitted(None)
+    originals = _originals()
     chosen = all_mutants(planted.PROJECT / "hw" / "rtl")
     random.Random(args.seed).shuffle(chosen)
     counted: list[dict[str, Any]] = []
@@ -99,7 +104,7 @@ def main() -> int:
         known = kept_rows(args.kept)
         while chosen and len(counted) < args.mutants:
             batch, chosen = chosen[: args.jobs], chosen[args.jobs :]
-            for row in pool.map(lambda own: known.get(_key(own)) or _judged(own, original), batch):
+            for row in pool.map(lambda own: known.get(_key(own)) or _judged(own, originals), batch):
                 if row["key"] not in known:
                     row |= made
                     with args.kept.open("a", encoding="utf-8") as kept:
@@ -151,13 +156,16 @@ def _key(mutant: Mutant) -> str:
     return hashlib.sha256(f"{mutant.file}\0{mutant.applied(source)}".encode()).hexdigest()[:16]
 
 
-def _emitted(mutant: Mutant | None) -> Cores:
+def _originals() -> Cores:
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
-        folder = Path(name)
-        _plant(folder, mutant)
-        artifact = planted.save_network(folder / "artifact", planted.network())
-        configs = [planted.hardware(reload) for reload in BENCHES]
-        return dict(zip(BENCHES, planted.generate(folder / "sources", artifact, *configs), strict=True))
+        _plant(Path(name), None)
+        return {core: _emitted(Path(name), core) for core in BENCHES}
+
+
+def _emitted(folder: Path, core: str) -> EmittedCore:
+    network, config = planted.design_of(core)
+    artifact = planted.save_network(folder / f"artifact-of-{core}", network)
+    return planted.generate(folder / "sources", artifact, config)
 
 
 def _plant(folder: Path, mutant: Mutant | None) -> None:
@@ -167,24 +175,29 @@ def _plant(folder: Path, mutant: Mutant | None) -> None:
         file.write_text(mutant.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _judged(mutant: Mutant, original: Cores) -> dict[str, Any]:
+def _judged(mutant: Mutant, originals: Cores) -> dict[str, Any]:
     """What became of a mutant, and what killed it."""
     row = {"key": _key(mutant), "file": mutant.file, "line": mutant.line, "change": mutant.change, "by": ""}
-    try:
-        changed = _emitted(mutant)
-    except RuntimeError:  # it is no hardware
-        return row | {"result": "invalid"}
-    changed = {reload: core for reload, core in changed.items() if core.verilog != original[reload].verilog}
-    if not changed:
-        return row | {"result": "same"}
     with tempfile.TemporaryDirectory(prefix="spikeline-") as name:
-        folder = Path(name)
+        folder, changed = Path(name), []
+        workspace = Workspace(folder / "builds", folder, brief=True)
         _plant(folder, mutant)
-        if killer := _killer(mutant, changed, folder):
+        for core, original in originals.items():
+            try:
+                own = _emitted(folder, core)
+            except RuntimeError:  # it is no hardware
+                return row | {"result": "invalid"}
+            if own.verilog == original.verilog:
+                continue
+            changed.append((original.verilog, own.verilog))
+            for bench in BENCHES[core]:
+                if _fails(lambda b=bench, c=own: planted.run_core_bench(folder, workspace, b, SIM, c)):
+                    return row | {"result": "killed", "by": f"bench {bench}"}
+        if not changed:
+            return row | {"result": "same"}
+        if killer := _failing_block(mutant, folder, workspace) or _failing_proof(mutant, folder):
             return row | {"result": "killed", "by": killer}
-        same = all(
-            _is_equivalent(original[reload].verilog, core.verilog, folder) for reload, core in changed.items()
-        )
+        same = all(_is_equivalent(*pair, folder) for pair in changed)
     return row | {"result": "equivalent" if same else "survived"}
 
 
@@ -203,25 +216,6 @@ def _shown(one: str, other: str, name: str, folder: Path) -> bool:
         return equivalent(one, other, name, folder, SECONDS)
     except RuntimeError:  # undecided, or their ports differ
         return False
-
-
-def _killer(mutant: Mutant, cores: Cores, folder: Path) -> str:
-    """What fails first; empty if nothing does: in the order of mutants killed per second."""
-    workspace = Workspace(folder / "builds", folder, brief=True)
-    first, *others = ((reload, name) for reload in cores for name in BENCHES[reload])
-    return (
-        _failing_core(cores, [first], folder, workspace)
-        or _failing_block(mutant, folder, workspace)
-        or _failing_core(cores, others, folder, workspace)
-        or _failing_proof(mutant, folder)
-    )
-
-
-def _failing_core(cores: Cores, benches: list[tuple[bool, str]], folder: Path, workspace: Workspace) -> str:
-    for reload, name in benches:
-        if _fails(lambda r=reload, n=name: planted.run_core_bench(folder, workspace, n, SIM, cores[r])):
-            return f"bench {name}"
-    return ""
 
 
 def _failing_block(mutant: Mutant, folder: Path, workspace: Workspace) -> str:

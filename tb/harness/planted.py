@@ -505,34 +505,38 @@ def plant(folder: Path, bug: Bug | None) -> None:
     file.write_text(source.replace(bug.right, bug.wrong), encoding="utf-8")
 
 
+def design_of(bench: str) -> tuple[Network, HardwareConfig]:
+    """What a bench of `tb.benches.cores` runs on: `network` and `hardware`, or what these become for it."""
+    config = hardware(reload=bench in ("reload", "reloaded"))
+    if bench in ("reloaded", "answers"):
+        config = with_events(config, 2)
+    return answering(network(), 1) if bench == "answers" else network(), config
+
+
 def run_core_bench(
     folder: Path, workspace: Workspace, bench: str, sim: str, core: EmittedCore | None = None
 ) -> Outcome:
-    """Run a bench of `tb.benches.cores` on `network`, emitted by the RTL in ``folder/sources``.
+    """Run a bench of `tb.benches.cores` on its design, emitted by the RTL in ``folder/sources``.
 
     `core` is what that RTL emits, if it is known.
     """
-    reload, answers = bench in ("reload", "reloaded"), bench == "answers"
-    artifact = save_network(folder / f"artifact-{bench}", answering(network(), 1) if answers else network())
-    other = [retrained(network(), index, delays=True) for index in (1, 2)] if reload else []
+    own, config = design_of(bench)
+    artifact = save_network(folder / f"artifact-{bench}", own)
+    other = [retrained(own, index, delays=True) for index in (1, 2)] if config.reload else []
     others = [str(save_network(folder / f"other{index}", own)) for index, own in enumerate(other, 1)]
-    config, sha256 = hardware(reload), load_artifact(artifact).sha256
-    if bench in ("reloaded", "answers"):
-        config = with_events(config, 2)
     if core is None:
-        (core,) = generate(folder / "sources", artifact, config)
+        core = generate(folder / "sources", artifact, config)
+    sha256 = load_artifact(artifact).sha256
     plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
     return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, bench)
 
 
-def generate(folder: Path, artifact: Path, *configs: HardwareConfig) -> tuple[EmittedCore, ...]:
-    """Emit the cores of `artifact` with the sources in `folder`, in a separate process."""
-    result = folder / "cores.json"
-    _run(folder, _GENERATE, str(artifact), json.dumps([config.to_dict() for config in configs]), str(result))
-    return tuple(
-        EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
-        for core in json.loads(result.read_text(encoding="utf-8"))
-    )
+def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
+    """Emit the core of `artifact` with the sources in `folder`, in a separate process."""
+    result = folder / "core.json"
+    _run(folder, _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result))
+    core = json.loads(result.read_text(encoding="utf-8"))
+    return EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
 
 
 def generate_block(folder: Path, bench: str, case: str) -> str:
@@ -566,11 +570,10 @@ _GENERATE = dedent("""\
     from hw.verilog import emit
 
     assert Path(hw.__file__).parents[1] == Path.cwd(), hw.__file__
-    artifact, configs, result = sys.argv[1:]
-    artifact = load_artifact(artifact)
-    configs = [HardwareConfig.from_dict(config) for config in json.loads(configs)]
-    cores = [emit(artifact.network, config, "core", artifact.sha256) for config in configs]
-    Path(result).write_text(json.dumps([asdict(core) for core in cores]), encoding="utf-8")
+    artifact, config, result = sys.argv[1:]
+    artifact, config = load_artifact(artifact), HardwareConfig.from_dict(json.loads(config))
+    core = emit(artifact.network, config, "core", artifact.sha256)
+    Path(result).write_text(json.dumps(asdict(core)), encoding="utf-8")
 """)
 _WITH_BENCHES = dedent("""\
     import sys

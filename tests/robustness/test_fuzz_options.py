@@ -59,7 +59,7 @@ WORK: dict[str, Callable[..., None]] = {
     "scripts.fit_resources.fit": accept,
     "scripts.fit_resources.synthesise": accept,
     "scripts.gen_hw.build_core": accept,
-    "scripts.mutate._emitted": accept,
+    "scripts.mutate._originals": accept,
     "scripts.neuron_table.extend": accept,
     "scripts.neuron_table.fit": accept,
     "scripts.synth.emit": accept,

@@ -60,10 +60,10 @@ def chosen(change: str):
 def test_what_a_bench_notices_is_killed_and_what_changes_no_verilog_is_the_same():
     if shutil.which("iverilog") is None:
         pytest.skip("iverilog is not installed")
-    original = mutate._emitted(None)
-    row = mutate._judged(chosen("~spare_valid -> spare_valid"), original)
+    originals = mutate._originals()
+    row = mutate._judged(chosen("~spare_valid -> spare_valid"), originals)
     assert (row["result"], row["by"]) == ("killed", "bench network")
-    assert mutate._judged(chosen("shift <= 0 -> shift < 0"), original)["result"] == "same"
+    assert mutate._judged(chosen("shift <= 0 -> shift < 0"), originals)["result"] == "same"
 
 
 def test_what_no_bench_is_asked_about_a_proof_may_notice(tmp_path):
@@ -96,10 +96,10 @@ def test_cores_of_several_modules_are_compared(inner, b, same, tmp_path):
 
 
 def test_results_that_are_known_are_not_made_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(mutate, "_emitted", lambda mutant: {})
+    monkeypatch.setattr(mutate, "_originals", dict)
     made = []
 
-    def judged(mutant, original):
+    def judged(mutant, originals):
         made.append(mutant)
         result = "killed" if len(made) % 2 else "same"
         own = {"key": mutate._key(mutant), "file": mutant.file, "line": mutant.line, "change": mutant.change}
