@@ -165,8 +165,7 @@ _HEARD = {
 def hearing() -> str:
     """Accuracy of networks by what they hear with, in silence, in noise, at other gains."""
     listeners: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for line in (RESULTS / "hearing.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for _, row in read_json_lines(RESULTS / "hearing.jsonl"):
         listeners.setdefault((row["listener"], row["epochs"]), []).append(row)
     head = ("hears with", "epochs", "seeds", *_HEARD.values(), "products/s", "state bits")
     rows = []
@@ -218,8 +217,7 @@ def bitstreams() -> str:
     cells = ("logic", "flip-flops", "block RAM", "multipliers")
     head = ("board", "network", "preset", *cells, "MHz by seed", "bytes", "s")
     rows = []
-    for line in (RESULTS / "boards.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for _, row in read_json_lines(RESULTS / "boards.jsonl"):
         used = [f"{own['used']:,} of {own['available']:,}" for own in row["utilisation"].values()]
         clocks = ", ".join("not routed" if own is None else f"{own:.1f}" for own in row["fmax_mhz"])
         clocks += f" of {row['clock_mhz']:g}"
@@ -252,16 +250,19 @@ def proofs() -> str:
             methods.get(row["method"], row["method"]),
             f"{row['seconds']:.1f}",
         ]
-        for row in map(json.loads, (RESULTS / "proofs.jsonl").read_text(encoding="utf-8").splitlines())
+        for _, row in read_json_lines(RESULTS / "proofs.jsonl")
     ]
     return _table(("property", "claim", "method, by ABC", "CPU s"), rows)
+
+
+_UNCOUNTED = ("same", "invalid")
+"""Results of mutants that change no Verilog, or are no hardware."""
 
 
 def mutants() -> str:
     """What became of the mutants of ``scripts/mutate.py`` that change the Verilog, by their file."""
     head = ("file", "mutants", "benches of cores", "of the component", "proofs", "equivalent", "survived")
-    lines = (RESULTS / "mutants.jsonl").read_text(encoding="utf-8").splitlines()
-    found = [row for row in map(json.loads, lines) if row["result"] not in ("same", "invalid")]
+    found = [row for _, row in read_json_lines(RESULTS / "mutants.jsonl") if row["result"] not in _UNCOUNTED]
     rows = []
     for file in (*sorted({row["file"] for row in found}), None):
         own = [row for row in found if file in (row["file"], None)]

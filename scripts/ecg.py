@@ -14,6 +14,14 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
     run_script(__file__)
 
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxp_model.archives import Archive, packed
+from fxp_model.errors import InputError
+from fxp_model.files import json_text, read_bytes, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.options import Parser, some_path, whole
 
@@ -44,14 +52,17 @@ def parser() -> Parser:
     return parser
 
 
+def _values(archive: Archive, file: Path, name: str, low: int, high: int) -> NDArray[np.int8]:
+    """An array of the file; `InputError` if a number is outside of low..high."""
+    found = archive.read(name)
+    if (found < low).any() or (found > high).any():
+        worst = found.max() if found.max() > high else found.min()
+        raise InputError(f"{file}: {name} must be of {low}..{high}, not {worst}")
+    return found.astype(np.int8)
+
+
 def main() -> int:
     """Write the files, say what they hold."""
-    import numpy as np
-
-    from fxp_model.archives import Archive, packed
-    from fxp_model.errors import InputError
-    from fxp_model.files import json_text, read_bytes, write_text
-
     args = parser().options()
     FOLDER.check(args.out)
     archive = Archive(read_bytes(args.qtdb, MAX_BYTES), str(args.qtdb))
@@ -69,8 +80,8 @@ def main() -> int:
     lines = []
     with FOLDER.writing(args.out) as folder:
         for split, (source, which) in parts.items():
-            crossings = archive.read(f"x_{source}")[which]
-            labels = archive.read(f"y_{source}")[which].astype(np.int8)
+            crossings = _values(archive, args.qtdb, f"x_{source}", -1, 1)[which]
+            labels = _values(archive, args.qtdb, f"y_{source}", 0, len(CLASSES) - 1)[which]
             labels[:, :UNCOUNTED] = -1
             if args.labelled:
                 labels[archive.read(f"labels_{source}")[which] == 0] = -1

@@ -46,7 +46,10 @@ from tb.harness.clips import Clip, chosen_clips
 from tb.harness.microphones import Played
 
 Form = Callable[[Artifact, list[Clip], argparse.Namespace], str | None]
-"""Runs clips (T, 1, n_in); returns None or the first mismatch. ImportError: not installed."""
+"""Runs clips (T, 1, n_in); returns None or the first mismatch.
+
+ImportError: not installed. InputError: the form has no such networks.
+"""
 
 
 def differing(clips: list[Clip], artifact: Artifact, run_clip: Callable[[Clip], Trace]) -> str | None:
@@ -261,7 +264,7 @@ def run_forms(
         try:
             mismatch = runs[name]()
             result = "equal" if mismatch is None else mismatch
-        except ImportError as error:
+        except (ImportError, InputError) as error:  # not installed; a form that has no such network
             result = f"not run: {error}"
         forms[name] = {"result": result, "seconds": round(time.perf_counter() - started, 1)}
         if args.json != "-":

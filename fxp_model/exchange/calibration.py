@@ -68,14 +68,8 @@ def read_calibration(source: str, sizes: Sequence[int], input_bits: int | None =
     """
     path = Path(source)
     if path.suffix == ".npz" and path.is_file():
-        found = _from_npz(path, sizes, input_bits)
-    else:
-        found = _from_dataset(source, sizes, input_bits)
-    highest, n_out = 0 if found.labels is None else int(found.labels.max()), sizes[-1]
-    classes = highest + 1 if found.classes is None else len(found.classes)
-    if found.labels is not None and (classes > n_out or (found.classes is not None and classes != n_out)):
-        raise InputError(f"{source}: classes must be {n_out} (outputs of the network), not {classes}")
-    return found
+        return _from_npz(path, sizes, input_bits)
+    return _from_dataset(source, sizes, input_bits)
 
 
 def _from_npz(path: Path, sizes: Sequence[int], input_bits: int | None) -> Calibration:
@@ -83,6 +77,8 @@ def _from_npz(path: Path, sizes: Sequence[int], input_bits: int | None) -> Calib
 
     counts, lengths, labels = clips_of(read_bytes(path, MAX_FILE_BYTES), path)
     _check_channels(path, counts.shape[2], sizes[0])
+    if labels is not None and labels.max() >= sizes[-1]:
+        raise _other_classes(path, int(labels.max()) + 1, sizes[-1])
     CountArrays(channels=sizes[0], count_bits=input_bits or MAX_INPUT_BITS).check(counts, path)
     return _some(path, counts, lengths, labels, sizes)
 
@@ -91,6 +87,8 @@ def _from_dataset(source: str, sizes: Sequence[int], input_bits: int | None) -> 
     from fxp_model.data import encoder_for, load_frames, open_dataset
 
     dataset = open_dataset(source)
+    if len(dataset.classes) != sizes[-1]:
+        raise _other_classes(source, len(dataset.classes), sizes[-1])
     ear = {"channels": sizes[0]} if dataset.holds == "sound" else None
     encoder = encoder_for(dataset, input_bits or COUNT_BITS, ear)
     _check_channels(source, encoder.channels, sizes[0])
@@ -104,6 +102,10 @@ def _from_dataset(source: str, sizes: Sequence[int], input_bits: int | None) -> 
 def _check_channels(source: object, channels: int, n_in: int) -> None:
     if channels != n_in:
         raise InputError(f"{source}: channels must be {n_in} (inputs of the network), not {channels}")
+
+
+def _other_classes(source: object, classes: int, n_out: int) -> InputError:
+    return InputError(f"{source}: classes must be {n_out} (outputs of the network), not {classes}")
 
 
 def _some(

@@ -27,7 +27,7 @@ from fxp_model.errors import InputError
 from fxp_model.exchange.nir_integers import MARK, description
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.network import Network, StageParams
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutMode, RecurrenceKind, ResetMode, fires
+from fxp_model.spec import Answer, IntegratorSpec, LayerSpec, ReadoutMode, RecurrenceKind, ResetMode, fires
 
 Reals = NDArray[np.float64]
 
@@ -88,9 +88,11 @@ def unsaid(network: Network) -> list[str]:
     bits = network.spec.layers[0].input_bits
     if bits > 1:
         lines.append(f"input: counts of {bits} bits, where NIR has spikes")
-    mode = network.spec.readout.mode
-    if mode is not ReadoutMode.SPIKE_COUNT:
-        lines.append(f"readout: scores are the {mode} of its membranes over the steps")
+    readout = network.spec.readout
+    if readout.mode is not ReadoutMode.SPIKE_COUNT:
+        lines.append(f"readout: scores are the {readout.mode} of its membranes over the steps")
+    if readout.answer is Answer.STEP:
+        lines.append(f"readout: an answer after every {readout.stride} steps, not after the last")
     return lines
 
 

@@ -144,7 +144,8 @@ def _trace(network: Network, steps: int, codes: NDArray[np.int64]) -> Trace:
         for own, block, stage in zip(names, blocks, spec.stages, strict=True)
     )
     traces = (LayerTrace(spikes=own.pop("spikes").astype(np.uint8), **own) for own in layers)
-    return Trace(tuple(traces), ReadoutTrace(**readout, scores=scores))
+    last = ReadoutTrace(readout["i_syn"], readout["v_mem"], scores, readout.get("current"))
+    return Trace(tuple(traces), last)
 
 
 def _fields(block: NDArray[np.int64], steps: int, n: int) -> list[NDArray[np.int64]]:

@@ -62,6 +62,8 @@ FAULTS = {
     "a threshold of the readout": lambda d: d["network"]["readout"].update(v_th=1),
     "counts spikes without a threshold": lambda d: d["network"]["readout"].update(mode="spike_count"),
     "another mode": lambda d: d["network"]["readout"].update(mode="mean"),
+    "a stride without answers per step": lambda d: d["network"]["readout"].update(stride=2),
+    "a stride of answers per sample": lambda d: d["network"]["readout"].update(answer="sample", stride=2),
     "another rounding": lambda d: d["network"]["readout"].update(rounding="UP"),
     "no rounding": lambda d: d["network"]["readout"].pop("rounding"),
     "an even kernel": lambda d: d["network"]["layers"][0]["recurrence"].update(kernel_size=4),

@@ -130,6 +130,19 @@ def test_another_file_is_no_qt_database(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"), [("y_train", 6, "0..5, not 6"), ("x_test", -2, "-1..1, not -2")]
+)
+def test_numbers_that_are_no_class_or_crossing_are_refused(qtdb, tmp_path, name, value, told):
+    changed = qtdb[name].astype(np.int16)
+    changed.flat[-1] = value
+    np.savez(tmp_path / "qtdb.npz", **(qtdb | {name: changed}))
+    done = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(f"qtdb.npz: {name} must be of {told}")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def fsdd(tmp_path):
     folder = tmp_path / "fsdd"

@@ -15,7 +15,7 @@ from fxp_model.data.audio import read_audio
 from fxp_model.ear.engine import EarEngine
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
-from tb.harness.stimulus import random_network, random_samples
+from tb.harness.stimulus import answering, random_network, random_samples
 from tests.hw.hls import units as hls_units
 from tests.paths import ROOT
 
@@ -112,6 +112,15 @@ def test_a_form_that_cannot_run_is_no_proof(prove, monkeypatch, capsys, folder, 
     monkeypatch.setattr("tb.harness.runner.missing_tool", lambda sim: f"{sim} is not installed")
     assert call(prove, monkeypatch, folder, tmp_path, "--forms", "rtl-icarus") == 1
     assert capsys.readouterr().out == "rtl-icarus         not run: icarus is not installed\n"
+
+
+def test_a_form_that_refuses_a_network_is_named_beside_the_others(prove, monkeypatch, capsys, tmp_path):
+    stepped = saved(answering(random_network(5, 6), 1), tmp_path / "stepped")
+    status = call(prove, monkeypatch, stepped, tmp_path, "--forms", "hls", "engine", "--json", "-")
+    forms = json.loads(capsys.readouterr().out)["forms"]
+    assert status == 1
+    assert forms["hls"]["result"].startswith("not run: answer of ")
+    assert forms["engine"]["result"] == "equal"
 
 
 EAR_FORMS = ["ear-golden", "ear-engine", "ear-rtl-icarus"]

@@ -17,6 +17,7 @@ from fxp_model.network import Network, StageParams, run
 from fxp_model.pretrained import find
 from fxp_model.random_networks import random_network
 from fxp_model.spec import (
+    Answer,
     LayerSpec,
     NetworkSpec,
     ReadoutMode,
@@ -289,6 +290,13 @@ def test_resets_that_nir_does_not_have_are_told(tmp_path):
         assert graph.nodes["layer0"].v_threshold.tolist() == [1.0] * 6
         same(read_network(written(tmp_path, other), Asked()), other)
     assert unsaid(network) == []
+
+
+def test_answers_per_step_are_told():
+    network = small()
+    readout = replace(network.spec.readout, answer=Answer.STEP, stride=3)
+    other = Network(NetworkSpec(network.spec.layers, readout), network.params)
+    assert unsaid(other) == ["readout: an answer after every 3 steps, not after the last"]
 
 
 def test_arithmetic_that_nir_does_not_have_is_told(tmp_path):
