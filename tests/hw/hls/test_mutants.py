@@ -44,7 +44,7 @@ MUTANTS = (
     Mutant("overflow wraps", DEFINES, "AP_SAT,", "AP_WRAP,", "saturates"),
     Mutant("delay one step short", CELL, TAP, "(lines[i - pad] << 1)[delays[i - pad]]", "conv"),
     Mutant("delays halved", CELL, "(lines[n] << 1) |", "(lines[n] << 2) |", "conv"),
-    Mutant("spikes of the sample before", CELL, " & age[delays[i - pad]]", "", "late spikes"),
+    Mutant("spikes of the sample before", CELL, " & age[delays[i - pad]]", "", "late_spikes"),
     Mutant("kernel flipped", CELL, "rec += recurrent[k]", "rec += recurrent[taps - 1 - k]", "conv"),
     Mutant("first neuron not heard", CELL, "i >= pad &&", "i > pad &&", "conv"),
     Mutant("last neuron not heard", CELL, "i < pad + n_out)", "i + 1 < pad + n_out)", "conv"),
@@ -65,7 +65,7 @@ MUTANTS = (
     Mutant("current forgotten", COMMON, "last = first ?", "last = true ?", "synapse"),
     Mutant("current not rounded", DEFINES, "AP_RND_INF", "AP_TRN", "current"),
     Mutant("forward delay one step short", COMMON, "line[delay] &", "line[delay - 1] &", "forward"),
-    Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "late inputs"),
+    Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "late_inputs"),
 )
 CHOSEN = MUTANTS[:: len(MUTANTS) // depth(4, len(MUTANTS))]
 
@@ -133,7 +133,10 @@ def fits(network: Network, kind: str) -> bool:
         case "thresholds":
             return without_own(network, "v_th")
         case "delayed":
-            return first.reset_mode is ResetMode.DELAYED and first.membrane.width < 9
+            others = (ResetMode.SUBTRACT, ResetMode.ZERO)
+            return first.reset_mode is ResetMode.DELAYED and all(
+                without(network, reset_mode=own) for own in others
+            )
         case "synapse":
             return first.synapse is not None and without(network, synapse=replace(first.synapse, alpha=0))
         case "current":
@@ -145,10 +148,10 @@ def fits(network: Network, kind: str) -> bool:
         case "forward":
             delays = network.params[0].input_delay_steps
             return delays is not None and delays.min() > 0 and delays.max() < 10
-        case "late inputs":
+        case "late_inputs":
             delays = network.params[0].input_delay_steps
             return delays is not None and delays.max() < 10 and late(counts_of(network), delays)
-        case "late spikes":
+        case "late_spikes":
             spikes = golden.run(network, counts_of(network)).layers[0].spikes
             delays = network.params[0].delay_steps
             return fits(network, "conv") and late(spikes, np.asarray(delays) + 1)
