@@ -18,11 +18,14 @@ import json
 import os
 import random
 import re
+import resource
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -44,11 +47,13 @@ from tb.formal.engine import UndecidedError, equivalent, export_with, search
 from tb.formal.properties import PROPERTIES
 from tb.harness import planted
 from tb.harness.mutants import Mutant, all_mutants
-from tb.harness.runner import BenchFailure, Design, Workspace, missing_tool
+from tb.harness.runner import BenchFailure, Design, Outcome, Workspace, missing_tool
 
 SIM = "icarus"
 FRAMES, SECONDS = 32, 30
 """Cycles in which a proof's counterexample is looked for; CPU time of a solver."""
+BENCH_SECONDS = 60
+"""CPU time of a bench, six times what the longest takes: a mutant may never end."""
 _MODULE = re.compile(r"^module \\?(\S+?) ?\((.*?)^endmodule", re.MULTILINE | re.DOTALL)
 BLOCKS = {module.name for module in iter_modules(blocks.__path__)}
 BENCHES = {
@@ -191,7 +196,7 @@ def _judged(mutant: Mutant, originals: Cores) -> dict[str, Any]:
                 continue
             changed.append((original.verilog, own.verilog))
             for bench in BENCHES[core]:
-                if _fails(lambda b=bench, c=own: planted.run_core_bench(folder, workspace, b, SIM, c)):
+                if _fails(partial(planted.run_core_bench, folder, workspace, bench, SIM, own)):
                     return row | {"result": "killed", "by": f"bench {bench}"}
         if not changed:
             return row | {"result": "same"}
@@ -231,7 +236,7 @@ def _failing_block(mutant: Mutant, folder: Path, workspace: Workspace) -> str:
             return f"bench {stem} {case}: not built"
         design = Design("block", verilog, getattr(bench, "VISIBLE", ()))
         plan = {"case": bench.CASES[case], "seed": 1}
-        if _fails(lambda d=design, p=plan, c=case: workspace.simulate(d, SIM, bench.__name__, p, c)):
+        if _fails(partial(workspace.simulate, design, SIM, bench.__name__, plan, case)):
             return f"bench {stem} {case}"
     return ""
 
@@ -250,7 +255,10 @@ def _failing_proof(mutant: Mutant, folder: Path) -> str:
     return ""
 
 
-def _fails(run: Any) -> bool:
+def _fails(run: Callable[[], Outcome]) -> bool:
+    """Whether a bench fails, or does not end in time; a child inherits the limit, not what was used of it."""
+    limits = int(time.process_time()) + BENCH_SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, limits)
     try:
         return bool(run().failed)
     except BenchFailure:

@@ -1,13 +1,18 @@
 """Mutants of the RTL: what is changed, what becomes of it, and that a run goes on from earlier results."""
 
 import json
+import resource
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from fxp_model.errors import InputError
 from tb.harness import planted
 from tb.harness.mutants import all_mutants, mutants_of
+from tb.harness.runner import BenchFailure
 from tests.calls import call
 
 pytest.importorskip("pyosys", reason="pyosys is not installed")
@@ -93,6 +98,21 @@ endmodule
 def test_cores_of_several_modules_are_compared(inner, b, same, tmp_path):
     """A changed module alone, or all of them: a | b is a | (b & ~a)."""
     assert mutate._is_equivalent(CORE % ("a | b", "b"), CORE % (inner, b), tmp_path) == same
+
+
+def test_a_bench_that_does_not_end_fails(monkeypatch):
+    monkeypatch.setattr(mutate, "BENCH_SECONDS", 1)
+
+    def run():
+        done = subprocess.run([sys.executable, "-c", "while True: pass"], check=False)
+        assert done.returncode == -signal.SIGXCPU
+        raise BenchFailure("killed")
+
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    try:
+        assert mutate._fails(run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, before)
 
 
 def test_results_that_are_known_are_not_made_again(tmp_path, monkeypatch):
