@@ -21,8 +21,9 @@ import re
 import resource
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -30,6 +31,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
+from threading import Lock
 from typing import Any, TypeAlias
 
 from tqdm import tqdm
@@ -52,6 +54,8 @@ from tb.harness.runner import BenchFailure, Design, Outcome, Workspace, missing_
 SIM = "icarus"
 FRAMES, SECONDS = 32, 30
 """Cycles in which a proof's counterexample is looked for; CPU time of a solver."""
+AHEAD = 8
+"""Mutants that are begun for each job, so that one that takes long holds nobody up."""
 BENCH_SECONDS = 60
 """CPU time of a bench, six times what the longest takes: a mutant may never end."""
 _MODULE = re.compile(r"^module \\?(\S+?) ?\((.*?)^endmodule", re.MULTILINE | re.DOTALL)
@@ -106,20 +110,28 @@ def main() -> int:
         tqdm(total=args.mutants, desc="mutants", unit="mutant") as bar,
         ThreadPoolExecutor(args.jobs) as pool,
     ):
-        known = kept_rows(args.kept)
-        while chosen and len(counted) < args.mutants:
-            batch, chosen = chosen[: args.jobs], chosen[args.jobs :]
-            for row in pool.map(lambda own: known.get(_key(own)) or _judged(own, originals), batch):
-                if row["key"] not in known:
-                    row |= made
-                    with args.kept.open("a", encoding="utf-8") as kept:
-                        kept.write(json.dumps(row) + "\n")
-                if row["result"] in ("same", "invalid"):
-                    continue
-                counted.append(row)
-                bar.update()
-                if not args.json:
-                    bar.write(f"{row['file']}:{row['line']}: {row['change']}: {row['result']} {row['by']}")
+        known, lock = kept_rows(args.kept), Lock()
+
+        def judge(mutant: Mutant) -> dict[str, Any]:
+            row = known.get(_key(mutant))
+            if row is None:
+                row = _judged(mutant, originals) | made
+                with lock, args.kept.open("a", encoding="utf-8") as kept:
+                    kept.write(json.dumps(row) + "\n")
+            return row
+
+        begun_ones: deque[Future[dict[str, Any]]] = deque()
+        while (chosen or begun_ones) and len(counted) < args.mutants:
+            while chosen and len(begun_ones) < AHEAD * args.jobs:
+                begun_ones.append(pool.submit(judge, chosen.pop(0)))
+            row = begun_ones.popleft().result()
+            if row["result"] in ("same", "invalid"):
+                continue
+            counted.append(row)
+            bar.update()
+            if not args.json:
+                bar.write(f"{row['file']}:{row['line']}: {row['change']}: {row['result']} {row['by']}")
+        pool.shutdown(cancel_futures=True)
     survived = [row for row in counted if row["result"] == "survived"]
     score = {
         "mutants": len(counted),

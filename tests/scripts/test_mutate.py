@@ -121,7 +121,7 @@ def test_results_that_are_known_are_not_made_again(tmp_path, monkeypatch):
 
     def judged(mutant, originals):
         made.append(mutant)
-        result = "killed" if len(made) % 2 else "same"
+        result = "killed" if int(mutate._key(mutant), 16) % 2 else "same"
         own = {"key": mutate._key(mutant), "file": mutant.file, "line": mutant.line, "change": mutant.change}
         return own | {"by": "", "result": result}
 
@@ -131,9 +131,10 @@ def test_results_that_are_known_are_not_made_again(tmp_path, monkeypatch):
     for mutants in ("3", "3", "5"):
         done = call("mutate.py", "--mutants", mutants, "--kept", str(kept), "--jobs", "1", "--json", "-")
         assert done.returncode == 0, done.stderr
-        scores.append((json.loads(done.stdout)["killed"], len(made)))
-    assert scores == [(3, 5), (3, 5), (5, 9)]
-    assert len(kept.read_text(encoding="utf-8").splitlines()) == 9
+        scores.append(json.loads(done.stdout)["killed"])
+    assert scores == [3, 3, 5]
+    assert len({mutate._key(mutant) for mutant in made}) == len(made)
+    assert len(kept.read_text(encoding="utf-8").splitlines()) == len(made) >= 5
 
 
 def test_the_stored_table_is_whole_and_every_survivor_has_a_reason():
