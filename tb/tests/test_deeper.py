@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tb.harness import deeper
-from tb.harness.deeper import reads_depth
+from tb.harness.deeper import Name, reads_depth
 
 ROOT = Path(__file__).parents[2]
 FILES = ("tb/tests/test_blocks.py", "tests/fxp_model/ear/test_gain.py")
@@ -25,47 +26,84 @@ def collected(depth: str, *options: str) -> tuple[int, set[str]]:
     return done.returncode, {line for line in done.stdout.splitlines() if "::" in line}
 
 
-def test_both_runs_together_are_the_long_one() -> None:
+def cases(tests: set[str]) -> set[str]:
+    """Names without their simulator."""
+    return {re.sub(r"(icarus|verilator)-?", "", test) for test in tests}
+
+
+def test_both_runs_together_have_every_case_of_the_long_one() -> None:
     (_, short), (_, more), (_, full) = collected("reduced"), collected("full", *PLUGIN), collected("full")
-    assert short | more == full
-    assert "tb/tests/test_blocks.py::test_block[verilator-resampler-from_96000]" in more - short
-    left_out = full - more
-    assert left_out <= short
+    assert short | more <= full
+    assert cases(short | more) == cases(full)
     assert len([test for test in more if "test_gain" in test]) == 1, "it draws examples"
-    blocks = [test for test in left_out if "test_block[" in test]
-    assert any("-skid_buffer-" in test for test in blocks)
-    assert not any("-mailbox-" in test for test in blocks), "its bench reads the depth"
+    assert not {test for test in more if "-skid_buffer-" in test}, "it has just passed"
+    assert cases({test for test in full if "-mailbox-" in test}) <= cases(more), "its bench reads the depth"
+    assert "tb/tests/test_blocks.py::test_block[resampler-from_96000]" in cases(more)
 
 
 def test_it_is_for_the_long_run_only() -> None:
     assert collected("reduced", *PLUGIN) == (pytest.ExitCode.USAGE_ERROR, set())
 
 
-def test_the_depth_is_found_by_way_of_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project in the place of this one."""
     monkeypatch.setattr(deeper, "_ROOT", tmp_path)
-    (tmp_path / "tb" / "benches").mkdir(parents=True)
+    for folder in ("benches", "harness"):
+        (tmp_path / "tb" / folder).mkdir(parents=True)
+    depth = tmp_path / "tb" / "harness" / "depth.py"
+    depth.touch()
+    monkeypatch.setattr(deeper.depth, "__file__", str(depth))
+    return tmp_path
+
+
+def test_the_depth_is_found_by_way_of_other_files(project: Path) -> None:
     files = {
-        "tb/benches/none.py": "from tb.benches import other\nimport numpy\n",
-        "tb/benches/other.py": "from tb.benches import none, package\n",
-        "tb/benches/direct.py": "from tb.harness.depth import ears\n",
-        "tb/benches/package.py": "from tb.harness import runner\n",
-        "tb/benches/within.py": "def late():\n    from tb.harness import depth\n",
-        "tb/benches/named.py": "BENCH = 'tb.benches.direct'\n",
-        "tb/benches/sentence.py": "'tb.benches.direct is not read here'\n",
-        "tb/benches/far.py": "from tb.benches.named import BENCH\n",
+        "none": "from tb.benches import other\nimport numpy\n",
+        "other": "from tb.benches import none, package\n",
+        "direct": "from tb.harness.depth import ears\n",
+        "package": "from tb.harness import runner\n",
+        "within": "def late():\n    from tb.harness import depth\n",
+        "named": "BENCH = 'tb.benches.direct'\n",
+        "sentence": "'tb.benches.direct is not read here'\n",
+        "far": "from tb.benches.named import BENCH\n",
     }
     for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    (tmp_path / "tb" / "harness").mkdir()
-    (tmp_path / "tb" / "harness" / "depth.py").touch()
-    monkeypatch.setattr(deeper.depth, "__file__", str(tmp_path / "tb" / "harness" / "depth.py"))
-    found = {Path(name).stem for name in files if reads_depth(tmp_path / name)}
+        (project / "tb" / "benches" / f"{name}.py").write_text(text, encoding="utf-8")
+    found = {name for name in files if reads_depth(Name(project / "tb" / "benches" / f"{name}.py", ""))}
     assert found == {"direct", "within", "named", "far"}
 
 
-def test_every_test_that_imports_the_depth_is_kept() -> None:
-    files = [own for folder in ("tb", "tests") for own in (ROOT / folder).rglob("test_*.py")]
-    direct = {own for own in files if "from tb.harness.depth import" in own.read_text(encoding="utf-8")}
-    assert len(direct) > 15
-    assert all(reads_depth(own) for own in direct)
-    assert sum(map(reads_depth, files)) < len(files) / 2
+def test_parameters_are_no_knowledge_of_the_depth_and_constants_are(project: Path) -> None:
+    file = project / "tb" / "benches" / "mixed.py"
+    file.write_text(
+        """
+from tb.harness.depth import FULL, depth
+
+CASES = depth(1, 2)
+if FULL:
+    MORE = 3
+
+def helper():
+    return MORE
+
+@pytest.mark.parametrize("case", range(CASES))
+def test_by_parameters(case): assert case
+
+def test_by_a_constant(): assert CASES
+
+@pytest.fixture
+def given(): return helper()
+
+def test_by_a_fixture(given): pass
+
+class Bench:
+    def run(self): return helper()
+
+async def test_by_a_class(): Bench()
+""",
+        encoding="utf-8",
+    )
+    names = ("parameters", "a_constant", "a_fixture", "a_class")
+    found = [name for name in names if reads_depth(Name(file, f"test_by_{name}"))]
+    assert found == ["a_constant", "a_fixture", "a_class"]
