@@ -285,6 +285,8 @@ class Workspace:
                 status = 0
             except SystemExit as exit_:
                 status = exit_.code if isinstance(exit_.code, int) else 1
+            except RuntimeError as error:  # a simulator that was ended by a signal
+                raise BenchFailure(f"{sim} on {module}: {error}\n{_tail(log)}") from None
         passed, failed = _read_results(results, log)
         if status and not failed:
             raise BenchFailure(f"{sim} exited with {status} on {module}\n{_tail(log)}")
