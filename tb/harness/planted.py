@@ -506,11 +506,15 @@ def plant(folder: Path, bug: Bug | None) -> None:
 
 
 def design_of(bench: str) -> tuple[Network, HardwareConfig]:
-    """What a bench of `tb.benches.cores` runs on: `network` and `hardware`, or what these become for it."""
+    """What a bench of `tb.benches.cores` runs on: `network` and `hardware`, or what these become for it.
+
+    With answers per step, each stage has its words and its groups whole.
+    """
+    if bench == "answers":
+        stages = tuple(StageConfig(n, n) for n in (12, 9, 5))
+        return answering(network(), 1), with_events(HardwareConfig(stages), 2)
     config = hardware(reload=bench in ("reload", "reloaded"))
-    if bench in ("reloaded", "answers"):
-        config = with_events(config, 2)
-    return answering(network(), 1) if bench == "answers" else network(), config
+    return network(), with_events(config, 2) if bench == "reloaded" else config
 
 
 def run_core_bench(
