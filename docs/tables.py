@@ -242,7 +242,7 @@ def plays() -> str:
 
 def proofs() -> str:
     """Properties that are proven, as ``python -m tb.formal`` prints them."""
-    methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR"}
+    methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR", "bmc": "bounded, 100 cycles"}
     rows = [
         [
             f"`{row['property']}`",

@@ -22,7 +22,7 @@ def main(names: list[str]) -> int:
         own = PROPERTIES[name]
         with tempfile.TemporaryDirectory(prefix="spikeline-") as folder:
             export(own.build(), Path(folder))
-            verdict = prove(Path(folder))
+            verdict = prove(Path(folder), own.cycles)
         broken += verdict.broken is not None
         print(
             json.dumps({"property": name, "claim": own.claim, **asdict(verdict)}),

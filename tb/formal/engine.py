@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class Verdict:
     """What was found of a property.
 
     broken : the first cycle in which it is false, if one was found
-    method : that proved it for ever: ``induction`` or ``pdr``; else empty
+    method : that proved it for ever: ``induction`` or ``pdr``, or for some cycles: ``bmc``; else empty
     seconds : CPU time of the solver
     """
 
@@ -113,14 +113,17 @@ export(PROPERTIES[name].build(), Path(result))
 """
 
 
-def prove(folder: Path) -> Verdict:
-    """Prove what `export` wrote: first the lemmas, then the claims with their help.
+def prove(folder: Path, cycles: int | None = None) -> Verdict:
+    """Prove what `export` wrote, for ever or in `cycles`: first the lemmas, then the claims with their help.
 
     Raises
     ------
     UndecidedError
         If neither a proof nor a counterexample was found.
     """
+    if cycles is not None:
+        found = search(folder, cycles)
+        return replace(found, method="bmc") if found.broken is None else found
     methods, seconds = set(), 0.0
     for stage in STAGES:
         reduce = f"read_aiger {stage}.aig; strash; {_REDUCE}"
@@ -131,8 +134,8 @@ def prove(folder: Path) -> Verdict:
             methods.add("induction")
         elif "Property proved" in out and "Verification of invariant" in out and "was successful" in out:
             methods.add("pdr")
-        elif (found := _asserted(out)) is not None:
-            return Verdict(found, "", seconds)
+        elif (frame := _asserted(out)) is not None:
+            return Verdict(frame, "", seconds)
         else:
             raise UndecidedError(f"ABC has no verdict:\n{out[-2000:]}")
     return Verdict(None, max(methods), seconds)

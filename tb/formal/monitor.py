@@ -106,9 +106,11 @@ class Property:
     build : its monitor
     bug : in a file of ``hw/rtl``, with which there must be a counterexample
     quick : part of `make test`
+    cycles : in which it is shown, from the first one on; None: for ever
     """
 
     claim: str
     build: Callable[[], Monitor]
     bug: Bug
     quick: bool = True
+    cycles: int | None = None

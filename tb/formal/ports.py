@@ -23,7 +23,7 @@ NARROW = QFormat(True, 2, 0)
 N_IN, N, CLASSES = 2, 2, 2
 
 
-def _network() -> Network:
+def tiny_network() -> Network:
     """Two neurons and two classes."""
     codes: dict[str, Any] = {"weight": NARROW, "bias": NARROW, "membrane": NARROW}
     layer = layer_spec(n_in=N_IN, n_out=N, v_th=1, **codes)
@@ -38,7 +38,7 @@ def _network() -> Network:
 def ports() -> Monitor:
     """Anything at all inputs, but that the host does not ask for a soft reset, which takes offers back."""
     f = Monitor()
-    m, core = f.m, Core(_network(), HardwareConfig((StageConfig(N, 1), StageConfig(CLASSES, 1))))
+    m, core = f.m, Core(tiny_network(), HardwareConfig((StageConfig(N, 1), StageConfig(CLASSES, 1))))
     # the domains of the core are its own: of them only the clock is that of the monitor
     m.submodules.dut = DomainRenamer({name: f"core_{name}" for name in ("sync", "host", "always")})(core)
     for path, member, value in core.signature.flatten(core):

@@ -8,6 +8,7 @@ from tb.formal import (
     convolution,
     decoder,
     delays,
+    latency,
     ports,
     reloading,
     scores,
@@ -31,6 +32,7 @@ PROPERTIES: dict[str, Property] = {
         arithmetic,
         reloading,
         ports,
+        latency,
     )
     for name, own in module.PROPERTIES.items()
 }

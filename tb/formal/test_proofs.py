@@ -12,6 +12,7 @@ from tb.harness.planted import PROJECT, plant
 
 pytest.importorskip("pyosys", reason="pyosys is missing")
 
+from tb.formal import latency
 from tb.formal.engine import export, export_with, prove, search
 from tb.formal.properties import PROPERTIES
 
@@ -22,7 +23,7 @@ CHOSEN = [name for name, own in PROPERTIES.items() if own.quick or FULL]
 def test_property_is_proven(name: str, tmp_path: Path) -> None:
     own = PROPERTIES[name]
     export(own.build(), tmp_path)
-    verdict = prove(tmp_path)
+    verdict = prove(tmp_path, own.cycles)
     print(f"{name}: {verdict}")
     assert verdict.broken is None
 
@@ -36,13 +37,25 @@ def test_property_is_false_with_its_bug(name: str, tmp_path: Path) -> None:
     assert verdict.broken is not None
 
 
+def test_the_latency_of_the_formula_is_the_least_that_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = latency.longest()
+    monkeypatch.setattr(latency, "longest", lambda: most - 1)
+    export(latency.answers(), tmp_path)
+    assert search(tmp_path).broken is not None
+
+
 def test_the_stored_table_is_of_these_properties() -> None:
     file = PROJECT / "scripts" / "results" / "proofs.jsonl"
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert [(row["property"], row["claim"]) for row in rows] == [
         (name, own.claim) for name, own in PROPERTIES.items()
     ]
-    assert all(row["broken"] is None and row["method"] in ("induction", "pdr") for row in rows)
+    for row in rows:
+        methods = ("induction", "pdr") if PROPERTIES[row["property"]].cycles is None else ("bmc",)
+        assert row["broken"] is None
+        assert row["method"] in methods
 
 
 @pytest.mark.parametrize("name", PROPERTIES)

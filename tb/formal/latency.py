@@ -1,0 +1,73 @@
+"""A whole core answers: within the cycles of the formula, whatever the samples are."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from amaranth.hdl import ClockSignal, Const, DomainRenamer, Mux, Signal, Value
+from amaranth.lib.wiring import In
+
+from fxp_model.network import run
+from hw.config import HardwareConfig, StageConfig
+from hw.estimates.latency import event_counts, run_timing
+from hw.protocol import END_OF_STEP
+from hw.rtl.core import Core
+from tb.formal.monitor import Monitor, Property
+from tb.formal.ports import CLASSES, N_IN, N, tiny_network
+from tb.harness.planted import Bug
+
+STEPS = 2
+"""Longest sample."""
+CONFIG = HardwareConfig((StageConfig(N, 1), StageConfig(CLASSES, 1)))
+
+
+def longest() -> int:
+    """Cycles from TLAST in to TLAST out that the formula gives, the most over all samples of the core."""
+    network, cycles = tiny_network(), []
+    for steps in range(1, STEPS + 1):
+        for spikes in product((0, 1), repeat=steps * N_IN):
+            counts = np.array(spikes).reshape(steps, 1, N_IN)
+            events = event_counts(network, run(network, counts), counts)
+            timing = run_timing(network.spec, CONFIG, [own[:, 0] for own in events], [steps])
+            cycles.append(int(timing.last_out[0] - timing.last_in[0]))
+    return max(cycles)
+
+
+def answers() -> Monitor:
+    """Any words with any pauses, of samples of 1 or 2 steps, the next one when the last one is answered."""
+    f = Monitor()
+    m, core = f.m, Core(tiny_network(), CONFIG)
+    m.submodules.dut = DomainRenamer({name: f"core_{name}" for name in ("sync", "host", "always")})(core)
+    fixed = {"aclk": ClockSignal(), "aresetn": Const(1)}
+    for path, member, value in core.signature.flatten(core):
+        name, port = "_".join(map(str, path)), Value.cast(value)
+        if member.flow is In:
+            held = Const(0, len(port)) if path[0] == "s_axil" else fixed.get(name)
+            m.d.comb += port.eq(f.free(len(port), name) if held is None else held)
+    f.assume(core.m_axis_tready)
+
+    beat = core.s_axis_tvalid & core.s_axis_tready
+    asks, told = beat & core.s_axis_tlast, core.m_axis_tvalid & core.m_axis_tlast
+    # the core is not reset, and neither is what is known of it
+    owed, steps = Signal(reset_less=True), Signal(range(STEPS + 1), name="steps", reset_less=True)
+    ends = core.s_axis_tdata[END_OF_STEP.bit_length() - 1]
+    m.d.sync += [owed.eq((owed | asks) & ~told), steps.eq(Mux(asks, 0, steps + (beat & ends)))]
+    f.assume(~core.s_axis_tvalid | (~owed & ((steps < STEPS - 1) | ~ends | core.s_axis_tlast)))
+
+    most = longest()
+    waits = Signal(range(most + 2), reset_less=True)
+    m.d.sync += waits.eq(Mux(asks | owed & ~told, waits + (waits <= most), 0))
+    f.claim(waits <= most)
+    return f
+
+
+PROPERTIES = {
+    "core_answers": Property(
+        "a sample of one or two steps, sent to an idle core, is answered within the cycles of the formula",
+        answers,
+        Bug("spike_queue.py", "written | (waiting != 1)", "waiting > 1"),
+        quick=False,
+        cycles=100,
+    ),
+}
