@@ -8,7 +8,6 @@ import pytest
 
 from docs import chain, hook, tables
 from fxp_model import pretrained
-from tb.harness.depth import FULL
 from tests.docs import pages
 from tests.docs.pages import PAGES, ROOT
 
@@ -28,9 +27,8 @@ def networks(tmp_path_factory):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_blocks_run(page, tmp_path, monkeypatch, networks):
-    if not FULL:
-        monkeypatch.setattr(pretrained, "DEFAULT", networks / pretrained.DEFAULT.name)
-        monkeypatch.setattr(pretrained, "_FOLDER", networks)
+    monkeypatch.setattr(pretrained, "DEFAULT", networks / pretrained.DEFAULT.name)
+    monkeypatch.setattr(pretrained, "_FOLDER", networks)
     assert "run" in list(pages.run(page, tmp_path, monkeypatch)) or page.stem in NOT_RUN
 
 
