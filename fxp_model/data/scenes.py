@@ -208,7 +208,7 @@ class Scenes:
     def _drawn(self, index: int) -> tuple[float, float, np.random.Generator]:
         """Level and SNR of a piece, and what draws the rest of it."""
         rng = seeded(self.spec.seed, index, 0)
-        level, snr = rng.random(2)
+        level, snr = rng.random(2).tolist()
         return _between(self.spec.level_db, level), _between(self.spec.snr_db, snr), rng
 
     def _gap(self, rng: np.random.Generator) -> int:

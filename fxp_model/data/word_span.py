@@ -23,8 +23,8 @@ def word_span(sound: NDArray[np.float64], rate_hz: int) -> tuple[int, int]:
         q[f]  = (p[f-2] + p[f-1] + p[f] + p[f+1] + p[f+2]) / 5
         word  = all from the first to the last f with q[f] >= 10^(-30/10) max(q)
 
-    so that a pause within the word, as before a burst, belongs to it. An edge that is sudden is found up
-    to two frames outside of it.
+    so that a pause within the word, as before a burst, belongs to it. A sudden edge is found
+    up to two frames outside of its own.
 
     Parameters
     ----------

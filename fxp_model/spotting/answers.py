@@ -103,4 +103,6 @@ def _heard(
 
     hearing = EarEngine(ear)
     for piece in pieces:
-        yield listener.hear(*hearing.hear(piece))
+        counts, loudness = hearing.hear(piece)
+        if len(counts) > 0:
+            yield listener.hear(counts, loudness)
