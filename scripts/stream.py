@@ -37,9 +37,9 @@ from fxp_model.data.scenes import (
     OTHER_SHARE,
     PIECE_S,
     SNR_DB,
-    Piece,
     Scenes,
     SceneSpec,
+    Word,
 )
 from fxp_model.detector import MAX_HOLD, MAX_REFRACTORY, DetectorSpec
 from fxp_model.ear.spec import FRAME_MS
@@ -60,7 +60,7 @@ from hw.ear import ear_of, trigger_of
 
 HOLD_MS, REFRACTORY_MS = 80, 700
 """Default of a network that answers per step. A word that is held as long is no slip of a single answer; and
-networks are trained to say it for 300 ms and may go on for 200 ms, after which rest is left for those who are
+networks are trained to say it for 200 ms and may go on for 300 ms, after which rest is left for those who are
 slower, while the next word may end 1 s after the one before."""
 
 
@@ -172,16 +172,18 @@ def main() -> int:
     listener = listener_of(artifact.network, trigger_of(artifact))
     started = time.perf_counter()
     minutes = math.ceil(args.hours * 3600 / PIECE_S)
-    truth = Truth((), (), minutes * PIECE_S / 3600)
+    spoken: list[Word] = []
+    others: list[tuple[int, int]] = []
 
     def sound() -> Iterator[NDArray[np.int16]]:
-        nonlocal truth
         for index in tqdm(range(minutes), "listen", unit="min"):
-            piece: Piece = scenes.piece(index)
-            truth = truth.then(piece)
+            piece = scenes.piece(index)
+            spoken.extend(piece.words)
+            others.extend(piece.others)
             yield piece.samples
 
     answers = heard(ear, listener, sound())
+    truth = Truth(tuple(spoken), tuple(others), minutes * PIECE_S / 3600)
     with tqdm(total=COARSE + FINE, desc="detect", unit="threshold") as bar:
         points = curve(answers, truth, detector, bar.update)
     readout = artifact.network.spec.readout

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special, stats
 
-from fxp_model.data.scenes import Piece, Word
+from fxp_model.data.scenes import Word
 from fxp_model.detector import DetectorSpec, words
 from fxp_model.errors import InputError
 from fxp_model.spotting.answers import Heard
@@ -29,10 +29,6 @@ class Truth:
     words: tuple[Word, ...]
     others: tuple[tuple[int, int], ...]
     hours: float
-
-    def then(self, piece: Piece) -> Truth:
-        """With what is said in a further piece."""
-        return replace(self, words=self.words + piece.words, others=self.others + piece.others)
 
 
 @dataclass(frozen=True)

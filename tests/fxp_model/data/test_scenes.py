@@ -153,8 +153,8 @@ def test_labels_follow_the_law():
     expected = np.full(1200, 2)
     # 24100 samples end in step 150: the first step behind the word is 151
     for start, end, own in (
-        *((121, 151, -1), (151, 181, 1), (181, 201, -1)),
-        *((500, 507, -1), (507, 537, 0), (537, 557, -1)),
+        *((121, 151, -1), (151, 171, 1), (171, 201, -1)),
+        *((500, 507, -1), (507, 527, 0), (527, 557, -1)),
         *((958, 988, -1), (988, 1000, 1), (1000, 1038, -1)),
     ):
         expected[start:end] = own
