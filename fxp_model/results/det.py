@@ -29,6 +29,7 @@ def draw(path: Path, curves: Mapping[str, Rows]) -> Path:
             axes.fill_between(alarms, low, high, color=color, alpha=0.15, linewidth=0)
             axes.plot(alarms, [100 * row["miss"] for row in shown], color=color, label=plain(name))
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_ylim(0, 100)
         axes.set_xlabel("false alarms per hour")
         axes.set_ylabel("words missed, %")
