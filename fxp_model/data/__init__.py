@@ -9,6 +9,7 @@ from fxp_model.data.conditions import Conditions
 from fxp_model.data.dataset import Clip, SpeechDataset
 from fxp_model.data.frames import EncodedSplit, FrameEncoder, encode_file, encoder_for, load_frames
 from fxp_model.data.noise import Noise, Part, open_noise
+from fxp_model.data.scenes import Scenes, SceneSpec
 from fxp_model.data.spikes import SpikeDataset
 from fxp_model.data.synthetic import synthesise
 from fxp_model.data.tonic import write_tonic
@@ -24,6 +25,8 @@ __all__ = [
     "FrameEncoder",
     "Noise",
     "Part",
+    "SceneSpec",
+    "Scenes",
     "SpeechDataset",
     "SpikeDataset",
     "encode_file",

@@ -16,7 +16,8 @@ or, in place of counts, an entry per event, in any order,
     channels : () integer
 
 whose counts are how many events a step has in a channel. Input with a sign is two channels, one for each.
-``classes.txt`` names the classes, one a line, in the order of their labels; without it they are numbers. No
+``classes.txt`` names the classes, one a line, in the order of their labels; without it they are numbers.
+``encoder.json`` holds the integers of the ear that made the counts, if one did, as an artifact has them. No
 array is read before its shape, its type and the bytes it takes are known to be such.
 """
 
@@ -32,13 +33,15 @@ from numpy.typing import NDArray
 
 from fxp_model.archives import Archive, Header
 from fxp_model.data.checks import check_classes, is_there
+from fxp_model.ear.spec import EarSpec
 from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError, shown
-from fxp_model.files import read_bytes, read_text
+from fxp_model.files import read_bytes, read_json, read_text
 from fxp_model.spec import MAX_NEURONS
 
 SPLITS = ("train", "val", "test")
 CLASSES = "classes.txt"
+ENCODER = "encoder.json"
 MAX_FILE_BYTES = 1 << 32
 MAX_COUNTS = 1 << 32
 """Most counts of a split: clips * steps * channels, a byte each."""
@@ -112,6 +115,7 @@ class ArrayDataset:
     name : for messages
     classes : class names, the index of a name is its label
     files : file of each split that there is
+    ear : what made the counts, if it is known
     """
 
     holds: ClassVar[str] = "counts"
@@ -119,6 +123,7 @@ class ArrayDataset:
     name: str
     classes: tuple[str, ...]
     files: dict[str, Path]
+    ear: EarSpec | None = None
 
     def split(self, name: str) -> ArraySplit:
         """Clips of a split.
@@ -141,8 +146,10 @@ class ArrayDataset:
             )
         return split
 
-    def encoder(self) -> CountArrays:
-        """The encoder of as many channels and bits as the clips of the first split need: of training."""
+    def encoder(self) -> CountArrays | EarSpec:
+        """The ear, or else an encoder of as many channels and bits as the first split, of training, needs."""
+        if self.ear is not None:
+            return self.ear
         counts = self.split(next(iter(self.files))).counts
         bits = max(int(counts.max()).bit_length(), 1)
         return CountArrays(channels=counts.shape[2], count_bits=bits)
@@ -171,7 +178,17 @@ def open_arrays(folder: Path, files: dict[str, Path]) -> ArrayDataset:
         classes = tuple(str(label) for label in range(int(labels.max()) + 1))
     if not 1 <= len(classes) <= MAX_CLASSES:
         raise InputError(f"{folder}: classes must be 1..{MAX_CLASSES}, not {len(classes)}")
-    return ArrayDataset(folder.resolve().name, classes, files)
+    return ArrayDataset(folder.resolve().name, classes, files, _ear_in(folder))
+
+
+def _ear_in(folder: Path) -> EarSpec | None:
+    file = folder / ENCODER
+    if not is_there(file):
+        return None
+    try:
+        return EarSpec.from_dict(read_json(file, dict))
+    except InputError as error:
+        raise InputError(str(error) if str(file) in str(error) else f"{file}: {error}") from None
 
 
 def read_split(path: Path) -> ArraySplit:

@@ -57,7 +57,8 @@ def recordings_for(
     dataset, encoder = _opened(artifact, source)
     if not isinstance(encoder, EarSpec):
         raise InputError(f"artifact {artifact.name}: the encoder must be an ear, not {encoder.name}")
-    assert isinstance(dataset, SpeechDataset)
+    if not isinstance(dataset, SpeechDataset):
+        raise InputError(f"{dataset.name} must hold sound, not {dataset.holds}")
     clips = dataset.split(split)
     samples = []
     for index in np.linspace(0, len(clips) - 1, min(most, len(clips))).astype(int):

@@ -86,7 +86,14 @@ def encoder_for(dataset: Dataset, count_bits: int, ear: Mapping[str, int] | None
 
 
 def check_encoder(dataset: Dataset, encoder: Encoder) -> None:
-    """`InputError` if `encoder` takes spikes and `dataset` holds sound, or vice versa."""
+    """`InputError` if `encoder` takes spikes and `dataset` holds sound, or vice versa.
+
+    An ear takes counts, too: those that it made itself.
+    """
+    if isinstance(dataset, ArrayDataset) and dataset.ear is not None and isinstance(encoder, EarSpec):
+        if encoder != dataset.ear:
+            raise InputError(f"{dataset.name} holds counts of another ear")
+        return
     if encoder.takes != dataset.holds:
         raise InputError(
             f"{dataset.name} holds {dataset.holds}, but encoder {encoder.name!r} takes {encoder.takes}"
@@ -136,11 +143,12 @@ def load_frames(
     """
     check_encoder(dataset, encoder)
     if isinstance(dataset, ArrayDataset):
-        assert isinstance(encoder, CountArrays)
+        assert isinstance(encoder, CountArrays | EarSpec)
         if conditions is not None:
             raise InputError(f"{dataset.name} holds counts; gain and noise are for sound")
         array = dataset.split(split)
-        encoder.check(array.counts, array.file)
+        taken = CountArrays(channels=encoder.channels, count_bits=encoder.count_bits)
+        taken.check(array.counts, array.file)
         names = tuple(f"{array.file.name}/{row}" for row in range(len(array)))
         return EncodedSplit(array.counts, array.labels, array.lengths, names)
     if isinstance(dataset, SpikeDataset):

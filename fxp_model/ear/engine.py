@@ -44,9 +44,14 @@ class EarEngine:
 
     def step(self, samples: ArrayLike) -> NDArray[np.uint8]:
         """See `Ear.step`."""
+        return self.hear(samples)[0]
+
+    def hear(self, samples: ArrayLike) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """What `step` gives, and the loudness (frames,) of each frame, `Ear.loudness`."""
         spec, state = self.spec, self.state
         heard = checked(samples)
         frames = np.zeros(((state.samples + len(heard)) // spec.samples_per_frame, spec.channels), np.uint8)
+        loudness = np.zeros(len(frames), np.int64)
         carried = np.array([state.energy, state.level, state.age], np.int64)
         kernels.hear(
             self._packed,
@@ -62,10 +67,11 @@ class EarEngine:
             carried,
             spec.max_count,
             frames,
+            loudness,
         )
         state.energy, state.level, state.age = carried.tolist()
         state.samples = (state.samples + len(heard)) % spec.samples_per_frame
-        return frames
+        return frames, loudness
 
     def drop(self) -> None:
         """See `Ear.drop`."""

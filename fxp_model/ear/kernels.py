@@ -135,8 +135,11 @@ def hear(
     carried: Codes,
     max_count: int,
     frames: NDArray[np.uint8],
+    loudness: Codes,
 ) -> None:
-    """Hear `samples`, of which the first is number `begun` of its frame; fills `frames` (n, channels).
+    """Hear `samples`, of which the first is number `begun` of its frame.
+
+    Fills `frames` (n, channels) and `loudness` (n,).
 
     carried : energy, level, age
     """
@@ -153,6 +156,7 @@ def hear(
             for c in range(len(counts)):
                 frames[done, c] = min(counts[c], max_count)
                 counts[c] = 0
+            loudness[done] = log2_code(ear, max(carried[0], 1))
             carried[1], carried[2] = follow(ear, carried[1], carried[2], carried[0])
             carried[0] = 0
             place = 0

@@ -18,6 +18,7 @@ from fxp_model.options import Parser
 from fxp_model.pretrained import DEFAULT
 from tb.harness.depth import FULL, depth
 from tests.calls import SCRIPTS, call
+from tests.scene_sounds import noise_folder
 from tests.tiny import tiny_artifact
 
 SECONDS, MESSAGE, MEMORY = 20, 2000, 4 << 30
@@ -62,6 +63,8 @@ WORK: dict[str, Callable[..., None]] = {
     "scripts.mutate._originals": accept,
     "scripts.neuron_table.extend": accept,
     "scripts.neuron_table.fit": accept,
+    "fxp_model.data.scene_frames.scene_frames": accept,
+    "fxp_model.spotting.answers.heard": accept,
     "scripts.synth.emit": accept,
     **{f"scripts.prove.by_{form}": accept for form in ("torch", "golden", "engine", "hls")},
 }
@@ -73,7 +76,9 @@ NEEDED = {
     "import_network.py": ["text", "--out", "new"],
     "latency.py": ["--data", "synthetic"],
     "reproduce.py": ["--data", "synthetic", "--out", "new"],
+    "scenes.py": ["--data", "synthetic", "--noise", "noise", "--out", "new"],
     "search.py": ["--data", "synthetic", "--out", "new"],
+    "stream.py": ["--data", "synthetic", "--noise", "noise"],
     "synth.py": ["--target", "ecp5"],
     "train.py": ["--data", "synthetic", "--out", "new"],
     "vivado_report.py": ["text", "text"],
@@ -159,6 +164,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "read-only").touch(0o444)
     (tmp_path / "asc20").symlink_to(DEFAULT)
     tiny_artifact(tmp_path / "tiny")
+    noise_folder(tmp_path / "noise")
     shutil.copytree("tiny", "damaged")
     (tmp_path / "damaged" / "spec.json").write_bytes(b"{}")
     (tmp_path / "project").mkdir()

@@ -1,5 +1,6 @@
 """Folders of npz arrays: counts and events, from the files to an artifact, and one line for each mistake."""
 
+import json
 import os
 import re
 
@@ -20,6 +21,8 @@ from fxp_model.data import (
     open_dataset,
 )
 from fxp_model.data import arrays as arrays_module
+from fxp_model.data.artifact_frames import recordings_for
+from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.network import run
 from fxp_model.pretrained import DEFAULT
@@ -325,3 +328,56 @@ def test_an_artifact_takes_the_arrays_it_was_made_for(tmp_path):
     frames = frames_for(artifact, folder, "val")
     expected = run(network, arrays(1)["counts"].transpose(1, 0, 2)).scores
     np.testing.assert_array_equal(run(artifact.network, frames.counts).scores, expected)
+
+
+EAR = EarSpec.design(channels=8, sections=1)
+
+
+def heard(folder):
+    """Counts that an ear made, and its integers beside them."""
+    counts = np.random.default_rng(0).integers(0, 16, (CLIPS, STEPS, 8))
+    split = {"counts": counts, "labels": np.arange(CLIPS) % 3}
+    write(folder, train=split, val=split)
+    (folder / "encoder.json").write_text(json.dumps(EAR.to_dict()), encoding="utf-8")
+    return folder
+
+
+def test_counts_of_an_ear_keep_it(tmp_path):
+    """The artifact's encoder is the ear: it takes these counts, and sound."""
+    folder = heard(tmp_path / "data")
+    dataset = open_dataset(folder)
+    assert encoder_for(dataset, 1) == dataset.encoder() == EAR
+    assert loaded(folder).counts.shape == (STEPS, CLIPS, 8)
+    network = SpikingNetwork(network_spec(Shape(hidden=(5,), input_bits=4), 8, 3)).export()
+    given = {"network": network, "labels": ("0", "1", "2"), "provenance": {}, "metrics": {}}
+    given["stimulus"] = np.ones((4, 2, 8), np.uint8)
+    artifact = save_artifact(tmp_path / "own", encoder=EAR.to_dict(), **given)
+    np.testing.assert_array_equal(frames_for(artifact, folder, "val").counts, loaded(folder, "val").counts)
+    line = "data must hold sound, not counts"
+    assert refusal(lambda: recordings_for(artifact, folder, "val", 1)) == line
+    line = "data holds counts of another ear"
+    other = EAR.to_dict() | {"threshold": 300}
+    artifact = save_artifact(tmp_path / "other", encoder=other, **given)
+    assert refusal(lambda: frames_for(artifact, folder, "val")) == line
+    assert refusal(lambda: encoder_for(dataset, 4, {"channels": 9})) == line
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("[]", "{} must hold an object, not []"),
+        ("{", "{} is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("{}", "{}: encoder name must be 'ear', not None"),
+        (json.dumps(EAR.to_dict() | {"threshold": 0}), "{}: threshold must be in 1..65535, not 0"),
+    ],
+)
+def test_a_damaged_ear_is_one_line(tmp_path, content, line):
+    folder = heard(tmp_path / "data")
+    (folder / "encoder.json").write_text(content, encoding="utf-8")
+    assert refusal(lambda: open_dataset(folder)) == line.format(folder / "encoder.json")
+
+
+def test_counts_that_are_not_of_the_ear_are_refused(tmp_path):
+    folder = write(heard(tmp_path / "data"), train=arrays())
+    line = f"{folder / 'train.npz'}: counts must have 8 channels, not 3"
+    assert refusal(lambda: loaded(folder)) == line

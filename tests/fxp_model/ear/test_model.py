@@ -206,6 +206,26 @@ def test_no_state_exceeds_its_bound(seed):
     assert reached > 0.4
 
 
+def test_the_loudness_of_every_frame_is_that_of_the_golden_ear():
+    rng = np.random.default_rng(22)
+    for _ in range(5):
+        spec = random_spec(rng)
+        golden, engine = Ear(spec), EarEngine(spec)
+        heard = np.concatenate([np.zeros(320, np.int64), sounds(rng, 1280)])
+        expected = []
+        for frame in heard.reshape(-1, spec.samples_per_frame):
+            counts = golden.step(frame)
+            expected.append((counts[0].tolist(), golden.loudness))
+        found = [engine.hear(part) for part in np.split(heard, [7, 500, 800])]
+        told = [
+            pair
+            for counts, loudness in found
+            for pair in zip(counts.tolist(), loudness.tolist(), strict=True)
+        ]
+        assert told == expected
+        assert len({loudness for _, loudness in expected}) > 2
+
+
 def test_a_frame_is_dropped_at_any_sample_and_all_but_its_sums_stays():
     rng = np.random.default_rng(21)
     spec = EarSpec.design(channels=8, level_floor=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
 from contextlib import redirect_stdout
@@ -88,6 +89,13 @@ def _arrays() -> Files:
     both = {"labels": labels, "lengths": lengths}
     train, val = _npz(**both, counts=counts), _npz(**both, **columns)
     return Files({"classes.txt": b"no\nyes\n", "train.npz": train, "val.npz": val})
+
+
+def _heard_arrays() -> Files:
+    """Counts that an ear made, with its integers."""
+    counts = np.random.default_rng(0).integers(0, 16, (8, 8, 8))
+    split = _npz(labels=np.arange(8) % 2, counts=counts)
+    return Files({"encoder.json": json.dumps(EAR.to_dict()).encode(), "train.npz": split, "val.npz": split})
 
 
 def _npz(**arrays: np.ndarray) -> bytes:
@@ -208,6 +216,7 @@ READERS: dict[str, Maker] = {
     "folders": _dataset(_words(listed=False)),
     "spikes": _dataset(_spikes()),
     "arrays": _dataset(_arrays()),
+    "heard_arrays": _dataset(_heard_arrays()),
     "wav": _heard("wav"),
     "flac": _heard("flac"),
     "noise": noise,

@@ -47,7 +47,8 @@ _FORMATS: dict[str, Callable[[bytes], st.SearchStrategy[bytes]]] = {
     ".flac": changed_flac,
 }
 """Changes of structure, by suffix; those of text for all others."""
-_NEW = ("new.wav", "val.csv", "validation_list.txt", "new", "classes.txt", "shd_test.h5", "test.npz")
+_NEW = ("new.wav", "val.csv", "validation_list.txt", "new", "classes.txt", "encoder.json")
+_NEW += ("shd_test.h5", "test.npz")
 
 
 def read_files(folder: Path) -> Files:

@@ -1,0 +1,209 @@
+"""Misses, false alarms per hour and latency of an artifact on an endless stream of words in noise.
+
+Scenes of the data set's words and of recordings that training left out go through the artifact's ear and
+network. One that answers per step is followed by the golden detector; one that answers per sample stands
+behind the golden trigger, and the class and margin of each sample are decided by a detector without hold and
+rest. A decision for the right class between the start of a word and a second after its end is a hit, the
+first one only; every other decision is a false alarm: another class, the same word again, other speech,
+noise. The threshold on the margin is swept. What is reported at 1 false alarm per hour is of the threshold
+with the fewest misses among those with at most that.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
+    from fxp_model.cli import run_script
+
+    run_script(__file__)
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.cli import write_json
+from fxp_model.data import Part, SpeechDataset, open_dataset, open_noise
+from fxp_model.data.scene_frames import NONE, check_rate
+from fxp_model.data.scenes import (
+    DISTANCE_M,
+    GAP_S,
+    LEVEL_DB,
+    OTHER_SHARE,
+    PIECE_S,
+    SNR_DB,
+    Scenes,
+    SceneSpec,
+    Word,
+)
+from fxp_model.detector import MAX_HOLD, MAX_REFRACTORY, DetectorSpec
+from fxp_model.ear.spec import FRAME_MS
+from fxp_model.errors import InputError
+from fxp_model.options import (
+    SEED,
+    Parser,
+    add_data_options,
+    add_json_option,
+    output_file,
+    real,
+    some_path,
+    whole,
+)
+from fxp_model.pretrained import add_artifact_argument
+from fxp_model.spec import Answer
+from hw.ear import ear_of, trigger_of
+
+HOLD_MS, REFRACTORY_MS = 80, 700
+"""Default of a network that answers per step. A word that is held as long is no slip of a single answer; and
+networks are trained to say it for 200 ms and may go on for 300 ms, after which rest is left for those who are
+slower, while the next word may end 1 s after the one before."""
+
+
+def parser() -> Parser:
+    """The command-line options."""
+    spec = SceneSpec()
+    parser = Parser(description=__doc__)
+    add_artifact_argument(parser)
+    add_data_options(parser)
+    add = parser.add_argument
+    add("--noise", type=some_path, required=True, metavar="FOLDER", help="recordings; a fifth measures")
+    add(
+        "--hours",
+        type=real(0.01, 1000),
+        default=2.0,
+        help="of sound, in whole minutes (default: %(default)s)",
+    )
+    add(
+        "--snr-db",
+        type=real(*SNR_DB),
+        nargs="+",
+        metavar="S",
+        default=[20.0],
+        help="of words over noise, or the least and the largest (default: 20)",
+    )
+    span: dict[str, Any] = {"nargs": 2, "metavar": ("LOW", "HIGH")}
+    low, high = spec.level_db
+    level = f"of words, full scale (default: {low:g} {high:g})"
+    add("--level-db", type=real(*LEVEL_DB), default=[low, high], help=level, **span)
+    add(
+        "--gap-s",
+        type=real(*GAP_S),
+        default=spec.gap_s,
+        help="mean silence between words (default: %(default)s)",
+    )
+    share = "of words that are other speech (default: %(default)s)"
+    add("--other-share", type=real(*OTHER_SHARE), default=spec.other_share, help=share)
+    distance = "of words, with the echoes of a room (default: as recorded)"
+    add("--distance-m", type=real(*DISTANCE_M), help=distance, **span)
+    add("--seed", type=SEED, default=0, help="of all that is drawn (default: %(default)s)")
+    hold = f"answers in a row that a word takes (default: those of {HOLD_MS} ms)"
+    rest = f"answers after a word without another (default: those of {REFRACTORY_MS} ms)"
+    add("--hold", type=whole(1, MAX_HOLD), help=hold)
+    add("--refractory", type=whole(0, MAX_REFRACTORY), help=rest)
+    add("--figure", type=output_file, metavar="FILE", help="draw the curve as SVG")
+    add_json_option(parser, "the result")
+    return parser
+
+
+def detector_of(artifact: Artifact, args: argparse.Namespace) -> DetectorSpec:
+    """The detector behind an artifact, of no margin yet."""
+    silent = artifact.labels.index(NONE) if NONE in artifact.labels else None
+    readout = artifact.network.spec.readout
+    if readout.answer is not Answer.STEP:
+        if args.hold is not None or args.refractory is not None:
+            raise InputError(
+                f"{artifact.name} answers per sample; --hold and --refractory are for answers per step"
+            )
+        return DetectorSpec(margin=0, hold=1, refractory=0, silent=silent)
+    answer_ms = FRAME_MS * readout.stride
+    hold = max(1, round(HOLD_MS / answer_ms)) if args.hold is None else args.hold
+    rest = round(REFRACTORY_MS / answer_ms) if args.refractory is None else args.refractory
+    return DetectorSpec(margin=0, hold=hold, refractory=rest, silent=silent)
+
+
+def scenes_of(artifact: Artifact, args: argparse.Namespace) -> tuple[Scenes, dict[str, Any]]:
+    """The stream that the options say, and what it is of."""
+    if len(args.snr_db) > 2:
+        raise InputError(f"--snr-db must be 1 or 2 values, not {len(args.snr_db)}")
+    spec = SceneSpec(
+        snr_db=(args.snr_db[0], args.snr_db[-1]),
+        level_db=tuple(args.level_db),
+        gap_s=args.gap_s,
+        other_share=args.other_share,
+        distance_m=None if args.distance_m is None else tuple(args.distance_m),
+        seed=args.seed,
+    )
+    dataset = open_dataset(args.data)
+    if not isinstance(dataset, SpeechDataset):
+        raise InputError(f"{dataset.name} must hold sound, not {dataset.holds}")
+    if artifact.labels not in (dataset.classes, (*dataset.classes, NONE)):
+        raise InputError(
+            f"classes of {args.data} must be those of the artifact ({', '.join(artifact.labels)}), "
+            f"not {', '.join(dataset.classes)}"
+        )
+    clips, noise = dataset.split(args.split), open_noise(args.noise, Part.MEASURE)
+    told = {
+        "data": str(args.data),
+        "split": args.split,
+        "noise": str(args.noise),
+        "noise_sha256": noise.sha256,
+    }
+    told |= {"snr_db": list(spec.snr_db), "level_db": list(spec.level_db), "gap_s": spec.gap_s}
+    told |= {"other_share": spec.other_share, "distance_m": args.distance_m, "seed": spec.seed}
+    return Scenes(spec, clips, noise), told
+
+
+def main() -> int:
+    """Listen, sweep, print."""
+    from fxp_model.spotting.answers import heard, listener_of
+    from fxp_model.spotting.curve import COARSE, FINE, Truth, curve
+    from fxp_model.spotting.report import report
+
+    args = parser().options()
+    artifact = load_artifact(args.artifact)
+    ear, detector = ear_of(artifact), detector_of(artifact, args)
+    check_rate(ear)
+    scenes, told = scenes_of(artifact, args)
+    listener = listener_of(artifact.network, trigger_of(artifact))
+    started = time.perf_counter()
+    minutes = math.ceil(args.hours * 3600 / PIECE_S)
+    spoken: list[Word] = []
+    others: list[tuple[int, int]] = []
+
+    def sound() -> Iterator[NDArray[np.int16]]:
+        for index in tqdm(range(minutes), "listen", unit="min"):
+            piece = scenes.piece(index)
+            spoken.extend(piece.words)
+            others.extend(piece.others)
+            yield piece.samples
+
+    answers = heard(ear, listener, sound())
+    truth = Truth(tuple(spoken), tuple(others), minutes * PIECE_S / 3600)
+    with tqdm(total=COARSE + FINE, desc="detect", unit="threshold") as bar:
+        points = curve(answers, truth, detector, bar.update)
+    readout = artifact.network.spec.readout
+    summary: dict[str, Any] = {
+        "artifact": str(args.artifact),
+        **told,
+        "answer": str(readout.answer),
+        "stride": readout.stride,
+        "hold": detector.hold,
+        "refractory": detector.refractory,
+        "answers": len(answers.times),
+        **report(points, truth),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    if args.figure is not None:
+        from fxp_model.results.det import draw
+
+        draw(args.figure, {artifact.name: summary["curve"]})
+    if args.json:
+        write_json(args.json, summary)
+    else:
+        print("\n".join(f"{key:20}{value}" for key, value in summary.items() if key != "curve"))
+    return 0
