@@ -240,6 +240,28 @@ def plays() -> str:
     return _table(head, rows)
 
 
+def streams() -> str:
+    """Misses against false alarms of networks on an endless stream."""
+    head = ("network", "SNR", "hours", "words")
+    head += (
+        "missed at 1 false alarm per hour",
+        "missed at threshold 0",
+        "false alarms per hour there",
+        "latency",
+    )
+    rows = []
+    for _, row in read_json_lines(RESULTS / "streams.jsonl"):
+        best, first = row["at_1_per_hour"], row["at_threshold_0"]
+        own = [row["artifact"], f"{row['snr_db'][0]:g} dB", f"{row['hours']:g}", f"{row['words']}"]
+        low, high = best["miss_bounds"]
+        own += [
+            f"{100 * best['miss']:.1f} % ({100 * low:.1f} .. {100 * high:.1f})",
+            f"{100 * first['miss']:.1f} %",
+        ]
+        rows.append([*own, f"{first['false_alarms_per_hour']:,.0f}", f"{row['latency_ms_median']:.0f} ms"])
+    return _table(head, rows)
+
+
 def proofs() -> str:
     """Properties that are proven, as ``python -m tb.formal`` prints them."""
     methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR", "bmc": "bounded, 100 cycles"}
@@ -295,6 +317,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "hearing": hearing,
     "neurons": neurons,
     "neuron_estimates": neuron_estimates,
+    "streams": streams,
     "speed": speed,
     "estimates": estimates,
     "ear_estimates": ear_estimates,

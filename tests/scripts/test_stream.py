@@ -15,11 +15,15 @@ from fxp_model.data.arrays import read_split
 from fxp_model.detector import DetectorSpec, words
 from fxp_model.ear.spec import EarSpec
 from fxp_model.engine import Engine
+from fxp_model.files import read_json_lines
+from fxp_model.pretrained import bundled
 from fxp_model.results.det import draw
 from fxp_model.spec import Answer
+from fxp_model.spotting.curve import miss_bounds
 from scripts.stream import HOLD_MS, REFRACTORY_MS
 from tests import scene_sounds
 from tests.calls import call
+from tests.paths import ROOT
 from tests.spotters import EAR, spotter_artifact
 
 
@@ -224,3 +228,26 @@ def test_any_curve_is_drawn(tmp_path_factory, points):
     ]
     path = draw(tmp_path_factory.mktemp("det") / "det.svg", {"a $ name": rows})
     assert path.read_text(encoding="utf-8").startswith("<?xml")
+
+
+ROWS = [row for _, row in read_json_lines(ROOT / "scripts" / "results" / "streams.jsonl")]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['artifact']}-{row['snr_db'][0]:g}")
+def test_a_stored_row_is_a_result_with_its_command(row):
+    for part in (
+        f"--artifact {row['artifact']}",
+        f"--hours {row['hours']:g}",
+        f"--snr-db {row['snr_db'][0]:g}",
+        f"--seed {row['seed']}",
+    ):
+        assert part in row["command"]
+    assert row["artifact"] in bundled()
+    best, first = row["at_1_per_hour"], row["at_threshold_0"]
+    assert best["miss"] == row["miss_at_1_per_hour"] >= first["miss"]
+    assert best["false_alarms_per_hour"] == sum(row["false_alarms"].values()) / row["hours"] <= 1
+    assert tuple(best["miss_bounds"]) == miss_bounds(round(best["miss"] * row["words"]), row["words"])
+    assert len(row["decisions_sha256"]) == 64
+    assert {"spikeline", "numpy", "numba"} <= row["versions"].keys()
+    assert len(row["date"]) == 10
+    assert len(row["commit"]) == 7
