@@ -242,13 +242,8 @@ def plays() -> str:
 
 def streams() -> str:
     """Misses against false alarms of networks on an endless stream."""
-    head = ("network", "SNR", "hours", "words")
-    head += (
-        "missed at 1 false alarm per hour",
-        "missed at threshold 0",
-        "false alarms per hour there",
-        "latency",
-    )
+    missed = ("missed at 1 false alarm per hour", "missed at threshold 0", "false alarms per hour there")
+    head = ("network", "SNR", "hours", "words", *missed, "latency")
     rows = []
     for _, row in read_json_lines(RESULTS / "streams.jsonl"):
         best, first = row["at_1_per_hour"], row["at_threshold_0"]
