@@ -22,9 +22,9 @@ import resource
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -108,6 +108,7 @@ def main() -> int:
     with (
         owned(args.kept.parent),
         tqdm(total=args.mutants, desc="mutants", unit="mutant") as bar,
+        limited_children() as limit,
         ThreadPoolExecutor(args.jobs) as pool,
     ):
         known, lock = kept_rows(args.kept), Lock()
@@ -115,6 +116,7 @@ def main() -> int:
         def judge(mutant: Mutant) -> dict[str, Any]:
             row = known.get(_key(mutant))
             if row is None:
+                limit()
                 row = _judged(mutant, originals) | made
                 with lock, args.kept.open("a", encoding="utf-8") as kept:
                     kept.write(json.dumps(row) + "\n")
@@ -268,10 +270,24 @@ def _failing_proof(mutant: Mutant, folder: Path) -> str:
 
 
 def _fails(run: Callable[[], Outcome]) -> bool:
-    """Whether a bench fails, or does not end in time; a child inherits the limit, not what was used of it."""
-    limits = int(time.process_time()) + BENCH_SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, limits)
     try:
         return bool(run().failed)
     except BenchFailure:
         return True
+
+
+@contextmanager
+def limited_children() -> Iterator[Callable[[], None]]:
+    """Within it, what is given limits the processor time of children that are then begun.
+
+    They inherit the limit of this process, which is always ahead of it, and not what was used of it.
+    """
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + BENCH_SECONDS, before[1]))
+
+    try:
+        yield limit
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, before)

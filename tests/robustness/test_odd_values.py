@@ -28,11 +28,14 @@ NEEDED = {
     "train.py": ("--data", "x", "--out", "x"),
     "vivado_report.py": ("a", "b"),
 }
-PAIRS = {("train.py", "--snr-db"), ("train.py", "--gain-db"), ("train.py", "--start-delays")}
-BELOW_0 = (PAIRS - {("train.py", "--start-delays")}) | {
-    ("evaluate.py", "--snr-db"),
-    ("evaluate.py", "--gain-db"),
+DECIBELS = {
+    *(("train.py", "--snr-db"), ("train.py", "--gain-db"), ("scenes.py", "--snr-db")),
+    *(("scenes.py", "--level-db"), ("stream.py", "--level-db")),
 }
+PAIRS = DECIBELS | {
+    *(("train.py", "--start-delays"), ("scenes.py", "--distance-m"), ("stream.py", "--distance-m")),
+}
+BELOW_0 = DECIBELS | {("evaluate.py", "--snr-db"), ("evaluate.py", "--gain-db"), ("stream.py", "--snr-db")}
 ODD = ("nan", "inf", "-inf", "1e400", "-1", str(10**30), "9" * 5000, "", "x")
 
 

@@ -110,10 +110,10 @@ def test_a_bench_that_does_not_end_fails(tmp_path, monkeypatch):
         workspace.simulate, Design("block", endless), "icarus", "tb.benches.blocks.counter", {}, "a"
     )
     before = resource.getrlimit(resource.RLIMIT_CPU)
-    try:
+    with mutate.limited_children() as limit:
+        limit()
         assert mutate._fails(run)
-    finally:
-        resource.setrlimit(resource.RLIMIT_CPU, before)
+    assert resource.getrlimit(resource.RLIMIT_CPU) == before
 
 
 def test_results_that_are_known_are_not_made_again(tmp_path, monkeypatch):

@@ -388,7 +388,7 @@ def test_what_a_report_lacks_is_named(tmp_path: Path, file: str, old: str, new: 
 
 
 def test_reports_must_be_of_one_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"must be of one run: Design is net and another$"):
+    with pytest.raises(InputError, match=r"must be of one run: Design is 'net' and 'another'$"):
         read(tmp_path, timing=TIMING.replace("| Design       : net", "| Design       : another"))
 
 
