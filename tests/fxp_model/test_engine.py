@@ -11,6 +11,7 @@ import pytest
 from fxp_model import engine as fast
 from fxp_model import network as golden
 from fxp_model.artifact import load_artifact
+from fxp_model.detector import DetectorSpec, words
 from fxp_model.engine import Engine, Stage
 from fxp_model.errors import InputError
 from fxp_model.evaluation import evaluate
@@ -185,7 +186,8 @@ def assert_last_answer(readout, trace, t, answer):
 
 
 def test_answers_of_a_sample_end_with_it():
-    seen = 0
+    """And nothing is heard behind it, by a detector to which any margin is enough."""
+    seen, eager = 0, DetectorSpec(margin=0, hold=1, refractory=0)
     for seed in range(40):
         network, counts = draw(seed)
         lengths = np.random.default_rng(seed).integers(1, len(counts) + 1, size=counts.shape[1])
@@ -199,6 +201,9 @@ def test_answers_of_a_sample_end_with_it():
             for ours, theirs in zip(result.answers, expected, strict=True):
                 assert ours[:own, b].tolist() == theirs[:, 0].tolist()
             assert not result.answered[own:, b].any()
+            assert result.answer_counts[b] == own
+            assert (result.answers.classes[own:, b] == -1).all()
+            assert words(eager, result.answers, b) == words(eager, expected)
             seen += own
     assert seen > 100
 
