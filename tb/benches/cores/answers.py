@@ -182,6 +182,9 @@ async def words(dut: Any) -> None:
     bench = await _begin(dut)
     rng, host = bench.rng, bench.host
     await bench.expect(DETECTED, 0)
+    await host.write(DETECT_MARGIN, 0x01020304)
+    await host.write(DETECT_MARGIN, 0xAABBCCDD, 0b0110)  # bytes without a strobe keep their value
+    await bench.expect(DETECT_MARGIN, 0x01BBCC04)
     detector, last, count, answered = Detector(DetectorSpec(margin=0, hold=1, refractory=0)), 0, 0, 0
     for round_ in range(3):
         silent = int(rng.integers(bench.network.spec.n_out)) if round_ % 2 else None
