@@ -259,12 +259,12 @@ def streams() -> str:
 
 def proofs() -> str:
     """Properties that are proven, as ``python -m tb.formal`` prints them."""
-    methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR", "bmc": "bounded, 100 cycles"}
+    methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR"}
     rows = [
         [
             f"`{row['property']}`",
             row["claim"],
-            methods.get(row["method"], row["method"]),
+            methods.get(row["method"], f"bounded, {row['cycles']} cycles"),
             f"{row['seconds']:.1f}",
         ]
         for _, row in read_json_lines(RESULTS / "proofs.jsonl")

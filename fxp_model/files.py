@@ -102,6 +102,21 @@ def write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def is_file(path: Path) -> bool:
+    """Whether `path` is a regular file; False for a name that no file can have."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Whether the file `path` exists; `InputError` if it is something else, such as a pipe."""
+    if os.path.lexists(path) and not is_file(path):
+        raise InputError(f"{path}: must be a file")
+    return is_file(path)
+
+
 def read_bytes(path: Path | str, limit: int) -> bytes:
     """All bytes of a file, pipe or device.
 

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from filelock import lock_descriptor
 
 from fxp_model.errors import InputError
-from fxp_model.files import read_bytes, read_json, read_text, write_text
+from fxp_model.files import is_there, read_bytes, read_json, read_text, write_text
 from fxp_model.printable import printable
 
 SUMS = "SHA256SUMS"
@@ -174,8 +174,7 @@ def shortened(names: Sequence[str], shown: int = 3) -> str:
 def member(folder: Path, name: str) -> Path:
     """The file `name` of a folder, or where it would be; `InputError` if it is no file, such as a pipe."""
     file = folder / name
-    if os.path.lexists(file) and not file.is_file():
-        raise InputError(f"{file}: must be a file")
+    is_there(file)
     return file
 
 

@@ -32,11 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.archives import Archive, Header
-from fxp_model.data.checks import check_classes, is_there
+from fxp_model.data.checks import check_classes
 from fxp_model.ear.spec import EarSpec
 from fxp_model.encoding import Encoder, check_limit
 from fxp_model.errors import InputError, shown
-from fxp_model.files import read_bytes, read_json, read_text
+from fxp_model.files import is_there, read_bytes, read_json, read_text
 from fxp_model.spec import MAX_NEURONS
 
 SPLITS = ("train", "val", "test")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -122,21 +121,6 @@ def equal(groups: Iterable[Sequence[_Item]], key: Callable[[_Item], Hashable]) -
         for item in group:
             members[key(item)].append(item)
         yield from (alike for alike in members.values() if len(alike) > 1)
-
-
-def is_file(path: Path) -> bool:
-    """Whether `path` is a regular file; False for a name that no file can have."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
-
-
-def is_there(path: Path) -> bool:
-    """Whether the file `path` exists; `InputError` if it is something else, such as a pipe."""
-    if os.path.lexists(path) and not is_file(path):
-        raise InputError(f"{path}: must be a file")
-    return is_file(path)
 
 
 def _identity(path: Path) -> tuple[int, int]:

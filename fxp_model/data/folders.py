@@ -9,10 +9,10 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from fxp_model.data.audio import SUFFIXES
-from fxp_model.data.checks import check_classes, check_clips, check_unread, is_file, is_there
+from fxp_model.data.checks import check_classes, check_clips, check_unread
 from fxp_model.data.dataset import Clip, FileSource, SpeechDataset, seeded
 from fxp_model.errors import InputError
-from fxp_model.files import read_text
+from fxp_model.files import is_file, is_there, read_text
 from fxp_model.folders import shortened
 from fxp_model.tables import TEXT
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.data.audio import MAX_BYTES, SUFFIXES, check_rate, read_audio, resampled
-from fxp_model.data.checks import is_file
 from fxp_model.errors import InputError
-from fxp_model.files import read_bytes
+from fxp_model.files import is_file, read_bytes
 
 EVERY = 5
 """Of each folder, in order of the names, the last of every five recordings measures."""

@@ -92,7 +92,8 @@ def unsaid(network: Network) -> list[str]:
     if readout.mode is not ReadoutMode.SPIKE_COUNT:
         lines.append(f"readout: scores are the {readout.mode} of its membranes over the steps")
     if readout.answer is Answer.STEP:
-        lines.append(f"readout: an answer after every {readout.stride} steps, not after the last")
+        steps = "step" if readout.stride == 1 else f"{readout.stride} steps"
+        lines.append(f"readout: an answer after every {steps}, not after the last alone")
     return lines
 
 

@@ -25,7 +25,7 @@ def main(names: list[str]) -> int:
             verdict = prove(Path(folder), own.cycles)
         broken += verdict.broken is not None
         print(
-            json.dumps({"property": name, "claim": own.claim, **asdict(verdict)}),
+            json.dumps({"property": name, "claim": own.claim, "cycles": own.cycles, **asdict(verdict)}),
             flush=True,
         )
     return int(broken > 0)

@@ -5,21 +5,17 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from amaranth.hdl import ClockSignal, Const, DomainRenamer, Mux, Signal, Value
-from amaranth.lib.wiring import In
+from amaranth.hdl import Mux, Signal
 
 from fxp_model.network import run
-from hw.config import HardwareConfig, StageConfig
 from hw.estimates.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP
-from hw.rtl.core import Core
 from tb.formal.monitor import Monitor, Property
-from tb.formal.ports import CLASSES, N_IN, N, tiny_network
+from tb.formal.ports import CONFIG, N_IN, tiny_core, tiny_network
 from tb.harness.planted import Bug
 
 STEPS = 2
 """Longest sample."""
-CONFIG = HardwareConfig((StageConfig(N, 1), StageConfig(CLASSES, 1)))
 
 
 def longest() -> int:
@@ -37,14 +33,7 @@ def longest() -> int:
 def answers() -> Monitor:
     """Any words with any pauses, of samples of 1 or 2 steps, the next one when the last one is answered."""
     f = Monitor()
-    m, core = f.m, Core(tiny_network(), CONFIG)
-    m.submodules.dut = DomainRenamer({name: f"core_{name}" for name in ("sync", "host", "always")})(core)
-    fixed = {"aclk": ClockSignal(), "aresetn": Const(1)}
-    for path, member, value in core.signature.flatten(core):
-        name, port = "_".join(map(str, path)), Value.cast(value)
-        if member.flow is In:
-            held = Const(0, len(port)) if path[0] == "s_axil" else fixed.get(name)
-            m.d.comb += port.eq(f.free(len(port), name) if held is None else held)
+    m, core = f.m, tiny_core(f, aresetn=1, s_axil=0)
     f.assume(core.m_axis_tready)
 
     beat = core.s_axis_tvalid & core.s_axis_tready

@@ -21,6 +21,7 @@ from tb.harness.planted import Bug
 
 NARROW = QFormat(True, 2, 0)
 N_IN, N, CLASSES = 2, 2, 2
+CONFIG = HardwareConfig((StageConfig(N, 1), StageConfig(CLASSES, 1)))
 
 
 def tiny_network() -> Network:
@@ -35,16 +36,28 @@ def tiny_network() -> Network:
     return Network(NetworkSpec((layer,), readout), tuple(params))
 
 
-def ports() -> Monitor:
-    """Anything at all inputs, but that the host does not ask for a soft reset, which takes offers back."""
-    f = Monitor()
-    m, core = f.m, Core(tiny_network(), HardwareConfig((StageConfig(N, 1), StageConfig(CLASSES, 1))))
+def tiny_core(f: Monitor, **fixed: int) -> Core:
+    """A whole core, all of whose inputs are free, but for the ports in `fixed`."""
+    m, core = f.m, Core(tiny_network(), CONFIG)
     # the domains of the core are its own: of them only the clock is that of the monitor
     m.submodules.dut = DomainRenamer({name: f"core_{name}" for name in ("sync", "host", "always")})(core)
     for path, member, value in core.signature.flatten(core):
-        name = "_".join(map(str, path))
-        if member.flow is In:
-            m.d.comb += Value.cast(value).eq(ClockSignal() if name == "aclk" else f.free(len(value), name))
+        name, port = "_".join(map(str, path)), Value.cast(value)
+        if member.flow is not In:
+            continue
+        if name == "aclk":
+            m.d.comb += port.eq(ClockSignal())
+        elif path[0] in fixed:
+            m.d.comb += port.eq(fixed[str(path[0])])
+        else:
+            m.d.comb += port.eq(f.free(len(port), name))
+    return core
+
+
+def ports() -> Monitor:
+    """Anything at all inputs, but that the host does not ask for a soft reset, which takes offers back."""
+    f = Monitor()
+    core = tiny_core(f)
     bus = core.s_axil
     f.assume(~bus.awvalid | (bus.awaddr[2:] != CONTROL.offset >> 2))
 

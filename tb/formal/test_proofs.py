@@ -53,7 +53,8 @@ def test_the_stored_table_is_of_these_properties() -> None:
         (name, own.claim) for name, own in PROPERTIES.items()
     ]
     for row in rows:
-        methods = ("induction", "pdr") if PROPERTIES[row["property"]].cycles is None else ("bmc",)
+        assert row["cycles"] == PROPERTIES[row["property"]].cycles
+        methods = ("induction", "pdr") if row["cycles"] is None else ("bmc",)
         assert row["broken"] is None
         assert row["method"] in methods
 

@@ -233,6 +233,11 @@ def test_any_curve_is_drawn(tmp_path_factory, points):
 ROWS = [row for _, row in read_json_lines(ROOT / "scripts" / "results" / "streams.jsonl")]
 
 
+def test_there_are_the_rows_of_the_manual():
+    found = {(row["artifact"], row["snr_db"][0]) for row in ROWS}
+    assert found >= {("asc20-256x256-k5", 20), ("asc20-256x256-k5", 10), ("asc20-64ch-256x256-k5", 20)}
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['artifact']}-{row['snr_db'][0]:g}")
 def test_a_stored_row_is_a_result_with_its_command(row):
     for part in (

@@ -294,9 +294,10 @@ def test_resets_that_nir_does_not_have_are_told(tmp_path):
 
 def test_answers_per_step_are_told():
     network = small()
-    readout = replace(network.spec.readout, answer=Answer.STEP, stride=3)
-    other = Network(NetworkSpec(network.spec.layers, readout), network.params)
-    assert unsaid(other) == ["readout: an answer after every 3 steps, not after the last"]
+    for stride, steps in ((1, "step"), (3, "3 steps")):
+        readout = replace(network.spec.readout, answer=Answer.STEP, stride=stride)
+        other = Network(NetworkSpec(network.spec.layers, readout), network.params)
+        assert unsaid(other) == [f"readout: an answer after every {steps}, not after the last alone"]
 
 
 def test_arithmetic_that_nir_does_not_have_is_told(tmp_path):
