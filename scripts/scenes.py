@@ -2,7 +2,7 @@
 
 Hours of sound in which the words are said at random times, at random levels, between other speech: the
 recordings in a folder called other-words. The ear hears them without a break. Clips of equal length are cut
-out of that, with the class of a word for 0.2 s from its end on, and the class "none" elsewhere. Noise is of
+out of that, with the class of a word for 0.3 s from its end on, and the class "none" elsewhere. Noise is of
 the recordings that train.py takes; stream.py measures with the others. OUT is a new folder, or an earlier one
 of this script, which is replaced.
 """
@@ -21,8 +21,6 @@ from fxp_model.folders import FolderKind
 from fxp_model.options import SEED, Parser, nonempty, real, some_path, whole
 
 FOLDER = FolderKind("data set of scenes.py", "dataset.json", "spikeline-scenes")
-LEVEL_FALL = 4
-"""Of the ear, where words are seldom: with the 41 of clips its level is down at the noise before the next."""
 VAL_SHARE = 0.1
 """Of the hours for training, how many there are for validation."""
 MAX_HOURS = 1000.0
@@ -40,6 +38,8 @@ def parser() -> Parser:
     span: dict[str, Any] = {"nargs": 2, "metavar": ("LOW", "HIGH")}
     add("--data", type=nonempty, help="folder of a data set of sound, or 'synthetic'", **needed)
     add("--noise", type=some_path, metavar="FOLDER", help="recordings; a fifth is left out", **needed)
+    speech = "recordings of other speech, beside other-words; a fifth is left out"
+    add("--other-speech", type=some_path, metavar="FOLDER", default=argparse.SUPPRESS, help=speech)
     add("--out", type=some_path, help="folder to write", **needed)
     add("--split", type=nonempty, default="train", help="split whose words are in train.npz")
     add("--val-split", type=nonempty, default="val", help="split whose words are in val.npz, a tenth as long")
@@ -54,8 +54,6 @@ def parser() -> Parser:
     add("--distance-m", type=real(*DISTANCE_M), default=argparse.SUPPRESS, help=distance, **span)
     add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=140, help="filters of the ear")
     add("--sections", type=whole(1, MAX_SECTIONS), default=2, help="second-order sections of each")
-    fall = "of the ear: what its level loses in a frame without sound, 0.037 dB/s each"
-    add("--level-fall", type=whole(0, 4095), default=LEVEL_FALL, help=fall)
     return parser
 
 
@@ -67,7 +65,7 @@ def main() -> int:
     from fxp_model.archives import packed
     from fxp_model.data import Part, SpeechDataset, open_dataset, open_noise
     from fxp_model.data.arrays import CLASSES, ENCODER, MAX_COUNTS
-    from fxp_model.data.scene_frames import NONE, scene_frames
+    from fxp_model.data.scene_frames import NONE, STREAM_LEVEL, scene_frames
     from fxp_model.data.scenes import Scenes, SceneSpec
     from fxp_model.ear.spec import FRAME_MS, EarSpec
     from fxp_model.errors import InputError
@@ -75,7 +73,7 @@ def main() -> int:
 
     args = parser().options()
     FOLDER.check(args.out)
-    ear = EarSpec.design(channels=args.channels, sections=args.sections, level_fall=args.level_fall)
+    ear = EarSpec.design(channels=args.channels, sections=args.sections, **STREAM_LEVEL)
     clips_per_hour = 3600 * 1000 / FRAME_MS / args.steps
     clips = {"train": max(1, int(args.hours * clips_per_hour))}
     clips["val"] = max(1, int(VAL_SHARE * args.hours * clips_per_hour))
@@ -89,6 +87,7 @@ def main() -> int:
         raise InputError(f"{dataset.name}: {NONE!r} must not be a class, it is what no word is")
     splits = {"train": dataset.split(args.split), "val": dataset.split(args.val_split)}
     noise = open_noise(args.noise, Part.TRAIN)
+    speech = open_noise(args.other_speech, Part.TRAIN) if hasattr(args, "other_speech") else None
     numbers: dict[str, Any] = {
         "snr_db": tuple(args.snr_db),
         "level_db": tuple(args.level_db),
@@ -100,7 +99,7 @@ def main() -> int:
     with FOLDER.writing(args.out) as folder:
         for number, (split, own) in enumerate(splits.items()):
             # not the same minutes of noise for both
-            scenes = Scenes(SceneSpec(**numbers, seed=2 * args.seed + number), own, noise)
+            scenes = Scenes(SceneSpec(**numbers, seed=2 * args.seed + number), own, noise, speech)
             seconds = clips[split] * args.steps * FRAME_MS // 1000
             with tqdm(total=seconds, desc=split, unit="s") as bar:
                 counts, labels = scene_frames(
@@ -115,6 +114,8 @@ def main() -> int:
         write_text(folder / CLASSES, "".join(f"{name}\n" for name in (*dataset.classes, NONE)))
         write_text(folder / ENCODER, json_text(ear.to_dict()))
         mark = {"format": FOLDER.format, "data": dataset.name, "noise_sha256": noise.sha256}
+        if speech is not None:
+            mark["other_speech_sha256"] = speech.sha256
         mark |= {"split": args.split, "val_split": args.val_split, "hours": args.hours, "seed": args.seed}
         write_text(folder / FOLDER.mark, json_text(mark | {"steps": args.steps} | numbers))
     print("\n".join(lines))

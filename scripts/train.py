@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fxp_model.errors import InputError
 from fxp_model.options import Parser, nonempty, real, some_path, whole
 from fxp_model.pretrained import find_artifact
 from fxp_model.qat.limits import LIMITS
@@ -125,7 +126,12 @@ def parser() -> Parser:
         default=list(shape.beta),
         help="leak at the start, of all hidden layers or of each; time constant of 1 / (1 - B) steps",
     )
-    add("--readout-beta", type=within("beta"), default=shape.readout_beta, help="the same of the readout")
+    readout_beta = add(
+        "--readout-beta",
+        type=within("beta"),
+        default=argparse.SUPPRESS,
+        help=f"the same of the readout (default: {shape.readout_beta:g})",
+    )
     add(
         "--forward-delay",
         type=within("forward_delay"),
@@ -151,14 +157,17 @@ def parser() -> Parser:
         default=str(shape.readout),
         help="how the readout's membrane becomes a score",
     )
-    add(
+    answer = add(
         "--answer",
         choices=tuple(Answer),
         default=str(shape.answer),
-        help="after each sample, or after each step, of readout last and labels per step",
+        help="after each sample, or after each step, of readout last and labels per step; with --from, step "
+        "makes this of a network that answers per sample, and takes --readout-beta and --stride",
     )
-    add("--stride", type=within("stride"), default=shape.stride, help="steps from answer to answer")
-    parser.not_with(origin, *network._group_actions)
+    stride = add("--stride", type=within("stride"), default=shape.stride, help="steps from answer to answer")
+    kept = [own for own in network._group_actions if own not in (answer, stride, readout_beta)]
+    parser.not_with(origin, *kept)
+    parser.only_with(answer, stride)
     training = parser.add_argument_group("training")
     add = training.add_argument
     epochs_help = f"epochs (default: {recipe.epochs}; {SYNTHETIC_EPOCHS} for synthetic)"
@@ -264,7 +273,9 @@ def main() -> int:
     from fxp_model.qat.train import Recipe
 
     args = parser().options()
-    recipe = Recipe()
+    if hasattr(args, "origin") and hasattr(args, "readout_beta") and args.answer != Answer.STEP:
+        raise InputError("--readout-beta with --from requires --answer step")
+    recipe, shape = Recipe(), Shape()
     shape = Shape(
         hidden=tuple(args.hidden),
         recurrence=None if args.recurrence == "none" else RecurrenceKind(args.recurrence),
@@ -272,7 +283,7 @@ def main() -> int:
         kernel_size=args.kernel,
         max_delay=args.max_delay,
         beta=tuple(args.beta),
-        readout_beta=args.readout_beta,
+        readout_beta=getattr(args, "readout_beta", shape.readout_beta),
         forward_delay=tuple(args.forward_delay),
         weight_bits=args.weight_bits,
         kernel_bits=args.kernel_bits,

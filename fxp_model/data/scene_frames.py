@@ -13,7 +13,10 @@ from fxp_model.encoding import check_limit
 
 NONE = "none"
 """Name of the class that means no word, behind those of the words."""
-ANSWERED_S, RISING_S, FALLING_S = 0.2, 0.3, 0.3
+STREAM_LEVEL = {"level_shift": 5, "level_range": 48, "level_fall": 12}
+"""Of an ear for streams. In a stream there are ten times as many frames of noise as of words: loud frames are
+those within 4.5 dB of the level only, which falls by 0.45 dB/s between words and is back within one."""
+ANSWERED_S, RISING_S, FALLING_S = 0.3, 0.3, 0.4
 """Seconds from the end of a word on with its class, before it and after these without a label."""
 
 
@@ -24,9 +27,9 @@ def step_labels(
 
     With s and e, a word's first step and the one behind its last, and d(x) the steps in x seconds,
 
-        label[e .. e + d(0.2) - 1]                       the class of the word
+        label[e .. e + d(0.3) - 1]                       the class of the word
         label[max(s, e - d(0.3)) .. e - 1]               -1: either is right
-        label[e + d(0.2) .. e + d(0.5) - 1]              -1, while the answer falls
+        label[e + d(0.3) .. e + d(0.7) - 1]              -1, while the answer falls
         label elsewhere                                  `none`
 
     and where the stretch is cut, every `cut` steps, into clips that begin from rest, -1 takes the place of

@@ -155,6 +155,8 @@ class Scenes:
         Of the keywords.
     noise : Noise
         Background and other speech: the recordings in a folder called ``other-words``.
+    speech : Noise, optional
+        More other speech; half of it is drawn from here, where there is also such a folder.
 
     Raises
     ------
@@ -162,9 +164,12 @@ class Scenes:
         `noise` has no background.
     """
 
-    def __init__(self, spec: SceneSpec, clips: Sequence[Clip], noise: Noise) -> None:
+    def __init__(
+        self, spec: SceneSpec, clips: Sequence[Clip], noise: Noise, speech: Noise | None = None
+    ) -> None:
         self.spec, self._clips = spec, clips
-        self._others = tuple(path for path in noise.files if path.parent.name == OTHER)
+        among = tuple(path for path in noise.files if path.parent.name == OTHER)
+        self._others = tuple(files for files in (among, () if speech is None else speech.files) if files)
         background = tuple(path for path in noise.files if path.parent.name != OTHER)
         if not background:
             raise InputError(f"{noise.name}: must hold noise beside {OTHER}")
@@ -240,7 +245,9 @@ class Scenes:
         label, name = -1, ""
         try:
             if other:
-                path = self._others[int(place * len(self._others))]
+                part, place = divmod(place * len(self._others), 1)
+                files = self._others[int(part)]
+                path = files[int(place * len(files))]
                 name = str(path)
                 audio, rate_hz = read_audio(path)
             else:

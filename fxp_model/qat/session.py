@@ -27,9 +27,10 @@ from fxp_model.errors import InputError
 from fxp_model.qat import parallel
 from fxp_model.qat.network import SpikingNetwork, from_network
 from fxp_model.qat.publish import publish
+from fxp_model.qat.start import answering
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import CHECKPOINT, Epoch, Frames, Recipe, Training, training_folder
-from fxp_model.spec import NetworkSpec
+from fxp_model.spec import Answer, NetworkSpec
 
 ARTIFACT = "artifact"
 """Folder of the artifact inside the output folder."""
@@ -66,7 +67,8 @@ def train_artifact(
     teacher : Path, optional
         Artifact whose logits are learned from beside the labels.
     start : Path, optional
-        Artifact whose integers training starts from; its shape takes the place of `shape`.
+        Artifact whose integers training starts from; its shape takes the place of `shape`, except for answers
+        per step, see `answering`.
     parent : Path, optional
         Folder of another training, with whose best parameters this one starts, see `Training`.
     ear : mapping, optional
@@ -115,6 +117,8 @@ def _train(
         bits = encoder.count_bits
         spec = network_spec(replace(shape, input_bits=bits), encoder.channels, len(dataset.classes))
     else:
+        if shape.answer is Answer.STEP:
+            begun = answering(begun, dataset.classes, shape.stride, shape.readout_beta)
         encoder = encoder_of(begun, dataset)
         spec = begun.network.spec
     taught_by = None if teacher is None else teacher_of(teacher, spec, dataset.classes)

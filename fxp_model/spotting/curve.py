@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special, stats
 
-from fxp_model.data.scenes import Word
+from fxp_model.data.scenes import RATE_HZ, Word
 from fxp_model.detector import DetectorSpec, words
 from fxp_model.errors import InputError
 from fxp_model.spotting.answers import Heard
-from fxp_model.spotting.hits import Decision, Outcome, outcome
+from fxp_model.spotting.hits import WINDOW, Decision, Outcome, outcome
 
 LIMIT_PER_HOUR = 1.0
 """False alarms at which a detector is reported."""
 CONFIDENCE = 0.95
 COARSE, FINE = 48, 16
-"""Thresholds over all margins, and between the two beside the limit."""
+"""Thresholds over all margins, and between the two beside each limit."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Truth:
     words: tuple[Word, ...]
     others: tuple[tuple[int, int], ...]
     hours: float
+
+    @property
+    def free_hours(self) -> float:
+        """Hours outside the windows of words, in which there can be false alarms."""
+        return self.hours - sum(own.end - own.start + WINDOW for own in self.words) / RATE_HZ / 3600
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,24 @@ def point(heard: Heard, truth: Truth, spec: DetectorSpec) -> Point:
     return Point(spec.margin, decisions, outcome(decisions, truth.words, truth.others))
 
 
+def allowed(own: Point, truth: Truth) -> bool:
+    """Whether there are at most `LIMIT_PER_HOUR` false alarms in an hour without a word."""
+    return own.outcome.false_alarms <= LIMIT_PER_HOUR * truth.free_hours
+
+
+def allowed_in_all(own: Point, truth: Truth) -> bool:
+    """Whether false alarms and confusions together are at most `LIMIT_PER_HOUR` in an hour of sound."""
+    return own.outcome.false_alarms + own.outcome.confusions <= LIMIT_PER_HOUR * truth.hours
+
+
 def curve(
     heard: Heard, truth: Truth, spec: DetectorSpec, progress: Callable[[], object] = lambda: None
 ) -> tuple[Point, ...]:
     """Detectors with rising thresholds in place of the margin of `spec`.
 
     `COARSE` thresholds in equal steps from 0 to beyond the largest margin of a word, where nothing is said;
-    and, where the false alarms per hour first come down to the limit, `FINE` between that threshold and
-    the one before.
+    and, where the false alarms first come down to either limit, `FINE` between that threshold and the one
+    before.
 
     Parameters
     ----------
@@ -102,19 +117,17 @@ def curve(
 
     sweep(0, most, COARSE)
     rising = sorted(found)
-    limit = next(place for place, own in enumerate(rising) if _allowed(found[own], truth))
-    sweep(rising[max(limit - 1, 0)], rising[limit], FINE)
+    for rule in (allowed, allowed_in_all):
+        limit = next(place for place, own in enumerate(rising) if rule(found[own], truth))
+        sweep(rising[max(limit - 1, 0)], rising[limit], FINE)
     return tuple(found[threshold] for threshold in sorted(found))
 
 
-def best(points: Sequence[Point], truth: Truth) -> Point:
-    """The point with the fewest misses among those with at most the limit of false alarms per hour.
+def best(points: Sequence[Point], truth: Truth, rule: Callable[[Point, Truth], bool] = allowed) -> Point:
+    """The point with the fewest misses among those that the `rule` allows.
 
     Of several with as few it is the one of the highest threshold.
     """
-    allowed = [own for own in points if _allowed(own, truth)]
-    return min(allowed, key=lambda own: (own.outcome.missed, -own.threshold))
-
-
-def _allowed(own: Point, truth: Truth) -> bool:
-    return own.outcome.false_alarms <= LIMIT_PER_HOUR * truth.hours
+    return min(
+        (own for own in points if rule(own, truth)), key=lambda own: (own.outcome.missed, -own.threshold)
+    )

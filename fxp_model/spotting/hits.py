@@ -31,13 +31,13 @@ class Outcome:
 
     delays : of each word, samples from its end to the decision that found it, negative before the end; None
         if it was missed
-    in_words : false alarms between the start of a word and a second after its end: another class, or again
+    confusions : decisions between the start of a word and a second after its end for another class, or again
     in_others : false alarms while, or up to a second after, other speech is heard
     elsewhere : all other false alarms
     """
 
     delays: tuple[int | None, ...]
-    in_words: int
+    confusions: int
     in_others: int
     elsewhere: int
 
@@ -48,18 +48,18 @@ class Outcome:
 
     @property
     def false_alarms(self) -> int:
-        """All of them."""
-        return self.in_words + self.in_others + self.elsewhere
+        """All of them: decisions where no keyword is."""
+        return self.in_others + self.elsewhere
 
 
 def outcome(
     decisions: Sequence[Decision], words: Sequence[Word], others: Sequence[tuple[int, int]] = ()
 ) -> Outcome:
-    """Hits and false alarms.
+    """Hits, confusions and false alarms.
 
     The window of a word is from its start to a second after its end, both inclusive; windows do not overlap.
-    The first decision of the right class in a window is a hit. Every other decision is a false alarm: one of
-    another class, a further one in the same window, one in no window.
+    The first decision of the right class in a window is a hit, every other one in a window is a confusion:
+    another class, or the same again. A decision in no window is a false alarm.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def outcome(
         Other speech, likewise.
     """
     delays: list[int | None] = [None] * len(words)
-    kinds = {"in_words": 0, "in_others": 0, "elsewhere": 0}
+    kinds = {"confusions": 0, "in_others": 0, "elsewhere": 0}
     spans = [(word.start, word.end) for word in words]
     own = other = 0
     for decision in decisions:
@@ -80,7 +80,7 @@ def outcome(
         if inside and words[own].label == decision.label and delays[own] is None:
             delays[own] = decision.time - words[own].end
         elif inside:
-            kinds["in_words"] += 1
+            kinds["confusions"] += 1
         elif other < len(others) and others[other][0] <= decision.time:
             kinds["in_others"] += 1
         else:

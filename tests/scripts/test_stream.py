@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxp_model.artifact import load_artifact
 from fxp_model.data import Part, Scenes, SceneSpec, open_dataset, open_noise
 from fxp_model.data.arrays import read_split
+from fxp_model.data.scene_frames import STREAM_LEVEL
 from fxp_model.detector import DetectorSpec, words
 from fxp_model.ear.spec import EarSpec
 from fxp_model.engine import Engine
@@ -150,7 +152,7 @@ def test_scenes_become_arrays_that_keep_their_ear(world, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == files
     dataset = open_dataset(tmp_path / "out")
     assert dataset.classes == ("high", "low", "none")
-    assert dataset.encoder() == replace(EAR, level_fall=4)
+    assert dataset.encoder() == replace(EAR, **STREAM_LEVEL)
     splits = [read_split(dataset.files[name]) for name in ("train", "val")]
     assert [split.counts.shape for split in splits] == [(300, 120, 8), (300, 12, 8)]
     for split in splits:
@@ -164,9 +166,25 @@ def test_scenes_become_arrays_that_keep_their_ear(world, tmp_path):
     assert (tmp_path / "out" / "val.npz").read_bytes() != (tmp_path / "again" / "val.npz").read_bytes()
 
 
+def test_other_speech_is_heard_and_told(world, tmp_path):
+    speech = tmp_path / "speech"
+    speech.mkdir()
+    for number in range(5):
+        soundfile.write(speech / f"{number}.wav", scene_sounds.burst(6000, 0, 8000), 16000)
+    plain, more = tmp_path / "plain", tmp_path / "more"
+    assert make(world, plain).returncode == 0
+    told = make(world, more, "--other-speech", str(speech))
+    assert told.returncode == 0, told.stderr
+    mark = json.loads((more / "dataset.json").read_text(encoding="utf-8"))
+    assert mark["other_speech_sha256"] == open_noise(speech, Part.TRAIN).sha256
+    assert "other_speech_sha256" not in json.loads((plain / "dataset.json").read_text(encoding="utf-8"))
+    counts = [read_split(folder / "train.npz").counts.sum() for folder in (plain, more)]
+    assert counts[0] != counts[1]
+
+
 @pytest.mark.slow
 def test_a_network_trains_on_scenes_and_listens_with_their_ear(world, tmp_path):
-    assert make(world, tmp_path / "scenes", "--level-fall", "41").returncode == 0
+    assert make(world, tmp_path / "scenes").returncode == 0
     told = call(
         "train.py",
         *(
@@ -183,7 +201,7 @@ def test_a_network_trains_on_scenes_and_listens_with_their_ear(world, tmp_path):
     )
     assert told.returncode == 0, told.stderr
     artifact = load_artifact(tmp_path / "run" / "artifact")
-    assert EarSpec.from_dict(artifact.encoder) == EAR
+    assert EarSpec.from_dict(artifact.encoder) == replace(EAR, **STREAM_LEVEL)
     assert artifact.labels == ("high", "low", "none")
     found = measured(world, tmp_path / "run" / "artifact")
     assert found["stride"] == 4

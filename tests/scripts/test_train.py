@@ -198,6 +198,30 @@ def test_a_network_that_answers_each_step_is_trained_and_measured(tmp_path):
     assert result.stderr.strip().endswith("must be one value, or one for each of 2 stages, not 3")
 
 
+def test_a_network_of_samples_goes_on_with_an_answer_per_step(tmp_path):
+    """Of two classes, to which labels per step add a third; its ear is that of the data."""
+    rng = np.random.default_rng(1)
+    whole, steps = tmp_path / "whole", tmp_path / "steps"
+    for folder, labels in ((whole, np.arange(12) % 2), (steps, rng.integers(0, 3, (12, 40)))):
+        folder.mkdir()
+        names = ("left", "right") if labels.ndim == 1 else ("left", "right", "none")
+        (folder / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+        for split in ("train", "val"):
+            np.savez(folder / f"{split}.npz", counts=rng.integers(0, 2, (12, 40, 2)), labels=labels)
+    assert train("--data", whole, "--out", tmp_path / "begun", *SMALL).returncode == 0
+    origin = ("--from", tmp_path / "begun" / "artifact", "--data", steps, "--epochs", 1, "--batch", 8)
+    result = train(*origin, "--out", tmp_path / "out", "--answer", "step", "--stride", 4)
+    assert result.returncode == 0, result.stderr
+    artifact = load_artifact(tmp_path / "out" / "artifact")
+    readout = artifact.network.spec.readout
+    assert (readout.answer, readout.stride, readout.n_out) == ("step", 4, 3)
+    assert artifact.labels == ("left", "right", "none")
+    result = train(*origin, "--out", tmp_path / "other", "--readout-beta", 0.5)
+    assert result.stderr == "train.py: --readout-beta with --from requires --answer step\n"
+    result = train(*origin, "--out", tmp_path / "other", "--stride", 4)
+    assert result.stderr == "train.py: --stride requires --answer\n"
+
+
 @pytest.fixture(scope="module")
 def noise(tmp_path_factory):
     return sounds.noise(tmp_path_factory.mktemp("noise"))

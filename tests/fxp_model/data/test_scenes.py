@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from fxp_model.data import Part, synthesise
+from fxp_model.data import Part, open_noise, synthesise
 from fxp_model.data.scene_frames import scene_frames, step_labels
 from fxp_model.data.scenes import PIECE, RATE_HZ, Scenes, SceneSpec, Word
 from fxp_model.data.word_span import word_span
@@ -147,15 +147,33 @@ def test_a_part_of_noise_is_never_heard_in_the_other(tmp_path):
     assert found == {(OTHER_HZ + 400) // 100}
 
 
+def test_half_of_other_speech_is_of_the_folder_given(tmp_path):
+    """In tones: that of the folder beside those in `other-words`."""
+    own = tmp_path / "speech"
+    own.mkdir()
+    soundfile.write(own / "a.wav", scene_sounds.burst(OTHER_HZ + 2000, 4000, 12000), RATE_HZ)
+    speech = open_noise(own, Part.TRAIN)
+    spec = replace(QUIET, other_share=0.9, gap_s=1.5)
+    scenes = Scenes(spec, scene_sounds.clips(), scene_sounds.noise(tmp_path / "noise"), speech)
+    found = []
+    for index in range(6):
+        piece = scenes.piece(index)
+        for start, end in piece.others:
+            found.append(loudest_hz(piece.samples[start - index * PIECE : end - index * PIECE]))
+    given = np.abs(np.array(found) - (OTHER_HZ + 2000)) < 100
+    assert len(given) > 100
+    assert 0.35 < given.mean() < 0.65
+
+
 def test_labels_follow_the_law():
     words = [Word(16000, 24100, 1, 0, 0), Word(80000, 81000, 0, 0, 0), Word(150000, 158000, 1, 0, 0)]
     labels = step_labels(words, 0, 1200, 2, 160, 1000)
     expected = np.full(1200, 2)
     # 24100 samples end in step 150: the first step behind the word is 151
     for start, end, own in (
-        *((121, 151, -1), (151, 171, 1), (171, 201, -1)),
-        *((500, 507, -1), (507, 527, 0), (527, 557, -1)),
-        *((958, 988, -1), (988, 1000, 1), (1000, 1038, -1)),
+        *((121, 151, -1), (151, 181, 1), (181, 221, -1)),
+        *((500, 507, -1), (507, 537, 0), (537, 577, -1)),
+        *((958, 988, -1), (988, 1000, 1), (1000, 1058, -1)),
     ):
         expected[start:end] = own
     np.testing.assert_array_equal(labels, expected)
