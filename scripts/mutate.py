@@ -3,7 +3,8 @@
 A mutant changes one place of ``hw/rtl``; those that leave the Verilog of all cores of
 `tb.harness.planted` as it is are not counted. Every other one is given to the benches of the cores that it
 changes, to that of its component, and to the proofs of its file, until one fails: it is killed. The rest are
-compared with the original cores, net by net: equivalent, or survived.
+compared with the original cores: equivalent, if each changed module is by induction, or if the cores are the
+same net by net without what no output sees; else survived.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +46,8 @@ from fxp_model.options import Parser, add_json_option, some_path, whole
 from fxp_model.tables import COUNT, TEXT, check_fields, one_of
 from hw.verilog import EmittedCore
 from tb.benches import blocks
-from tb.formal.engine import UndecidedError, equivalent, export_with, search
+from tb.formal.engine import UndecidedError, equivalent, export_with, lowered, search
+from tb.formal.netlist import Circuit, alike
 from tb.formal.properties import PROPERTIES
 from tb.harness import planted
 from tb.harness.mutants import Mutant, all_mutants
@@ -225,16 +227,27 @@ def _is_equivalent(one: str, other: str, folder: Path) -> bool:
     ours, theirs = (dict(_MODULE.findall(text)) for text in (one, other))
     changed = [name for name in ours if ours[name] != theirs.get(name)]
     parts = changed if ours.keys() == theirs.keys() else []
-    if parts and all(_shown(one, other, name, folder) for name in parts):
+    if parts and all(_shown(equivalent, one, other, name, folder, SECONDS) for name in parts):
         return True
-    return _shown(one, other, "core", folder)
+    return _shown(_alike, one, other, folder) or _shown(equivalent, one, other, "core", folder, SECONDS)
 
 
-def _shown(one: str, other: str, name: str, folder: Path) -> bool:
+def _shown(by: Callable[..., bool], *given: Any) -> bool:
     try:
-        return equivalent(one, other, name, folder, SECONDS)
+        return by(*given)
     except RuntimeError:  # undecided, or their ports differ
         return False
+
+
+def _alike(one: str, other: str, folder: Path) -> bool:
+    return alike(_whole(one), lowered(other, "core", folder))
+
+
+@lru_cache(maxsize=len(BENCHES))
+def _whole(text: str) -> Circuit:
+    """Of an original, which takes most of a minute."""
+    with tempfile.TemporaryDirectory(prefix="spikeline-") as folder:
+        return lowered(text, "core", Path(folder))
 
 
 def _failing_block(mutant: Mutant, folder: Path, workspace: Workspace) -> str:

@@ -16,6 +16,7 @@ from amaranth.back import rtlil
 
 from hw.rtl.tap import INDEXED_BIT
 from tb.formal.monitor import Monitor
+from tb.formal.netlist import Circuit, circuit
 from tb.harness.planted import run_with
 
 ABC = Path(pyosys.__file__).parent / "yosys-abc"
@@ -67,6 +68,15 @@ _MITER = """\
 design -copy-from one one
 design -copy-from other other
 miter -equiv -flatten one other top
+"""
+_WHOLE = """\
+read_verilog -sv whole.v
+hierarchy -check -top {name}
+rename {name} top
+"""
+_SYMBOLS = """\
+opt_clean -purge
+write_aiger -zinit -symbols whole.aig
 """
 _RUN_YOSYS = "from pyosys import libyosys as ys; ys.run_pass('script design.ys', ys.Design())"
 
@@ -164,6 +174,16 @@ def equivalent(one: str, other: str, name: str, folder: Path, seconds: int = SEC
     _run([sys.executable, "-c", _RUN_YOSYS], folder, seconds)
     _run([str(ABC), "-c", f"read_aiger miter.aig; strash; {_REDUCE}"], folder, seconds)
     return _is_constant_low((folder / "reduced.aig").read_bytes())
+
+
+def lowered(text: str, name: str, folder: Path, seconds: int = SECONDS) -> Circuit:
+    """The module `name` of a text, its memories in registers, without what no output sees."""
+    (folder / "whole.v").write_text(text, encoding="utf-8")
+    (folder / "design.ys").write_text(_WHOLE.format(name=name) + _LOWER + _SYMBOLS, encoding="utf-8")
+    _run([sys.executable, "-c", _RUN_YOSYS], folder, seconds)
+    clean = "read_aiger whole.aig; strash; scleanup -c; write_aiger -s clean.aig"
+    _run([str(ABC), "-c", clean], folder, seconds)
+    return circuit((folder / "clean.aig").read_bytes())
 
 
 def _asserted(out: str) -> int | None:

@@ -16,6 +16,8 @@ from tests.calls import call
 pytest.importorskip("pyosys", reason="pyosys is not installed")
 
 from scripts import mutate
+from tb.formal.engine import lowered
+from tb.formal.netlist import alike
 
 SOURCE = '''
 LIMIT = 3
@@ -96,6 +98,50 @@ endmodule
 def test_cores_of_several_modules_are_compared(inner, b, same, tmp_path):
     """A changed module alone, or all of them: a | b is a | (b & ~a)."""
     assert mutate._is_equivalent(CORE % ("a | b", "b"), CORE % (inner, b), tmp_path) == same
+
+
+WIDE = """\
+module core(clk, a, b, y);
+  input clk, a, b;
+  output y;
+  reg [%d:0] count = 0;
+  reg %s = 0;
+  always @(posedge clk) begin count <= count + a; %s <= %s; end
+  assign y = count[2] & %s;
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "name", "now", "same"),
+    [
+        (3, "held", "a ^ b", True),
+        (2, "kept", "b ^ a", True),
+        (5, "kept", "a ^ b", True),
+        (2, "held", "a ^ ~b", False),
+        (2, "held", "a | b", False),
+        (1, "held", "a ^ b", False),
+    ],
+)
+def test_a_core_is_the_same_with_bits_that_nothing_reads_and_other_names(top, name, now, same, tmp_path):
+    """The third bit of a count is read, those above are not."""
+    whole = [
+        lowered(WIDE % (own, signal, signal, value, signal), "core", tmp_path)
+        for own, signal, value in ((2, "held", "a ^ b"), (top, name, now))
+    ]
+    assert alike(*whole) == same
+    assert alike(*reversed(whole)) == same
+
+
+def test_cores_of_other_outputs_or_another_start_are_not_the_same(tmp_path):
+    text = WIDE % (2, "held", "held", "a ^ b", "held")
+    one, named, started = (
+        lowered(own, "core", tmp_path)
+        for own in (text, text.replace(" y", " z"), text.replace("held = 0", "held = 1"))
+    )
+    assert alike(one, one)
+    assert not alike(one, named)
+    assert not alike(one, started)
 
 
 @pytest.mark.slow
