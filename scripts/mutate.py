@@ -61,14 +61,17 @@ AHEAD = 8
 BENCH_SECONDS = 60
 """CPU time of a bench, six times what the longest takes: a mutant may never end."""
 _MODULE = re.compile(r"^module \\?(\S+?) ?\((.*?)^endmodule", re.MULTILINE | re.DOTALL)
-BLOCKS = {module.name for module in iter_modules(blocks.__path__)}
+BLOCKS = {module.name: module.name for module in iter_modules(blocks.__path__)}
+BLOCKS |= {"spike_scanner": "event_encoder"}
+"""Bench of each component; one that has none of its own is in another."""
 BENCHES = {
     "network": ("network", "control"),
     "reload": ("reload",),
     "answers": ("answers",),
     "reloaded": ("reloaded",),
+    "strides": ("answers",),
 }
-"""Of each core, which has the name of the first."""
+"""Of each core."""
 Cores: TypeAlias = dict[str, EmittedCore]
 
 
@@ -212,8 +215,8 @@ def _judged(mutant: Mutant, originals: Cores) -> dict[str, Any]:
                 continue
             changed.append((original.verilog, own.verilog))
             for bench in BENCHES[core]:
-                if _fails(partial(planted.run_core_bench, folder, workspace, bench, SIM, own)):
-                    return row | {"result": "killed", "by": f"bench {bench}"}
+                if _fails(partial(planted.run_core_bench, folder, workspace, bench, SIM, own, core)):
+                    return row | {"result": "killed", "by": f"bench {bench} of {core}"}
         if not changed:
             return row | {"result": "same"}
         if killer := _failing_block(mutant, folder, workspace) or _failing_proof(mutant, folder):
@@ -252,8 +255,8 @@ def _whole(text: str) -> Circuit:
 
 def _failing_block(mutant: Mutant, folder: Path, workspace: Workspace) -> str:
     """A case of the bench of the mutant's component."""
-    stem = mutant.file.removesuffix(".py")
-    if stem not in BLOCKS:
+    stem = BLOCKS.get(mutant.file.removesuffix(".py"))
+    if stem is None:
         return ""
     bench = import_module(f"{blocks.__name__}.{stem}")
     for case in getattr(bench, "CASES", {}):

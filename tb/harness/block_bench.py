@@ -13,7 +13,7 @@ from cocotb.triggers import RisingEdge
 from fxp_model.fixed import QFormat
 from fxp_model.spec import LayerSpec
 from hw.rtl.events import block_size, spikes_layout
-from tb.harness.drivers import BlockStream, accept, drive, random_gaps
+from tb.harness.drivers import BlockStream, accept, drive, no_gaps, random_gaps
 from tb.harness.monitors import watch_stream
 from tb.harness.plan import load_plan
 from tb.harness.scoreboard import MismatchError
@@ -106,16 +106,18 @@ class BlockBench:
         items: list[int],
         predict: Callable[[int], object],
         interpret: Callable[[int], Any],
+        pauses: bool = True,
     ) -> None:
-        """Send raw `items` through a component with streams `i` and `o`, both with random pauses.
+        """Send raw `items` through a component with streams `i` and `o`, both with random `pauses`.
 
         `predict` gets every accepted input, `interpret` decodes every output.
         """
         source, sink = BlockStream(self.dut, "i"), BlockStream(self.dut, "o")
         self.start(watch_stream(source, predict))
         self.start(watch_stream(sink, lambda raw: self.see(interpret(raw))))
-        self.start(accept(sink, random_gaps(self.rng)))
-        await drive(source, items, random_gaps(self.rng), self.rng)
+        gaps = [random_gaps(self.rng) if pauses else no_gaps for _ in range(2)]
+        self.start(accept(sink, gaps[0]))
+        await drive(source, items, gaps[1], self.rng)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run `coroutine` concurrently with the test."""

@@ -505,27 +505,46 @@ def plant(folder: Path, bug: Bug | None) -> None:
     file.write_text(source.replace(bug.right, bug.wrong), encoding="utf-8")
 
 
+def narrow() -> Network:
+    """`network` with two classes, whose membranes saturate."""
+    whole = network()
+    membrane = QFormat(signed=True, int_bits=3, frac_bits=2)
+    readout = replace(whole.spec.readout, n_out=2, membrane=membrane, mode=ReadoutMode.LAST, v_th=0)
+    last = {name: array[:2] for name, array in whole.params[-1].arrays()}
+    spec = NetworkSpec(whole.spec.layers, readout)
+    return Network(spec, (*whole.params[:-1], StageParams(**last)))
+
+
 def design_of(bench: str) -> tuple[Network, HardwareConfig]:
     """What a bench of `tb.benches.cores` runs on: `network` and `hardware`, or what these become for it.
 
-    With answers per step, each stage has its words and its groups whole.
+    With answers per step, each stage has its words and its groups whole; "strides" is a core for the same
+    bench as "answers", with an answer after every third step of a `narrow` network.
     """
     if bench == "answers":
         stages = tuple(StageConfig(n, n) for n in (12, 9, 5))
         return answering(network(), 1), with_events(HardwareConfig(stages), 2)
+    if bench == "strides":
+        stages = (StageConfig(12, 5), StageConfig(4, 2), StageConfig(1, 1))
+        return answering(narrow(), 3), with_events(HardwareConfig(stages), 2)
     config = hardware(reload=bench in ("reload", "reloaded"))
     return network(), with_events(config, 2) if bench == "reloaded" else config
 
 
 def run_core_bench(
-    folder: Path, workspace: Workspace, bench: str, sim: str, core: EmittedCore | None = None
+    folder: Path,
+    workspace: Workspace,
+    bench: str,
+    sim: str,
+    core: EmittedCore | None = None,
+    design: str | None = None,
 ) -> Outcome:
     """Run a bench of `tb.benches.cores` on its design, emitted by the RTL in ``folder/sources``.
 
-    `core` is what that RTL emits, if it is known.
+    `core` is what that RTL emits, if it is known; `design` is that of another name than the bench.
     """
-    own, config = design_of(bench)
-    artifact = save_network(folder / f"artifact-{bench}", own)
+    own, config = design_of(design or bench)
+    artifact = save_network(folder / f"artifact-{design or bench}", own)
     other = [retrained(own, index, delays=True) for index in (1, 2)] if config.reload else []
     others = [str(save_network(folder / f"other{index}", own)) for index, own in enumerate(other, 1)]
     if core is None:

@@ -44,20 +44,25 @@ def _some(bugs: dict[str, Bug]) -> list[str]:
     return list(bugs)[:: len(bugs) // depth(2, len(bugs))]
 
 
-def _run(folder: Path, workspace: Workspace, bug: str | None, bench: str) -> Outcome:
+def _run(
+    folder: Path, workspace: Workspace, bug: str | None, bench: str, design: str | None = None
+) -> Outcome:
     missing = missing_tool(SIM)
     if missing is not None:
         pytest.skip(missing)
     plant(folder / "sources", BUGS[bug] if bug else None)
+    return run_core_bench(folder, workspace, bench, SIM, design=design)
 
-    return run_core_bench(folder, workspace, bench, SIM)
+
+DESIGNS = {bench: bench for bench in BENCHES} | {"strides": "answers"}
+"""Bench of each."""
 
 
-@pytest.mark.parametrize("bench", list(BENCHES)[: depth(1, len(BENCHES))])
-def test_without_a_bug_the_bench_passes(bench: str, workspace: Workspace, tmp_path: Path) -> None:
-    outcome = _run(tmp_path, workspace, None, bench)
+@pytest.mark.parametrize("design", list(DESIGNS)[: depth(1, len(DESIGNS))])
+def test_without_a_bug_the_bench_passes(design: str, workspace: Workspace, tmp_path: Path) -> None:
+    outcome = _run(tmp_path, workspace, None, DESIGNS[design], design)
     assert not outcome.failed
-    assert outcome.passed == BENCHES[bench]
+    assert outcome.passed == BENCHES[DESIGNS[design]]
 
 
 @pytest.mark.parametrize("bug", list(BUGS)[:: len(BUGS) // depth(4, len(BUGS))])

@@ -1,15 +1,20 @@
-"""EventEncoder: an event per spike, then the marker; n = 1 to several blocks, one or two events per cycle."""
+"""EventEncoder: an event per spike, then the marker; n = 1 to several blocks, one or two events per cycle.
+
+Without pauses at its ports, one of them leaves in every cycle from the first to the last.
+"""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import cocotb
 from amaranth.lib import wiring
+from cocotb.utils import get_sim_time
 
 from hw.rtl.event_encoder import EventEncoder
 from hw.rtl.events import event_layout
-from tb.harness.block_bench import BlockBench, step_word
+from tb.harness.block_bench import PERIOD_NS, BlockBench, step_word
 
 CASES: dict[str, dict[str, Any]] = {
     "one": {"n": 1, "events": 1},
@@ -18,10 +23,12 @@ CASES: dict[str, dict[str, Any]] = {
     "two": {"n": 2, "events": 2},
     "odd_pairs": {"n": 37, "events": 2},
     "full_pairs": {"n": 256, "events": 2},
+    "steady": {"n": 256, "events": 1, "pauses": False},
+    "steady_pairs": {"n": 37, "events": 2, "pauses": False},
 }
 
 
-def component(n: int, events: int) -> wiring.Component:
+def component(n: int, events: int, pauses: bool = True) -> wiring.Component:
     return EventEncoder(n, events)
 
 
@@ -29,6 +36,7 @@ def component(n: int, events: int) -> wiring.Component:
 async def spikes_to_events(dut: Any) -> None:
     bench = BlockBench(dut)
     n, events, rng = bench.case["n"], bench.case["events"], bench.rng
+    pauses, times = bench.case.get("pauses", True), []
     layout = event_layout(n, 1, events)
 
     def spikes_of(word: int) -> list[int]:
@@ -42,6 +50,7 @@ async def spikes_to_events(dut: Any) -> None:
 
     def interpret(raw: int) -> tuple[Any, ...]:
         item = layout.from_bits(raw)
+        times.append(get_sim_time("ns"))
         if item.marker:
             return "marker", item.last
         return "events", item.address, *([item.second_address] if events == 2 and item.pair else [])
@@ -52,5 +61,7 @@ async def spikes_to_events(dut: Any) -> None:
         words += [sum(int(bit) << k for k, bit in enumerate(rng.random(n) < density)) for _ in range(20)]
     steps = [(spikes_of(word), int(rng.integers(2))) for word in words]
     told = {step_word(spikes, last, n, events): (spikes, last) for spikes, last in steps}
-    await bench.stream([step_word(*step, n, events) for step in steps], predict, interpret)
+    await bench.stream([step_word(*step, n, events) for step in steps], predict, interpret, pauses)
     await bench.finish()
+    cycles = {later - earlier for earlier, later in pairwise(times)}
+    assert (cycles == {PERIOD_NS}) != pauses, "an event or a marker must leave in every cycle"
