@@ -1,10 +1,10 @@
 """Make scenes of a data set's words in real noise, as a folder for train.py with a class for every step.
 
 Hours of sound in which the words are said at random times, at random levels, between other speech: the
-recordings in a folder called other-words. The ear hears them without a break. Clips of equal length are cut
-out of that, with the class of a word for 0.3 s from its end on, and the class "none" elsewhere. Noise is of
-the recordings that train.py takes; stream.py measures with the others. OUT is a new folder, or an earlier one
-of this script, which is replaced.
+recordings in a folder called other-words. The ear hears them without a break. Clips of equal length are
+cut out of that, with the class of a word from 0.1 to 0.5 s after its end, and the class "none" elsewhere.
+Noise is of the recordings that train.py takes; stream.py measures with the others. OUT is a new folder, or
+an earlier one of this script, which is replaced.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_HOURS = 1000.0
 
 def parser() -> Parser:
     """The options."""
-    from fxp_model.data.scenes import DISTANCE_M, GAP_S, LEVEL_DB, OTHER_SHARE, SNR_DB, SceneSpec
+    from fxp_model.data.scenes import DISTANCE_M, GAP_S, LEVEL_DB, OTHER_SHARE, SNR_DB, SPEED, SceneSpec
     from fxp_model.ear.spec import MAX_CHANNELS, MAX_SECTIONS, MIN_CHANNELS
 
     spec = SceneSpec()
@@ -52,6 +52,8 @@ def parser() -> Parser:
     add("--other-share", type=real(*OTHER_SHARE), default=0.3, help="of words that are other speech")
     distance = "of words, with the echoes of a room (default: as recorded)"
     add("--distance-m", type=real(*DISTANCE_M), default=argparse.SUPPRESS, help=distance, **span)
+    speed = "of words for training, each of its own"
+    add("--speed", type=real(*SPEED), default=[0.9, 1.1], help=speed, **span)
     add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=140, help="filters of the ear")
     add("--sections", type=whole(1, MAX_SECTIONS), default=2, help="second-order sections of each")
     return parser
@@ -99,7 +101,8 @@ def main() -> int:
     with FOLDER.writing(args.out) as folder:
         for number, (split, own) in enumerate(splits.items()):
             # not the same minutes of noise for both
-            scenes = Scenes(SceneSpec(**numbers, seed=2 * args.seed + number), own, noise, speech)
+            varied = numbers | ({"speed": tuple(args.speed)} if split == "train" else {})
+            scenes = Scenes(SceneSpec(**varied, seed=2 * args.seed + number), own, noise, speech)
             seconds = clips[split] * args.steps * FRAME_MS // 1000
             with tqdm(total=seconds, desc=split, unit="s") as bar:
                 counts, labels = scene_frames(
@@ -117,6 +120,7 @@ def main() -> int:
         if speech is not None:
             mark["other_speech_sha256"] = speech.sha256
         mark |= {"split": args.split, "val_split": args.val_split, "hours": args.hours, "seed": args.seed}
-        write_text(folder / FOLDER.mark, json_text(mark | {"steps": args.steps} | numbers))
+        mark |= {"steps": args.steps, "speed": args.speed}
+        write_text(folder / FOLDER.mark, json_text(mark | numbers))
     print("\n".join(lines))
     return 0

@@ -16,8 +16,8 @@ NONE = "none"
 STREAM_LEVEL = {"level_shift": 5, "level_range": 48, "level_fall": 12}
 """Of an ear for streams. In a stream there are ten times as many frames of noise as of words: loud frames are
 those within 4.5 dB of the level only, which falls by 0.45 dB/s between words and is back within one."""
-ANSWERED_S, RISING_S, FALLING_S = 0.3, 0.3, 0.4
-"""Seconds from the end of a word on with its class, before it and after these without a label."""
+ASKED_S, ANSWERED_S, FREE_S = 0.1, 0.4, 0.4
+"""Seconds from the end of a word to where it is asked for, in which it is, and beside that without a label."""
 
 
 def step_labels(
@@ -27,9 +27,9 @@ def step_labels(
 
     With s and e, a word's first step and the one behind its last, and d(x) the steps in x seconds,
 
-        label[e .. e + d(0.3) - 1]                       the class of the word
-        label[max(s, e - d(0.3)) .. e - 1]               -1: either is right
-        label[e + d(0.3) .. e + d(0.7) - 1]              -1, while the answer falls
+        label[e + d(0.1) .. e + d(0.5) - 1]              the class of the word
+        label[max(s, e - d(0.3)) .. e + d(0.1) - 1]      -1: either is right
+        label[e + d(0.5) .. e + d(0.9) - 1]              -1, while the answer falls
         label elsewhere                                  `none`
 
     and where the stretch is cut, every `cut` steps, into clips that begin from rest, -1 takes the place of
@@ -43,13 +43,13 @@ def step_labels(
     steps, none, frame, cut : int
         Steps of the stretch, class of no word, samples of a step, steps of a clip.
     """
-    answered, rising, falling = (round(own * RATE_HZ / frame) for own in (ANSWERED_S, RISING_S, FALLING_S))
+    asked, answered, free = (round(own * RATE_HZ / frame) for own in (ASKED_S, ANSWERED_S, FREE_S))
     labels = np.full(steps, none)
     for word in words:
-        start, end = (word.start - first) // frame, -(-(word.end - first) // frame)
-        labels[max(start, end - rising) : end + answered + falling] = -1
-        stop = min(end + answered, start + cut - start % cut)
-        labels[end:stop] = word.label
+        start, begin = (word.start - first) // frame, -(-(word.end - first) // frame) + asked
+        end = begin + answered
+        labels[max(start, begin - free) : end + free] = -1
+        labels[begin : min(end, start + cut - start % cut)] = word.label
     return labels
 
 

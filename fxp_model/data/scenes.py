@@ -34,6 +34,7 @@ LEVEL_DB = (-90.0, 0.0)
 GAP_S = (LEAST_GAP_S, 600.0)
 OTHER_SHARE = (0.0, 0.9)
 DISTANCE_M = (0.1, 10.0)
+SPEED = (0.5, 2.0)
 """Least and largest values; those of the SNR are of `fxp_model.data.conditions`."""
 
 _EDGE = RATE_HZ // 20
@@ -82,6 +83,9 @@ class SceneSpec:
         0..0.9; without other speech it has no effect.
     distance_m : (low, high), optional
         0.1..10; drawn uniformly for each word. None: as recorded.
+    speed : (low, high), optional
+        0.5..2, in hundredths; drawn uniformly for each word, whose pitch changes with it, as that of a tape
+        does (Ko et al., "Audio augmentation for speech recognition", Interspeech 2015). None: as recorded.
     seed : int
         At least 0.
 
@@ -96,11 +100,12 @@ class SceneSpec:
     gap_s: float = 5.0
     other_share: float = 0.5
     distance_m: Range | None = None
+    speed: Range | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         limits = {"snr_db": SNR_DB, "level_db": LEVEL_DB, "distance_m": DISTANCE_M}
-        limits |= {"gap_s": GAP_S, "other_share": OTHER_SHARE}
+        limits |= {"gap_s": GAP_S, "other_share": OTHER_SHARE, "speed": SPEED}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name not in limits or value is None:
@@ -255,6 +260,9 @@ class Scenes:
                 label, name = clip.label, clip.name
                 audio, rate_hz = clip.source.audio(clip.source.content())
             sound = resampled(checked_clip(audio, rate_hz), rate_hz, RATE_HZ)
+            if self.spec.speed is not None:
+                percent = round(100 * _between(self.spec.speed, rng.random()))
+                sound = np.asarray(signal.resample_poly(sound, 100, percent))
             start, end = word_span(sound, RATE_HZ)
             check_limit(
                 "seconds of a word", (end - start) / RATE_HZ, end - start <= MAX_WORD_S * RATE_HZ, "at most 5"

@@ -142,7 +142,7 @@ def prove(folder: Path, cycles: int | None = None) -> Verdict:
         seconds += _cpu_seconds() - before
         if _is_constant_low((folder / "reduced.aig").read_bytes()):
             methods.add("induction")
-        elif "Property proved" in out and "Verification of invariant" in out and "was successful" in out:
+        elif _proved(out):
             methods.add("pdr")
         elif (frame := _asserted(out)) is not None:
             return Verdict(frame, "", seconds)
@@ -164,7 +164,7 @@ def search(folder: Path, bound: int = SEARCH, seconds: int = SECONDS) -> Verdict
 def equivalent(one: str, other: str, name: str, folder: Path, seconds: int = SECONDS) -> bool:
     """Whether two texts of the module `name` are shown to give equal outputs in every cycle.
 
-    Found by the induction over equal nets alone, in `seconds` of CPU time; False says nothing.
+    Found by the induction over equal nets, or else by PDR, in `seconds` of CPU time each; False says nothing.
     """
     twins = {"one": one, "other": other}
     for twin, text in twins.items():
@@ -173,7 +173,9 @@ def equivalent(one: str, other: str, name: str, folder: Path, seconds: int = SEC
     (folder / "design.ys").write_text(start + _LOWER + "write_aiger -zinit miter.aig\n", encoding="utf-8")
     _run([sys.executable, "-c", _RUN_YOSYS], folder, seconds)
     _run([str(ABC), "-c", f"read_aiger miter.aig; strash; {_REDUCE}"], folder, seconds)
-    return _is_constant_low((folder / "reduced.aig").read_bytes())
+    if _is_constant_low((folder / "reduced.aig").read_bytes()):
+        return True
+    return _proved(_run([str(ABC), "-c", "read_aiger reduced.aig; pdr -s -f"], folder, seconds))
 
 
 def lowered(text: str, name: str, folder: Path, seconds: int = SECONDS) -> Circuit:
@@ -184,6 +186,11 @@ def lowered(text: str, name: str, folder: Path, seconds: int = SECONDS) -> Circu
     clean = "read_aiger whole.aig; strash; scleanup -c; write_aiger -s clean.aig"
     _run([str(ABC), "-c", clean], folder, seconds)
     return circuit((folder / "clean.aig").read_bytes())
+
+
+def _proved(out: str) -> bool:
+    """Whether PDR found an invariant, and this was verified."""
+    return "Property proved" in out and "Verification of invariant" in out and "was successful" in out
 
 
 def _asserted(out: str) -> int | None:

@@ -147,6 +147,26 @@ def test_a_part_of_noise_is_never_heard_in_the_other(tmp_path):
     assert found == {(OTHER_HZ + 400) // 100}
 
 
+def test_words_are_of_their_own_speed(noise):
+    """The tone of a class rises with the speed, and its word is as much shorter."""
+    clips = scene_sounds.clips()[:1]
+    usual = Scenes(replace(QUIET, gap_s=1.5), clips, noise).piece(0).words[0]
+    spec = replace(QUIET, speed=(0.8, 1.25), gap_s=1.5)
+    scenes, found = Scenes(spec, clips, noise), []
+    for index in range(4):
+        piece = scenes.piece(index)
+        for word in piece.words:
+            own = piece.samples[word.start - index * PIECE : word.end - index * PIECE]
+            found.append((loudest_hz(own) / HZ[0], (word.end - word.start) / (usual.end - usual.start)))
+    speeds, lengths = np.array(found).T
+    assert len(found) > 20
+    assert 0.79 < speeds.min() < 0.87
+    assert 1.17 < speeds.max() < 1.26
+    np.testing.assert_allclose(speeds * lengths, 1, atol=0.07)
+    with pytest.raises(InputError, match=r"^speed must be 0\.5\.\.2, not 3\.0$"):
+        replace(spec, speed=(1.0, 3.0))
+
+
 def test_half_of_other_speech_is_of_the_folder_given(tmp_path):
     """In tones: that of the folder beside those in `other-words`."""
     own = tmp_path / "speech"
@@ -171,9 +191,9 @@ def test_labels_follow_the_law():
     expected = np.full(1200, 2)
     # 24100 samples end in step 150: the first step behind the word is 151
     for start, end, own in (
-        *((121, 151, -1), (151, 181, 1), (181, 221, -1)),
-        *((500, 507, -1), (507, 537, 0), (537, 577, -1)),
-        *((958, 988, -1), (988, 1000, 1), (1000, 1058, -1)),
+        *((121, 161, -1), (161, 201, 1), (201, 241, -1)),
+        *((500, 517, -1), (517, 557, 0), (557, 597, -1)),
+        *((958, 998, -1), (998, 1000, 1), (1000, 1078, -1)),
     ):
         expected[start:end] = own
     np.testing.assert_array_equal(labels, expected)
