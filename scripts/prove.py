@@ -1,8 +1,8 @@
 """Compare six implementations: PyTorch, golden model, engine, RTL under two simulators, HLS C++.
 
 All run the same clips and are compared with the golden model: every current, membrane, spike and
-score; for the RTL every membrane, spike, score and cycle; for RTL and HLS every beat of the output. The golden model itself is compared with a run of
-each clip batched with another one.
+score; for the RTL every membrane, spike, score and cycle; for RTL and HLS also every beat of the output. The
+golden model itself is compared with a run of each clip batched with another one.
 
 With recordings for an artifact whose encoder is an ear it begins at sound: one ear hears them one after the
 other, and its counts are the clips of the others. The compiled ear, and the golden ear that hears the

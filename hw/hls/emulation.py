@@ -1,4 +1,4 @@
-"""Compile networks in C++ with g++ and run them on counts: whole traces and output, to compare with the golden model."""
+"""Compile networks in C++ with g++ and run them on counts: whole traces and beats of the output."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ class Emulation:
         return _trace(self.units[unit], self._codes(counts, unit)[0])
 
     def beats(self, counts: NDArray[np.integer], unit: int = 0) -> list[Beat]:
-        """What the shell sends of each sample of `counts` (T, B, n_in), one after the other; errors as in `run`."""
+        """What the shell sends for `counts` (T, B, n_in), sample by sample; errors as in `run`."""
         return [Beat(int(data), bool(last)) for data, last in self._codes(counts, unit)[1].reshape(-1, 2)]
 
     def _codes(self, counts: NDArray[np.integer], unit: int) -> tuple[Codes, Codes]:
-        """What the program gives for each sample, (B, codes): the codes of its trace, and those of its beats."""
+        """What the program gives for each sample, (B, codes) of its trace, and (B, 2 beats)."""
         network, steps = self.units[unit].network, self.units[unit].steps
         checked = check_counts(network.spec, counts)
         if len(checked) != steps:
@@ -143,7 +143,9 @@ def _program(units: Sequence[Unit]) -> str:
         lines.append(f'#include "{own if own.is_file() else _SHELL}"')
     lines.append(_RUN)
     for index, unit in enumerate(units):
-        lines.append(f"static void encode{index}(const long long *codes, beats_t &beats) {{{_encoding(unit)}}}")
+        lines.append(
+            f"static void encode{index}(const long long *codes, beats_t &beats) {{{_encoding(unit)}}}"
+        )
     lines.append(_MAIN)
     for index, unit in enumerate(units):
         spec = unit.network.spec
@@ -155,12 +157,12 @@ def _program(units: Sequence[Unit]) -> str:
 
 def _encoding(unit: Unit) -> str:
     """Statements that give the beats of all answers."""
-    answers, classes = unit.answers, unit.network.spec.n_out
-    given = f"hls::stream<nnet::array<ap_int<32>, {classes}> > tokens; tokens_of<{answers}, {classes}>(codes, tokens);"
-    if unit.network.spec.readout.answer is Answer.SAMPLE:
-        return f"{given} {unit.headers}::spikeline_encode<{classes}>(tokens, beats);"
-    own = f"hls::stream<bool> own; for (unsigned a = 0; a < {answers}; a++) own.write(true);"
-    return f"{given} {own} {unit.headers}::spikeline_encode_answers<{answers}, {classes}>(tokens, own, beats);"
+    readout, answers = unit.network.spec.readout, unit.answers
+    given = f"answers_t<{answers}, {readout.n_out}> given(codes);"
+    if readout.answer is Answer.SAMPLE:
+        return f"{given} {unit.headers}::spikeline_encode<{readout.n_out}>(given.tokens, beats);"
+    call = f"spikeline_encode_answers<{answers}, {readout.n_out}>"
+    return f"{given} {unit.headers}::{call}(given.tokens, given.own, beats);"
 
 
 def _beats(unit: Unit) -> int:
@@ -232,15 +234,21 @@ struct beat_t {
 };
 typedef hls::stream<beat_t> beats_t;
 
-// `codes` are the scores of each answer.
-template <unsigned ANSWERS, unsigned CLASSES, class tokens_T> void tokens_of(const long long *codes, tokens_T &tokens) {
-    for (unsigned a = 0; a < ANSWERS; a++) {
-        nnet::array<ap_int<32>, CLASSES> token;
-        for (unsigned n = 0; n < CLASSES; n++)
-            token[n] = *codes++;
-        tokens.write(token);
+// Of codes, the scores of each answer; the answers are the sample's own.
+template <unsigned ANSWERS, unsigned CLASSES> struct answers_t {
+    hls::stream<nnet::array<ap_int<32>, CLASSES> > tokens;
+    hls::stream<bool> own;
+
+    explicit answers_t(const long long *codes) {
+        for (unsigned a = 0; a < ANSWERS; a++) {
+            nnet::array<ap_int<32>, CLASSES> token;
+            for (unsigned n = 0; n < CLASSES; n++)
+                token[n] = *codes++;
+            tokens.write(token);
+            own.write(true);
+        }
     }
-}
+};
 
 template <unsigned STEPS, unsigned N_IN, unsigned ANSWERS, unsigned CLASSES, class in_T, class out_T>
 void sample(void (*top)(hls::stream<in_T> &, hls::stream<out_T> &), const byte *counts, long long *scores) {

@@ -51,8 +51,8 @@ def model_graph(
     Raises
     ------
     InputError
-        If there is no such backend or interface, `lanes` or `steps` is not positive, there are fewer `steps` than
-        the stride, `part` or `clock_period` is not legal, or a value does not fit its format.
+        If there is no such backend or interface, `lanes` or `steps` is not positive, there are fewer `steps`
+        than the stride, `part` or `clock_period` is not legal, or a value does not fit its format.
     """
     register(backend)
     if io_type not in IO_TYPES:

@@ -16,7 +16,7 @@ PART_FORM = "letters, digits, '.', '_' and '-', at most 64"
 
 
 def check_steps(steps: int, spec: ReadoutSpec) -> None:
-    """`InputError` unless a project with the readout `spec` can have sequences of `steps` steps, and answers."""
+    """`InputError` unless a project with the readout `spec` can have, and answer, `steps` steps."""
     if not 1 <= steps <= MAX_STEPS:
         raise InputError(f"steps of a project must be 1..{MAX_STEPS}, not {steps}")
     if steps < spec.stride:

@@ -1,6 +1,7 @@
-"""What only some stages have: own codes, rounded leaks, a delayed reset, a synaptic current, forward delays, a stride.
+"""What only some stages have: own codes, rounded leaks, delayed resets, synaptic currents, delays, a stride.
 
-Names are those of the C++, ``spikeline_config`` and ``spikeline_readout_config``; its defaults hold where a stage does not mention one.
+Names are those of the C++, ``spikeline_config`` and ``spikeline_readout_config``; its defaults hold where a
+stage does not mention one.
 """
 
 from __future__ import annotations

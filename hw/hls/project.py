@@ -67,8 +67,8 @@ def generate(
     Raises
     ------
     InputError
-        If an option does not fit, there are fewer steps than the stride, the name cannot be that of a project (`hw.names`), or `out` holds something
-        else.
+        If an option does not fit, there are fewer steps than the stride, the name cannot be that of a project
+        (`hw.names`), or `out` holds something else.
     """
     check_name("a project", name, _is_taken)
     FOLDER.check(out)

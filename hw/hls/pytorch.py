@@ -20,7 +20,7 @@ from hw.hls.limits import answers_of, check_steps
 
 
 class SpikelineStage(HLS4MLModule):
-    """One stage with its integers; (B, T, n_in) to spikes (B, T, N_out), or a readout's scores (B, [A,] N_out)."""
+    """One stage with its integers; (B, T, n_in) to spikes (B, T, N_out) or scores (B, [A,] N_out)."""
 
     def __init__(self, index: int, spec: IntegratorSpec, params: StageParams) -> None:
         super().__init__()

@@ -141,15 +141,16 @@ PER_STEP = {
     compare("beats missing", beats, 0, expected >> word ? 1 : 0);
 """,
     "output": """\
-`m_axis`: after every {stride} steps of a sample three words of 32 bits: the class, its score in two's complement,
-and with TLAST the margin by which it leads the second best, without a sign. One call, `ap_start` to `ap_done`,
-processes one sample; hold `ap_start` high for a free-running core. A sample of fewer than {steps} steps gets the
-answers to its own steps; of a longer one, the steps after {steps} are dropped and get none. A sample must
-end: without TLAST nothing is answered after {steps} steps. The next sample starts clean.""",
+`m_axis`: after every {stride} steps of a sample three words of 32 bits: the class; its score; with TLAST, the
+margin by which it leads the second best, without a sign. One call, `ap_start` to `ap_done`, processes one
+sample; hold `ap_start` high for a free-running core. A sample of fewer than {steps} steps gets the answers to
+its own steps; of a longer one, the steps after {steps} are dropped and get none: a stream without an end is
+answered for {steps} steps only. The next sample starts clean.""",
 }
 """The same with answers per step."""
 
-CODE = (HEADER, SOURCE, TESTBENCH, *PER_SAMPLE.values(), *PER_STEP.values())
+_PARTS = tuple(text for parts in (PER_SAMPLE, PER_STEP) for name, text in parts.items() if name != "output")
+CODE = (HEADER, SOURCE, TESTBENCH, *_PARTS)
 """Those in C++."""
 
 CHECK = """\

@@ -12,12 +12,23 @@ struct spikeline_readout_config : spikeline_config {
     static const unsigned stride = 0; // steps from answer to answer, at most n_steps; 0: one answer, after the last step
 };
 
-// Answers to a sample.
-template <typename CONFIG_T> struct spikeline_answers {
-    static const unsigned number = CONFIG_T::stride == 0 ? 1 : CONFIG_T::n_steps / (CONFIG_T::stride + (CONFIG_T::stride == 0));
-};
-
 typedef ap_int<32> spikeline_score_t;
+
+// Answers to a sample: how many, and each as a token of all scores.
+template <typename CONFIG_T> struct spikeline_answers {
+    static const unsigned every = CONFIG_T::stride == 0 ? CONFIG_T::n_steps : CONFIG_T::stride;
+    static const unsigned number = CONFIG_T::n_steps / every;
+
+    template <class res_T> static void give(const spikeline_score_t scores[CONFIG_T::n_out], hls::stream<res_T> &res) {
+        #pragma HLS INLINE
+        res_T out;
+        for (unsigned n = 0; n < CONFIG_T::n_out; n++) {
+            #pragma HLS UNROLL
+            out[n] = scores[n];
+        }
+        res.write(out);
+    }
+};
 
 // The score after one more step with membrane `v_mem` after the requantisation; `v` becomes the membrane after the reset.
 template <typename CONFIG_T>
@@ -40,17 +51,6 @@ spikeline_score_t spikeline_scored(bool first, unsigned n, spikeline_score_t sco
     if (sum[32] == sum[31])
         return sum;
     return sum[32] ? spikeline_score_t(-2147483647 - 1) : spikeline_score_t(2147483647);
-}
-
-// An answer: a token of all scores.
-template <class res_T, unsigned N> void spikeline_give(const spikeline_score_t scores[N], hls::stream<res_T> &res) {
-    #pragma HLS INLINE
-    res_T out;
-    for (unsigned n = 0; n < N; n++) {
-        #pragma HLS UNROLL
-        out[n] = scores[n];
-    }
-    res.write(out);
 }
 
 template <typename CONFIG_T>
@@ -97,6 +97,7 @@ void spikeline_readout(hls::stream<data_T> &data, hls::stream<res_T> &res,
                        typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::words * CONFIG_T::lanes],
                        typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
     typedef spikeline_forward<CONFIG_T> forward_t;
+    typedef spikeline_answers<CONFIG_T> answers_t;
     ap_int<CONFIG_T::membrane_bits> v[CONFIG_T::words * CONFIG_T::lanes];
     ap_int<CONFIG_T::current_bits> c[CONFIG_T::words * CONFIG_T::lanes];
     static typename forward_t::line_t input_lines[forward_t::n_lines];
@@ -117,12 +118,12 @@ StepLoop:
         forward_t::take(token, in, input_lines, input_age);
         spikeline_readout_step<CONFIG_T>(t == 0, in, scores, v, c, weights, biases);
         if (CONFIG_T::stride != 0 && ++since == CONFIG_T::stride) {
-            spikeline_give<res_T, CONFIG_T::n_out>(scores, res);
+            answers_t::give(scores, res);
             since = 0;
         }
     }
     if (CONFIG_T::stride == 0)
-        spikeline_give<res_T, CONFIG_T::n_out>(scores, res);
+        answers_t::give(scores, res);
 #ifndef __SYNTHESIS__
     if (CONFIG_T::stride != 0 && spikeline_watch::get().on)
         for (unsigned n = 0; n < CONFIG_T::n_out; n++)

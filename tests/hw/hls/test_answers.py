@@ -1,4 +1,4 @@
-"""Answers per step in hls4ml's C++, compiled with g++: every integer of random networks, and every beat of the shell."""
+"""Answers per step in hls4ml's C++, compiled with g++: every integer and every beat of random networks."""
 
 import numpy as np
 import pytest
@@ -99,5 +99,7 @@ def test_margins_reach_both_ends():
     answers = golden.run(network, counts_of(network, LIMITS)).answers
     assert answers is not None
     assert answers.margins.max() == SCORE.max_raw - SCORE.min_raw
-    tied = (golden.run(net, counts_of(net, seed)).answers for seed, net in enumerate(map(network_of, range(4))))
+    tied = (
+        golden.run(net, counts_of(net, seed)).answers for seed, net in enumerate(map(network_of, range(4)))
+    )
     assert any((own.margins == 0).any() for own in tied if own is not None)
