@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fxp_model.checks import integers
 from fxp_model.errors import InputError
 from fxp_model.spec import SCORE
-from fxp_model.trace import Answers
+from fxp_model.trace import Answers, Trace
 
 END_OF_STEP = 1 << 31
 MAX_ADDRESS, MAX_COUNT = 0xFFFF, 0xFF
@@ -107,3 +107,11 @@ def encode_answers(answers: Answers, sample: int = 0) -> list[Beat]:
         for label, score, margin in zip(*columns, strict=True)
         for beat in (Beat(label), Beat(score & 0xFFFFFFFF), Beat(margin, tlast=True))
     ]
+
+
+def encode_trace(trace: Trace) -> list[Beat]:
+    """Beats of all answers of a run, sample by sample."""
+    answers = trace.answers
+    if answers is None:
+        return [beat for scores in trace.scores for beat in encode_result(scores)]
+    return [beat for sample in range(len(trace.scores)) for beat in encode_answers(answers, sample)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fxp_model.errors import InputError
 from fxp_model.trace import Trace
-from hw.protocol import WORD_BITS, Beat, encode_answers, encode_result, encode_sample, packed
+from hw.protocol import WORD_BITS, Beat, encode_sample, encode_trace, packed
 from hw.registers import DROPPED_BEATS
 
 
@@ -50,11 +50,7 @@ def write_vectors(
         raise InputError("golden vectors must have at least 1 sample, not 0")
     folder.mkdir()
     stimulus = packed([word for sample in samples for word in encode_sample(sample)], slots)
-    answers, per_step = trace.answers, trace.answers is not None
-    if answers is None:
-        expected = [beat for row in trace.scores for beat in encode_result(row)]
-    else:
-        expected = [beat for b in range(len(samples)) for beat in encode_answers(answers, b)]
+    expected, per_step = encode_trace(trace), trace.answers is not None
     (folder / "stimulus.hex").write_text(_hex(stimulus, slots), encoding="utf-8")
     (folder / "expected.hex").write_text(_hex(expected, 1), encoding="utf-8")
     (folder / "latency_cycles.hex").write_text(

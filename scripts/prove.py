@@ -1,8 +1,8 @@
 """Compare six implementations: PyTorch, golden model, engine, RTL under two simulators, HLS C++.
 
 All run the same clips and are compared with the golden model: every current, membrane, spike and
-score; for the RTL every membrane, spike, score and cycle. The golden model itself is compared with a run of
-each clip batched with another one.
+score; for the RTL every membrane, spike, score and cycle; for RTL and HLS also every beat of the output. The
+golden model itself is compared with a run of each clip batched with another one.
 
 With recordings for an artifact whose encoder is an ear it begins at sound: one ear hears them one after the
 other, and its counts are the clips of the others. The compiled ear, and the golden ear that hears the
@@ -42,6 +42,7 @@ from fxp_model.pretrained import add_artifact_argument
 from fxp_model.trace import Trace
 from hw.ear import MICROPHONES, EarConfig, ear_of, trigger_of
 from hw.options import add_width_options, config_of
+from hw.protocol import encode_trace
 from tb.harness.clips import Clip, chosen_clips
 from tb.harness.microphones import Played
 
@@ -125,7 +126,11 @@ def by_hls(artifact: Artifact, clips: list[Clip], args: argparse.Namespace) -> s
         project = args.out / f"hls-{steps}"
         generate(artifact, name, project, lanes=lanes, steps=steps)
         programs[steps] = emulation(project, name, artifact, steps, project / "csim" / "trace")
-    return differing(clips, artifact, lambda counts: programs[len(counts)].run(counts))
+    mismatch = differing(clips, artifact, lambda counts: programs[len(counts)].run(counts))
+    for index, counts in enumerate(() if mismatch else clips):
+        if programs[len(counts)].beats(counts) != encode_trace(golden.run(artifact.network, counts)):
+            return f"clip {index}: beats of the output differ"
+    return mismatch
 
 
 FORMS: dict[str, Form] = {

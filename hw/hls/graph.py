@@ -13,7 +13,6 @@ from fxp_model.errors import InputError
 from fxp_model.fixed import signed_width
 from fxp_model.network import Network, StageParams
 from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec, RecurrenceKind
-from hw.config import check_per_sample
 from hw.hls.limits import check_clock_period, check_part, check_steps
 from hw.hls.optional import optional, sum_bits
 from hw.hls.register import register
@@ -52,8 +51,8 @@ def model_graph(
     Raises
     ------
     InputError
-        If there is no such backend or interface, `lanes` or `steps` is not positive, `part` or `clock_period`
-        is not legal, or a value does not fit its format.
+        If there is no such backend or interface, `lanes` or `steps` is not positive, there are fewer `steps`
+        than the stride, `part` or `clock_period` is not legal, or a value does not fit its format.
     """
     register(backend)
     if io_type not in IO_TYPES:
@@ -86,9 +85,8 @@ def hls_config(network: Network, lanes: int | None = None) -> dict[str, Any]:
 
 def layer_list(network: Network, steps: int) -> list[dict[str, Any]]:
     """Descriptions of the input and of every stage, in data-flow order."""
-    check_steps(steps)
     spec = network.spec
-    check_per_sample("an HLS project", spec)
+    check_steps(steps, spec.readout)
     layers: list[dict[str, Any]] = [
         {"class_name": "InputLayer", "name": INPUT, "input_shape": [steps, spec.n_in]}
     ]

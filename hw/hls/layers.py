@@ -157,7 +157,10 @@ class SpikelineCell(_Stage):
 
 
 class SpikelineReadout(_Stage):
-    """The readout over spikes (T, n_in): scores (N_out,) of 32 bits by mode `score`."""
+    """The readout over spikes (T, n_in): scores of 32 bits by mode `score`.
+
+    (N_out,), or (A, N_out) where `more_constants` has a ``stride``, A = floor(T / stride).
+    """
 
     _expected_attributes = (Attribute("score", value_type=str),)
 
@@ -165,7 +168,9 @@ class SpikelineReadout(_Stage):
         """Declare the scores as well."""
         super().initialize()
         scores = IntegerPrecisionType(width=SCORE.width, signed=True)
-        self.add_output_variable([self.get_attr("n_out")], precision=scores)
+        stride = self.get_attr("more_constants").get("stride")
+        answers = [] if stride is None else [self.get_attr("n_steps") // stride]
+        self.add_output_variable([*answers, self.get_attr("n_out")], precision=scores)
 
     def constants(self) -> dict[str, Any]:
         """Constants of a stage, and the mode."""

@@ -1,6 +1,7 @@
-"""What only some stages have: own codes, rounded leaks, a delayed reset, a synaptic current, forward delays.
+"""What only some stages have: own codes, rounded leaks, delayed resets, synaptic currents, delays, a stride.
 
-Names are those of the C++, ``spikeline_config``; its defaults hold where a stage does not mention one.
+Names are those of the C++, ``spikeline_config`` and ``spikeline_readout_config``; its defaults hold where a
+stage does not mention one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from fxp_model.fixed import signed_width
 from fxp_model.network import StageParams
-from fxp_model.spec import ExactSum, LayerSpec, Leak, ReadoutSpec, ResetMode, fires
+from fxp_model.spec import Answer, ExactSum, LayerSpec, Leak, ReadoutSpec, ResetMode, fires
 
 
 def optional(spec: LayerSpec | ReadoutSpec, params: StageParams) -> dict[str, Any]:
@@ -53,6 +54,8 @@ def optional(spec: LayerSpec | ReadoutSpec, params: StageParams) -> dict[str, An
         else:
             arrays["own_alpha"] = params.alpha, synapse.alpha_format.width
         _leak("current_leak", synapse.leak, constants, types)
+    if isinstance(spec, ReadoutSpec) and spec.answer is Answer.STEP:
+        constants["stride"] = spec.stride
     return {"more_constants": constants, "more_types": types, "arrays": arrays}
 
 

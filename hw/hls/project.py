@@ -23,10 +23,10 @@ from fxp_model.trace import Trace
 from hw.hls import shell
 from hw.hls.emulation import Emulation, Unit, compile_units
 from hw.hls.graph import model_graph
-from hw.hls.limits import check_steps
+from hw.hls.limits import answers_of, check_steps
 from hw.hls.register import BACKENDS, HEADERS
 from hw.names import check_name, free_name
-from hw.protocol import Beat, encode_result, encode_sample
+from hw.protocol import Beat, encode_sample, encode_trace
 
 FOLDER = FolderKind("project", "project.json", "spikeline-hls-project")
 _CHECK = "check.sh"
@@ -67,14 +67,14 @@ def generate(
     Raises
     ------
     InputError
-        If an option does not fit, the name cannot be that of a project (`hw.names`), or `out` holds something
-        else.
+        If an option does not fit, there are fewer steps than the stride, the name cannot be that of a project
+        (`hw.names`), or `out` holds something else.
     """
     check_name("a project", name, _is_taken)
     FOLDER.check(out)
     network, stimulus = artifact.network, artifact.stimulus
     if steps is not None:
-        check_steps(steps)
+        check_steps(steps, network.spec.readout)
         stimulus = np.pad(stimulus[:steps], ((0, max(0, steps - len(stimulus))), (0, 0), (0, 0)))
     steps, samples, _ = stimulus.shape
     with FOLDER.writing(out) as folder:
@@ -82,6 +82,8 @@ def generate(
         with redirect_stdout(StringIO()):
             graph.write()
         _settle(folder, name, artifact.sha256[:8])
+        readout, trace = network.spec.readout, run(network, stimulus)
+        codes = list(_codes(trace))
         texts = {
             "name": name,
             "guard": name.upper(),
@@ -98,9 +100,13 @@ def generate(
             "classes": network.spec.n_out,
             "stages": "\n".join(_stages(graph)),
             "more": "".join(_more(graph)),
+            "codes": len(codes),
+            "stride": readout.stride,
+            "answers": answers_of(readout, steps),
+            "in_flight": max(2, answers_of(readout, steps)),
         }
-        trace = run(network, stimulus)
-        codes = list(_codes(trace))
+        parts = shell.PER_SAMPLE if trace.answers is None else shell.PER_STEP
+        texts |= {part: text.format(**texts) for part, text in parts.items()}
         for file, text in (
             (f"firmware/{name}.h", shell.HEADER),
             (f"firmware/{name}.cpp", shell.SOURCE),
@@ -108,14 +114,13 @@ def generate(
             (_CHECK, shell.CHECK),
             ("README.md", shell.README),
         ):
-            write_text(folder / file, text.format(**texts, codes=len(codes)))
+            write_text(folder / file, text.format(**texts))
         for header in _EMULATED.glob("*.h"):
             shutil.copyfile(header, folder / "firmware" / "ap_types" / header.name)
         data = folder / "tb_data"
         beats = [beat for b in range(samples) for beat in encode_sample(stimulus[:, b])]
         write_text(data / "stimulus.dat", _lines(beats))
-        answers = [beat for scores in trace.scores for beat in encode_result(scores)]
-        write_text(data / "expected.dat", _lines(answers))
+        write_text(data / "expected.dat", _lines(encode_trace(trace)))
         write_text(data / "codes.dat", "".join(f"{code}\n" for code in codes))
         made = {"format": FOLDER.format, "name": name, "backend": backend, "artifact_sha256": artifact.sha256}
         write_text(folder / FOLDER.mark, json_text(made))
@@ -178,10 +183,12 @@ def _codes(trace: Trace) -> Iterator[int]:
     """Codes of the first sample that a testbench checks, in its order."""
     stages: dict[str, list[NDArray[np.integer]]] = {}
     for stage, field, array in trace.arrays():
-        if field != "scores":
+        if field not in ("answered", "scores"):
             stages.setdefault(stage, []).append(array[:, 0].astype(np.int64))
     for arrays in stages.values():
         yield from np.stack(arrays, axis=-1).ravel().tolist()
+    if trace.answered is not None:
+        yield from trace.scores[0].tolist()
 
 
 def _lines(beats: list[Beat]) -> str:

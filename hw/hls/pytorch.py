@@ -14,12 +14,13 @@ from hls4ml.utils.torch import HLS4MLModule
 
 from fxp_model.errors import InputError
 from fxp_model.network import Network, StageParams, run_layer, run_readout
-from fxp_model.spec import IntegratorSpec, LayerSpec, ReadoutSpec
+from fxp_model.spec import Answer, IntegratorSpec, LayerSpec, ReadoutSpec
 from hw.hls.graph import describe
+from hw.hls.limits import answers_of, check_steps
 
 
 class SpikelineStage(HLS4MLModule):
-    """One stage with its integers; (B, T, n_in) to spikes (B, T, N_out), or a readout's scores (B, N_out)."""
+    """One stage with its integers; (B, T, n_in) to spikes (B, T, N_out) or scores (B, [A,] N_out)."""
 
     def __init__(self, index: int, spec: IntegratorSpec, params: StageParams) -> None:
         super().__init__()
@@ -31,7 +32,8 @@ class SpikelineStage(HLS4MLModule):
         if isinstance(self.spec, LayerSpec):
             return x.new_tensor(run_layer(self.spec, self.params, counts).spikes.swapaxes(0, 1))
         assert isinstance(self.spec, ReadoutSpec)
-        return x.new_tensor(run_readout(self.spec, self.params, counts).scores)
+        trace = run_readout(self.spec, self.params, counts)
+        return x.new_tensor(trace.scores if trace.answered is None else trace.answered.swapaxes(0, 1))
 
 
 class SpikelineModule(HLS4MLModule):
@@ -45,7 +47,7 @@ class SpikelineModule(HLS4MLModule):
             self.add_module(name, SpikelineStage(index, spec, params))
 
     def forward(self, counts: Any) -> Any:
-        """Scores (B, classes) of `counts` (B, T, n_in)."""
+        """Scores (B, classes) of `counts` (B, T, n_in); (B, A, classes) with answers per step."""
         for name in self.names:
             counts = self.get_submodule(name)(counts)
         return counts
@@ -78,5 +80,10 @@ def _read(
         raise InputError(f"{layer_name}: input must have shape (T, {spec.n_in}), not {tuple(shape[1:])}")
     steps = shape[1]
     layer = describe(class_object.index, steps, spec, class_object.params)
-    made = [None, steps, spec.n_out] if isinstance(spec, LayerSpec) else [None, spec.n_out]
-    return {"name": layer_name, "inputs": input_names, **layer}, made
+    if isinstance(spec, LayerSpec):
+        rows = [steps]
+    else:
+        assert isinstance(spec, ReadoutSpec)
+        check_steps(steps, spec)
+        rows = [] if spec.answer is Answer.SAMPLE else [answers_of(spec, steps)]
+    return {"name": layer_name, "inputs": input_names, **layer}, [None, *rows, spec.n_out]

@@ -30,9 +30,7 @@ void {name}(hls::stream<beat_t> &s_axis, hls::stream<beat_t> &m_axis) {{
     #pragma HLS STREAM variable=counts depth=2
     hls::stream<result_t> scores("scores");
     #pragma HLS STREAM variable=scores depth=2
-    nnet::spikeline_decode<{steps}, {n_in}, {input_bits}>(s_axis, counts);
-    {name}_network(counts, scores);
-    nnet::spikeline_encode<{classes}>(scores, m_axis);
+{calls}
 }}
 """
 
@@ -94,7 +92,7 @@ int main() {{
     for (unsigned sample = 0; sample < {samples}; sample++) {{
         watch.on = watched && sample == 0;
         {name}(s_axis, m_axis);
-        for (unsigned n = 0; n < {classes} + 1; n++, beats++) {{
+        for ({beats}beats++) {{
             const beat_t beat = m_axis.read();
             if (!(expected >> word >> last))
                 return 1;
@@ -103,7 +101,7 @@ int main() {{
             results << beat.data.to_uint() << " " << beat.last.to_uint() << std::endl;
         }}
     }}
-    compare("beats left", 0, 0, (long long)m_axis.size() + (long long)s_axis.size());
+{end}    compare("beats left", 0, 0, (long long)m_axis.size() + (long long)s_axis.size());
     long long code;
     for (unsigned stage = 0; stage < watch.codes.size(); stage++)
         for (unsigned i = 0; i < watch.codes[stage].size(); i++, compared++) {{
@@ -118,7 +116,41 @@ int main() {{
 }}
 """
 
-CODE = (HEADER, SOURCE, TESTBENCH)
+PER_SAMPLE = {
+    "calls": """\
+    nnet::spikeline_decode<{steps}, {n_in}, {input_bits}>(s_axis, counts);
+    {name}_network(counts, scores);
+    nnet::spikeline_encode<{classes}>(scores, m_axis);""",
+    "beats": "unsigned n = 0; n < {classes} + 1; n++, ",
+    "end": "",
+    "output": """\
+`m_axis`: {classes} scores of 32 bits, then the class with TLAST. One call, `ap_start` to `ap_done`, processes
+one sample; hold `ap_start` high for a free-running core. A sample of fewer than {steps} steps is padded with
+silence, a longer one is cut; the next sample starts clean.""",
+}
+"""Parts of these texts, where there is an answer per sample."""
+PER_STEP = {
+    "calls": """\
+    hls::stream<bool> own("own");
+    #pragma HLS STREAM variable=own depth={in_flight}
+    nnet::spikeline_decode_answered<{steps}, {n_in}, {input_bits}, {stride}>(s_axis, counts, own);
+    {name}_network(counts, scores);
+    nnet::spikeline_encode_answers<{answers}, {classes}>(scores, own, m_axis);""",
+    "beats": "; !m_axis.empty(); ",
+    "end": """\
+    compare("beats missing", beats, 0, expected >> word ? 1 : 0);
+""",
+    "output": """\
+`m_axis`: after every {stride} steps of a sample three words of 32 bits: the class; its score; with TLAST, the
+margin by which it leads the second best, without a sign. One call, `ap_start` to `ap_done`, processes one
+sample; hold `ap_start` high for a free-running core. A sample of fewer than {steps} steps gets the answers to
+its own steps; of a longer one, the steps after {steps} are dropped and get none: a stream without an end is
+answered for {steps} steps only. The next sample starts clean.""",
+}
+"""The same with answers per step."""
+
+_PARTS = tuple(text for parts in (PER_SAMPLE, PER_STEP) for name, text in parts.items() if name != "output")
+CODE = (HEADER, SOURCE, TESTBENCH, *_PARTS)
 """Those in C++."""
 
 CHECK = """\
@@ -154,9 +186,7 @@ equals that of Spikeline's golden model.
 | `check.sh` | compiles and runs the testbench as C simulation does |
 
 `s_axis`: words of 32 bits, [15:0] address, [23:16] count, [31] end of step, TLAST at the end of a sample.
-`m_axis`: {classes} scores of 32 bits, then the class with TLAST. One call, `ap_start` to `ap_done`, processes
-one sample; hold `ap_start` high for a free-running core. A sample of fewer than {steps} steps is padded with
-silence, a longer one is cut; the next sample starts clean.
+{output}
 
 ## What to expect
 

@@ -15,6 +15,7 @@ from fxp_model.data.audio import read_audio
 from fxp_model.ear.engine import EarEngine
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
+from hw.protocol import encode_trace
 from tb.harness.stimulus import answering, random_network, random_samples
 from tests.hw.hls import units as hls_units
 from tests.paths import ROOT
@@ -114,12 +115,25 @@ def test_a_form_that_cannot_run_is_no_proof(prove, monkeypatch, capsys, folder, 
     assert capsys.readouterr().out == "rtl-icarus         not run: icarus is not installed\n"
 
 
+def test_answers_per_step_are_equal_in_cpp(prove, monkeypatch, capsys, tmp_path):
+    stepped = saved(answering(random_network(5, 6), 4), tmp_path / "stepped")
+    assert call(prove, monkeypatch, stepped, tmp_path, "--clips", "3", "--forms", "golden", "hls") == 0
+    assert capsys.readouterr().out.splitlines() == [f"{form:19}equal" for form in ("golden", "hls")]
+
+
+def test_another_beat_is_named_and_status_1(prove, monkeypatch, capsys, tmp_path):
+    stepped = saved(answering(random_network(5, 6), 4), tmp_path / "stepped")
+    monkeypatch.setattr(prove, "encode_trace", lambda trace: encode_trace(trace)[:-1])
+    assert call(prove, monkeypatch, stepped, tmp_path, "--forms", "hls") == 1
+    assert capsys.readouterr().out == "hls                clip 0: beats of the output differ\n"
+
+
 def test_a_form_that_refuses_a_network_is_named_beside_the_others(prove, monkeypatch, capsys, tmp_path):
-    stepped = saved(answering(random_network(5, 6), 1), tmp_path / "stepped")
+    stepped = saved(answering(random_network(5, 6), STEPS + 1), tmp_path / "stepped")
     status = call(prove, monkeypatch, stepped, tmp_path, "--forms", "hls", "engine", "--json", "-")
     forms = json.loads(capsys.readouterr().out)["forms"]
     assert status == 1
-    assert forms["hls"]["result"].startswith("not run: answer of ")
+    assert forms["hls"]["result"] == "not run: steps of a project must be at least its stride, 7, not 6"
     assert forms["engine"]["result"] == "equal"
 
 

@@ -65,7 +65,8 @@ struct spikeline_config {
 
 #ifndef __SYNTHESIS__
 // Record for a testbench: while `on`, every stage appends the codes of its neurons, step by step: i_syn,
-// i_rec, v_mem and spike of a cell, i_syn and v_mem of a readout; a synaptic current before v_mem.
+// i_rec, v_mem and spike of a cell, i_syn and v_mem of a readout; a synaptic current before v_mem. A readout with answers
+// per step appends the scores after the last step, as a stage of their own.
 struct spikeline_watch {
     bool on;
     std::vector<std::vector<long long> > codes;

@@ -1,4 +1,4 @@
-"""Errors planted in the HLS headers, one per copy: every one changes an integer."""
+"""Errors planted in the HLS headers, one per copy: every one changes an integer or a beat."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,19 +9,26 @@ import pytest
 from fxp_model import network as golden
 from fxp_model.fixed import Overflow, Rounding
 from fxp_model.network import Network
-from fxp_model.spec import ReadoutMode, RecurrenceKind, ResetMode
+from fxp_model.spec import SCORE, ReadoutMode, RecurrenceKind, ResetMode
+from hw.protocol import encode_trace
 from tb.harness.depth import depth
+from tb.harness.stimulus import answering
 from tests.hw.hls import units as hls_units
 from tests.paths import ROOT
 
 if (missing := hls_units.missing_tool()) is not None:
     pytest.skip(missing, allow_module_level=True)
 
-from hw.hls.emulation import compile_units
+from hw.hls.emulation import Emulation, compile_units
 
 pytestmark = pytest.mark.slow
 
-COMMON, CELL, READOUT = ("nnet_spikeline.h", "nnet_spikeline_cell.h", "nnet_spikeline_readout.h")
+COMMON, CELL, READOUT, SHELL = (
+    "nnet_spikeline.h",
+    "nnet_spikeline_cell.h",
+    "nnet_spikeline_readout.h",
+    "nnet_spikeline_axis.h",
+)
 DEFINES = "defines.h"
 
 
@@ -66,8 +73,21 @@ MUTANTS = (
     Mutant("current not rounded", DEFINES, "AP_RND_INF", "AP_TRN", "current"),
     Mutant("forward delay one step short", COMMON, "line[delay] &", "line[delay - 1] &", "forward"),
     Mutant("inputs of the sample before", COMMON, " & age[delay]", "", "late_inputs"),
+    Mutant("answer a step late", READOUT, "== CONFIG_T::stride)", "== CONFIG_T::stride + 1)", "strides"),
+    Mutant("stride counted once", READOUT, "            since = 0;\n", "", "strides"),
+    Mutant("margin past the best before", SHELL, "second = best;", "", "overtaken"),
+    Mutant("margin past what follows", SHELL, "score > second", "score > best", "followed"),
+    Mutant("margin to the last", SHELL, "score > second", "true", "followed_lower"),
+    Mutant("tie to the highest", SHELL, "score > best", "score >= best", "tied"),
 )
+STRIDES = {"strides": 3, "overtaken": 2, "followed": 5, "followed_lower": 4, "tied": 1}
+"""Of the kinds of error that only answers per step have."""
 CHOSEN = MUTANTS[:: len(MUTANTS) // depth(4, len(MUTANTS))]
+
+
+def candidate(kind: str, seed: int) -> Network:
+    """A network for an error of this kind, unless it does not fit."""
+    return answering(hls_units.active_network(seed), STRIDES.get(kind))
 
 
 def counts_of(network: Network) -> np.ndarray:
@@ -112,6 +132,28 @@ def late(values: np.ndarray, delays: np.ndarray) -> bool:
     return any(values[hls_units.STEPS - delay :, :-1, n].any() for n, delay in enumerate(delays) if delay)
 
 
+def answers_are(scores: np.ndarray, kind: str) -> bool:
+    """Whether an answer has its winner and second best in places that this kind of error confuses."""
+    for z in scores.reshape(-1, scores.shape[-1]):
+        winner = int(z.argmax())
+        others = np.delete(z, winner)
+        seconds = [
+            n for n, score in enumerate(z) if n != winner and score == others.max(initial=SCORE.min_raw)
+        ]
+        match kind:
+            case "overtaken":
+                found = len(seconds) == 1 and seconds[0] < winner
+            case "followed":
+                found = seconds and seconds[0] > winner
+            case "followed_lower":
+                found = winner < len(z) - 1 and z[-1] < others.max()
+            case _:
+                found = seconds and z[seconds[0]] == z[winner]
+        if found:
+            return True
+    return False
+
+
 def fits(network: Network, kind: str) -> bool:
     """Whether an error of this kind must be visible in `network`, judged by the golden model."""
     first, rec = network.spec.layers[0], network.spec.layers[0].recurrence
@@ -151,6 +193,16 @@ def fits(network: Network, kind: str) -> bool:
         case "late_inputs":
             delays = network.params[0].input_delay_steps
             return delays is not None and delays.max() < 10 and late(counts_of(network), delays)
+        case "strides":
+            answered = golden.run(network, counts_of(network)).answered
+            later = golden.run(answering(network, STRIDES[kind] + 1), counts_of(network)).answered
+            assert answered is not None
+            assert later is not None
+            return bool((answered[0] != later[0]).any() and answered[1:].any())
+        case "overtaken" | "followed" | "followed_lower" | "tied":
+            answered = golden.run(network, counts_of(network)).answered
+            assert answered is not None
+            return answers_are(answered, kind)
         case "late_spikes":
             spikes = golden.run(network, counts_of(network)).layers[0].spikes
             delays = network.params[0].delay_steps
@@ -172,13 +224,14 @@ def program(tmp_path_factory):
     """The unchanged networks, then every mutant, in one program."""
     folder = tmp_path_factory.mktemp("mutants")
     found = {
-        kind: next(net for net in map(hls_units.active_network, range(2000)) if fits(net, kind))
+        kind: next(net for seed in range(2000) if fits(net := candidate(kind, seed), kind))
         for kind in sorted({mutant.fits for mutant in CHOSEN})
     }
     units = [hls_units.unit(net, hls_units.STEPS, folder, f"right_{kind}", 2) for kind, net in found.items()]
     for index, mutant in enumerate(CHOSEN):
         unit = hls_units.unit(found[mutant.fits], hls_units.STEPS, folder, f"wrong{index}", 2)
-        plant(mutant, unit.source.parent, f"nnet{index}")
+        unit = replace(unit, headers=f"nnet{index}")
+        plant(mutant, unit.source.parent, unit.headers)
         units.append(unit)
     return compile_units(units, folder / "mutants", hls_units.includes(), ("-O0", "-w")), list(found)
 
@@ -205,20 +258,21 @@ def plant(mutant: Mutant, firmware: Path, namespace: str) -> None:
     target.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
+def equal(emulation: Emulation, index: int) -> bool:
+    """Whether unit `index` gives the golden model's trace and beats."""
+    network = emulation.units[index].network
+    counts = counts_of(network)
+    expected = golden.run(network, counts)
+    alike = expected.first_mismatch(emulation.run(counts, index)) is None
+    return alike and emulation.beats(counts, index) == encode_trace(expected)
+
+
 def test_the_networks_are_right_without_an_error(program):
     emulation, kinds = program
-    for index in range(len(kinds)):
-        network = emulation.units[index].network
-        assert (
-            golden.run(network, counts_of(network)).first_mismatch(emulation.run(counts_of(network), index))
-            is None
-        )
+    assert [kind for index, kind in enumerate(kinds) if not equal(emulation, index)] == []
 
 
 @pytest.mark.parametrize("index", range(len(CHOSEN)), ids=[mutant.name for mutant in CHOSEN])
 def test_a_planted_error_shows(program, index):
     emulation, kinds = program
-    place = len(kinds) + index
-    network = emulation.units[place].network
-    counts = counts_of(network)
-    assert golden.run(network, counts).first_mismatch(emulation.run(counts, place)) is not None
+    assert not equal(emulation, len(kinds) + index)

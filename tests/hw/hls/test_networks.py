@@ -1,4 +1,4 @@
-"""hls4ml's C++ of random networks, compiled with g++: every current, membrane, spike and score."""
+"""hls4ml's C++ of random networks, compiled with g++: every current, membrane, spike, score and beat."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from fxp_model.spec import (
     ResetMode,
     SynapseSpec,
 )
+from hw.protocol import encode_trace
 from tb.harness.depth import depth
 from tb.harness.stimulus import random_network
 from tests.hw.hls import units as hls_units
@@ -98,6 +99,7 @@ def test_every_integer_is_the_golden_models(group):
         expected = golden.run(network, counts)
         mismatch = expected.first_mismatch(program.run(counts, index))
         assert mismatch is None, f"seed {seed}: {mismatch}"
+        assert program.beats(counts, index) == encode_trace(expected), f"seed {seed}"
         active += [layer.spikes.any() for layer in expected.layers]
     assert np.mean(active) > 0.7
 

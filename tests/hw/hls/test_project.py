@@ -11,7 +11,8 @@ from fxp_model import network as golden
 from fxp_model.artifact import load_artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
-from hw.protocol import encode_result, encode_sample
+from fxp_model.spec import Answer
+from hw.protocol import encode_sample, encode_trace
 from tb.harness.stimulus import answering, corrupt, encode, random_network, random_samples
 from tests.hw.hls import units as hls_units
 
@@ -29,6 +30,7 @@ from hw.hls.project import generate
 pytestmark = pytest.mark.slow
 
 STEPS, SAMPLES = 10, 5
+STRIDE = 3
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,11 @@ def bench(project, **files):
             (out / "tb_data" / f"{name}.dat").write_text(text, encoding="utf-8")
 
 
+def lines(beats):
+    """Beats as a file of a testbench."""
+    return "".join(f"{beat.tdata} {int(beat.tlast)}\n" for beat in beats)
+
+
 def test_the_testbench_passes_under_gcc_alone_without_a_warning_of_ours(project, artifact):
     assert_passes(project[1], artifact.network)
 
@@ -91,7 +98,8 @@ def test_so_does_that_of_a_network_with_everything(tmp_path):
 
 def assert_passes(done, network):
     assert done.returncode == 0, done.stdout + done.stderr
-    beats = SAMPLES * (network.spec.n_out + 1)
+    per_step = network.spec.readout.answer is Answer.STEP
+    beats = SAMPLES * (3 * (STEPS // STRIDE) if per_step else network.spec.n_out + 1)
     assert re.fullmatch(rf"PASS: {SAMPLES} samples, {beats} beats, \d+ codes, 0 differences\n", done.stdout)
     ours = ("nnet_spikeline", "firmware/narrow", "narrow_test.cpp", "ap_axi_sdata")
     warned = [line for line in done.stderr.splitlines() if "warning:" in line and line.startswith("firmware")]
@@ -143,14 +151,62 @@ def test_faulty_beats_and_other_lengths_reach_no_later_sample(project, artifact)
     beats = encode_sample(first)
     for sample in samples[1:]:
         beats += corrupt(rng, encode(rng, sample), layer.n_in, layer.max_input)
-    scores = golden.run(network, hls_units.same_length(samples, STEPS)).scores
-    answers = [beat for row in scores for beat in encode_result(row)]
-    files = {
-        name: "".join(f"{beat.tdata} {int(beat.tlast)}\n" for beat in stream)
-        for name, stream in (("stimulus", beats), ("expected", answers))
-    }
-    done = bench(project, **files)
+    answers = encode_trace(golden.run(network, hls_units.same_length(samples, STEPS)))
+    done = bench(project, stimulus=lines(beats), expected=lines(answers))
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory):
+    """An artifact with answers per step; its project and the output of its testbench as above."""
+    folder = tmp_path_factory.mktemp("stepped")
+    network = answering(hls_units.active_network(hls_units.EVERYTHING), STRIDE)
+    artifact, out = saved(network, folder / "artifact"), folder / "narrow"
+    generate(artifact, "narrow", out, lanes=4)
+    done = subprocess.run(["sh", out / "check.sh"], capture_output=True, text=True, encoding="utf-8")
+    return artifact, (out, done)
+
+
+def test_the_testbench_of_answers_per_step_passes_without_a_warning_of_ours(stepped):
+    artifact, (out, done) = stepped
+    assert_passes(done, artifact.network)
+    text = (out / "firmware" / "parameters.h").read_text(encoding="utf-8")
+    assert f" stride = {STRIDE};" in text
+    assert f"after every {STRIDE} steps" in (out / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [(1, STRIDE, STEPS + 4, STEPS), (3 * STEPS, STRIDE - 1, 2 * STRIDE + 1, STEPS - 1)],
+    ids=["one to longer", "longer first"],
+)
+def test_the_steps_of_a_sample_are_answered_and_no_silence_behind_it(stepped, lengths):
+    artifact, project = stepped
+    network, rng = artifact.network, np.random.default_rng(5)
+    layer = network.spec.layers[0]
+    samples = [rng.integers(0, layer.max_input + 1, (steps, layer.n_in)) for steps in lengths]
+    first = artifact.stimulus[:, 0].astype(np.int64)
+    beats, answers = encode_sample(first), []
+    for sample in samples:
+        beats += corrupt(rng, encode(rng, sample), layer.n_in, layer.max_input)
+    for sample in (first, *samples):
+        answers += encode_trace(golden.run(network, sample[:STEPS, None]))
+    done = bench(project, stimulus=lines(beats), expected=lines(answers))
+    assert done.returncode == 0, done.stdout
+    assert f" {3 * sum(min(steps, STEPS) // STRIDE for steps in (STEPS, *lengths))} beats, " in done.stdout
+
+
+@pytest.mark.parametrize("name", ["expected", "codes", "stimulus"])
+def test_one_other_integer_of_answers_per_step_fails(stepped, name):
+    test_one_other_integer_fails(stepped[1], name)
+
+
+@pytest.mark.parametrize("more", [True, False], ids=["more", "fewer"])
+def test_another_number_of_answers_fails(stepped, more):
+    _, project = stepped
+    text = (project[0] / "tb_data" / "expected.dat").read_text(encoding="utf-8")
+    other = text + "0 0\n0 0\n0 1\n" if more else "".join(text.splitlines(keepends=True)[:-3])
+    assert bench(project, expected=other).returncode == 1
 
 
 def test_same_input_same_bytes(project, artifact, tmp_path):
@@ -183,12 +239,13 @@ def test_what_does_not_fit_is_refused_and_nothing_written(artifact, tmp_path, ch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_answers_per_step_are_refused(tmp_path):
-    artifact = saved(answering(random_network(3, 12), 1), tmp_path / "artifact")
-    message = "^answer of the network of an HLS project must be sample, not step$"
+def test_fewer_steps_than_a_stride_are_refused(tmp_path):
+    artifact = saved(answering(random_network(3, 12), STEPS + 1), tmp_path / "artifact")
+    message = rf"^steps of a project must be at least its stride, {STEPS + 1}, not {STEPS}$"
     with pytest.raises(InputError, match=message):
         generate(artifact, "narrow", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    generate(artifact, "narrow", tmp_path / "out", steps=STEPS + 1)
 
 
 def test_a_folder_of_something_else_is_left_alone(artifact, tmp_path):
@@ -231,12 +288,16 @@ def test_a_reuse_factor_or_an_input_that_does_not_fit_is_refused(artifact, tmp_p
             model_graph(artifact.network, STEPS, tmp_path)
 
 
-def test_hls4mls_own_compile_and_predict_give_the_scores(artifact, tmp_path):
-    graph = model_graph(artifact.network, STEPS, tmp_path / "vivado", backend="Vivado")
+@pytest.mark.parametrize("stride", [None, STRIDE], ids=["per sample", "per step"])
+def test_hls4mls_own_compile_and_predict_give_the_scores(artifact, tmp_path, stride):
+    network = answering(artifact.network, stride)
+    graph = model_graph(network, STEPS, tmp_path / "vivado", backend="Vivado")
     graph.compile()
     counts = artifact.stimulus.transpose(1, 0, 2).astype(np.float64)
     scores = np.asarray(graph.predict(np.ascontiguousarray(counts))).reshape(SAMPLES, -1)
-    assert np.array_equal(scores, golden.run(artifact.network, artifact.stimulus).scores)
+    trace = golden.run(network, artifact.stimulus)
+    expected = trace.scores if trace.answered is None else trace.answered.swapaxes(0, 1)
+    assert np.array_equal(scores, expected.reshape(SAMPLES, -1))
 
 
 def test_a_trained_module_converts_through_hls4mls_own_front_end(artifact, tmp_path, capsys):
@@ -247,14 +308,18 @@ def test_a_trained_module_converts_through_hls4mls_own_front_end(artifact, tmp_p
     assert_converts(network, artifact.stimulus, tmp_path)
 
 
-def test_so_does_a_network_with_everything(tmp_path, capsys):
+@pytest.mark.parametrize("stride", [None, STRIDE], ids=["per sample", "per step"])
+def test_so_does_a_network_with_everything(tmp_path, capsys, stride):
     pytest.importorskip("torch")
-    network = hls_units.active_network(hls_units.EVERYTHING)
+    network = answering(hls_units.active_network(hls_units.EVERYTHING), stride)
     assert_converts(network, hls_units.counts_of(network, hls_units.EVERYTHING), tmp_path)
 
 
 def assert_converts(network, stimulus, tmp_path):
-    """The module gives the golden model's scores, and the same project as the description without torch."""
+    """The module gives the golden model's scores, and the same project as the description without torch.
+
+    With answers per step, those of each.
+    """
     import torch
 
     from hw.hls.pytorch import converter
@@ -262,7 +327,9 @@ def assert_converts(network, stimulus, tmp_path):
     for _ in range(2):
         module = converter(network)
     counts = torch.from_numpy(stimulus.transpose(1, 0, 2).astype(np.float64))
-    assert np.array_equal(module(counts).numpy(), golden.run(network, stimulus).scores)
+    trace = golden.run(network, stimulus)
+    scores = trace.scores if trace.answered is None else trace.answered.swapaxes(0, 1)
+    assert np.array_equal(module(counts).numpy(), scores)
     register.register("Vitis")
     options = {"backend": "Vitis", "channels_last_conversion": "off"}
     config = hls4ml.utils.config_from_pytorch_model(module, (STEPS, network.spec.n_in), "name", **options)
