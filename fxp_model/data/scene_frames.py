@@ -17,7 +17,7 @@ STREAM_LEVEL = {"level_shift": 5, "level_range": 48, "level_fall": 12}
 """Of an ear for streams. In a stream there are ten times as many frames of noise as of words: loud frames are
 those within 4.5 dB of the level only, which falls by 0.45 dB/s between words and is back within one."""
 ASKED_S, ANSWERED_S, FREE_S = 0.1, 0.4, 0.4
-"""Seconds from the end of a word to where it is asked for, in which it is, and beside that without a label."""
+"""Seconds from the end of a word to where it is asked for, in which it is, and around that of no label."""
 
 
 def step_labels(
