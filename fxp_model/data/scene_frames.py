@@ -17,7 +17,7 @@ STREAM_LEVEL = {"level_shift": 5, "level_range": 48, "level_fall": 12}
 """Of an ear for streams. In a stream there are ten times as many frames of noise as of words: loud frames are
 those within 4.5 dB of the level only, which falls by 0.45 dB/s between words and is back within one."""
 ASKED_S, ANSWERED_S, FREE_S = 0.1, 0.4, 0.4
-"""Seconds from the end of a word to where it is asked for, in which it is, and around that of no label."""
+"""Seconds from the end of a word to where it is asked for, in which it is, and behind that without a label."""
 
 
 def step_labels(
@@ -28,7 +28,7 @@ def step_labels(
     With s and e, a word's first step and the one behind its last, and d(x) the steps in x seconds,
 
         label[e + d(0.1) .. e + d(0.5) - 1]              the class of the word
-        label[max(s, e - d(0.3)) .. e + d(0.1) - 1]      -1: either is right
+        label[s .. e + d(0.1) - 1]                       -1: it may be known before its end
         label[e + d(0.5) .. e + d(0.9) - 1]              -1, while the answer falls
         label elsewhere                                  `none`
 
@@ -48,7 +48,7 @@ def step_labels(
     for word in words:
         start, begin = (word.start - first) // frame, -(-(word.end - first) // frame) + asked
         end = begin + answered
-        labels[max(start, begin - free) : end + free] = -1
+        labels[start : end + free] = -1
         labels[begin : min(end, start + cut - start % cut)] = word.label
     return labels
 

@@ -191,9 +191,9 @@ def test_labels_follow_the_law():
     expected = np.full(1200, 2)
     # 24100 samples end in step 150: the first step behind the word is 151
     for start, end, own in (
-        *((121, 161, -1), (161, 201, 1), (201, 241, -1)),
+        *((100, 161, -1), (161, 201, 1), (201, 241, -1)),
         *((500, 517, -1), (517, 557, 0), (557, 597, -1)),
-        *((958, 998, -1), (998, 1000, 1), (1000, 1078, -1)),
+        *((937, 998, -1), (998, 1000, 1), (1000, 1078, -1)),
     ):
         expected[start:end] = own
     np.testing.assert_array_equal(labels, expected)
