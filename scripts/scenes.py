@@ -2,7 +2,7 @@
 
 Hours of sound in which the words are said at random times, at random levels, between other speech: the
 recordings in a folder called other-words. The ear hears them without a break. Clips of equal length are
-cut out of that, with the class of a word from 0.1 to 0.5 s after its end, and the class "none" elsewhere.
+cut out of that, with the class of a word for 0.3 s from its end on, and the class "none" elsewhere.
 Noise is of the recordings that train.py takes; stream.py measures with the others. OUT is a new folder, or
 an earlier one of this script, which is replaced.
 """

@@ -16,8 +16,8 @@ NONE = "none"
 STREAM_LEVEL = {"level_shift": 5, "level_range": 48, "level_fall": 12}
 """Of an ear for streams. In a stream there are ten times as many frames of noise as of words: loud frames are
 those within 4.5 dB of the level only, which falls by 0.45 dB/s between words and is back within one."""
-ASKED_S, ANSWERED_S, FREE_S = 0.1, 0.4, 0.4
-"""Seconds from the end of a word to where it is asked for, in which it is, and behind that without a label."""
+ANSWERED_S, FALLING_S = 0.3, 0.4
+"""Seconds from the end of a word on with its class, and after these without a label."""
 
 
 def step_labels(
@@ -27,9 +27,9 @@ def step_labels(
 
     With s and e, a word's first step and the one behind its last, and d(x) the steps in x seconds,
 
-        label[e + d(0.1) .. e + d(0.5) - 1]              the class of the word
-        label[s .. e + d(0.1) - 1]                       -1: it may be known before its end
-        label[e + d(0.5) .. e + d(0.9) - 1]              -1, while the answer falls
+        label[e .. e + d(0.3) - 1]                       the class of the word
+        label[s .. e - 1]                                -1: it may be known before its end
+        label[e + d(0.3) .. e + d(0.7) - 1]              -1, while the answer falls
         label elsewhere                                  `none`
 
     and where the stretch is cut, every `cut` steps, into clips that begin from rest, -1 takes the place of
@@ -43,13 +43,12 @@ def step_labels(
     steps, none, frame, cut : int
         Steps of the stretch, class of no word, samples of a step, steps of a clip.
     """
-    asked, answered, free = (round(own * RATE_HZ / frame) for own in (ASKED_S, ANSWERED_S, FREE_S))
+    answered, falling = (round(own * RATE_HZ / frame) for own in (ANSWERED_S, FALLING_S))
     labels = np.full(steps, none)
     for word in words:
-        start, begin = (word.start - first) // frame, -(-(word.end - first) // frame) + asked
-        end = begin + answered
-        labels[start : end + free] = -1
-        labels[begin : min(end, start + cut - start % cut)] = word.label
+        start, end = (word.start - first) // frame, -(-(word.end - first) // frame)
+        labels[start : end + answered + falling] = -1
+        labels[end : min(end + answered, start + cut - start % cut)] = word.label
     return labels
 
 

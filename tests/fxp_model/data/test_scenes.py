@@ -191,9 +191,9 @@ def test_labels_follow_the_law():
     expected = np.full(1200, 2)
     # 24100 samples end in step 150: the first step behind the word is 151
     for start, end, own in (
-        *((100, 161, -1), (161, 201, 1), (201, 241, -1)),
-        *((500, 517, -1), (517, 557, 0), (557, 597, -1)),
-        *((937, 998, -1), (998, 1000, 1), (1000, 1078, -1)),
+        *((100, 151, -1), (151, 181, 1), (181, 221, -1)),
+        *((500, 507, -1), (507, 537, 0), (537, 577, -1)),
+        *((937, 988, -1), (988, 1000, 1), (1000, 1058, -1)),
     ):
         expected[start:end] = own
     np.testing.assert_array_equal(labels, expected)
