@@ -78,14 +78,15 @@ def estimate(
         name: part.cells(FABRICS[target], prices.luts)
         for name, part in parts_of(network, config, target).items()
     }
-    heard = None if ear is None else estimate_ear(*ear, target)
+    triggers = network.spec.readout.answer is Answer.SAMPLE
+    heard = None if ear is None else estimate_ear(*ear, target, triggers)
     total = _sum(blocks.values())
     stages = zip(network.spec.stage_names, network.spec.stages, strict=True)
     featured = _sum(blocks[f"{name}.update"] for name, own in stages if has_features(own))
     return Estimate(target, total, blocks, _error(prices, total, featured), heard)
 
 
-def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
+def estimate_ear(spec: EarSpec, config: EarConfig, target: str, triggers: bool = True) -> Estimate:
     """Predict what yosys makes of an ear, its microphone, and its registers.
 
     Parameters
@@ -94,6 +95,8 @@ def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
     config : EarConfig
     target : str
         ``xilinx7``, ``ecp5``, or ``up5k``, which is an iCE40 with multipliers.
+    triggers : bool
+        There is a trigger, as in front of a network that answers per sample.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
     check_type("spec", spec, EarSpec)
     check_type("config", config, EarConfig)
     prices = ear_prices_of(target)
-    blocks = {name: part.cells(target, prices) for name, part in ear_parts(spec, config).items()}
+    blocks = {name: part.cells(target, prices) for name, part in ear_parts(spec, config, triggers).items()}
     return Estimate(target, _sum(blocks.values()), blocks, prices.error)
 
 
