@@ -41,8 +41,6 @@ from fxp_model.data.scenes import (
     SceneSpec,
     Word,
 )
-from fxp_model.detector import MAX_HOLD, MAX_REFRACTORY, DetectorSpec
-from fxp_model.ear.spec import FRAME_MS
 from fxp_model.errors import InputError
 from fxp_model.options import (
     SEED,
@@ -52,16 +50,10 @@ from fxp_model.options import (
     output_file,
     real,
     some_path,
-    whole,
 )
 from fxp_model.pretrained import add_artifact_argument
-from fxp_model.spec import Answer
+from fxp_model.spotting.detectors import add_detector_options, detector_of
 from hw.ear import ear_of, trigger_of
-
-HOLD_MS, REFRACTORY_MS = 80, 700
-"""Default of a network that answers per step. A word that is held as long is no slip of a single answer; and
-networks are trained to say it for 200 ms and may go on for 300 ms, after which rest is left for those who are
-slower, while the next word may end 1 s after the one before."""
 
 
 def parser() -> Parser:
@@ -101,29 +93,10 @@ def parser() -> Parser:
     distance = "of words, with the echoes of a room (default: as recorded)"
     add("--distance-m", type=real(*DISTANCE_M), help=distance, **span)
     add("--seed", type=SEED, default=0, help="of all that is drawn (default: %(default)s)")
-    hold = f"answers in a row that a word takes (default: those of {HOLD_MS} ms)"
-    rest = f"answers after a word without another (default: those of {REFRACTORY_MS} ms)"
-    add("--hold", type=whole(1, MAX_HOLD), help=hold)
-    add("--refractory", type=whole(0, MAX_REFRACTORY), help=rest)
+    add_detector_options(add)
     add("--figure", type=output_file, metavar="FILE", help="draw the curve as SVG")
     add_json_option(parser, "the result")
     return parser
-
-
-def detector_of(artifact: Artifact, args: argparse.Namespace) -> DetectorSpec:
-    """The detector behind an artifact, of no margin yet."""
-    silent = artifact.labels.index(NONE) if NONE in artifact.labels else None
-    readout = artifact.network.spec.readout
-    if readout.answer is not Answer.STEP:
-        if args.hold is not None or args.refractory is not None:
-            raise InputError(
-                f"{artifact.name} answers per sample; --hold and --refractory are for answers per step"
-            )
-        return DetectorSpec(margin=0, hold=1, refractory=0, silent=silent)
-    answer_ms = FRAME_MS * readout.stride
-    hold = max(1, round(HOLD_MS / answer_ms)) if args.hold is None else args.hold
-    rest = round(REFRACTORY_MS / answer_ms) if args.refractory is None else args.refractory
-    return DetectorSpec(margin=0, hold=hold, refractory=rest, silent=silent)
 
 
 def scenes_of(artifact: Artifact, args: argparse.Namespace) -> tuple[Scenes, dict[str, Any]]:
@@ -166,7 +139,7 @@ def main() -> int:
 
     args = parser().options()
     artifact = load_artifact(args.artifact)
-    ear, detector = ear_of(artifact), detector_of(artifact, args)
+    ear, detector = ear_of(artifact), detector_of(artifact, args.hold, args.refractory)
     check_rate(ear)
     scenes, told = scenes_of(artifact, args)
     listener = listener_of(artifact.network, trigger_of(artifact))

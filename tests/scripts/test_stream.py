@@ -20,7 +20,7 @@ from fxp_model.pretrained import bundled
 from fxp_model.results.det import draw
 from fxp_model.spec import Answer
 from fxp_model.spotting.curve import miss_bounds
-from scripts.stream import HOLD_MS, REFRACTORY_MS
+from fxp_model.spotting.detectors import HOLD_MS, REFRACTORY_MS
 from tests import scene_sounds
 from tests.calls import call
 from tests.paths import ROOT

@@ -111,7 +111,7 @@ def estimate_ear(spec: EarSpec, config: EarConfig, target: str, triggers: bool =
 
 
 def estimate_board(
-    labels: Sequence[str], ear: bool, clock_hz: int, target: str, *, hub: bool = False
+    labels: Sequence[str], ear: bool, clock_hz: int, target: str, *, hub: bool = False, steps: bool = False
 ) -> Estimate:
     """Predict what yosys makes of what a `BoardDevice` has around a core, or an ear and a core, but the LEDs.
 
@@ -127,6 +127,8 @@ def estimate_board(
         ``xilinx7`` or ``ecp5``.
     hub : bool
         Of a `Hub` instead, which has no UART and no text.
+    steps : bool
+        The network answers per step.
 
     Raises
     ------
@@ -134,7 +136,7 @@ def estimate_board(
         If there is no such target, a name is too long, or clock and baud rate do not fit each other.
     """
     prices = board_prices_of(target)
-    parts = board_parts(FABRICS[target], prices, labels, ear, clock_hz)
+    parts = board_parts(FABRICS[target], prices, labels, ear, clock_hz, steps=steps)
     logic = prices_of(target).luts  # of the multiplexers of memories
     names = HUB if hub else parts
     blocks = {name: parts[name].cells(FABRICS[target], logic) for name in names}
