@@ -134,9 +134,9 @@ int main(int count, char** values) {
         }
         answer[3] = bench.read(host.back());
         if (bench.beat) fail("an answer follows at once", told);
-        file.write(reinterpret_cast<const char*>(answer), sizeof answer);
+        file.write(reinterpret_cast<const char*>(answer), sizeof answer).flush();  // someone watches it grow
     }
     device.final();
     std::printf("%llu\n", static_cast<unsigned long long>(bench.cycles));
-    return file.flush() ? 0 : 3;
+    return file ? 0 : 3;
 }

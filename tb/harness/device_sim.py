@@ -7,12 +7,15 @@ is as fast as its ear, and no frame is dropped.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from fxp_model.artifact import Artifact
 from fxp_model.detector import DetectorSpec
@@ -30,7 +33,9 @@ from hw.verilog import emit_top
 from tb.harness.runner import BenchFailure, Workspace
 
 WORDS = 5
-"""Of an answer in the file of the simulator."""
+"""Of an answer in the file of the simulator, of 32 bits."""
+PAUSE_S = 0.2
+"""Between two looks at that file."""
 
 _MAIN = Path(__file__).with_suffix(".cpp")
 
@@ -96,12 +101,50 @@ def play(
     command = [str(program), str(sound), str(found), str(count)]
     command += [str(value) for register, number in numbers for value in (register.offset, number)]
     command += [str(DETECTED.offset), "+verilator+rand+reset+2", f"+verilator+seed+{seed}"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
-    if done.returncode:
-        raise BenchFailure(f"device ended with status {done.returncode}: {done.stderr.strip()}")
+    cycles = _run(command, found, count)
     rows = np.fromfile(found, "<u4").reshape(-1, WORDS)
     answers = Answers(*(column.astype(np.int64)[:, np.newaxis] for column in _signed(rows)))
-    return Played(answers, _words(rows[:, 3].astype(np.int64)), int(done.stdout))
+    return Played(answers, _words(rows[:, 3].astype(np.int64)), cycles)
+
+
+def first_difference(
+    played: Played, answers: Answers, words: Sequence[tuple[int, int]], names: Sequence[str]
+) -> str | None:
+    """The first answer, or else word, of the device that is not the golden one, or None."""
+    shape, wanted = played.answers.classes.shape, answers.classes.shape
+    if shape != wanted:
+        return f"there are {shape[0]} answers, not {wanted[0]}"
+    for kind, own, golden in zip(Answers._fields, played.answers, answers, strict=True):
+        wrong = np.flatnonzero(own != golden)
+        if wrong.size:
+            index = wrong[0]
+            return f"{kind} of answer {index}: expected {golden[index, 0]}, got {own[index, 0]}"
+    for pair, golden_pair in zip_longest(played.words, words):
+        if pair != golden_pair:
+            return f"word: expected {_told(golden_pair, names)}, got {_told(pair, names)}"
+    return None
+
+
+def _told(word: tuple[int, int] | None, names: Sequence[str]) -> str:
+    return "none" if word is None else f"{names[word[1]]} with answer {word[0]}"
+
+
+def _run(command: Sequence[str], found: Path, count: int) -> int:
+    """The cycles of a simulation that writes `count` answers to the file `found`."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    bar = tqdm(total=count, desc="device", unit="answer")
+    with bar, subprocess.Popen(command, **pipes) as process:
+        try:
+            while process.poll() is None:
+                time.sleep(PAUSE_S)
+                bar.update(found.stat().st_size // (4 * WORDS) - bar.n if found.exists() else 0)
+        except BaseException:
+            process.kill()
+            raise
+        told, wrong = process.communicate()
+    if process.returncode:
+        raise BenchFailure(f"device ended with status {process.returncode}: {wrong.strip()}")
+    return int(told)
 
 
 def _signed(rows: NDArray[np.uint32]) -> tuple[NDArray[np.int64], ...]:
