@@ -137,7 +137,8 @@ def _run(command: Sequence[str], found: Path, count: int) -> int:
         try:
             while process.poll() is None:
                 time.sleep(PAUSE_S)
-                bar.update(found.stat().st_size // (4 * WORDS) - bar.n if found.exists() else 0)
+                if found.exists():
+                    bar.update(found.stat().st_size // (4 * WORDS) - bar.n)
         except BaseException:
             process.kill()
             raise
