@@ -247,7 +247,9 @@ def streams() -> str:
     head = ("network", "answers", "SNR", "hours", "words", *missed, *loose, "latency")
     rows = []
     for _, row in read_json_lines(RESULTS / "streams.jsonl"):
-        best, in_all, first = (row[f"at_{name}"] for name in ("1_per_hour", "1_per_hour_in_all", "threshold_0"))
+        best, in_all, first = (
+            row[f"at_{name}"] for name in ("1_per_hour", "1_per_hour_in_all", "threshold_0")
+        )
         own = [row["artifact"], f"per {row['answer']}", f"{row['snr_db'][0]:g} dB"]
         own += [f"{row['hours']:g}", f"{row['words']}"]
         for point in (best, in_all):

@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 
 from fxp_model.artifact import Artifact
 from fxp_model.errors import InputError
-from hw.config import HardwareConfig, check_per_sample
+from fxp_model.spec import Answer
+from hw.config import HardwareConfig
 from hw.driver.description import description_of
-from hw.ear import EarConfig, EmittedDevice, device_of, trigger_of
+from hw.ear import EarConfig, EmittedDevice, device_of, own_trigger
 from hw.rtl.board.board import BAUD, BoardDevice
 from hw.rtl.board.teller import name_bytes
 from hw.rtl.board.uart import cycles_per_bit
@@ -35,15 +36,15 @@ def board_of(
     # before a Component exists: Amaranth warns about one that is never elaborated
     cycles_per_bit(clock_hz, baud)
     name_bytes(artifact.labels)
-    check_per_sample("a board", artifact.network.spec)
     if own is None:
         config.check(artifact.network.spec)
         device: Core | Device = Core(artifact.network, config, artifact.sha256)
     else:
         if own.microphone == "pcm":
             raise InputError("microphone of a board must be i2s or pdm, not pcm")
-        device = device_of(artifact, config, replace(own, clock_hz=clock_hz), trigger_of(artifact))
-    return BoardDevice(device, artifact.labels, clock_hz=clock_hz, baud=baud)
+        device = device_of(artifact, config, replace(own, clock_hz=clock_hz), own_trigger(artifact))
+    steps = artifact.network.spec.readout.answer is Answer.STEP
+    return BoardDevice(device, artifact.labels, steps=steps, clock_hz=clock_hz, baud=baud)
 
 
 def emit_board(

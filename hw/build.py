@@ -62,7 +62,7 @@ def build_core(
     For each of `boards` (`hw.boards.boards.BOARDS`), a device of core, ear and UART as a project for the
     board's own tools in ``boards/<board>/``, which the manifest describes as ``boards``. Extra ``flow``.
 
-    With answers per step there are neither ``litex/`` nor ``driver/``, and no `ear` or board.
+    With answers per step there are neither ``litex/`` nor ``driver/``.
 
     Writes ``<name>.v``, ``<name>.core``, ``manifest.json``, ``vectors/``, ``fusesoc/``, ``vivado/``,
     ``litex/``, ``driver/`` (`hw.driver.files`), and a report, on `subject` if that is given, as

@@ -14,8 +14,9 @@ from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.encoding import check_limit
 from fxp_model.errors import InputError, shown
-from hw.config import HardwareConfig, check_per_sample
-from hw.ear_registers import ALL
+from fxp_model.spec import Answer
+from hw.config import HardwareConfig
+from hw.ear_registers import register_map
 from hw.estimates.ear import sample_cycles
 from hw.rtl.ear.device import Device, Microphone
 from hw.rtl.ear.gain import Gain
@@ -175,8 +176,10 @@ class EarConfig:
         return I2sInput(self.i2s, cycles) if self.microphone == "i2s" else PdmInput(self.pdm(ear), cycles)
 
 
-def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigger: TriggerSpec) -> Device:
-    """The top level of an artifact with an ear.
+def device_of(
+    artifact: Artifact, config: HardwareConfig, own: EarConfig, trigger: TriggerSpec | None
+) -> Device:
+    """The top level of an artifact with an ear; with answers per step it has no `trigger`.
 
     Raises
     ------
@@ -186,12 +189,14 @@ def device_of(artifact: Artifact, config: HardwareConfig, own: EarConfig, trigge
     ear, network = ear_of(artifact), artifact.network
     # before a Component exists: Amaranth warns about one that is never elaborated
     config.check(network.spec)
-    check_per_sample("a device with an ear", network.spec)
     n_in, most = network.spec.n_in, network.spec.layers[0].max_input
     check_limit("channels of the ear", ear.channels, ear.channels == n_in, f"{n_in}")
     check_limit("largest count of the ear", ear.max_count, ear.max_count <= most, f"at most {most}")
-    ours, theirs = ear.log_frac_bits, trigger.log_frac_bits
-    check_limit("log_frac_bits of the trigger", theirs, theirs == ours, f"{ours}")
+    if (trigger is None) is not (network.spec.readout.answer is Answer.STEP):
+        raise InputError("a device must have a trigger with an answer per sample, and none with one per step")
+    if trigger is not None:
+        ours, theirs = ear.log_frac_bits, trigger.log_frac_bits
+        check_limit("log_frac_bits of the trigger", theirs, theirs == ours, f"{ours}")
     resampler, sha256 = own.resampler(ear), artifact.sha256
     return Device(network, config, ear, trigger, own.multipliers, own.input(ear), resampler, sha256)
 
@@ -212,6 +217,11 @@ def trigger_of(artifact: Artifact) -> TriggerSpec:
     )
 
 
+def own_trigger(artifact: Artifact) -> TriggerSpec | None:
+    """`trigger_of` the artifact's device, or None with answers per step, where every frame is a step."""
+    return trigger_of(artifact) if artifact.network.spec.readout.answer is Answer.SAMPLE else None
+
+
 class EmittedDevice(NamedTuple):
     """A generated top level: name of its module, Verilog, and its part of a manifest."""
 
@@ -228,18 +238,18 @@ def emit_device(artifact: Artifact, config: HardwareConfig, own: EarConfig, name
     InputError
         The artifact has no ear, or `name` cannot be that of a core.
     """
-    ear, trigger = ear_of(artifact), trigger_of(artifact)
+    ear, trigger = ear_of(artifact), own_trigger(artifact)
     verilog, ports = emit_top(device_of(artifact, config, own, trigger), name)
     cycles = own.sample_cycles(ear)
     manifest = {
         "name": name,
         **asdict(own),
-        "trigger": asdict(trigger),
+        "trigger": None if trigger is None else asdict(trigger),
         "rate_hz": own.rate_of(ear),
         "sample_cycles": cycles,
         "needed_cycles": own.needed_cycles(ear),
         "clock_hz": cycles * own.rate_of(ear) if own.clock_hz is None else own.clock_hz,
         "ports": [asdict(port) for port in ports],
-        "registers": [asdict(register) for register in ALL],
+        "registers": [asdict(register) for register in register_map(trigger is not None)],
     }
     return EmittedDevice(name, verilog, manifest)

@@ -68,6 +68,8 @@ CLIPPED = Register("CLIPPED", 0x54, Access.RO, "samples that the gain clipped")
 OVERRUNS = Register("OVERRUNS", 0x58, Access.RO, "frames that lost a sample, as the clock is too slow")
 DROPPED_FRAMES = Register("DROPPED_FRAMES", 0x5C, Access.RO, "frames for whose events there was no room")
 
+TRIGGERING = (TRIGGER_LEVELS, TRIGGER_START, TRIGGER_LENGTHS, FLOOR)
+"""Registers of a trigger, which a device with answers per step has not."""
 SETTINGS = (SOURCE, GAIN, MUTE, TRIGGER_LEVELS, TRIGGER_START, TRIGGER_LENGTHS)
 """Registers that a host reads and writes."""
 ALL = (
@@ -86,6 +88,11 @@ ALL = (
     DROPPED_FRAMES,
 )
 """All, by ascending offset."""
+
+
+def register_map(triggers: bool) -> tuple[Register, ...]:
+    """All registers of an ear, by ascending offset; those of a trigger only if there is one."""
+    return tuple(register for register in ALL if triggers or register not in TRIGGERING)
 
 
 def table() -> Iterator[str]:

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from fxp_model.artifact import Artifact
 from fxp_model.ear.delta_sigma import recorded
-from fxp_model.ear.device import Device
+from fxp_model.ear.device import Device, StepDevice
 from fxp_model.ear.gain import SAMPLE, widened
 from fxp_model.ear.i2s import FRAME, I2sSpec, line_of, receive
 from fxp_model.ear.pdm import SAMPLE_HZ, PdmDecimator, PdmSpec
 from fxp_model.ear.spec import EarSpec
+from fxp_model.ear.trigger import TriggerSpec
 from hw import ear_registers as registers
 from hw.config import HardwareConfig
-from hw.ear import EarConfig, ear_of, trigger_of
-from hw.protocol import WORD_BITS, encode_result
+from hw.ear import EarConfig, ear_of, own_trigger
+from hw.protocol import WORD_BITS, Beat, encode_answer, encode_result
 
 SAMPLES, FRAMES = 2, 2
 """Samples of the network, and frames of each."""
@@ -47,7 +48,8 @@ def write_ear_vectors(
 ) -> None:
     """Write sound, expected output and testbench of the top level `name` of an artifact into `folder`.
 
-    The sound is a short chirp. Every frame of it is sent, in `SAMPLES` samples of the network. Where a
+    The sound is a short chirp. Every frame of it is sent, in `SAMPLES` samples of the network; with answers
+    per step it has as many frames, and no fewer than an answer takes. Where a
     microphone has a time after power-up, the testbench sets the counter of it close to its end.
 
     Parameters
@@ -61,10 +63,10 @@ def write_ear_vectors(
     config : HardwareConfig
     own : EarConfig
     """
-    ear = ear_of(artifact)
-    trigger = replace(trigger_of(artifact), free=True, duration=FRAMES)
+    ear, trigger = ear_of(artifact), own_trigger(artifact)
     short = replace(own, settles=False)
-    sound = _chirp(own.rate_of(ear), ear)
+    frames = max(SAMPLES * FRAMES, artifact.network.spec.readout.stride)
+    sound = _chirp(own.rate_of(ear), ear, frames)
     settled = ""
     if own.microphone == "i2s":
         played = _i2s(short.i2s, sound)
@@ -75,12 +77,7 @@ def write_ear_vectors(
         settled = f"        dut.microphone.dropped <= {skipped};  // samples that came\n"
     else:
         played = _pcm(sound)
-    golden = Device(artifact.network, ear, trigger, own.resampler(ear))
-    golden.gain = GAIN
-    scores = golden.step(played.heard)
-    if len(scores) != SAMPLES:
-        raise RuntimeError(f"the sound must give {SAMPLES} samples, not {len(scores)}")
-    expected = [beat for row in scores for beat in encode_result(row)]
+    expected, answers = _expected(artifact, trigger, own, played, frames)
     slots = config.stages[0].events_per_cycle
     pins, clock = _PINS[own.microphone]
     digits = -(-played.bits // 4)
@@ -90,8 +87,7 @@ def write_ear_vectors(
     _write(folder / "expected.hex", "".join(lines))
     settings = {
         registers.GAIN: GAIN,
-        registers.TRIGGER_START: registers.TRIGGER_START["FREE"].mask,
-        registers.TRIGGER_LENGTHS: FRAMES << registers.TRIGGER_LENGTHS["DURATION"].low,
+        **({} if trigger is None else _FREE),
     }
     writes = "".join(f"        write(12'd{own.offset}, 32'd{word});\n" for own, word in settings.items())
     reads = "".join(f'        check(12\'d{own.offset}, 0, "{own.name}");\n' for own in _NONE)
@@ -100,7 +96,7 @@ def write_ear_vectors(
         words=len(played.words),
         bits=played.bits,
         results=len(expected),
-        samples=SAMPLES,
+        samples=answers,
         beat_bits=WORD_BITS * slots,
         tkeep=f".s_axis_tkeep({4 * slots}'d0), " if slots > 1 else "",
         pins=pins,
@@ -110,16 +106,52 @@ def write_ear_vectors(
         reads=reads,
     )
     _write(folder / f"tb_{name}.v", testbench)
-    _write(folder / "README.md", _README.format(name=name, samples=SAMPLES))
+    _write(folder / "README.md", _README.format(name=name, **_told(answers, trigger is None)))
+
+
+def _expected(
+    artifact: Artifact, trigger: TriggerSpec | None, own: EarConfig, played: _Played, frames: int
+) -> tuple[list[Beat], int]:
+    """The golden beats that come out, and of how many answers."""
+    ear, network = ear_of(artifact), artifact.network
+    resampler = own.resampler(ear)
+    if trigger is None:
+        steps = StepDevice(network, ear, resampler)
+        steps.gain = GAIN
+        answers = [encode_answer(*answer) for answer in steps.step(played.heard)]
+        wanted = frames // network.spec.readout.stride
+    else:
+        device = Device(network, ear, replace(trigger, free=True, duration=FRAMES), resampler)
+        device.gain = GAIN
+        answers = [encode_result(scores) for scores in device.step(played.heard)]
+        wanted = SAMPLES
+    if len(answers) != wanted:
+        raise RuntimeError(f"the sound must give {wanted} answers, not {len(answers)}")
+    return [beat for answer in answers for beat in answer], wanted
+
+
+def _told(answers: int, per_step: bool) -> dict[str, str]:
+    """What the README says of them."""
+    if per_step:
+        return {
+            "answers": f"the first {answers} answers of the golden model to its frames",
+            "holds": "class, score, margin",
+            "sets": "gain",
+        }
+    return {
+        "answers": f"the golden model's answers to the {answers} samples that are\nmade of it",
+        "holds": "scores of a sample, then its class",
+        "sets": "gain and trigger",
+    }
 
 
 def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _chirp(rate_hz: int, ear: EarSpec) -> Audio:
-    """All frames of a tone that rises through all channels, 1 is full scale."""
-    length = -(-SAMPLES * FRAMES * ear.samples_per_frame * rate_hz // ear.rate_hz)
+def _chirp(rate_hz: int, ear: EarSpec, frames: int) -> Audio:
+    """So many frames of a tone that rises through all channels, 1 is full scale."""
+    length = -(-frames * ear.samples_per_frame * rate_hz // ear.rate_hz)
     time = np.arange(length) / length
     return 0.6 * np.sin(2 * np.pi * length * (0.01 * time + 0.1 * time * time))
 
@@ -145,6 +177,11 @@ def _packed(bits: NDArray[np.int64]) -> list[int]:
     return [int("".join(map(str, row)), 2) for row in bits.tolist()]
 
 
+_FREE = {
+    registers.TRIGGER_START: registers.TRIGGER_START["FREE"].mask,
+    registers.TRIGGER_LENGTHS: FRAMES << registers.TRIGGER_LENGTHS["DURATION"].low,
+}
+"""With which every frame is sent."""
 _NONE = (registers.OVERRUNS, registers.DROPPED_FRAMES)
 """Counters that must be 0."""
 _PINS = {
@@ -157,20 +194,19 @@ _PINS = {
 _README = """\
 # Golden vectors of `{name}`, from sound to classes
 
-A short sound at the pins of the microphone, and the golden model's answers to the {samples} samples that are
-made of it. In this folder, Icarus Verilog alone is enough:
+A short sound at the pins of the microphone, and {answers}. In this folder, Icarus Verilog alone is enough:
 
     iverilog -g2005 -o {name}.vvp ../{name}.v tb_{name}.v && vvp -N {name}.vvp
 
 It prints `PASS` and exits 0 only if every output beat is equal, under random backpressure, and nothing was
 lost. With `vvp -N` a failure exits 1. Any other Verilog simulator works as well: the testbench is
-Verilog-2005. It sets gain and trigger through `s_axil_ear`; of the time that a microphone needs after
+Verilog-2005. It sets {sets} through `s_axil_ear`; of the time that a microphone needs after
 power-up, it skips most by a register inside the top level.
 
 | file | each line holds |
 |---|---|
 | `microphone.hex` | a sample of the microphone: 64 levels of its line, the first one highest; PCM: 16 bits |
-| `expected.hex` | an output beat, TDATA in the low bits, TLAST above it: scores of a sample, then its class |
+| `expected.hex` | an output beat, TDATA in the low bits, TLAST above it: {holds} |
 """
 
 _LINE = """\

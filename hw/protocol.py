@@ -99,14 +99,15 @@ ANSWER_BEATS = 3
 """Beats of an answer per step."""
 
 
+def encode_answer(label: int, score: int, margin: int) -> list[Beat]:
+    """Beats of an answer per step."""
+    return [Beat(label), Beat(score & 0xFFFFFFFF), Beat(margin, tlast=True)]
+
+
 def encode_answers(answers: Answers, sample: int = 0) -> list[Beat]:
     """Beats of the answers per step to one sample of a run."""
     columns = (x[:, sample].tolist() for x in answers)
-    return [
-        beat
-        for label, score, margin in zip(*columns, strict=True)
-        for beat in (Beat(label), Beat(score & 0xFFFFFFFF), Beat(margin, tlast=True))
-    ]
+    return [beat for answer in zip(*columns, strict=True) for beat in encode_answer(*answer)]
 
 
 def encode_trace(trace: Trace) -> list[Beat]:

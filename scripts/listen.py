@@ -20,11 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxp_model.artifact import load_artifact
+from fxp_model.detector import MAX_MARGIN
 from fxp_model.ear.gain import MAX_GAIN
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import CheckFailed, InputError
 from fxp_model.options import Parser, json_output, real, some_path, whole
 from fxp_model.pretrained import add_artifact_argument
+from fxp_model.spec import Answer
+from fxp_model.spotting.detectors import add_detector_options, detector_of
 from hw.driver.spikeline import DeviceError
 from hw.ear import EarConfig, ear_of, trigger_of
 from hw.options import add_width_options
@@ -63,8 +66,12 @@ class Word(NamedTuple):
 
 
 def bar(meter: dict[str, float]) -> str:
-    """The meter: loudness above the floor, a character for half an octave (3 dB)."""
-    filled = min(max(round(PER_OCTAVE * (meter["loudness"] - meter["floor"])), 0), BAR)
+    """The meter: loudness above the floor, a character for half an octave (3 dB).
+
+    Without a trigger there is none: the slow level of what is loud is then in the middle of the bar.
+    """
+    floor = meter.get("floor", meter["level"] - BAR / 2 / PER_OCTAVE)
+    filled = min(max(round(PER_OCTAVE * (meter["loudness"] - floor)), 0), BAR)
     return "#" * filled + "." * (BAR - filled)
 
 
@@ -138,6 +145,13 @@ def parser() -> Parser:
         metavar="FILE",
         help="write words and meter as JSON lines; - for standard output",
     )
+    add = parser.add_argument_group("words of a network that answers per step").add_argument
+    add(
+        "--margin",
+        type=whole(0, MAX_MARGIN),
+        help="by which the class of a word leads, in lsb of the scores (default: 0)",
+    )
+    add_detector_options(add)
     add_board_options(parser)
     group = parser.add_argument_group("simulated microphone")
     add = group.add_argument
@@ -187,19 +201,23 @@ def main() -> int:
     if args.sound is not None and args.port != SIM:
         raise InputError(f"--sound must come with --port {SIM}, not {args.port}")
     artifact = load_artifact(args.artifact)
-    ear = ear_of(artifact)
+    ear, steps = ear_of(artifact), artifact.network.spec.readout.answer is Answer.STEP
+    detector = detector_of(artifact, args.hold, args.refractory, args.margin)
     frames_per_s = ear.rate_hz / ear.samples_per_frame
     frames = math.inf if args.seconds is None else args.seconds * frames_per_s
     sound = None
     if args.sound is not None:
         sound = recording(args.sound, ear)
         if args.seconds is None:  # until a sample that began with the last frame has ended, and is told
-            frames = len(sound) / ear.samples_per_frame + trigger_of(artifact).duration + MARGIN
+            rest = 0 if steps else trigger_of(artifact).duration
+            frames = len(sound) / ear.samples_per_frame + rest + MARGIN
     own = EarConfig(args.microphone, args.multipliers, settles=False)
     with ExitStack() as stack:
         try:
             reached = stack.enter_context(connected(args, artifact, own=own, sound=sound))
             reached.board.check()
+            if steps:
+                reached.board.detect(detector.margin, detector.hold, detector.refractory, detector.silent)
             assert reached.board.ear is not None
             if reached.board.ear.fields("STATUS")["HOST"]:
                 reached.board.listen()

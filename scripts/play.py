@@ -24,7 +24,7 @@ from fxp_model.engine import Engine
 from fxp_model.errors import CheckFailed, InputError
 from fxp_model.options import COUNT, Parser, add_data_options, add_json_option, real
 from fxp_model.pretrained import add_artifact_argument, find_artifact
-from hw.driver.spikeline import Answer, DeviceError
+from hw.driver.spikeline import Answer, DeviceError, StepAnswer
 from hw.ear import EarConfig
 from hw.options import add_width_options, config_of
 from hw.reload import image
@@ -59,19 +59,38 @@ def parser() -> Parser:
     return parser
 
 
-def answer(reached: Connected, counts: Clip) -> Answer:
-    """The board's answer to a clip (T, 1, n_in); a clip is played again where the line gave up."""
+def answer(reached: Connected, counts: Clip) -> Answer | list[StepAnswer]:
+    """The board's answer, or those per step, to a clip (T, 1, n_in), played again if the line gave up."""
+    board = reached.board
     for last in (*(False,) * (TRIES - 1), True):
         try:
-            return reached.board.run(counts[:, 0])
+            return board.run(counts[:, 0]) if board.stride is None else board.steps(counts[:, 0])
         except TimeoutError:
             if last:
                 raise
     raise AssertionError
 
 
-def difference(index: int, found: Answer, scores: Any) -> str | None:
+def expected_of(engine: Engine, counts: Clip) -> Any:
+    """What the engine says to a clip: scores, or class, score and margin of each answer per step."""
+    result = engine.run(counts)
+    if result.answers is None:
+        return result.scores[0]
+    return np.stack([column[:, 0] for column in result.answers], axis=1)
+
+
+def difference(index: int, found: Answer | list[StepAnswer], expected: Any) -> str | None:
     """What is not equal in an answer, or None."""
+    if isinstance(found, Answer):
+        return _scores_differ(index, found, expected)
+    told = [(own.label, own.score, own.margin) for own in found]
+    for number, (own, golden) in enumerate(zip(told, map(tuple, expected.tolist()), strict=True)):
+        if own != golden:
+            return f"clip {index} answer {number}: expected {golden}, got {own}"
+    return None
+
+
+def _scores_differ(index: int, found: Answer, scores: Any) -> str | None:
     wrong = np.flatnonzero(found.scores != scores)
     if wrong.size:
         place = wrong[0]
@@ -93,7 +112,7 @@ def main() -> int:
         words = image(artifact.network, config, loaded.network, loaded.sha256)
     clips = list(chosen_clips(loaded, args.data, args.split, args.clips))
     engine = Engine(loaded.network)
-    expected = [engine.run(counts).scores[0] for counts in clips]
+    expected = [expected_of(engine, counts) for counts in clips]
     own = EarConfig(settles=False) if args.ear else None
     mismatches = []
     try:

@@ -7,6 +7,9 @@ rest. A decision for the right class between the start of a word and a second af
 first one only; every other decision is a false alarm: another class, the same word again, other speech,
 noise. The threshold on the margin is swept. What is reported at 1 false alarm per hour is of the threshold
 with the fewest misses among those with at most that.
+
+With --rtl, the first minutes of that stream are played to the device, from PCM through ear and core to the
+detector, as Verilog under Verilator. Every answer, and every word at that threshold, must be the same.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import argparse
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,14 +41,15 @@ from fxp_model.data.scenes import (
     LEVEL_DB,
     OTHER_SHARE,
     PIECE_S,
+    RATE_HZ,
     SNR_DB,
     Scenes,
     SceneSpec,
     Word,
 )
-from fxp_model.detector import MAX_HOLD, MAX_REFRACTORY, DetectorSpec
-from fxp_model.ear.spec import FRAME_MS
-from fxp_model.errors import InputError
+from fxp_model.detector import MAX_MARGIN, DetectorSpec, words
+from fxp_model.encoding import check_limit
+from fxp_model.errors import CheckFailed, InputError
 from fxp_model.options import (
     SEED,
     Parser,
@@ -56,12 +62,11 @@ from fxp_model.options import (
 )
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import Answer
+from fxp_model.spotting.detectors import add_detector_options, detector_of
+from fxp_model.trace import Answers
 from hw.ear import ear_of, trigger_of
-
-HOLD_MS, REFRACTORY_MS = 80, 700
-"""Default of a network that answers per step. A word that is held as long is no slip of a single answer; and
-networks are trained to say it for 200 ms and may go on for 300 ms, after which rest is left for those who are
-slower, while the next word may end 1 s after the one before."""
+from hw.options import add_width_options, config_of
+from hw.rtl.ear.schedule import MULTIPLIERS
 
 
 def parser() -> Parser:
@@ -101,29 +106,34 @@ def parser() -> Parser:
     distance = "of words, with the echoes of a room (default: as recorded)"
     add("--distance-m", type=real(*DISTANCE_M), help=distance, **span)
     add("--seed", type=SEED, default=0, help="of all that is drawn (default: %(default)s)")
-    hold = f"answers in a row that a word takes (default: those of {HOLD_MS} ms)"
-    rest = f"answers after a word without another (default: those of {REFRACTORY_MS} ms)"
-    add("--hold", type=whole(1, MAX_HOLD), help=hold)
-    add("--refractory", type=whole(0, MAX_REFRACTORY), help=rest)
+    add_detector_options(add)
+    group = parser.add_argument_group("device")
+    rtl = group.add_argument(
+        "--rtl",
+        type=real(0.01, 1e6),
+        metavar="MINUTES",
+        help="play so much of the stream to the simulated device and compare every decision",
+    )
+    multipliers = group.add_argument(
+        "--multipliers",
+        type=whole(1, max(MULTIPLIERS)),
+        choices=MULTIPLIERS,
+        default=max(MULTIPLIERS),
+        help="of its ear (default: %(default)s)",
+    )
+    work = group.add_argument(
+        "--out", type=some_path, default=Path("build/stream"), help="work folder (default: %(default)s)"
+    )
+    margin = group.add_argument(
+        "--margin",
+        type=whole(0, MAX_MARGIN),
+        help="of its detector (default: the threshold at 1 false alarm per hour)",
+    )
+    parser.only_with(rtl, multipliers, work, margin)
+    add_width_options(parser)
     add("--figure", type=output_file, metavar="FILE", help="draw the curve as SVG")
     add_json_option(parser, "the result")
     return parser
-
-
-def detector_of(artifact: Artifact, args: argparse.Namespace) -> DetectorSpec:
-    """The detector behind an artifact, of no margin yet."""
-    silent = artifact.labels.index(NONE) if NONE in artifact.labels else None
-    readout = artifact.network.spec.readout
-    if readout.answer is not Answer.STEP:
-        if args.hold is not None or args.refractory is not None:
-            raise InputError(
-                f"{artifact.name} answers per sample; --hold and --refractory are for answers per step"
-            )
-        return DetectorSpec(margin=0, hold=1, refractory=0, silent=silent)
-    answer_ms = FRAME_MS * readout.stride
-    hold = max(1, round(HOLD_MS / answer_ms)) if args.hold is None else args.hold
-    rest = round(REFRACTORY_MS / answer_ms) if args.refractory is None else args.refractory
-    return DetectorSpec(margin=0, hold=hold, refractory=rest, silent=silent)
 
 
 def scenes_of(artifact: Artifact, args: argparse.Namespace) -> tuple[Scenes, dict[str, Any]]:
@@ -158,6 +168,62 @@ def scenes_of(artifact: Artifact, args: argparse.Namespace) -> tuple[Scenes, dic
     return Scenes(spec, clips, noise), told
 
 
+def played(
+    artifact: Artifact, args: argparse.Namespace, scenes: Scenes, heard: Answers, detector: DetectorSpec
+) -> dict[str, Any]:
+    """Figures of the device to which `args.rtl` minutes were played, with the same decisions.
+
+    Raises
+    ------
+    CheckFailed
+        It decides otherwise, or its simulation failed.
+    """
+    from tb.harness.device_sim import built, first_difference, play
+    from tb.harness.runner import BenchFailure, Workspace
+
+    samples = round(args.rtl * 60 * RATE_HZ)
+    pieces = (scenes.piece(index).samples for index in range(math.ceil(args.rtl * 60 / PIECE_S)))
+    cut = (piece[: max(0, samples - index * len(piece))] for index, piece in enumerate(pieces))
+    config = config_of(args, artifact.network.spec)
+    try:
+        with Workspace.of_run(args.out.resolve()) as workspace:
+            started = time.perf_counter()
+            program = built(artifact, config, args.multipliers, workspace)
+            ready = time.perf_counter()
+            found = play(program, artifact, detector, cut, workspace)
+            done = time.perf_counter()
+    except BenchFailure as failure:
+        raise CheckFailed(str(failure)) from None
+    count = samples // ear_of(artifact).samples_per_frame // artifact.network.spec.readout.stride
+    golden = Answers(*(column[:count] for column in heard))
+    said = words(detector, golden)
+    difference = first_difference(found, golden, said, artifact.labels)
+    if difference is not None:
+        raise CheckFailed(f"the device decides otherwise: {difference}")
+    return {
+        "minutes": args.rtl,
+        "margin": detector.margin,
+        "answers": len(golden.classes),
+        "words": len(said),
+        "cycles": found.cycles,
+        "build_seconds": round(ready - started, 1),
+        "seconds": round(done - ready, 1),
+    }
+
+
+def check_rtl(artifact: Artifact, args: argparse.Namespace, minutes: int) -> None:
+    """`InputError` unless the device of `artifact` can be played `args.rtl` of the `minutes`."""
+    from tb.harness.runner import missing_tool
+
+    if artifact.network.spec.readout.answer is not Answer.STEP:
+        raise InputError(f"{artifact.name} answers per sample; --rtl is for answers per step")
+    check_limit("--rtl", args.rtl, args.rtl <= minutes, f"at most the {minutes} minutes of --hours")
+    config_of(args, artifact.network.spec)
+    missing = missing_tool("verilator")
+    if missing is not None:
+        raise InputError(missing)
+
+
 def main() -> int:
     """Listen, sweep, print."""
     from fxp_model.spotting.answers import heard, listener_of
@@ -166,12 +232,14 @@ def main() -> int:
 
     args = parser().options()
     artifact = load_artifact(args.artifact)
-    ear, detector = ear_of(artifact), detector_of(artifact, args)
+    ear, detector = ear_of(artifact), detector_of(artifact, args.hold, args.refractory)
     check_rate(ear)
     scenes, told = scenes_of(artifact, args)
     listener = listener_of(artifact.network, trigger_of(artifact))
     started = time.perf_counter()
     minutes = math.ceil(args.hours * 3600 / PIECE_S)
+    if args.rtl is not None:
+        check_rtl(artifact, args, minutes)
     spoken: list[Word] = []
     others: list[tuple[int, int]] = []
 
@@ -198,6 +266,10 @@ def main() -> int:
         **report(points, truth),
         "seconds": round(time.perf_counter() - started, 3),
     }
+    if args.rtl is not None:
+        margin = summary["at_1_per_hour"]["threshold"] if args.margin is None else args.margin
+        chosen = replace(detector, margin=margin)
+        summary["rtl"] = played(artifact, args, scenes, answers.answers, chosen)
     if args.figure is not None:
         from fxp_model.results.det import draw
 

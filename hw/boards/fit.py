@@ -28,7 +28,8 @@ def estimated(artifact: Artifact, config: HardwareConfig, board: Board, ear: Ear
     target = PARTS[board.part].target
     found = estimate(artifact.network, config, target, own)
     names = [name.encode()[:NAME_BYTES].decode(errors="ignore") for name in artifact.labels]
-    around = estimate_board(names, ear is not None, board.clock_hz, target)
+    steps = artifact.network.spec.readout.answer is Answer.STEP
+    around = estimate_board(names, ear is not None, board.clock_hz, target, steps=steps)
     more: list[Area] = [around.total, *([] if found.ear is None else [found.ear.total])]
     return {kind: amount + sum(area.get(kind, 0) for area in more) for kind, amount in found.total.items()}
 
@@ -83,18 +84,10 @@ def fitting(artifact: Artifact, config: HardwareConfig, ear: EarConfig | None) -
                 "part": board.part,
                 "clock_mhz": board.clock_hz / 1e6,
                 "share": max(cells[kind] / own for kind, own in capacity.items()),
-                "lacking": _silent(artifact)
-                or lacking(board, cells)
-                or _too_slow(artifact, board, ear)
-                or _too_long(artifact),
+                "lacking": lacking(board, cells) or _too_slow(artifact, board, ear) or _too_long(artifact),
             }
         )
     return rows
-
-
-def _silent(artifact: Artifact) -> str | None:
-    """The mailbox that answers per step need, which no board has."""
-    return None if artifact.network.spec.readout.answer is Answer.SAMPLE else "a mailbox for answers per step"
 
 
 def _too_slow(artifact: Artifact, board: Board, ear: EarConfig | None) -> str | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
+from fxp_model.spec import Answer
 from hw import ear_registers, mailbox_registers, registers
 from hw.config import HardwareConfig
-from hw.ear import ear_of, trigger_of
+from hw.ear import ear_of, own_trigger
 from hw.registers import Register, register_map, version_word
 
 FORMAT = "spikeline-driver"
@@ -17,10 +18,16 @@ PEAK_FRAC_BITS = 15
 """PEAK is the magnitude of 16-bit PCM."""
 
 
+def answers_per_step(artifact: Artifact) -> bool:
+    """Whether the network of an artifact has answers per step."""
+    return artifact.network.spec.readout.answer is Answer.STEP
+
+
 def blocks_of(artifact: Artifact, config: HardwareConfig, ear: bool) -> dict[str, tuple[Register, ...]]:
     """Registers of each block on a board's bus."""
-    core = register_map(artifact.network.spec.stage_names, config.reload)
-    own = {"ear": ear_registers.ALL} if ear else {}
+    spec, steps = artifact.network.spec, answers_per_step(artifact)
+    core = register_map(spec.stage_names, config.reload, steps)
+    own = {"ear": ear_registers.register_map(not steps)} if ear else {}
     return {"core": core, **own, "mailbox": mailbox_registers.ALL}
 
 
@@ -51,6 +58,8 @@ def description_of(
         There is an ear in front of it.
     vlnv : str
         Of the packaged core in Vivado (`hw.vivado.vlnv`), by which PYNQ finds it.
+
+    With answers per step there is a ``stride``, the steps of an answer.
     """
     maps = blocks_of(artifact, config, ear)
     blocks: dict[str, Any] = {
@@ -58,10 +67,11 @@ def description_of(
         for block, own in maps.items()
     }
     if ear:
-        level, trigger = ear_of(artifact), trigger_of(artifact)
+        level, trigger = ear_of(artifact), own_trigger(artifact)
+        floor = {} if trigger is None else {"FLOOR": trigger.log_frac_bits + trigger.floor_shift}
         blocks["ear"]["fractions"] = {
             "LEVEL": level.log_frac_bits + level.level_shift,
-            "FLOOR": trigger.log_frac_bits + trigger.floor_shift,
+            **floor,
             "LOUDNESS": level.log_frac_bits,
             "PEAK": PEAK_FRAC_BITS,
         }
@@ -77,6 +87,7 @@ def description_of(
         "n_in": layer.n_in,
         "max_count": layer.max_input,
         "classes": list(artifact.labels),
+        **({"stride": artifact.network.spec.readout.stride} if answers_per_step(artifact) else {}),
         "blocks": blocks,
     }
 

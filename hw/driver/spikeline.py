@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 END_OF_STEP = 1 << 31
+STEP_WORDS = 3
+"""Of an answer per step."""
 
 
 class DeviceError(Exception):
@@ -50,6 +52,15 @@ class Answer(NamedTuple):
     scores: NDArray[np.int64]
     label: int
     name: str
+
+
+class StepAnswer(NamedTuple):
+    """To a step: the class, its name and score, and the margin by which it leads."""
+
+    label: int
+    name: str
+    score: int
+    margin: int
 
 
 class Block:
@@ -137,10 +148,38 @@ class Mailbox:
         TimeoutError
             There was no room, or no answer, within the time.
         """
-        values = words.tolist()
+        self._send(words.tolist(), lambda: self._block.read("ROOM"))
+        return self.answer(count)
+
+    def stream(self, words: NDArray[np.uint32], count: int, answers: int) -> NDArray[np.uint32]:
+        """Send one sequence; its `answers` (answers, count), which are taken as they come.
+
+        Raises
+        ------
+        TimeoutError
+            There was no room, or no answer, within the time.
+        """
+        found: list[list[int]] = []
+
+        def take() -> int:
+            there = self._block.read("ANSWERS")
+            found.extend(self._block.read_burst("ANSWER", count) for _ in range(there))
+            return there
+
+        def room() -> int:
+            take()
+            return self._block.read("ROOM")
+
+        self._send(words.tolist(), room)
+        while len(found) < answers:
+            self._wait("answer", take)
+        return np.array(found, dtype=np.uint32).reshape(-1, count)
+
+    def _send(self, values: list[int], room_of: Callable[[], int]) -> None:
+        """Send the words of a sample, as there is room."""
         sent = 0
         while sent < len(values):
-            room = self._wait("room for events", lambda: self._block.read("ROOM"))
+            room = self._wait("room for events", room_of)
             part = values[sent : min(sent + room, len(values) - 1)]
             if part:
                 self._block.write_burst("EVENT", part)
@@ -148,7 +187,6 @@ class Mailbox:
             if sent == len(values) - 1 and len(part) < room:
                 self._block.write("EVENT_LAST", values[-1])
                 sent += 1
-        return self.answer(count)
 
     def answer(self, count: int) -> NDArray[np.uint32]:
         """The `count` words of the next answer, which is waited for."""
@@ -210,6 +248,8 @@ class Spikeline:
             raise ValueError("description must be the description.json of a build")
         self.description, self.timeout_s = description, timeout_s
         self.classes: list[str] = description["classes"]
+        self.stride: int | None = description.get("stride")
+        """Steps of an answer, of a network that answers per step."""
         blocks = {name: Block(registers, own) for name, own in description["blocks"].items()}
         self.core: Block = blocks["core"]
         self.ear: Block | None = blocks.get("ear")
@@ -258,19 +298,52 @@ class Spikeline:
         ValueError
             `counts` are something else.
         DeviceError
-            The core hears its ear, or what came is no answer.
+            The network answers per step, the core hears its ear, or what came is no answer.
         OSError
             The bus failed, or there was no answer in time (`TimeoutError`); the next call resets the core.
         """
+        if self.stride is not None:
+            raise DeviceError("the network answers per step: call steps")
+        words = self._begin(counts)
+        answer = self._read(self._streams.exchange(words, len(self.classes) + 1))
+        self._settled = True
+        return answer
+
+    def steps(self, counts: NDArray[np.integer]) -> list[StepAnswer]:
+        """The answers per step to one sequence, one after every `stride` steps.
+
+        Parameters and errors are those of `run`.
+        """
+        if self.stride is None:
+            raise DeviceError("the network answers per sample: call run")
+        if not isinstance(self._streams, Mailbox):
+            raise DeviceError("only a mailbox takes the answers of a sequence")
+        words = self._begin(counts)
+        found = self._streams.stream(words, STEP_WORDS, len(counts) // self.stride)
+        self._settled = True
+        return [self._step(own) for own in found]
+
+    def _begin(self, counts: NDArray[np.integer]) -> NDArray[np.uint32]:
+        """The words of a sample, before the first of which the core is at rest."""
         words = events(self._checked(counts))
         if self.ear is not None and not self.ear.fields("STATUS")["HOST"]:
             raise DeviceError("the core hears its ear: call listen(False) before")
         if not self._settled:
             self.reset()
         self._settled = False
-        answer = self._read(self._streams.exchange(words, len(self.classes) + 1))
-        self._settled = True
-        return answer
+        return words
+
+    def detect(self, margin: int, hold: int, refractory: int, silent: int | None = None) -> None:
+        """Set the numbers of the detector, which says the words of a network that answers per step.
+
+        The margin comes last, as after a reset it is so large that no word is said.
+        """
+        if self.stride is None:
+            raise DeviceError("the network answers per sample, and has no detector")
+        self.core.set("DETECT_HOLD", HOLD=hold)
+        self.core.set("DETECT_REFRACTORY", REFRACTORY=refractory)
+        self.core.set("DETECT_SILENT", SILENT=silent or 0, NONE=int(silent is None))
+        self.core.write("DETECT_MARGIN", margin)
 
     def listen(self, ear: bool = True) -> None:
         """Let the core hear its ear, with answers for `answer`; or else this host, for `run`.
@@ -282,19 +355,22 @@ class Spikeline:
             raise DeviceError("the device has no ear")
         own, host = self.ear, int(not ear)
         if ear and own.fields("STATUS")["HOST"] and not self._settled:
-            self.run(np.zeros((1, self.description["n_in"]), dtype=np.uint8))  # ends a sample that was left
+            silence = np.zeros((1, self.description["n_in"]), dtype=np.uint8)  # ends a sample that was left
+            (self.run if self.stride is None else self.steps)(silence)
         own.set("SOURCE", HOST=host)
         wait("change of the source", lambda: own.fields("STATUS")["HOST"] == host, self.timeout_s)
         if self._mailbox is not None:
             self._mailbox.set("MODE", WAIT=host)
         self._settled = False
 
-    def answer(self) -> Answer | None:
+    def answer(self) -> Answer | StepAnswer | None:
         """The next answer to what the ear heard, or None if there is none yet."""
         if not isinstance(self._streams, Mailbox):
             raise DeviceError("only a mailbox keeps the answers to what an ear hears")
         if not self._streams.waits():
             return None
+        if self.stride is not None:
+            return self._step(self._streams.answer(STEP_WORDS))
         return self._read(self._streams.answer(len(self.classes) + 1))
 
     def reload(self, words: NDArray[np.integer] | Iterable[int], crc32: int) -> None:
@@ -331,7 +407,7 @@ class Spikeline:
         names = [
             name
             for name, own in self.core.map.items()
-            if own["offset"] >= first and not name.startswith("RELOAD")
+            if own["offset"] >= first and not name.startswith(("RELOAD", "DETECT"))
         ]
         found = {name: self.core.read(name) for name in names}
         if self._mailbox is not None:
@@ -345,7 +421,10 @@ class Spikeline:
             self.ear.set("CONTROL", CLEAR=1)
 
     def meter(self) -> dict[str, float]:
-        """What the ear measures: levels in octaves (6.02 dB), the peak as a share of full scale, counts."""
+        """What the ear measures: levels in octaves (6.02 dB), the peak as a share of full scale, counts.
+
+        There is a ``floor`` where there is a trigger, which answers per step have not.
+        """
         if self.ear is None:
             raise DeviceError("the device has no ear")
         fractions: dict[str, int] = self.description["blocks"]["ear"]["fractions"]
@@ -367,6 +446,12 @@ class Spikeline:
         if label != int(np.argmax(scores)):
             raise DeviceError(f"an answer must end with its class, {int(np.argmax(scores))}, not {label}")
         return Answer(scores, label, self.classes[label])
+
+    def _step(self, words: NDArray[np.uint32]) -> StepAnswer:
+        label, score, margin = words.tolist()
+        if label >= len(self.classes):
+            raise DeviceError(f"an answer must begin with a class below {len(self.classes)}, not {label}")
+        return StepAnswer(label, self.classes[label], score - (score >> 31 << 32), margin)
 
     def _checked(self, counts: NDArray[np.integer]) -> NDArray[np.integer]:
         counts = np.asarray(counts)

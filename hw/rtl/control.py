@@ -31,6 +31,7 @@ from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.banks import RELOAD, WORD, Part, connect_reload, parameter_memory
 from hw.rtl.counter import Counter
 from hw.rtl.detector import NO_SILENT, Detector
+from hw.rtl.events import index_shape
 from hw.rtl.loader import Loader, Region
 from hw.rtl.register_file import among, answer, written
 from hw.rtl.sample_timer import SampleTimer
@@ -101,6 +102,10 @@ class Control(wiring.Component):
         The readout has the results of a step.
     answer : In(32), only with answers per step
         Data at `m_axis`.
+    said : Out(1), only with answers per step
+        A word was said (`Detector`), with the answer whose last beat left `m_axis` 4 cycles before.
+    word : Out, only with answers per step
+        Which, as of `said`.
     <stage> : In(taps_signature)
         One for each stage, by its name.
     soft_reset : Out(1)
@@ -146,6 +151,7 @@ class Control(wiring.Component):
             ports |= {"part": In(1)}
         if stride is not None:
             ports |= {"markers": In(slots), "swept": In(1), "answer": In(32)}
+            ports |= {"said": Out(1), "word": Out(index_shape(n_out))}
         if regions:
             ports |= {"reload": Out(RELOAD), "pending": Out(1), "held": In(1)}
         super().__init__(ports)
@@ -270,6 +276,8 @@ class Control(wiring.Component):
             detector.valid.eq(m_axis.valid & m_axis.ready),
             detector.beat.data.eq(seen),
             detector.beat.last.eq(m_axis.last),
+            self.said.eq(detector.said),
+            self.word.eq(detector.word),
         ]
         contents: dict[str, Value] = {}
         for register, number in (

@@ -15,7 +15,7 @@ from hw.reload import blocks
 from hw.rtl.axi_lite import axi_lite_signature
 from hw.rtl.control import Control, samples_in_flight
 from hw.rtl.delay_lines import forward_delays
-from hw.rtl.events import counts_beside
+from hw.rtl.events import counts_beside, index_shape
 from hw.rtl.hidden_layer import HiddenLayer
 from hw.rtl.input_decoder import InputDecoder, is_part
 from hw.rtl.input_delays import InputDelays
@@ -59,12 +59,18 @@ class Core(wiring.Component):
         Registers (`hw.registers`); all inputs may be tied to 0.
     irq : Out(1)
         Level, high until the host clears its cause.
+
+    Attributes
+    ----------
+    said, word : Signal
+        No ports; only with answers per step, as of `Control`.
     """
 
     def __init__(self, network: Network, config: HardwareConfig, sha256: str = NO_HASH) -> None:
         config.check(network.spec)
         self._network, self._config, self._sha256 = network, config, sha256
         self._slots = config.stages[0].events_per_cycle
+        self.said, self.word = Signal(), Signal(index_shape(network.spec.n_out))
         super().__init__(
             {
                 "aclk": In(1),
@@ -182,6 +188,8 @@ class Core(wiring.Component):
                 control.markers.eq(self._markers()),
                 control.swept.eq(readout.swept),
                 control.answer.eq(self.m_axis_tdata),
+                self.said.eq(control.said),
+                self.word.eq(control.word),
             ]
         for name, stage in built.items():
             wiring.connect(m, stage.taps, getattr(control, name))

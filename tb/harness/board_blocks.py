@@ -19,6 +19,7 @@ from hw.rtl.board.mailbox import Mailbox
 from hw.rtl.board.teller import Teller
 from hw.rtl.board.turns import Turns
 from hw.rtl.board.uart import UartReceiver, UartTransmitter, cycles_per_bit
+from hw.rtl.board.word_teller import WordTeller
 from hw.verilog import EmittedCore, write_verilog
 
 CLOCK_HZ = 25_000_000
@@ -46,8 +47,9 @@ class Block:
 
     def parts(self, fabric: Fabric, prices: EarPrices) -> Parts:
         """What the model says that it consists of."""
-        name, _, ear = self.name.partition(".")
-        return board_parts(fabric, prices, labels(self.classes), bool(ear), CLOCK_HZ)[name]
+        name, _, more = self.name.partition(".")
+        own = labels(self.classes)
+        return board_parts(fabric, prices, own, more == "ear", CLOCK_HZ, steps=more == "steps")[name]
 
 
 COMPONENTS: dict[str, Callable[[int], wiring.Component]] = {
@@ -57,9 +59,10 @@ COMPONENTS: dict[str, Callable[[int], wiring.Component]] = {
     "turns": lambda classes: Turns(),
     "decoder": lambda classes: BusDecoder((CORE_BASE, MAILBOX_BASE)),
     "decoder.ear": lambda classes: BusDecoder((CORE_BASE, MAILBOX_BASE, EAR_BASE)),
-    "mailbox": lambda classes: Mailbox(classes, CLOCK_HZ, waits=False),
+    "mailbox": lambda classes: Mailbox(classes + 1, CLOCK_HZ, waits=False),
     "teller": lambda classes: Teller(labels(classes), CLOCK_HZ),
+    "teller.steps": lambda classes: WordTeller(labels(classes), CLOCK_HZ),
 }
 """By the names of the prices; of a device with so many classes."""
-_CLASSES = {"mailbox": (2, 5, 20, 100), "teller": (2, 5, 10, 20, 100)}
+_CLASSES = {"mailbox": (2, 5, 20, 100), "teller": (2, 5, 10, 20, 100), "teller.steps": (2, 20, 100)}
 BLOCKS = tuple(Block(name, classes) for name in COMPONENTS for classes in _CLASSES.get(name, (SOME,)))

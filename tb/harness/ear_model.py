@@ -32,6 +32,7 @@ from hw.rtl.ear.schedule import MULTIPLIERS
 from hw.rtl.ear.trigger import Trigger
 from hw.verilog import EmittedCore, emit_top
 from tb.harness.ear_blocks import SIZES, as_core
+from tb.harness.stimulus import answering
 
 CLOCK_HZ, I2S_HZ = 24_576_000, 1_024_000
 """Of microphones by themselves."""
@@ -59,6 +60,8 @@ class Block:
         Clock of a microphone.
     rate_hz : int
         Of a resampler's input, and of the microphone of an ear.
+    triggers : bool
+        There is a trigger, as in front of a network that answers per sample.
     held_out : bool
         It checks the model of the cells, and is not used in the fit.
     widths : mapping of str to int
@@ -72,6 +75,7 @@ class Block:
     microphone: str = "i2s"
     pdm_hz: int = SAMPLE_HZ * FRAME
     rate_hz: int = EAR_RATE_HZ
+    triggers: bool = True
     held_out: bool = False
     widths: Mapping[str, int] = field(default_factory=dict)
 
@@ -92,7 +96,8 @@ class Block:
             "events": f" {size}",
             "ear": f" {size} x {self.multipliers}, {self.microphone}{rate}",
         }.get(self.kind, "")
-        return self.kind + own + "".join(f", {name} {value}" for name, value in self.widths.items())
+        more = "" if self.triggers else ", no trigger"
+        return self.kind + own + more + "".join(f", {name} {value}" for name, value in self.widths.items())
 
     @cached_property
     def spec(self) -> EarSpec:
@@ -100,9 +105,9 @@ class Block:
         return EarSpec.design(channels=self.channels, sections=self.sections, **self.widths)
 
     @property
-    def trigger(self) -> TriggerSpec:
+    def trigger(self) -> TriggerSpec | None:
         """Its trigger."""
-        return TriggerSpec(log_frac_bits=self.spec.log_frac_bits)
+        return TriggerSpec(log_frac_bits=self.spec.log_frac_bits) if self.triggers else None
 
     @property
     def config(self) -> EarConfig:
@@ -113,13 +118,13 @@ class Block:
         """What the model says that it consists of."""
         spec, trigger = self.spec, self.trigger
         if self.kind == "ear":
-            return list(ear.ear_parts(spec, self.config).values())
+            return list(ear.ear_parts(spec, self.config, self.triggers).values())
         makers: dict[str, Callable[[], EarParts]] = {
             "filters": lambda: ear.filters(spec, self.multipliers),
             "neurons": lambda: ear.neurons(spec),
             "events": lambda: ear.events(spec, trigger),
-            "trigger": lambda: ear.decides(trigger),
-            "control": ear.control,
+            "trigger": lambda: ear.decides(_of_one(trigger)),
+            "control": lambda: ear.control(self.triggers),
             "gain": ear.gain,
             "resampler": lambda: ear.resampler(ResamplerSpec.design(self.rate_hz)),
             "i2s": lambda: ear.i2s(CLOCK_HZ // I2S_HZ),
@@ -136,12 +141,12 @@ class Block:
     def _component(self) -> wiring.Component:
         spec, trigger = self.spec, self.trigger
         log = log_shape(spec).width
-        read = log + spec.level_shift, log + trigger.floor_shift, log
+        read = log + spec.level_shift, 0 if trigger is None else log + trigger.floor_shift, log
         makers: dict[str, Callable[[], wiring.Component]] = {
             "filters": lambda: FilterBank(spec, self.multipliers),
             "neurons": lambda: EarNeurons(spec),
             "events": lambda: FrameEvents(spec, trigger),
-            "trigger": lambda: Trigger(trigger),
+            "trigger": lambda: Trigger(_of_one(trigger)),
             "control": lambda: EarControl(trigger, *read),
             "gain": Gain,
             "resampler": lambda: Resampler(ResamplerSpec.design(self.rate_hz)),
@@ -155,12 +160,20 @@ class Block:
         spec, config = self.spec, self.config
         shape = Shape((spec.channels, 2, 2), kernel=0, input_bits=spec.count_bits, weight_bits=2)
         network = shape.network()
+        if not self.triggers:
+            network = answering(network, 1)
         widths = HardwareConfig.uniform(network.spec, lanes=2, update_lanes=1, use_dsp=False)
         device = Device(
             *(network, widths, spec, self.trigger, self.multipliers),
             *(config.input(spec), config.resampler(spec)),
         )
         return EmittedCore("top", emit_top(device, "top")[0], (), (), ())
+
+
+def _of_one(trigger: TriggerSpec | None) -> TriggerSpec:
+    """Of a block that is a trigger."""
+    assert trigger is not None
+    return trigger
 
 
 def _modelled() -> Iterator[Block]:
@@ -182,6 +195,7 @@ def _modelled() -> Iterator[Block]:
     yield Block("events", 256, 1)
     yield Block("trigger")
     yield Block("control")
+    yield Block("control", triggers=False)
     yield Block("gain")
     yield Block("i2s")
     yield Block("pdm", pdm_hz=2_048_000)
@@ -200,6 +214,7 @@ def _modelled() -> Iterator[Block]:
     yield Block("trigger", held_out=True, widths={"log_frac_bits": 8})
     yield Block("resampler", rate_hz=32_000, held_out=True)
     yield Block("ear", 64, 2, 2, "pdm", held_out=True)
+    yield Block("ear", 64, 2, 1, triggers=False, held_out=True)
 
 
 MODELLED = {block.name: block for block in _modelled()}

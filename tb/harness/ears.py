@@ -12,7 +12,7 @@ from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.rtl.ear.trigger import settings_layout
-from tb.harness.stimulus import random_network
+from tb.harness.stimulus import answering, random_network
 
 LEAST_CHANNELS = 8
 
@@ -107,9 +107,12 @@ def loudness_walk(spec: TriggerSpec, rng: np.random.Generator, frames: int) -> I
         yield min(max(int(octaves * octave), 0), 64 * octave - 1)
 
 
-def hearing_artifact(folder: Path, seed: int, rate_hz: int = 8000) -> Artifact:
-    """A random network, of a seed with 8 inputs at least, with an ear of a section per channel."""
-    network = random_network(seed, max_neurons=16)
+def hearing_artifact(folder: Path, seed: int, rate_hz: int = 8000, stride: int | None = None) -> Artifact:
+    """A random network, of a seed with 8 inputs at least, with an ear of a section per channel.
+
+    With a `stride` it answers per step.
+    """
+    network = answering(random_network(seed, max_neurons=16), stride)
     layer = network.spec.layers[0]
     ear = EarSpec.design(
         channels=layer.n_in,
@@ -126,5 +129,5 @@ def hearing_artifact(folder: Path, seed: int, rate_hz: int = 8000) -> Artifact:
         encoder=ear.to_dict(),
         provenance={},
         metrics={},
-        stimulus=np.zeros((2, 1, layer.n_in), np.uint8),
+        stimulus=np.zeros((max(2, stride or 0), 1, layer.n_in), np.uint8),
     )

@@ -25,7 +25,8 @@ def hear(
     sim: str,
     workspace: Workspace,
     *,
-    trigger: TriggerSpec,
+    trigger: TriggerSpec | None,
+    module: str = "tb.benches.ear.device",
     samples: int = 1,
     gain: int = 0,
     multipliers: int = 1,
@@ -46,15 +47,18 @@ def hear(
     sim : str
         ``icarus`` or ``verilator``.
     workspace : Workspace
-    trigger : TriggerSpec
+    trigger : TriggerSpec or None
+        None with answers per step.
+    module : str
+        The bench.
     samples : int
-        Of the network, to be answered.
+        Of the network, to be answered; with answers per step, so many answers.
     gain : int
         In bits.
     config : HardwareConfig, optional
         Of the core.
     tests : tuple of str
-        Of `tb.benches.ear.device`.
+        Of the bench.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def hear(
     plan = {
         "artifact": str(artifact.resolve()),
         "hardware": config.to_dict(),
-        "trigger": asdict(trigger),
+        "trigger": None if trigger is None else asdict(trigger),
         "ear": asdict(own),
         "sound": str(sound),
         "samples": samples,
@@ -87,7 +91,7 @@ def hear(
     emitted = time.perf_counter()
     workspace.build(design, sim)
     built = time.perf_counter()
-    figures = workspace.check(design, sim, "tb.benches.ear.device", plan, f"device-{microphone}", tests)
+    figures = workspace.check(design, sim, module, plan, f"device-{microphone}", tests)
     done = time.perf_counter()
     seconds = {"generate": emitted - started, "build": built - emitted, "simulate": done - built}
     return {**figures, "seconds": {key: round(value, 1) for key, value in seconds.items()}}

@@ -12,10 +12,11 @@ from amaranth.back import rtlil
 
 from fxp_model.ear.resampler import EAR_RATE_HZ
 from fxp_model.ear.trigger import TriggerSpec
+from hw.config import HardwareConfig
 from hw.ear import ear_of
 from hw.verilog import write_verilog
-from tb.benches.ear import device, inputs
-from tb.harness.depth import FULL
+from tb.benches.ear import device, inputs, step_device
+from tb.harness.depth import FULL, depth
 from tb.harness.ears import hearing_artifact
 from tb.harness.hearing import hear
 from tb.harness.runner import Design, Workspace, missing_tool
@@ -78,3 +79,48 @@ def test_a_device_hears(microphone: str, rate_hz: int | None, workspace: Workspa
     if waits:
         assert figures["settings"]["answers"] == sum(phase.answers for phase in device.PHASES)
         assert figures["settings"]["clipped"] > 0
+
+
+STEPPED = [(86, 1, 2), (69, 2, 1), (62, 3, 2)]
+"""Seeds of networks, their strides, and events that they take per cycle."""
+
+
+@pytest.mark.parametrize(("seed", "stride", "events"), STEPPED[: depth(1, 3)])
+def test_a_device_answers_per_step(
+    seed: int, stride: int, events: int, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Every answer and every word, to frames of PCM, a host between them, and where frames are dropped.
+
+    Under Verilator only, as above; Icarus plays the vectors of such a build (`tests/hw/test_ear_vectors.py`).
+    """
+    missing = missing_tool("verilator")
+    if missing is not None:
+        pytest.skip(missing)
+    artifact = hearing_artifact(tmp_path / "heard", seed, stride=stride)
+    first, *others = random_hardware(artifact.network, seed).stages
+    figures = hear(
+        tmp_path / "heard",
+        np.zeros(0, np.int16),
+        "pcm",
+        "verilator",
+        workspace,
+        trigger=None,
+        module=step_device.__name__,
+        config=HardwareConfig((replace(first, events_per_cycle=events), *others)),
+        tests=("every_frame", "changes_over", "dropped"),
+    )
+    assert figures["every_frame"]["words"] > 0
+    assert figures["dropped"]["dropped"] > 0
+
+
+def test_a_microphone_is_answered_per_step(workspace: Workspace, tmp_path: Path) -> None:
+    """I2S, under Verilator only, as above."""
+    missing = missing_tool("verilator")
+    if missing is not None:
+        pytest.skip(missing)
+    artifact = hearing_artifact(tmp_path / "heard", NETWORKS["i2s"], stride=2)
+    sound = np.random.default_rng(0).integers(-9000, 9000, 4 * ear_of(artifact).samples_per_frame)
+    figures = hear(
+        tmp_path / "heard", sound.astype(np.int16), "i2s", "verilator", workspace, trigger=None, samples=2
+    )
+    assert len(figures["hears"]["answers"]) == 2

@@ -13,7 +13,6 @@ from fxp_model.artifact import Artifact, save_artifact
 from fxp_model.errors import InputError
 from fxp_model.folders import SUMS
 from fxp_model.network import Network
-from hw.board import emit_board
 from hw.boards.boards import BOARDS
 from hw.build import FOLDER, build_core, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
@@ -144,7 +143,7 @@ def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
     assert f"An answer after every {stride} steps" in (out / "report.html").read_text(encoding="utf-8")
     assert of_core(manifest["estimate"])["answer_cycles_max"] == own["cycles_max"]
     boards = manifest["estimate"]["boards"]
-    assert {board["lacking"] for board in boards} == {"a mailbox for answers per step"}
+    assert not any(board["lacking"] for board in boards)
     assert not any((out / name).exists() for name in ("litex", "driver"))
     good = run_vectors(out / "vectors")
     answers = 3 * (len(artifact.stimulus) // stride)
@@ -160,15 +159,11 @@ def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
     )
 
 
-def test_what_has_no_answers_per_step_refuses_them(tmp_path: Path) -> None:
+def test_the_mailbox_of_a_system_with_a_bus_refuses_answers_per_step(tmp_path: Path) -> None:
     artifact = saved(answering(random_network(3, max_neurons=12), 1), tmp_path / "artifact")
     config = HardwareConfig.uniform(artifact.network.spec)
-    for what, make in {
-        "a board": lambda: emit_board(artifact, config, None, "core", clock_hz=25_000_000),
-        "a mailbox": lambda: emit_mailbox(artifact, config, False, 25_000_000, "core"),
-    }.items():
-        with pytest.raises(InputError, match=f"^answer of the network of {what} must be sample, not step$"):
-            make()
+    with pytest.raises(InputError, match=r"^answer of the network of a mailbox must be sample, not step$"):
+        emit_mailbox(artifact, config, False, 25_000_000, "core")
 
 
 def test_a_stride_beyond_the_stimulus_is_refused(tmp_path: Path) -> None:

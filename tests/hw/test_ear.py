@@ -9,6 +9,7 @@ import pytest
 from fxp_model.artifact import Artifact
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
+from hw import ear_registers
 from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.ear import MICROPHONES, EarConfig, device_of, ear_of, emit_device, trigger_of
@@ -33,14 +34,39 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return hearing_artifact(tmp_path_factory.mktemp("artifact") / "heard", 16)
 
 
-def test_answers_per_step_are_refused(artifact: Artifact, tmp_path: Path) -> None:
+def test_with_answers_per_step_there_is_no_trigger(artifact: Artifact, tmp_path: Path) -> None:
     stepped = replace(artifact, network=answering(artifact.network, 1))
     config = HardwareConfig.uniform(artifact.network.spec)
-    with pytest.raises(
-        InputError, match=r"^answer of the network of a device with an ear must be sample, not step$"
-    ):
-        build_core(stepped, config, "core", tmp_path / "build", ear=EarConfig())
-    assert not (tmp_path / "build").exists()
+    built = {
+        name: build_core(own, config, "core", tmp_path / name, ear=EarConfig("pcm"))
+        for name, own in (("sample", artifact), ("step", stepped))
+    }
+    ears = {name: manifest["ear"] for name, manifest in built.items()}
+    assert ears["step"]["trigger"] is None
+    registers = {name: {own["name"] for own in ear["registers"]} for name, ear in ears.items()}
+    assert registers["sample"] - registers["step"] == {own.name for own in ear_registers.TRIGGERING}
+    assert {name: "core_ear.ear.trigger" in text(tmp_path / name) for name in built} == {
+        "sample": True,
+        "step": False,
+    }
+    blocks = {name: set(own["estimate"]["resources"]["ear"]["blocks"]) for name, own in built.items()}
+    assert blocks["sample"] - blocks["step"] == {"ear.trigger"}
+    same = {key: ears["step"][key] for key in ("ports", "sample_cycles", "needed_cycles", "clock_hz")}
+    assert same == {key: ears["sample"][key] for key in same}
+
+
+def text(build: Path) -> str:
+    """The Verilog of a top level with an ear."""
+    return (build / "core_ear.v").read_text(encoding="utf-8")
+
+
+def test_a_trigger_is_for_answers_per_sample(artifact: Artifact) -> None:
+    stepped = replace(artifact, network=answering(artifact.network, 1))
+    config = HardwareConfig.uniform(artifact.network.spec)
+    message = r"^a device must have a trigger with an answer per sample, and none with one per step$"
+    for own, trigger in ((stepped, trigger_of(artifact)), (artifact, None)):
+        with pytest.raises(InputError, match=message):
+            device_of(own, config, EarConfig(), trigger)
 
 
 @pytest.mark.parametrize("microphone", MICROPHONES)

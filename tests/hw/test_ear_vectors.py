@@ -24,10 +24,10 @@ if FULL:
     CONFIGS += [EarConfig("pdm", 2), EarConfig("pcm", 4, rate_hz=48_000), EarConfig("i2s", 2, rate_hz=44_100)]
 
 
-def build(folder: Path, own: EarConfig) -> Path:
+def build(folder: Path, own: EarConfig, stride: int | None = None) -> Path:
     """The vectors of a build with `own`; the ear is at 16 kHz where the microphone is not."""
     rate_hz = 8000 if own.rate_hz is None else EAR_RATE_HZ
-    artifact = hearing_artifact(folder / "heard", NETWORKS[own.microphone], rate_hz)
+    artifact = hearing_artifact(folder / "heard", NETWORKS[own.microphone], rate_hz, stride)
     config = HardwareConfig.uniform(artifact.network.spec, events_per_cycle=1 + (own.microphone == "pcm"))
     build_core(artifact, config, "core", folder / "out", ear=own)
     return folder / "out/vectors_ear"
@@ -47,6 +47,20 @@ def check_passes(vectors: Path) -> None:
 @pytest.mark.parametrize("own", CONFIGS, ids=lambda own: f"{own.microphone}-{own.rate_hz}")
 def test_the_plain_testbench_of_an_ear_passes(own: EarConfig, tmp_path: Path) -> None:
     check_passes(build(tmp_path, own))
+
+
+@pytest.mark.parametrize("stride", [1, 5])
+def test_the_plain_testbench_of_answers_per_step_passes(stride: int, tmp_path: Path) -> None:
+    """Four frames, or as many as an answer takes."""
+    vectors = build(tmp_path, EarConfig("pcm", multipliers=4), stride)
+    check_passes(vectors)
+    beats = (vectors / "expected.hex").read_text(encoding="utf-8").split()
+    assert len(beats) == 3 * {1: 4, 5: 1}[stride]
+    file, told = vectors / "expected.hex", "\n".join(beats) + "\n"
+    file.write_text(flipped(told), encoding="utf-8")
+    bad = run_vectors(vectors)
+    assert bad.returncode != 0
+    assert "FAIL: sample 0, output beat 0: expected" in bad.stdout
 
 
 def test_the_plain_testbench_of_an_ear_can_fail(pcm: Path) -> None:

@@ -25,6 +25,15 @@ def test_the_settings_of_the_ear_are_what_a_host_writes() -> None:
     assert written == list(ear_registers.SETTINGS)
 
 
+def test_without_a_trigger_the_others_stay_where_they_are() -> None:
+    assert ear_registers.register_map(True) == ear_registers.ALL
+    left = ear_registers.register_map(False)
+    assert [*left] == [own for own in ear_registers.ALL if own not in ear_registers.TRIGGERING]
+    assert {own.name for own in ear_registers.TRIGGERING} == {
+        own.name for own in ear_registers.ALL if own.name.startswith(("TRIGGER_", "FLOOR"))
+    }
+
+
 @pytest.mark.parametrize("register", [r for own in MAPS for r in own.ALL if r.fields], ids=lambda r: r.name)
 def test_fields_do_not_overlap(register: Register) -> None:
     masks = [field.mask for field in register.fields]

@@ -10,7 +10,7 @@ from fxp_model.artifact import load_artifact
 from hw.config import HardwareConfig
 from tb.harness.ears import hearing_artifact
 from tests.calls import Done, call
-from tests.hw.driver.board_model import EAR_BASE, MAILBOX_BASE, Board
+from tests.hw.driver.board_model import CORE_BASE, EAR_BASE, MAILBOX_BASE, Board
 from tests.scripts.serial_board import at_a_port
 from tests.tiny import tiny_artifact
 
@@ -100,6 +100,21 @@ def test_the_host_is_heard_no_longer_and_the_gain_is_set(board: Board, listen: L
     assert board.words[MAILBOX_BASE, "MODE"] == 2
 
 
+def test_a_detector_is_set_and_there_is_no_floor(tmp_path: Path) -> None:
+    artifact = hearing_artifact(tmp_path / "steps", 27, stride=2)
+    board = Hearing(artifact, HardwareConfig.uniform(artifact.network.spec), ear=True)
+    board.words[EAR_BASE, "LEVEL"] = board.words[EAR_BASE, "LOUDNESS"] = 0
+    with at_a_port(board) as port:
+        options = ("--port", port, "--artifact", str(tmp_path / "steps"), "--seconds", "0.5")
+        done = call("listen.py", *options, "--margin", "9", "--refractory", "2")
+    assert done.returncode == 0, done.stderr
+    names = ("DETECT_MARGIN", "DETECT_HOLD", "DETECT_REFRACTORY", "DETECT_SILENT")
+    assert [board.words[CORE_BASE, name] for name in names] == [9, 4, 2, 1 << 16]
+    first, *_, status = done.stdout.splitlines()
+    assert first == "     0.31 s  class 1      score -7, margin 0"
+    assert status.startswith("[##########..........] ")
+
+
 def test_bad_input_is_one_line(heard: Path, tmp_path: Path) -> None:
     tiny_artifact(tmp_path / "deaf")
     sound = ("--sound", str(tmp_path / "none.wav"))
@@ -107,6 +122,10 @@ def test_bad_input_is_one_line(heard: Path, tmp_path: Path) -> None:
         (("--artifact", str(tmp_path / "deaf")), "deaf must have an ear, not frames "),
         (("--artifact", str(heard), *sound), "--sound must come with --port sim, not /dev/nowhere"),
         (("--artifact", str(heard)), "/dev/nowhere must be a serial port: "),
+        (
+            ("--artifact", str(heard), "--margin", "1"),
+            "heard answers per sample; --margin, --hold and --refractory are for answers per step",
+        ),
     ):
         done = call("listen.py", "--port", "/dev/nowhere", *options)
         assert (done.returncode, done.stdout) == (2, "")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import soundfile
 
 from fxp_model.artifact import load_artifact
-from fxp_model.ear.device import Device
+from fxp_model.detector import MAX_MARGIN, Detector, DetectorSpec
+from fxp_model.ear.device import Device, StepDevice
 from hw.ear import EarConfig, ear_of, trigger_of
 from tb.harness.cores import save_network
 from tb.harness.ears import hearing_artifact
@@ -27,6 +29,8 @@ if (missing := missing_tool("verilator")) is not None:
 
 NETWORKS = {"i2s": 59, "pdm": 16}
 """Seeds of networks with 8 inputs."""
+STEPPED = 86
+"""Seed of a network that says words when it answers per step."""
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +131,52 @@ def test_sound_at_the_pins_is_words_on_the_line(microphone: str, tmp_path: Path)
     assert 0.15 < words[0]["time_s"] < 0.25 < 0.39 < words[1]["time_s"] < 0.5
     meter = records[-1]["meter"]
     assert (meter["overruns"], meter["dropped_frames"], meter["absent"]) == (0, 0, 0)
+
+
+def test_words_of_a_network_that_answers_per_step_are_on_the_line(tmp_path: Path) -> None:
+    """Louder and quieter noise; and the same network plays clips to the end."""
+    folder = tmp_path / "heard"
+    artifact = hearing_artifact(folder, STEPPED, 16_000, stride=1)
+    ear = ear_of(artifact)
+    amplitude = np.repeat([40, 9000, 9000, 40, 9000] * 5, ear.samples_per_frame)
+    samples = np.random.default_rng(0).integers(-amplitude, amplitude + 1)
+    soundfile.write(tmp_path / "noise.wav", samples.astype(np.int16), ear.rate_hz)
+    options = ("--artifact", str(folder), "--json", "-", "--port", "sim")
+    detector = ("--margin", "1", "--hold", "2", "--refractory", "1")
+    done = call("listen.py", "--sound", str(tmp_path / "noise.wav"), *options, *detector)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    words = [record for record in records if "meter" not in record]
+
+    played = Played.to(EarConfig("i2s", 4, settles=False), ear, samples)
+    answers = StepDevice(artifact.network, ear).step(played.samples)
+    found = [(word["word"], word["score"], word["margin"]) for word in words]
+    # the board hears before its detector is set, with the margin last
+    expected = [said(artifact.labels, answers, begin) for begin in range(len(answers))]
+    assert any(len(own) > 1 and found[: len(own)] == own for own in expected)
+    assert words[0]["time_s"] < words[1]["time_s"] < 1
+
+    done = call("play.py", "--ear", *options)
+    assert done.returncode == 0, done.stderr
+    assert {key: json.loads(done.stdout)[key] for key in ("clips", "equal", "errors")} == {
+        "clips": 1,
+        "equal": 1,
+        "errors": 0,
+    }
+
+
+def said(
+    labels: tuple[str, ...], answers: list[tuple[int, int, int]], begin: int
+) -> list[tuple[str, int, int]]:
+    """Words of a detector that has its margin from the answer `begin` on."""
+    spec = DetectorSpec(margin=1, hold=2, refractory=1)
+    heard, found = Detector(replace(spec, margin=MAX_MARGIN)), []
+    for index, (label, score, margin) in enumerate(answers):
+        if index == begin:
+            heard.spec = spec
+        if heard.step(label, margin) is not None:
+            found.append((labels[label], score, margin))
+    return found
 
 
 def told(labels: tuple[str, ...], scores: np.ndarray) -> tuple[str, int, int]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,9 @@ from fxp_model.pretrained import bundled
 from fxp_model.results.det import draw
 from fxp_model.spec import Answer
 from fxp_model.spotting.curve import miss_bounds
-from scripts.stream import HOLD_MS, REFRACTORY_MS
+from fxp_model.spotting.detectors import HOLD_MS, REFRACTORY_MS
+from scripts import stream as stream_script
+from tb.harness.runner import Workspace, missing_tool
 from tests import scene_sounds
 from tests.calls import call
 from tests.paths import ROOT
@@ -83,6 +86,34 @@ def test_what_is_measured_is_what_the_golden_models_decide(world):
     assert other["curve"] != found["curve"]
 
 
+@pytest.mark.slow
+def test_the_device_decides_the_same(world, tmp_path, monkeypatch):
+    """A quarter of a minute through the RTL, and a golden detector that is none."""
+    missing = missing_tool("verilator")
+    if missing is not None:
+        pytest.skip(missing)
+
+    @contextmanager
+    def of_run(folder):
+        yield Workspace(tmp_path / "builds", tmp_path / "runs", brief=True)
+
+    monkeypatch.setattr(Workspace, "of_run", of_run)
+    scene = ("--snr-db", "15", "--seed", "3", "--gap-s", "2")
+    device = ("--rtl", "0.25", "--preset", "tiny", "--margin", "0")
+    found = measured(world, "step", *scene, "--hold", "2", *device)
+    rtl = found.pop("rtl")
+    assert (rtl["minutes"], rtl["answers"]) == (0.25, 15 * 100 // 2)
+    assert rtl["words"] > 0
+    assert 0 < rtl["cycles"] - 15 * 16000 * 8 < 1000  # as fast as its ear
+    assert found | {"seconds": 0} == measured(world, "step", *scene, "--hold", "2") | {"seconds": 0}
+
+    monkeypatch.setattr(stream_script, "words", lambda detector, answers: [])
+    told = stream(world, "step", *scene, "--hold", "2", *device)
+    assert (told.returncode, told.stdout) == (1, "")
+    line = told.stderr.splitlines()[-1]
+    assert line.startswith("stream.py: the device decides otherwise: word: expected none, got ")
+
+
 def test_a_network_that_answers_per_sample_stands_behind_the_trigger(world, tmp_path):
     found = measured(world, "sample", "--gap-s", "2", "--figure", str(tmp_path / "det.svg"))
     assert (found["answer"], found["hold"], found["refractory"]) == ("sample", 1, 0)
@@ -119,6 +150,9 @@ def test_a_table_is_printed(world):
             ("--gap-s", "600", "--seed", "2"),
             "a stream must have at least 1 word, not 0: ask for more hours",
         ),
+        ("sample", ("--rtl", "1"), "sample answers per sample; --rtl is for answers per step"),
+        ("step", ("--rtl", "2.5"), "--rtl must be at most the 2 minutes of --hours, not 2.5"),
+        ("step", ("--multipliers", "2"), "--multipliers requires --rtl"),
         ("step", ("--hours", "0"), "--hours must be a number from 0.01 to 1000, not 0"),
     ],
 )

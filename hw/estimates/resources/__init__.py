@@ -78,14 +78,15 @@ def estimate(
         name: part.cells(FABRICS[target], prices.luts)
         for name, part in parts_of(network, config, target).items()
     }
-    heard = None if ear is None else estimate_ear(*ear, target)
+    triggers = network.spec.readout.answer is Answer.SAMPLE
+    heard = None if ear is None else estimate_ear(*ear, target, triggers)
     total = _sum(blocks.values())
     stages = zip(network.spec.stage_names, network.spec.stages, strict=True)
     featured = _sum(blocks[f"{name}.update"] for name, own in stages if has_features(own))
     return Estimate(target, total, blocks, _error(prices, total, featured), heard)
 
 
-def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
+def estimate_ear(spec: EarSpec, config: EarConfig, target: str, triggers: bool = True) -> Estimate:
     """Predict what yosys makes of an ear, its microphone, and its registers.
 
     Parameters
@@ -94,6 +95,8 @@ def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
     config : EarConfig
     target : str
         ``xilinx7``, ``ecp5``, or ``up5k``, which is an iCE40 with multipliers.
+    triggers : bool
+        There is a trigger, as in front of a network that answers per sample.
 
     Raises
     ------
@@ -103,12 +106,12 @@ def estimate_ear(spec: EarSpec, config: EarConfig, target: str) -> Estimate:
     check_type("spec", spec, EarSpec)
     check_type("config", config, EarConfig)
     prices = ear_prices_of(target)
-    blocks = {name: part.cells(target, prices) for name, part in ear_parts(spec, config).items()}
+    blocks = {name: part.cells(target, prices) for name, part in ear_parts(spec, config, triggers).items()}
     return Estimate(target, _sum(blocks.values()), blocks, prices.error)
 
 
 def estimate_board(
-    labels: Sequence[str], ear: bool, clock_hz: int, target: str, *, hub: bool = False
+    labels: Sequence[str], ear: bool, clock_hz: int, target: str, *, hub: bool = False, steps: bool = False
 ) -> Estimate:
     """Predict what yosys makes of what a `BoardDevice` has around a core, or an ear and a core, but the LEDs.
 
@@ -124,6 +127,8 @@ def estimate_board(
         ``xilinx7`` or ``ecp5``.
     hub : bool
         Of a `Hub` instead, which has no UART and no text.
+    steps : bool
+        The network answers per step.
 
     Raises
     ------
@@ -131,7 +136,7 @@ def estimate_board(
         If there is no such target, a name is too long, or clock and baud rate do not fit each other.
     """
     prices = board_prices_of(target)
-    parts = board_parts(FABRICS[target], prices, labels, ear, clock_hz)
+    parts = board_parts(FABRICS[target], prices, labels, ear, clock_hz, steps=steps)
     logic = prices_of(target).luts  # of the multiplexers of memories
     names = HUB if hub else parts
     blocks = {name: parts[name].cells(FABRICS[target], logic) for name in names}

@@ -8,6 +8,7 @@ from math import gcd
 from hw.estimates.resources.parts import Fabric, Parts, index_bits
 from hw.estimates.resources.prices import EarPrices
 from hw.mailbox_registers import EVENT_ROOM
+from hw.protocol import ANSWER_BEATS
 from hw.rtl.board.board import BAUD
 from hw.rtl.board.mailbox import ANSWER_ROOM
 from hw.rtl.board.teller import LINES, name_bytes
@@ -20,14 +21,22 @@ _ROM_BITS = {"xilinx7": 32, "ecp5": 16}
 
 
 def board_parts(
-    fabric: Fabric, prices: EarPrices, labels: Sequence[str], ear: bool, clock_hz: int
+    fabric: Fabric,
+    prices: EarPrices,
+    labels: Sequence[str],
+    ear: bool,
+    clock_hz: int,
+    *,
+    steps: bool = False,
 ) -> dict[str, Parts]:
     """The blocks of a `BoardDevice` with classes `labels`, except its LEDs, by instance.
 
+    With `steps`, those of a network that answers per step.
+
     Memories are counted, and so are the flip-flops and tables that classes and clock add to those of a block,
-    which `prices` has by its name; ``decoder.ear`` is the decoder with an ear.
+    which `prices` has by its name; ``decoder.ear`` is the decoder with an ear, ``teller.steps`` tells words.
     """
-    names = {"decoder": "decoder.ear" if ear else "decoder"}
+    names = {"decoder": "decoder.ear" if ear else "decoder", "teller": "teller.steps" if steps else "teller"}
     blocks = {
         name: Parts(luts=prices.luts[names.get(name, name)], ff=int(prices.ff[names.get(name, name)]))
         for name in ("receiver", "transmitter", "bridge", "turns", "decoder", "mailbox", "teller")
@@ -35,7 +44,7 @@ def board_parts(
     for name in ("receiver", "transmitter"):
         blocks[name].ff += index_bits(cycles_per_bit(clock_hz, BAUD))
     blocks["bridge"].memory(fabric, 32, 512)
-    _mailbox(fabric, blocks["mailbox"], len(labels) + 1)
+    _mailbox(fabric, blocks["mailbox"], ANSWER_BEATS if steps else len(labels) + 1)
     _teller(fabric, blocks["teller"], labels, clock_hz)
     return blocks
 

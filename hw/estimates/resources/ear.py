@@ -28,6 +28,7 @@ from hw.estimates.resources.prices import EarPrices
 from hw.rtl.ear.logarithm import log_shape
 from hw.rtl.ear.pdm_decimator import COMBS
 from hw.rtl.ear.schedule import Schedule
+from hw.rtl.ear.trigger import preroll_limit
 
 EAR_KINDS = {
     "xilinx7": ("lut", "lut_logic", "lutram", "srl", "ff", "bram36", "dsp"),
@@ -124,9 +125,12 @@ LINE = 3
 """Length of the rows that are counted in `EarParts.lines`."""
 
 
-def ear_parts(ear: EarSpec, config: EarConfig) -> dict[str, EarParts]:
-    """The blocks by their path in the top level; ``ear`` is what joins them, there and to the core."""
-    trigger = TriggerSpec(log_frac_bits=ear.log_frac_bits)
+def ear_parts(ear: EarSpec, config: EarConfig, triggers: bool = True) -> dict[str, EarParts]:
+    """The blocks by their path in the top level; ``ear`` is what joins them, there and to the core.
+
+    Without `triggers`, those in front of a network that answers per step.
+    """
+    trigger = TriggerSpec(log_frac_bits=ear.log_frac_bits) if triggers else None
     periods, divider = config.dividers(ear)
     microphone = {
         "i2s": lambda: i2s(divider),
@@ -142,8 +146,8 @@ def ear_parts(ear: EarSpec, config: EarConfig) -> dict[str, EarParts]:
         "ear.filters": filters(ear, config.multipliers),
         "ear.neurons": neurons(ear),
         "ear.frames": events(ear, trigger),
-        "ear.trigger": decides(trigger),
-        "ear_control": control(),
+        **({} if trigger is None else {"ear.trigger": decides(trigger)}),
+        "ear_control": control(triggers),
     }
 
 
@@ -213,9 +217,9 @@ def neurons(spec: EarSpec) -> EarParts:
     )
 
 
-def events(spec: EarSpec, trigger: TriggerSpec) -> EarParts:
+def events(spec: EarSpec, trigger: TriggerSpec | None) -> EarParts:
     """`FrameEvents`."""
-    banks, index = trigger.preroll_limit + 2, index_bits(spec.channels)
+    banks, index = preroll_limit(trigger) + 2, index_bits(spec.channels)
     return EarParts(
         "events",
         logic={"bank": banks, "index": index + spec.count_bits, "fixed": 1},
@@ -256,9 +260,9 @@ def resampler(spec: ResamplerSpec) -> EarParts:
     )
 
 
-def control() -> EarParts:
+def control(triggers: bool) -> EarParts:
     """`EarControl`."""
-    return _constant("control")
+    return _constant("control" if triggers else "step_control")
 
 
 def joins(spec: EarSpec) -> EarParts:

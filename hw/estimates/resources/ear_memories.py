@@ -12,6 +12,7 @@ from fxp_model.fixed import signed_width
 from hw.estimates.resources.memory import Mapped, mapped
 from hw.estimates.resources.parts import index_bits
 from hw.rtl.ear.schedule import Schedule
+from hw.rtl.ear.trigger import preroll_limit
 
 DSP_WIDTHS = {"xilinx7": (25, 18), "ecp5": (18, 18), "up5k": (16, 16)}
 """Widest signed factors of a multiplier of the fabric."""
@@ -71,9 +72,9 @@ def neuron_memories(spec: EarSpec) -> list[EarMemory]:
     return [EarMemory(offsets, spec.channels, writes=0), EarMemory(state, spec.channels)]
 
 
-def event_memories(spec: EarSpec, trigger: TriggerSpec) -> list[EarMemory]:
+def event_memories(spec: EarSpec, trigger: TriggerSpec | None) -> list[EarMemory]:
     """The counts of the last frames."""
-    banks = trigger.preroll_limit + 2
+    banks = preroll_limit(trigger) + 2
     return [EarMemory(spec.count_bits, banks << (spec.channels - 1).bit_length())]
 
 

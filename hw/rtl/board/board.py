@@ -9,13 +9,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.mailbox_registers import CORE_BASE, EAR_BASE, MAILBOX_BASE
-from hw.protocol import WORD_BITS, WORD_KEEP
+from hw.protocol import ANSWER_BEATS, WORD_BITS, WORD_KEEP
 from hw.rtl.board.bridge import Bridge
 from hw.rtl.board.bus import BusDecoder
 from hw.rtl.board.mailbox import Mailbox
 from hw.rtl.board.teller import Teller
 from hw.rtl.board.turns import Turns
 from hw.rtl.board.uart import UartReceiver, UartTransmitter, cycles_per_bit
+from hw.rtl.board.word_teller import WordTeller
 from hw.rtl.core import Core
 from hw.rtl.ear.device import Device
 
@@ -31,6 +32,8 @@ class BoardDevice(wiring.Component):
         A `Device` has a microphone of I2S or PDM.
     names : sequence of str
         Of the classes.
+    steps : bool
+        The network answers per step, and lines and LEDs are of the words that its detector says.
     clock_hz : int
         Of `aclk`.
     baud : int
@@ -49,7 +52,7 @@ class BoardDevice(wiring.Component):
     tx : Out(1)
         8 data bits, no parity, a stop bit.
     leds : Out(8)
-        [4:0] class of the last answer, [5] an answer within the last half second, [6] frames that were
+        [4:0] class of the last answer, or word, [5] one within the last half second, [6] frames that were
         dropped, overrun or clipped since reset or CLEAR, [7] no microphone.
     sck, ws, sd, right
         With an `I2sInput`.
@@ -58,9 +61,16 @@ class BoardDevice(wiring.Component):
     """
 
     def __init__(
-        self, device: Core | Device, names: Sequence[str], *, clock_hz: int, baud: int = BAUD
+        self,
+        device: Core | Device,
+        names: Sequence[str],
+        *,
+        steps: bool = False,
+        clock_hz: int,
+        baud: int = BAUD,
     ) -> None:
         self._device, self._names, self._clock_hz = device, tuple(names), clock_hz
+        self._steps = steps
         self._bit_cycles = cycles_per_bit(clock_hz, baud)
         self._pins = device.pins if isinstance(device, Device) else {}
         super().__init__(
@@ -83,16 +93,17 @@ class BoardDevice(wiring.Component):
         reset = Signal()
         m.d.behind += [reset.eq(~self.aresetn), board.rst.eq(reset)]
         within = DomainRenamer("board")
-        device, names = self._device, self._names
+        device = self._device
         hears = isinstance(device, Device)
 
         m.submodules.device = device
         m.submodules.receiver = within(receiver := UartReceiver(self._bit_cycles))
         m.submodules.transmitter = within(transmitter := UartTransmitter(self._bit_cycles))
         m.submodules.bridge = within(bridge := Bridge())
-        m.submodules.teller = within(teller := Teller(names, self._clock_hz))
+        m.submodules.teller = within(teller := self._teller(m))
         m.submodules.turns = within(turns := Turns())
-        m.submodules.mailbox = within(mailbox := Mailbox(len(names), self._clock_hz, waits=not hears))
+        words = ANSWER_BEATS if self._steps else len(self._names) + 1
+        m.submodules.mailbox = within(mailbox := Mailbox(words, self._clock_hz, waits=not hears))
         buses = {CORE_BASE: device.s_axil, MAILBOX_BASE: mailbox.bus}
         if hears:
             buses[EAR_BASE] = device.s_axil_ear
@@ -120,6 +131,14 @@ class BoardDevice(wiring.Component):
         self._light(m, mailbox.clear)
         return m
 
+    def _teller(self, m: Module) -> Teller:
+        """Of answers, or of words."""
+        if not self._steps:
+            return Teller(self._names, self._clock_hz)
+        teller = WordTeller(self._names, self._clock_hz)
+        m.d.comb += [teller.said.eq(self._device.said), teller.word.eq(self._device.word)]
+        return teller
+
     def _connect(self, m: Module, mailbox: Mailbox, teller: Teller) -> None:
         """The streams of the core."""
         device, words, beats = self._device, mailbox.o, mailbox.i
@@ -144,8 +163,10 @@ class BoardDevice(wiring.Component):
         """The LEDs."""
         device, half = self._device, self._clock_hz // 2
         winner, shines, trouble, absent = Signal(5), Signal(range(half + 1)), Signal(), Signal()
-        with m.If(device.m_axis_tvalid & device.m_axis_tready & device.m_axis_tlast):
-            m.d.board += [winner.eq(device.m_axis_tdata), shines.eq(half)]
+        ends = device.m_axis_tvalid & device.m_axis_tready & device.m_axis_tlast
+        told, own = (device.said, device.word) if self._steps else (ends, device.m_axis_tdata)
+        with m.If(told):
+            m.d.board += [winner.eq(own), shines.eq(half)]
         with m.Elif(shines != 0):
             m.d.board += shines.eq(shines - 1)
         if isinstance(device, Device):

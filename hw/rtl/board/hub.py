@@ -78,7 +78,7 @@ class Hub(wiring.Component):
         m.d.behind += [reset.eq(~self.aresetn), hub.rst.eq(reset)]
         within = DomainRenamer("hub")
         waits = EAR_BASE not in self._blocks
-        m.submodules.mailbox = within(mailbox := Mailbox(self._n_out, self._clock_hz, waits))
+        m.submodules.mailbox = within(mailbox := Mailbox(self._n_out + 1, self._clock_hz, waits))
         m.submodules.decoder = within(decoder := BusDecoder((*self._blocks, MAILBOX_BASE)))
         wiring.connect(m, wiring.flipped(self.s_axil), decoder.bus)
         for index, name in enumerate(self._blocks.values()):

@@ -32,8 +32,8 @@ class Mailbox(wiring.Component):
 
     Parameters
     ----------
-    n_out : int
-        Classes.
+    words : int
+        Of an answer.
     clock_hz : int
     waits : bool
         `MODE` WAIT after a reset.
@@ -53,8 +53,8 @@ class Mailbox(wiring.Component):
         To be counted.
     """
 
-    def __init__(self, n_out: int, clock_hz: int, waits: bool) -> None:
-        self._words, self._clock_hz, self._waits = n_out + 1, clock_hz, waits
+    def __init__(self, words: int, clock_hz: int, waits: bool) -> None:
+        self._words, self._clock_hz, self._waits = words, clock_hz, waits
         super().__init__(
             {
                 "bus": In(axi_lite_signature(ADDRESS_BITS)),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import gcd
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -56,9 +56,11 @@ class Teller(wiring.Component):
     o : Out stream of SENT
     """
 
-    def __init__(self, names: Sequence[str], clock_hz: int) -> None:
+    def __init__(
+        self, names: Sequence[str], clock_hz: int, more: Mapping[str, wiring.Member] | None = None
+    ) -> None:
         self._names, self._clock_hz = name_bytes(names), clock_hz
-        super().__init__({"i": In(BEAT), "on": In(1), "o": Out(stream.Signature(SENT))})
+        super().__init__({"i": In(BEAT), "on": In(1), "o": Out(stream.Signature(SENT)), **(more or {})})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -69,11 +71,23 @@ class Teller(wiring.Component):
         m.submodules.lines = lines = SyncFIFO(width=line.size, depth=LINES)
         told, kept = Signal(line), data.View(line, lines.r_data)
 
-        # A line of what is at `m_axis`, one cycle later. A pause within an answer ends it.
-        beat, now = Signal(BEAT), Signal(32)
+        beat, now, enabled = Signal(BEAT), Signal(32), Signal()
+        m.d.sync += [beat.eq(self.i), now.eq(self._hundredths(m)), enabled.eq(self.on)]
+        m.d.comb += [
+            told.time.eq(now),
+            lines.w_data.eq(told),
+            lines.w_en.eq(self._tell(m, beat, told) & enabled),
+        ]
+        self._write(m, lines, kept)
+        return m
+
+    def _tell(self, m: Module, beat: data.View, told: data.View) -> Value:
+        """A line of what was at `m_axis` in the cycle before, without its time, and whether it is there.
+
+        A pause within an answer ends it.
+        """
         best, second = Signal(signed(SCORE.width)), Signal(signed(SCORE.width), name="second")
         first, score = Signal(init=1), beat.data.as_signed()
-        m.d.sync += [beat.eq(self.i), now.eq(self._hundredths(m))]
         taken = beat.valid & beat.ready
         with m.If(~beat.valid | (taken & beat.last)):
             m.d.sync += first.eq(1)
@@ -83,18 +97,12 @@ class Teller(wiring.Component):
                 m.d.sync += [best.eq(score), second.eq(Mux(first, SCORE.min_raw, best))]
             with m.Elif(score > second):
                 m.d.sync += second.eq(score)
-        enabled = Signal()
-        m.d.sync += enabled.eq(self.on)
         m.d.comb += [
             told.score.eq(best),
             told.margin.eq(best - second if len(self._names) > 1 else 0),
-            told.time.eq(now),
             told["class"].eq(beat.data),
-            lines.w_data.eq(told),
-            lines.w_en.eq(taken & beat.last & enabled),
         ]
-        self._write(m, lines, kept)
-        return m
+        return taken & beat.last
 
     def _hundredths(self, m: Module) -> Signal:
         """Whole hundredths of a second since reset: of n cycles, floor(100 n / clock_hz)."""

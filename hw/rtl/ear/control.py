@@ -14,7 +14,7 @@ from hw import ear_registers as registers
 from hw.registers import ADDRESS_BITS, Register, version_word
 from hw.rtl.axi_lite import AxiLite, axi_lite_signature
 from hw.rtl.counter import Counter
-from hw.rtl.ear.trigger import settings_layout
+from hw.rtl.ear.trigger import preroll_limit, settings_layout
 from hw.rtl.register_file import answer, written
 
 HEARD = data.StructLayout({"valid": 1, "sample": signed(SAMPLE_BITS)})
@@ -28,43 +28,49 @@ class EarControl(wiring.Component):
 
     Parameters
     ----------
-    trigger : TriggerSpec
+    trigger : TriggerSpec or None
         Its settings are those after a reset.
     level_bits, floor_bits, loudness_bits : int
-        Widths of what the host reads.
+        Widths of what the host reads; of the floor only with a trigger.
 
     Members
     -------
     bus : In(axi_lite_signature)
-    host, gain, mute, settings : Out
-        What the host has set; of `SOURCE`, `GAIN`, `MUTE` and the trigger's registers.
+    host, gain, mute : Out
+        What the host has set; of `SOURCE`, `GAIN`, `MUTE`.
+    settings : Out, only with a trigger
+        The same of the trigger's registers.
     absent, hosted : In(1)
         Bits of `STATUS`.
-    level, floor, loudness : In
+    level, loudness : In
+    floor : In, only with a trigger
     heard : In(HEARD)
     ended, clipped, overrun, dropped : In(1)
         A frame, or a sample, to be counted.
     """
 
-    def __init__(self, trigger: TriggerSpec, level_bits: int, floor_bits: int, loudness_bits: int) -> None:
-        self._trigger = trigger
+    def __init__(
+        self, trigger: TriggerSpec | None, level_bits: int, floor_bits: int, loudness_bits: int
+    ) -> None:
+        self._trigger, triggers = trigger, {}
+        if trigger is not None:
+            triggers = {"settings": Out(settings_layout(trigger)), "floor": In(floor_bits)}
         super().__init__(
             {
                 "bus": In(axi_lite_signature(ADDRESS_BITS)),
                 "host": Out(1),
                 "gain": Out(range(MAX_GAIN + 1)),
                 "mute": Out(1),
-                "settings": Out(settings_layout(trigger)),
                 "absent": In(1),
                 "hosted": In(1),
                 "level": In(level_bits),
-                "floor": In(floor_bits),
                 "loudness": In(loudness_bits),
                 "heard": In(HEARD),
                 "ended": In(1),
                 "clipped": In(1),
                 "overrun": In(1),
                 "dropped": In(1),
+                **triggers,
             }
         )
 
@@ -82,12 +88,15 @@ class EarControl(wiring.Component):
             | self.hosted.shift_left(registers.STATUS["HOST"].low),
             "CONTROL": Const(0, 32),
             "LEVEL": self.level,
-            "FLOOR": self.floor,
             "LOUDNESS": self.loudness,
             "PEAK": self._peak(m, clear),
         }
+        own = registers.register_map(self._trigger is not None)
+        if self._trigger is not None:
+            contents["FLOOR"] = self.floor
         for register in registers.SETTINGS:
-            contents[register.name] = self._setting(m, axi_lite, register)
+            if register in own:
+                contents[register.name] = self._setting(m, axi_lite, register)
         for register, strobe in (
             (registers.FRAMES, self.ended),
             (registers.CLIPPED, self.clipped),
@@ -97,7 +106,7 @@ class EarControl(wiring.Component):
             m.submodules[register.name.lower()] = counter = Counter(1)
             m.d.comb += [counter.increment.eq(strobe), counter.clear.eq(clear)]
             contents[register.name] = counter.total
-        m.d.comb += axi_lite.write_ok.eq(answer(m, axi_lite, registers.ALL, contents))
+        m.d.comb += axi_lite.write_ok.eq(answer(m, axi_lite, own, contents))
         return m
 
     def _setting(self, m: Module, axi_lite: AxiLite, register: Register) -> Value:
@@ -116,7 +125,7 @@ class EarControl(wiring.Component):
             if port is not None:
                 m.d.comb += port.eq(own)
             elif name == "preroll":
-                most = self._trigger.preroll_limit
+                most = preroll_limit(self._trigger)
                 m.d.comb += self.settings.preroll.eq(Mux(own > most, most, own))
             else:
                 m.d.comb += self.settings[name].eq(own)

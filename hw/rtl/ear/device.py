@@ -41,13 +41,17 @@ class Device(wiring.Component):
     forgotten. A soft reset of the core is none of the ear: what is left of a sample that the ear is sending
     becomes a shorter one.
 
+    With answers per step there is no trigger: every frame of the ear is a step of one sample without an end,
+    which ends with the next frame when the host is to have the core.
+
     Parameters
     ----------
     network : Network
     config : HardwareConfig
     ear : EarSpec
         With as many channels as the network has inputs.
-    trigger : TriggerSpec
+    trigger : TriggerSpec or None
+        None if, and only if, the network answers per step.
     multipliers : int
         Of the ear: 1, 2 or 4.
     microphone : Microphone
@@ -76,6 +80,8 @@ class Device(wiring.Component):
         The last of these, by name.
     absent, trouble : Signal
         No ports; for LEDs. There is no microphone; a frame was dropped, overrun or clipped in this cycle.
+    said, word : Signal
+        No ports; those of `Core`.
     """
 
     def __init__(
@@ -83,7 +89,7 @@ class Device(wiring.Component):
         network: Network,
         config: HardwareConfig,
         ear: EarSpec,
-        trigger: TriggerSpec,
+        trigger: TriggerSpec | None,
         multipliers: int,
         microphone: Microphone,
         resampler: ResamplerSpec | None = None,
@@ -104,6 +110,7 @@ class Device(wiring.Component):
             }
         )
         self.absent, self.trouble = Signal(), Signal()
+        self.said, self.word = self._core.said, self._core.word
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -120,7 +127,12 @@ class Device(wiring.Component):
         m.submodules.amplifier = within(gain := Gain())
         m.submodules.ear = within(ear)
         m.submodules.ear_control = within(
-            control := EarControl(self._trigger, len(ear.level), len(ear.floor), len(ear.loudness))
+            control := EarControl(
+                self._trigger,
+                len(ear.level),
+                0 if self._trigger is None else len(ear.floor),
+                len(ear.loudness),
+            )
         )
         m.submodules.core = core
         heard = gain.o
@@ -155,10 +167,8 @@ class Device(wiring.Component):
             ear.i.valid.eq(heard.valid),
             ear.i.payload.eq(Mux(control.mute, 0, heard.payload)),
             heard.ready.eq(ear.i.ready),
-            ear.settings.eq(control.settings),
             control.absent.eq(microphone.absent if live else 0),
             control.level.eq(ear.level),
-            control.floor.eq(ear.floor),
             control.loudness.eq(ear.loudness),
             control.heard.valid.eq(gain.o.valid & gain.o.ready),
             control.heard.sample.eq(gain.o.payload),
@@ -167,6 +177,8 @@ class Device(wiring.Component):
             control.overrun.eq(ear.overrun),
             control.dropped.eq(ear.dropped),
         ]
+        if self._trigger is not None:
+            m.d.comb += [ear.settings.eq(control.settings), control.floor.eq(ear.floor)]
 
     def _choose(self, m: Module, control: EarControl) -> None:
         """Beats of the core, from the host or from events of the ear."""
@@ -186,19 +198,26 @@ class Device(wiring.Component):
             taken &= is_part(core.s_axis_tkeep, core.s_axis_tlast)
         with m.If(taken):
             m.d.ear += between.eq(core.s_axis_tlast)
-        with m.If(events.valid & events.ready):
-            m.d.ear += ear_between.eq(events.payload.marker & events.payload.last)
-
         event = events.payload
+        last, ends = event.last, event.last
+        if self._trigger is None:
+            # The ear ends with a frame whose marker is not yet offered; what is forgotten is whole frames.
+            leaving = Signal()
+            with m.If(~(events.valid & event.marker)):
+                m.d.ear += leaving.eq(control.host & ~hosted)
+            last, ends = leaving, leaving | hosted
+        with m.If(events.valid & events.ready):
+            m.d.ear += ear_between.eq(event.marker & ends)
+
         count = event.count if self._count_bits > 1 else Const(1, 1)
         word = Mux(event.marker, END_OF_STEP, Cat(Cat(event.address, Const(0, 16))[:16], count))
         own = self.s_axis_tdata, self.s_axis_tvalid, self.s_axis_tlast
-        theirs = word, events.valid, event.marker & event.last
-        data, valid, last = (Mux(hosted, host, ear) for host, ear in zip(own, theirs, strict=True))
+        theirs = word, events.valid, event.marker & last
+        data, valid, tlast = (Mux(hosted, host, ear) for host, ear in zip(own, theirs, strict=True))
         m.d.comb += [
             core.s_axis_tdata.eq(data),
             core.s_axis_tvalid.eq(valid & ~changes),
-            core.s_axis_tlast.eq(last),
+            core.s_axis_tlast.eq(tlast),
             self.s_axis_tready.eq(core.s_axis_tready & hosted & ~changes),
             # while the host is heard, the ear's events are forgotten, and not where a sample would be cut
             events.ready.eq(Mux(hosted, ~(changes & ear_between), core.s_axis_tready & ~changes)),

@@ -11,13 +11,15 @@ from fxp_model.ear.trigger import TriggerSpec
 from hw.rtl.ear.filters import FilterBank
 from hw.rtl.ear.frames import FrameEvents
 from hw.rtl.ear.neurons import EarNeurons
-from hw.rtl.ear.trigger import Trigger, settings_layout
+from hw.rtl.ear.trigger import Trigger
 from hw.rtl.events import event_layout
 from hw.rtl.skid_buffer import SkidBuffer
 
 
 class Ear(wiring.Component):
     """Filters, neurons, level, trigger and events in a chain (NUMERICS.md sections 11 to 14 and 17).
+
+    Without a trigger every frame is sent, and none is the last.
 
     Two samples wait at the input. Frames are counted where samples arrive, so that one that is lost takes
     nothing from the frames before and after its own: the first sample of a frame carries a mark, and all that
@@ -28,7 +30,7 @@ class Ear(wiring.Component):
     Parameters
     ----------
     spec : EarSpec
-    trigger : TriggerSpec
+    trigger : TriggerSpec or None
         Of the same `log_frac_bits`.
     multipliers : int
         1, 2 or 4.
@@ -41,7 +43,7 @@ class Ear(wiring.Component):
         the source waits, and nothing is lost here.
     overrun : Out(1)
         A sample of a frame is lost, the first one; its frame is dropped.
-    settings : In(settings_layout)
+    settings : In(settings_layout), only with a trigger
         Of the trigger; those of the cycle before the end of a frame decide on it.
     o : Out stream of `event_layout`
     ends : Out(1)
@@ -52,29 +54,34 @@ class Ear(wiring.Component):
         There was no room for its events.
     level : Out
         See `hw.rtl.ear.level.SlowLevel`.
-    floor : Out
+    floor : Out, only with a trigger
         See `Trigger`.
 
     For benches, plain net: `probe_waits`, a frame that is to be sent waits.
     """
 
-    def __init__(self, spec: EarSpec, trigger: TriggerSpec, multipliers: int) -> None:
+    def __init__(self, spec: EarSpec, trigger: TriggerSpec | None, multipliers: int) -> None:
         self._spec, self._trigger = spec, trigger
         self._filters = FilterBank(spec, multipliers)
         self._neurons = EarNeurons(spec)
-        self._decides = Trigger(trigger)
+        self._decides = None if trigger is None else Trigger(trigger)
+        decides = {}
+        if self._decides is not None:
+            decides = {
+                "settings": In(self._decides.settings.shape()),
+                "floor": Out(len(self._decides.floor)),
+            }
         super().__init__(
             {
                 "i": In(stream.Signature(signed(SAMPLE_BITS))),
                 "live": In(1),
                 "overrun": Out(1),
-                "settings": In(settings_layout(trigger)),
                 "o": Out(stream.Signature(event_layout(spec.channels, spec.count_bits))),
                 "ends": Out(1),
                 "loudness": Out(len(self._neurons.loudness)),
                 "dropped": Out(1),
                 "level": Out(len(self._neurons.level)),
-                "floor": Out(len(self._decides.floor)),
+                **decides,
             }
         )
 
@@ -83,30 +90,41 @@ class Ear(wiring.Component):
         m.submodules.filters = filters = self._filters
         m.submodules.neurons = neurons = self._neurons
         m.submodules.frames = frames = FrameEvents(self._spec, self._trigger)
-        m.submodules.trigger = trigger = self._decides
         self._listen(m, filters, neurons)
         wiring.connect(m, filters.o, neurons.i)
         wiring.connect(m, frames.o, wiring.flipped(self.o))
-        settings = Signal(settings_layout(self._trigger))
-        with m.If(~neurons.ends):  # for two cycles they are those of the frame
-            m.d.sync += settings.eq(self.settings)
         probe_waits = Signal()
         m.d.comb += [
             frames.counts.eq(neurons.counts),
             frames.ends.eq(neurons.ends),
+            self.ends.eq(neurons.ends),
+            self.loudness.eq(neurons.loudness),
+            self.dropped.eq(frames.dropped),
+            self.level.eq(neurons.level),
+            probe_waits.eq(frames.waits),
+        ]
+        if self._decides is None:
+            arrived = Signal()
+            m.d.sync += arrived.eq(frames.arrived)
+            m.d.comb += [frames.decision.valid.eq(arrived), frames.decision.sends.eq(1)]
+        else:
+            self._decide(m, self._decides, neurons, frames)
+        return m
+
+    def _decide(self, m: Module, trigger: Trigger, neurons: EarNeurons, frames: FrameEvents) -> None:
+        """What becomes of the frames, by the trigger."""
+        m.submodules.trigger = trigger
+        settings = Signal.like(self.settings)
+        with m.If(~neurons.ends):  # for two cycles they are those of the frame
+            m.d.sync += settings.eq(self.settings)
+        m.d.comb += [
             frames.decision.eq(trigger.decision),
             trigger.ends.eq(frames.arrived),
             trigger.loudness.eq(neurons.loudness),
             trigger.settings.eq(settings),
             trigger.waits.eq(frames.waits),
-            self.ends.eq(neurons.ends),
-            self.loudness.eq(neurons.loudness),
-            self.dropped.eq(frames.dropped),
-            self.level.eq(neurons.level),
             self.floor.eq(trigger.floor),
-            probe_waits.eq(frames.waits),
         ]
-        return m
 
     def _listen(self, m: Module, filters: FilterBank, neurons: EarNeurons) -> None:
         """Samples to the filters, without those of frames that are dropped, and frames to the neurons."""

@@ -9,16 +9,16 @@ from amaranth.lib.wiring import In, Out
 from fxp_model.ear.spec import EarSpec
 from fxp_model.ear.trigger import TriggerSpec
 from hw.rtl.ear.neurons import counts_layout
-from hw.rtl.ear.trigger import decision_layout
+from hw.rtl.ear.trigger import decision_layout, preroll_limit
 from hw.rtl.events import event_layout, index_shape
 
 
 class FrameEvents(wiring.Component):
     """Keeps the counts of the last frames in RAM, and sends those of which the trigger says so.
 
-    A ring of banks, two more than frames of pre-roll. Frames that are to be sent follow each other in it, as
-    no sample begins while one of the sample before waits, but with the next frame. When the counts of a frame
-    come and its bank is still to be sent, the frame is dropped.
+    A ring of banks, two more than frames of pre-roll, of which there are none without a trigger. Frames that
+    are to be sent follow each other in it, as no sample begins while one of the sample before waits, but with
+    the next frame. When the counts of a frame come and its bank is still to be sent, the frame is dropped.
 
     Throughput: a channel per cycle, whatever its count, and a frame every `channels` + 2 cycles. Latency: the
     marker of a frame is offered `channels` + 2 cycles after the decision.
@@ -26,7 +26,7 @@ class FrameEvents(wiring.Component):
     Parameters
     ----------
     spec : EarSpec
-    trigger : TriggerSpec
+    trigger : TriggerSpec or None
 
     Members
     -------
@@ -45,8 +45,8 @@ class FrameEvents(wiring.Component):
         Events of a frame, of rising address, and its marker.
     """
 
-    def __init__(self, spec: EarSpec, trigger: TriggerSpec) -> None:
-        self._spec, self._banks = spec, trigger.preroll_limit + 2
+    def __init__(self, spec: EarSpec, trigger: TriggerSpec | None) -> None:
+        self._spec, self._banks = spec, preroll_limit(trigger) + 2
         super().__init__(
             {
                 "counts": In(counts_layout(spec)),

@@ -25,7 +25,12 @@ def settings_layout(spec: TriggerSpec) -> data.StructLayout:
     )
 
 
-def decision_layout(spec: TriggerSpec) -> data.StructLayout:
+def preroll_limit(spec: TriggerSpec | None) -> int:
+    """Most frames before a sample, or a step, that are sent with it; without a trigger there are none."""
+    return 0 if spec is None else spec.preroll_limit
+
+
+def decision_layout(spec: TriggerSpec | None) -> data.StructLayout:
     """What becomes of a frame.
 
     ``valid``  there is a decision in this cycle
@@ -33,7 +38,7 @@ def decision_layout(spec: TriggerSpec) -> data.StructLayout:
     ``before`` so many frames that were passed over last are sent before it
     ``last``   it is the last of its sample
     """
-    return data.StructLayout({"valid": 1, "sends": 1, "before": range(spec.preroll_limit + 1), "last": 1})
+    return data.StructLayout({"valid": 1, "sends": 1, "before": range(preroll_limit(spec) + 1), "last": 1})
 
 
 class Trigger(wiring.Component):

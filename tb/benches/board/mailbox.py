@@ -22,16 +22,16 @@ from tb.harness.scoreboard import MismatchError
 
 CLOCK_HZ = 12_345_678
 CASES: dict[str, dict[str, Any]] = {
-    "mailbox_waits": {"n_out": 5, "waits": True},
-    "mailbox_drops": {"n_out": 3, "waits": False},
-    "mailbox_single": {"n_out": 1, "waits": False},
-    "mailbox_large": {"n_out": 600, "waits": True},
+    "mailbox_waits": {"words": 6, "waits": True},
+    "mailbox_drops": {"words": 4, "waits": False},
+    "mailbox_single": {"words": 2, "waits": False},
+    "mailbox_large": {"words": 601, "waits": True},
 }
 OKAY, SLVERR = 0, 2
 
 
-def component(n_out: int, waits: bool) -> wiring.Component:
-    return Mailbox(n_out, CLOCK_HZ, waits)
+def component(words: int, waits: bool) -> wiring.Component:
+    return Mailbox(words, CLOCK_HZ, waits)
 
 
 class Bus:
@@ -156,7 +156,7 @@ class Answers:
 
     def __init__(self, bench: BlockBench) -> None:
         self.bench, self.dut = bench, bench.dut
-        self.size = bench.case["n_out"] + 1
+        self.size = bench.case["words"]
         self.depth = max(ANSWER_ROOM, 1 << (self.size - 1).bit_length())
         self.waits = bench.case["waits"]
         self.words = deque[int]()

@@ -1,7 +1,8 @@
 """A whole device: what its microphone gives comes out as classes, and a host gets its turn.
 
 The plan names the `artifact` of a network with an ear, the `microphone`, its `sound` (a file of 16-bit PCM)
-and how many `samples` of the network are to be answered. The golden chain begins at the pins, as they were.
+and how many `samples` of the network are to be answered; without a `trigger` it answers per step. The golden
+chain begins at the pins, as they were.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import Event, RisingEdge, Timer
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fxp_model.artifact import load_artifact
-from fxp_model.ear.device import Device
+from fxp_model.ear.device import Device, StepDevice
 from fxp_model.ear.gain import PCM, widened
 from fxp_model.ear.trigger import TriggerSpec
 from fxp_model.network import run
 from hw import ear_registers as registers
 from hw.config import HardwareConfig
 from hw.ear import EarConfig, ear_of
-from hw.protocol import Beat, encode_result, encode_sample, packed
+from hw.protocol import Beat, encode_answer, encode_result, encode_sample, packed
 from hw.registers import Register
 from tb.harness.block_bench import PERIOD_NS, pack_lanes, signed_lanes
 from tb.harness.drivers import AxiLite, Axis, PcmAxis, accept, drive, no_gaps, random_gaps, reset
@@ -105,6 +106,13 @@ PHASES = (
 )
 
 
+def beats_of(golden: Device | StepDevice, samples: ArrayLike) -> list[list[Beat]]:
+    """Answers of the golden chain to further `samples`, each as its beats."""
+    if isinstance(golden, StepDevice):
+        return [encode_answer(*answer) for answer in golden.step(samples)]
+    return [encode_result(scores) for scores in golden.step(samples)]
+
+
 class Setup:
     """The device, its microphone, and the host that collects what is answered."""
 
@@ -113,7 +121,8 @@ class Setup:
         self.rng = np.random.default_rng(self.plan["seed"])
         artifact = load_artifact(Path(self.plan["artifact"]))
         self.network, self.ear = artifact.network, ear_of(artifact)
-        self.trigger = TriggerSpec(**self.plan["trigger"])
+        trigger = self.plan["trigger"]
+        self.trigger = None if trigger is None else TriggerSpec(**trigger)
         self.own = EarConfig(**self.plan["ear"])
         self.slots = HardwareConfig.from_dict(self.plan["hardware"]).stages[0].events_per_cycle
         self.host = AxiLite(dut, "s_axil_ear")
@@ -123,8 +132,8 @@ class Setup:
         self._samples: Samples
         Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
 
-    async def begin(self, plays: bool = True) -> None:
-        """Reset; the microphone plays, and what the device answers is collected."""
+    async def begin(self, plays: bool = True, takes: bool = True) -> None:
+        """Reset; the microphone plays, and what the device answers is collected, and taken if it `takes`."""
         dut = self.dut
         AxiLite(dut)
         dut.aresetn.value = 0
@@ -137,7 +146,8 @@ class Setup:
         await reset(dut, cycles=6)
         sink = Axis(dut, "m_axis")
         cocotb.start_soon(watch_stream(sink, self._collect))
-        cocotb.start_soon(accept(sink, random_gaps(self.rng)))
+        if takes:
+            cocotb.start_soon(accept(sink, random_gaps(self.rng)))
         await self.host.write(registers.GAIN, self.plan["gain"])
         self._set.set()
 
@@ -167,31 +177,35 @@ class Setup:
         """Of the microphone."""
         return -(-self.ear.samples_per_frame * self.own.rate_of(self.ear) // self.ear.rate_hz)
 
-    def golden(self) -> Device:
+    def golden(self) -> Device | StepDevice:
         """The golden chain at its start."""
-        return Device(self.network, self.ear, self.trigger, self.own.resampler(self.ear))
+        resampler = self.own.resampler(self.ear)
+        if self.trigger is None:
+            return StepDevice(self.network, self.ear, resampler)
+        return Device(self.network, self.ear, self.trigger, resampler)
 
     async def answers(self, count: int) -> None:
         """Wait for so many of them, each no longer than for its frames and the start."""
         period = self.own.sample_cycles(self.ear)
-        frames = (count - len(self.answered)) * self.trigger.duration + SILENCE
+        each = self.network.spec.readout.stride if self.trigger is None else self.trigger.duration
+        frames = (count - len(self.answered)) * each + SILENCE
         for _ in range(frames * self.samples_per_frame):
             if len(self.answered) >= count:
                 return
             await Timer(period * PERIOD_NS, unit="ns")
         raise MismatchError(f"{count} answers must have come, not {len(self.answered)}")
 
-    def heard(self) -> tuple[Device, list[list[Beat]]]:
+    def heard(self) -> tuple[Device | StepDevice, list[list[Beat]]]:
         """The golden chain that has heard the samples so far, and its answers."""
         golden = self.golden()
         golden.gain = self.plan["gain"]
-        return golden, [encode_result(scores) for scores in golden.step(self._samples())]
+        return golden, beats_of(golden, self._samples())
 
-    async def hears(self, golden: Device, pcm: NDArray[np.int64]) -> list[list[Beat]]:
+    async def hears(self, golden: Device | StepDevice, pcm: NDArray[np.int64]) -> list[list[Beat]]:
         """Golden answers to whole frames of sound, when the device has heard them; its meters are equal."""
         words = [pack_lanes([code], PCM.width) for code in pcm.tolist()]
         await drive(PcmAxis(self.dut, self.dut.aclk), words, random_gaps(self.rng), self.rng)
-        expected = [encode_result(scores) for scores in golden.step(widened(pcm))]
+        expected = beats_of(golden, widened(pcm))
         while await self.host.read(registers.FRAMES) < golden.frames:
             pass
         await Timer(SETTLED * PERIOD_NS, unit="ns")
@@ -199,7 +213,7 @@ class Setup:
             (registers.FRAMES, golden.frames),
             (registers.LOUDNESS, golden.ear.loudness),
             (registers.LEVEL, golden.ear.state.level),
-            (registers.FLOOR, golden.trigger.floor),
+            *([(registers.FLOOR, golden.trigger.floor)] if isinstance(golden, Device) else []),
             (registers.PEAK, golden.peak),
             (registers.CLIPPED, golden.clipped),
             (registers.DROPPED_FRAMES, 0),
@@ -212,7 +226,8 @@ class Setup:
         if self.own.microphone == "pcm":  # otherwise silence has begun
             await self._played.wait()
             await Timer(1000 * PERIOD_NS, unit="ns")
-        values = {register.name: await self.host.read(register) for register in registers.ALL[4:]}
+        own = registers.register_map(self.trigger is not None)[4:]
+        values = {register.name: await self.host.read(register) for register in own}
         golden, _ = self.heard()
         assert values["CLIPPED"] == golden.clipped
         assert values["PEAK"] == golden.peak
@@ -270,6 +285,7 @@ async def settings(dut: Any) -> None:
     setup = Setup(dut)
     await setup.begin(plays=False)
     golden, expected = setup.golden(), list[list[Beat]]()
+    assert isinstance(golden, Device)
     golden.gain = setup.plan["gain"]
     for number, phase in enumerate(PHASES):
         for register, values in phase.writes.items():

@@ -89,7 +89,9 @@ def test_the_others_are_within_a_point_of_the_default_and_the_sparse_one_fires_h
 
 def test_the_card_says_what_the_artifact_says(artifact, card):
     val = artifact.metrics["val"]
-    assert re.findall(r"accuracy (0\.\d{4})(?: over \d+ steps)?$", card, re.MULTILINE) == [f"{val['accuracy']:.4f}"]
+    assert re.findall(r"accuracy (0\.\d{4})(?: over \d+ steps)?$", card, re.MULTILINE) == [
+        f"{val['accuracy']:.4f}"
+    ]
     for name, count in val["events_per_step"].items():
         assert f"| {name} | {count} |" in card
     for name, rate in val["spikes_per_neuron_step"].items():

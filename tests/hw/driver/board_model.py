@@ -10,10 +10,11 @@ import numpy as np
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
 from fxp_model.network import run
+from fxp_model.spec import Answer
 from hw import ear_registers, mailbox_registers, registers
 from hw.config import HardwareConfig
 from hw.mailbox_registers import CORE_BASE, EAR_BASE, EVENT_ROOM, MAILBOX_BASE
-from hw.protocol import END_OF_STEP
+from hw.protocol import ANSWER_BEATS, END_OF_STEP, encode_answers
 from hw.registers import Access, Register, hash_words, register_map, version_word
 from hw.reload import image
 
@@ -40,10 +41,13 @@ class Board:
     """Lines that the teller told."""
 
     def __post_init__(self) -> None:
-        names = self.artifact.network.spec.stage_names
+        spec = self.artifact.network.spec
+        self.steps = spec.readout.answer is Answer.STEP
+        self.size = ANSWER_BEATS if self.steps else spec.n_out + 1
+        ear = ear_registers.register_map(not self.steps)
         self.maps = {
-            CORE_BASE: {r.offset: r for r in register_map(names, self.config.reload)},
-            EAR_BASE: {r.offset: r for r in ear_registers.ALL} if self.ear else {},
+            CORE_BASE: {r.offset: r for r in register_map(spec.stage_names, self.config.reload, self.steps)},
+            EAR_BASE: {r.offset: r for r in ear} if self.ear else {},
             MAILBOX_BASE: {r.offset: r for r in mailbox_registers.ALL},
         }
         self.words = {
@@ -96,15 +100,11 @@ class Board:
             raise SlaveError(f"nothing at 0x{offset:x}")
         return base, register
 
-    @property
-    def _n_out(self) -> int:
-        return self.artifact.network.spec.n_out
-
     def _read(self, base: int, name: str) -> int:
         if base == MAILBOX_BASE and name == "ROOM":
             return EVENT_ROOM - len(self.queue)
         if base == MAILBOX_BASE and name == "ANSWERS":
-            return -(-len(self.answers) // (self._n_out + 1))
+            return -(-len(self.answers) // self.size)
         if base == MAILBOX_BASE and name == "ANSWER":
             if not self.answers:
                 raise SlaveError("no answer")
@@ -175,6 +175,13 @@ class Board:
         for step, own in enumerate(steps):
             for address, count in own.items():
                 counts[step, 0, address] = count
+        if self.steps:
+            answers = run(network, counts).answers
+            assert answers is not None
+            self.answers += [beat.tdata for beat in encode_answers(answers)]
+            self.samples += len(answers.classes)
+            self.sample, self.begun = [{}], False
+            return
         scores = run(network, counts).scores[0]
         label = int(np.argmax(scores))
         self.answers += [int(score) & 0xFFFFFFFF for score in scores]

@@ -49,6 +49,7 @@ def test_all_blocks_and_targets_are_compared() -> None:
 def test_bits_by_hand() -> None:
     spec = EarSpec.design(channels=64, sections=2)
     assert [memory.bits for memory in event_memories(spec, TriggerSpec())] == [34 * 64 * 4]
+    assert [memory.bits for memory in event_memories(spec, None)] == [2 * 64 * 4]
     states, _, sums, sent = filter_memories(spec, 1)
     assert states.bits == 64 * 2 * 2 * spec.state_bits
     assert sums.bits == sent.bits == 64 * spec.envelope_bits

@@ -38,7 +38,7 @@ class Line(Elaboratable):
         m.submodules.bridge = bridge = Bridge()
         m.submodules.turns = turns = Turns()
         m.submodules.decoder = decoder = BusDecoder((CORE_BASE, MAILBOX_BASE))
-        m.submodules.mailbox = mailbox = Mailbox(5, 1_000_000, waits=True)
+        m.submodules.mailbox = mailbox = Mailbox(6, 1_000_000, waits=True)
         m.d.comb += [receiver.rx.eq(self.rx), bridge.i.eq(receiver.o), self.tx.eq(transmitter.tx)]
         wiring.connect(m, bridge.bus, decoder.bus)
         wiring.connect(m, decoder.block1, mailbox.bus)
