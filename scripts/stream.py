@@ -4,9 +4,9 @@ Scenes of the data set's words and of recordings that training left out go throu
 network. One that answers per step is followed by the golden detector; one that answers per sample stands
 behind the golden trigger, and the class and margin of each sample are decided by a detector without hold and
 rest. A decision for the right class between the start of a word and a second after its end is a hit, the
-first one only; every other decision is a false alarm: another class, the same word again, other speech,
-noise. The threshold on the margin is swept. What is reported at 1 false alarm per hour is of the threshold
-with the fewest misses among those with at most that.
+first one only; every other one there is a confusion. A decision elsewhere, in other speech or noise, is a
+false alarm. The threshold on the margin is swept. What is reported at 1 false alarm per hour of sound without
+words is of the threshold with the fewest misses among those with at most that.
 
 With --rtl, the first minutes of that stream are played to the device, from PCM through ear and core to the
 detector, as Verilog under Verilator. Every answer, and every word at that threshold, must be the same.
