@@ -17,13 +17,12 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 import hashlib
 import json
 import os
-import random
 import re
 import resource
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -102,8 +101,7 @@ def main() -> int:
     check_file_target(args.kept)
     begun = time.monotonic()
     originals = _originals()
-    chosen = all_mutants(planted.PROJECT / "hw" / "rtl")
-    random.Random(args.seed).shuffle(chosen)
+    chosen = in_order(all_mutants(planted.PROJECT / "hw" / "rtl"), args.seed)
     counted: list[dict[str, Any]] = []
     made = {
         "command": f"python scripts/mutate.py --seed {args.seed}",
@@ -155,6 +153,18 @@ def main() -> int:
         )
         print(f"{len(survived)} survived; {score['seconds']} s")
     return int(bool(survived))
+
+
+def in_order(mutants: Sequence[Mutant], seed: int) -> list[Mutant]:
+    """Mutants in an order of the `seed`, in which those of other lines stay where they are if one changes."""
+    same: Counter[tuple[str, str]] = Counter()
+
+    def place(mutant: Mutant) -> bytes:
+        same[mutant.file, mutant.change] += 1
+        number = same[mutant.file, mutant.change]
+        return hashlib.sha256(f"{seed}\0{mutant.file}\0{mutant.change}\0{number}".encode()).digest()
+
+    return sorted(mutants, key=place)
 
 
 _KEPT = {

@@ -57,6 +57,16 @@ def test_a_mutant_is_one_change_of_a_file_that_still_compiles():
         assert mutant.applied(source) != source
 
 
+def test_the_order_of_mutants_is_of_the_seed_and_outlives_a_changed_line():
+    mutants = all_mutants(planted.PROJECT / "hw" / "rtl")
+    first = mutate.in_order(mutants, 0)
+    assert first == mutate.in_order(mutants, 0) != mutate.in_order(mutants, 1)
+    assert sorted(first, key=mutants.index) == mutants
+    assert len({mutant.file for mutant in first[:100]}) > 10
+    others = [mutant for mutant in mutants if mutant.file != "control.py"]
+    assert mutate.in_order(others, 0) == [mutant for mutant in first if mutant.file != "control.py"]
+
+
 def chosen(change: str):
     return next(own for own in all_mutants(planted.PROJECT / "hw" / "rtl") if own.change == change)
 
