@@ -294,13 +294,13 @@ def mutants() -> str:
 
 
 def _noticed(row: dict[str, Any]) -> str:
-    """What killed a mutant, or else its result."""
+    """What killed a mutant, a case of a component or a bench of a core, or else its result."""
     if row["result"] != "killed":
         return row["result"]
     kind, *name = row["by"].split()
     if kind == "proof":
         return kind
-    return "core" if len(name) == 1 else "component"
+    return "component" if len(name) == 2 else "core"
 
 
 TABLES: dict[str, Callable[[], str]] = {

@@ -551,7 +551,8 @@ def run_core_bench(
         core = generate(folder / "sources", artifact, config)
     sha256 = load_artifact(artifact).sha256
     plan = core_plan(artifact, config, core, seed=1, samples=12, others=others, sha256=sha256)
-    return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, bench)
+    run = bench if design is None else f"{bench}-of-{design}"
+    return workspace.simulate(core_design(core), sim, f"tb.benches.cores.{bench}", plan, run)
 
 
 def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:

@@ -77,8 +77,11 @@ def test_what_a_bench_notices_is_killed_and_what_changes_no_verilog_is_the_same(
         pytest.skip("iverilog is not installed")
     originals = mutate._originals()
     row = mutate._judged(chosen("~spare_valid -> spare_valid"), originals)
-    assert (row["result"], row["by"]) == ("killed", "bench network")
+    assert (row["result"], row["by"]) == ("killed", "bench network of network")
     assert mutate._judged(chosen("shift <= 0 -> shift < 0"), originals)["result"] == "same"
+    # membranes of the readout saturate in the last of the cores alone
+    quiet = mutate._judged(chosen("self.taps.saturated.eq(update.saturated) -> []"), originals)
+    assert (quiet["result"], quiet["by"]) == ("killed", "bench answers of strides")
 
 
 def test_what_no_bench_is_asked_about_a_proof_may_notice(tmp_path):
