@@ -19,7 +19,7 @@ from fxp_model.detector import DetectorSpec, words
 from fxp_model.ear.spec import EarSpec
 from fxp_model.engine import Engine
 from fxp_model.files import read_json_lines
-from fxp_model.pretrained import bundled
+from fxp_model.pretrained import bundled, find
 from fxp_model.results.det import draw
 from fxp_model.spec import Answer
 from fxp_model.spotting.curve import miss_bounds
@@ -313,3 +313,15 @@ def test_a_stored_row_is_a_result_with_its_command(row):
     assert {"spikeline", "numpy", "numba"} <= row["versions"].keys()
     assert len(row["date"]) == 10
     assert len(row["commit"]) == 7
+
+
+def test_the_stored_run_of_the_device_is_of_ten_minutes():
+    row = json.loads((ROOT / "scripts" / "results" / "stream_rtl.json").read_text(encoding="utf-8"))
+    artifact, rtl = load_artifact(find(row["artifact"])), row["rtl"]
+    assert rtl["minutes"] == 10
+    assert rtl["answers"] == 10 * 60 * 100 // artifact.network.spec.readout.stride
+    assert rtl["words"] > 0
+    # four multipliers: 64 cycles for each of 16,000 samples in a second, and what resets and the end take
+    assert 0 < rtl["cycles"] - 10 * 60 * 16000 * 64 < 10_000
+    for part in (f"--artifact {row['artifact']}", "--rtl 10", f"--margin {rtl['margin']}", "--preset tiny"):
+        assert part in row["command"]
