@@ -7,6 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
+from cocotb.triggers import ReadOnly
 from numpy.typing import NDArray
 
 from fxp_model.detector import Detector, DetectorSpec
@@ -209,6 +210,36 @@ async def words(dut: Any) -> None:
     for _ in range(3):
         await bench.edge
     await bench.expect(DETECTED, 0)
+
+
+@cocotb.test()
+async def restarted(dut: Any) -> None:
+    """Reset by the host amid a stream: the next step is the first of another, and its answers are timed."""
+    host = AxiLite(dut)
+    bench = await _begin(dut, host)
+    rng, answers = bench.rng, 0
+    cocotb.start_soon(accept(bench.sink, no_gaps))
+    for _ in range(4):
+        beats = scattered(rng, _endless(_encoded(bench)), bench.slots)
+        driver = cocotb.start_soon(drive(bench.source, beats, no_gaps, rng))
+        for _ in range(int(rng.integers(len(beats) // 2))):
+            await bench.edge
+        asked = cocotb.start_soon(host.write(CONTROL, CONTROL["SOFT_RESET"].mask))
+        while not dut.control.restarts.value:
+            await bench.edge
+        await ReadOnly()
+        bench.cut()
+        await asked
+        await driver
+        for _ in range(500):
+            if not await host.read(STATUS) & BUSY:
+                break
+        else:
+            raise MismatchError("STATUS: BUSY while nothing is in flight")
+        bench.check_results()
+        await bench.expect(bench.registers["LAST_SAMPLE_CYCLES"], bench.counters()["LAST_SAMPLE_CYCLES"])
+        answers += bench.tally.answers
+    assert answers > 0
 
 
 def _answers(bench: NetworkBench) -> list[tuple[int, int]]:
