@@ -30,7 +30,7 @@ NEEDED = {
 }
 DECIBELS = {
     *(("train.py", "--snr-db"), ("train.py", "--gain-db"), ("scenes.py", "--snr-db")),
-    *(("scenes.py", "--level-db"), ("stream.py", "--level-db")),
+    *(("scenes.py", "--level-db"), ("scenes.py", "--speed"), ("stream.py", "--level-db")),
 }
 PAIRS = DECIBELS | {
     *(("train.py", "--start-delays"), ("scenes.py", "--distance-m"), ("stream.py", "--distance-m")),
