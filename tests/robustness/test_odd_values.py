@@ -30,10 +30,11 @@ NEEDED = {
 }
 DECIBELS = {
     *(("train.py", "--snr-db"), ("train.py", "--gain-db"), ("scenes.py", "--snr-db")),
-    *(("scenes.py", "--level-db"), ("scenes.py", "--speed"), ("stream.py", "--level-db")),
+    *(("scenes.py", "--level-db"), ("stream.py", "--level-db")),
 }
 PAIRS = DECIBELS | {
     *(("train.py", "--start-delays"), ("scenes.py", "--distance-m"), ("stream.py", "--distance-m")),
+    ("scenes.py", "--speed"),
 }
 BELOW_0 = DECIBELS | {("evaluate.py", "--snr-db"), ("evaluate.py", "--gain-db"), ("stream.py", "--snr-db")}
 ODD = ("nan", "inf", "-inf", "1e400", "-1", str(10**30), "9" * 5000, "", "x")
