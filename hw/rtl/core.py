@@ -70,7 +70,7 @@ class Core(wiring.Component):
         config.check(network.spec)
         self._network, self._config, self._sha256 = network, config, sha256
         self._slots = config.stages[0].events_per_cycle
-        self.said, self.word = Signal(), Signal(index_shape(network.spec.n_out))
+        self.said, self.word = Signal(), Signal(index_shape(network.spec.n_out), name="word")
         super().__init__(
             {
                 "aclk": In(1),
