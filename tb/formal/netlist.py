@@ -52,7 +52,7 @@ def circuit(aiger: bytes) -> Circuit:
 
     Raises
     ------
-    ValueError
+    RuntimeError
         A latch is not 0 at the start.
     """
     head, rest = aiger.split(b"\n", 1)
@@ -60,7 +60,7 @@ def circuit(aiger: bytes) -> Circuit:
     lines = rest.split(b"\n", latches + outputs)
     starts = [line.split()[1:] for line in lines[:latches]]
     if any(start not in ([], [b"0"]) for start in starts):
-        raise ValueError("a latch must be 0 at the start")
+        raise RuntimeError("a latch must be 0 at the start")
     literals = [int(line.split()[0]) for line in lines[:-1]]
     operands, place, body = [], 0, lines[-1]
     for gate in range(1 + inputs + latches, 1 + inputs + latches + gates):
@@ -96,7 +96,14 @@ def alike(one: Circuit, other: Circuit) -> bool:
     Pairs of nets are found that are equal in every cycle if all of them are: from the outputs of equal names
     to the operands of gates, and from latches, which are equal at the start, to what they are next. The order
     of the operands is that of their colours. False says nothing.
+
+    Raises
+    ------
+    RuntimeError
+        There is no output, and so nothing to compare.
     """
+    if not one.outputs:
+        raise RuntimeError("a circuit must have at least 1 output, not 0")
     if one.outputs.keys() != other.outputs.keys():
         return False
     ours, theirs = one.colours(), other.colours()

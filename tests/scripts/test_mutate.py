@@ -3,6 +3,7 @@
 import json
 import resource
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -17,7 +18,7 @@ pytest.importorskip("pyosys", reason="pyosys is not installed")
 
 from scripts import mutate
 from tb.formal.engine import lowered
-from tb.formal.netlist import alike
+from tb.formal.netlist import alike, circuit
 
 SOURCE = '''
 LIMIT = 3
@@ -156,6 +157,16 @@ def test_cores_of_other_outputs_or_another_start_are_not_the_same(tmp_path):
     assert alike(one, one)
     assert not alike(one, named)
     assert not alike(one, started)
+    nothing = replace(one, outputs={})
+    with pytest.raises(RuntimeError, match=r"^a circuit must have at least 1 output, not 0$"):
+        alike(nothing, nothing)
+
+
+def test_a_latch_that_is_not_0_at_the_start_is_refused():
+    text = b"aig 1 0 1 1 0\n%s\n2\no0 y\n"
+    assert circuit(text % b"3").latches == circuit(text % b"3 0").latches == (3,)
+    with pytest.raises(RuntimeError, match=r"^a latch must be 0 at the start$"):
+        circuit(text % b"3 1")
 
 
 @pytest.mark.slow
