@@ -13,7 +13,8 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from fxp_model.options import COUNT, SEED, Parser, add_json_option, nonempty, some_path
+from fxp_model.options import COUNT, SEED, Parser, add_json_option, nonempty, some_path, whole
+from fxp_model.spec import MAX_NEURONS, MAX_STRIDE
 
 LEARNING_RATE = 2e-3
 """Peak, of a float GRU."""
@@ -32,8 +33,13 @@ def parser() -> Parser:
         help="of each clip: one as it was recorded, the others in noise (default: %(default)s)",
     )
     parser.only_with(noise, copies)
+    stride = f"steps from answer to answer, each of which the data must have a class for (1..{MAX_STRIDE})"
+    add("--stride", type=whole(1, MAX_STRIDE), help=f"{stride}; default: one answer per clip")
+    hidden = "neurons of each layer, one width (default: 256 256)"
+    add("--hidden", type=whole(1, MAX_NEURONS), nargs="+", metavar="N", default=[256, 256], help=hidden)
     add("--seeds", nargs="+", type=SEED, default=[0], help="default: 0")
     add("--epochs", type=COUNT, default=40, help="default: %(default)s")
+    add("--out", type=some_path, help="folder for gru-SEED.npz, with which stream.py --gru listens")
     add_json_option(parser, "a row for each seed")
     return parser
 
@@ -46,22 +52,33 @@ def main() -> int:
 
     from fxp_model.cli import write_json
     from fxp_model.qat.gru import train_gru
-    from fxp_model.qat.hearing import in_noise
+    from fxp_model.qat.hearing import in_noise, scaled
     from fxp_model.qat.publish import versions
     from fxp_model.qat.sweep import load, opened
     from fxp_model.qat.template import Shape, network_spec
     from fxp_model.qat.train import Recipe, frames_sha256
+    from fxp_model.spec import Answer, ReadoutMode
 
     args = parser().options()
     dataset, encoder = opened(args.data)
     heard = [] if args.noise is None else in_noise(args.noise, args.copies, range(0, args.copies, 2))
     train, val, classes = load(dataset, encoder, heard)
-    spec = network_spec(Shape(), train.counts.shape[2], len(classes))
+    shape, recipe = (
+        Shape(hidden=tuple(args.hidden)),
+        replace(Recipe(), epochs=args.epochs, learning_rate=LEARNING_RATE),
+    )
+    if args.stride is not None:
+        shape = replace(shape, readout=ReadoutMode.LAST, answer=Answer.STEP, stride=args.stride)
+        # labels stay where they are, and most are of one class
+        still = scaled(replace(recipe.augmentation, time_shift=0, time_stretch=0), train.counts.shape[2])
+        recipe = replace(recipe, augmentation=still, label_smoothing=0)
+    spec = network_spec(shape, train.counts.shape[2], len(classes))
     rows = []
     for seed in args.seeds:
-        recipe = replace(Recipe(), epochs=args.epochs, seed=seed, learning_rate=LEARNING_RATE)
+        kept = None if args.out is None else args.out / f"gru-{seed}.npz"
         with tqdm(total=args.epochs, desc=f"seed {seed}", unit="epoch") as bar:
-            curve = train_gru(spec, recipe, train, val, lambda accuracy: bar.update())
+            own = replace(recipe, seed=seed)
+            _, curve = train_gru(spec, own, train, val, lambda accuracy: bar.update(), kept)
         rows.append(
             {
                 "system": "gru",

@@ -8,6 +8,9 @@ first one only; every other one there is a confusion. A decision elsewhere, in o
 false alarm. The threshold on the margin is swept. What is reported at 1 false alarm per hour of sound without
 words is of the threshold with the fewest misses among those with at most that.
 
+With --gru, a GRU of the same widths (gru.py --stride) hears the same frames in place of the network, with its
+logits in 1/256 for scores.
+
 With --rtl, the first minutes of that stream are played to the device, from PCM through ear and core to the
 detector, as Verilog under Verilator. Every answer, and every word at that threshold, must be the same.
 """
@@ -62,6 +65,7 @@ from fxp_model.options import (
 )
 from fxp_model.pretrained import add_artifact_argument
 from fxp_model.spec import Answer
+from fxp_model.spotting.answers import Listener
 from fxp_model.spotting.detectors import add_detector_options, detector_of
 from fxp_model.trace import Answers
 from hw.ear import ear_of, trigger_of
@@ -107,6 +111,13 @@ def parser() -> Parser:
     add("--distance-m", type=real(*DISTANCE_M), help=distance, **span)
     add("--seed", type=SEED, default=0, help="of all that is drawn (default: %(default)s)")
     add_detector_options(add)
+    gru = add(
+        "--gru",
+        type=some_path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="listen with this GRU, as gru.py --stride keeps it, in place of the network",
+    )
     group = parser.add_argument_group("device")
     rtl = group.add_argument(
         "--rtl",
@@ -130,6 +141,7 @@ def parser() -> Parser:
         help="of its detector (default: the threshold at 1 false alarm per hour)",
     )
     parser.only_with(rtl, multipliers, work, margin)
+    parser.not_with(gru, rtl)
     add_width_options(parser)
     add("--figure", type=output_file, metavar="FILE", help="draw the curve as SVG")
     add_json_option(parser, "the result")
@@ -224,9 +236,20 @@ def check_rtl(artifact: Artifact, args: argparse.Namespace, minutes: int) -> Non
         raise InputError(missing)
 
 
+def _listener(artifact: Artifact, gru: Path | None) -> Listener:
+    """What listens: the network of `artifact`, or the GRU in a file."""
+    from fxp_model.spotting.answers import listener_of
+
+    if gru is None:
+        return listener_of(artifact.network, trigger_of(artifact))
+    from fxp_model.qat.gru import GruListener, load_gru
+
+    return GruListener(load_gru(artifact.network.spec, gru))
+
+
 def main() -> int:
     """Listen, sweep, print."""
-    from fxp_model.spotting.answers import heard, listener_of
+    from fxp_model.spotting.answers import heard
     from fxp_model.spotting.curve import COARSE, FINE, Truth, curve
     from fxp_model.spotting.report import report
 
@@ -235,7 +258,8 @@ def main() -> int:
     ear, detector = ear_of(artifact), detector_of(artifact, args.hold, args.refractory)
     check_rate(ear)
     scenes, told = scenes_of(artifact, args)
-    listener = listener_of(artifact.network, trigger_of(artifact))
+    gru = getattr(args, "gru", None)
+    listener = _listener(artifact, gru)
     started = time.perf_counter()
     minutes = math.ceil(args.hours * 3600 / PIECE_S)
     if args.rtl is not None:
@@ -257,6 +281,7 @@ def main() -> int:
     readout = artifact.network.spec.readout
     summary: dict[str, Any] = {
         "artifact": str(args.artifact),
+        "gru": None if gru is None else str(gru),
         **told,
         "answer": str(readout.answer),
         "stride": readout.stride,

@@ -71,3 +71,8 @@ def restore(state: Arrays, module: torch.nn.Module, optimizer: torch.optim.Optim
             if value.shape not in ((), parameters[owner].shape):
                 raise ValueError(f"{name} must have the shape of {owner}, not {tuple(value.shape)}")
             optimizer.state[parameters[owner]][key] = value.clone()
+
+
+def under(prefix: str, arrays: Arrays) -> Arrays:
+    """Those whose name begins with `prefix`, without it."""
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}

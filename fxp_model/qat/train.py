@@ -263,8 +263,8 @@ class Training:
         try:
             self.rows = [Epoch(**row) for row in description["rows"]]
             self.frames_sha256 = description["frames_sha256"]
-            self.best = _under("best/", arrays)
-            checkpoint.restore(_under("now/", arrays), self.module, self.optimizer)
+            self.best = checkpoint.under("best/", arrays)
+            checkpoint.restore(checkpoint.under("now/", arrays), self.module, self.optimizer)
             self.selected()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
@@ -318,7 +318,7 @@ class Training:
             row = self._epoch(epoch, train, val, progress)
             self.rows.append(row)
             if self.best_row is row:
-                self.best = _under("module/", checkpoint.state_of(self.module, self.optimizer))
+                self.best = checkpoint.under("module/", checkpoint.state_of(self.module, self.optimizer))
             self.save()
             progress(row)
         return self.selected()
@@ -531,7 +531,7 @@ def _start_with(module: SpikingNetwork, path: Path) -> None:
     """Load the best parameters of the checkpoint `path`, but not its leaks."""
     arrays, _ = checkpoint.load(path)
     own = module.state_dict()
-    best = _under("best/", arrays)
+    best = checkpoint.under("best/", arrays)
     for name, tensor in own.items():
         if name not in best or best[name].shape != tensor.shape:
             raise InputError(
@@ -565,10 +565,6 @@ def _log(rows: list[Epoch]) -> str:
     writer.writeheader()
     writer.writerows(map(asdict, rows))
     return text.getvalue()
-
-
-def _under(prefix: str, arrays: checkpoint.Arrays) -> checkpoint.Arrays:
-    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
 def _difference(name: str, stored: Any, asked: Any) -> str:

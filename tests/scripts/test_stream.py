@@ -242,6 +242,28 @@ def test_a_network_trains_on_scenes_and_listens_with_their_ear(world, tmp_path):
     assert found["hold"] == 2
 
 
+@pytest.mark.slow
+def test_a_gru_listens_to_the_same_stream(world, tmp_path):
+    """In place of the network, with its classes, ear and detector; one of other widths is refused."""
+    assert make(world, tmp_path / "scenes").returncode == 0
+    own = ("--data", tmp_path / "scenes", "--stride", "2", "--epochs", "1")
+    for name, hidden in (("gru", "6"), ("wide", "7")):
+        told = call("gru.py", *map(str, (*own, "--hidden", hidden, "--out", tmp_path / name)))
+        assert told.returncode == 0, told.stderr
+    of_network = measured(world, "step", "--seed", "3")
+    of_gru = measured(world, "step", "--seed", "3", "--gru", str(tmp_path / "gru" / "gru-0.npz"))
+    assert of_gru["gru"] == str(tmp_path / "gru" / "gru-0.npz")
+    for key in ("words", "others", "answers", "stride", "hold", "refractory"):
+        assert of_gru[key] == of_network[key]
+    assert of_gru["decisions_sha256"] != of_network["decisions_sha256"]
+    told = stream(world, "step", "--gru", str(tmp_path / "wide" / "gru-0.npz"))
+    assert told.returncode == 2
+    shapes = "must be of shape (18, 8), not (21, 8)"
+    assert told.stderr.endswith(f"gru-0.npz: recurrent.weight_ih_l0 {shapes}\n")
+    told = stream(world, "sample", "--gru", str(tmp_path / "gru" / "gru-0.npz"))
+    assert told.stderr == "stream.py: a GRU must answer per step to listen to a stream\n"
+
+
 @pytest.mark.parametrize(
     ("more", "line"),
     [
