@@ -28,7 +28,16 @@ MAX_HOURS = 1000.0
 
 def parser() -> Parser:
     """The options."""
-    from fxp_model.data.scenes import DISTANCE_M, GAP_S, LEVEL_DB, OTHER_SHARE, SNR_DB, SPEED, SceneSpec
+    from fxp_model.data.scenes import (
+        DISTANCE_M,
+        GAP_S,
+        LEVEL_DB,
+        OTHER_SHARE,
+        SNR_DB,
+        SPEED,
+        SPLICED,
+        SceneSpec,
+    )
     from fxp_model.ear.spec import MAX_CHANNELS, MAX_SECTIONS, MIN_CHANNELS
 
     spec = SceneSpec()
@@ -50,6 +59,8 @@ def parser() -> Parser:
     add("--level-db", type=real(*LEVEL_DB), default=list(spec.level_db), help="of words, full scale", **span)
     add("--gap-s", type=real(*GAP_S), default=2.0, help="mean silence between words")
     add("--other-share", type=real(*OTHER_SHARE), default=0.3, help="of words that are other speech")
+    spliced = "of other speech that begins as one recording and ends as another, keywords among them"
+    add("--spliced", type=real(*SPLICED), default=spec.spliced, help=spliced)
     distance = "of words, with the echoes of a room (default: as recorded)"
     add("--distance-m", type=real(*DISTANCE_M), default=argparse.SUPPRESS, help=distance, **span)
     speed = "of words for training, each of its own"
@@ -95,6 +106,7 @@ def main() -> int:
         "level_db": tuple(args.level_db),
         "gap_s": args.gap_s,
         "other_share": args.other_share,
+        "spliced": args.spliced,
         "distance_m": tuple(args.distance_m) if hasattr(args, "distance_m") else None,
     }
     lines = []

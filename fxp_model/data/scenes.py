@@ -34,6 +34,7 @@ LEVEL_DB = (-90.0, 0.0)
 GAP_S = (LEAST_GAP_S, 600.0)
 OTHER_SHARE = (0.0, 0.9)
 DISTANCE_M = (0.1, 10.0)
+SPLICED = (0.0, 1.0)
 SPEED = (0.5, 2.0)
 """Least and largest values; those of the SNR are of `fxp_model.data.conditions`."""
 
@@ -42,7 +43,21 @@ _EDGE = RATE_HZ // 20
 _ECHO_S = (0.2, 0.5)
 """In which echoes fall by 60 dB."""
 
+_OTHER_PARTS = 0.5
+"""Of the parts of spliced words, how many are of other speech."""
+_JOINT, _JOINT_AT = RATE_HZ // 100, (0.35, 0.65)
+"""Samples in which one recording fades into the next, and where in each word that is."""
+
 Sound = NDArray[np.float64]
+
+
+class _Said(NamedTuple):
+    """A recording, of power 1 over its word, which starts and ends as said; its class, or -1."""
+
+    label: int
+    sound: Sound
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +98,9 @@ class SceneSpec:
         0..0.9; without other speech it has no effect.
     distance_m : (low, high), optional
         0.1..10; drawn uniformly for each word. None: as recorded.
+    spliced : float
+        Of the other speech, how much begins as one recording and ends as another, keywords among them;
+        0..1. What is nearly a word and none teaches a network to hear words out.
     speed : (low, high), optional
         0.5..2, in hundredths; drawn uniformly for each word, whose pitch changes with it, as that of a tape
         does (Ko et al., "Audio augmentation for speech recognition", Interspeech 2015). None: as recorded.
@@ -100,12 +118,13 @@ class SceneSpec:
     gap_s: float = 5.0
     other_share: float = 0.5
     distance_m: Range | None = None
+    spliced: float = 0.0
     speed: Range | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         limits = {"snr_db": SNR_DB, "level_db": LEVEL_DB, "distance_m": DISTANCE_M}
-        limits |= {"gap_s": GAP_S, "other_share": OTHER_SHARE, "speed": SPEED}
+        limits |= {"gap_s": GAP_S, "other_share": OTHER_SHARE, "spliced": SPLICED, "speed": SPEED}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name not in limits or value is None:
@@ -198,7 +217,8 @@ class Scenes:
         place = self._gap(rng)
         while True:
             other = rng.random() < self.spec.other_share and len(self._others) > 0
-            label, said, start, end = self._word(rng, other)
+            spliced = other and self.spec.spliced > 0 and rng.random() < self.spec.spliced
+            label, said, start, end = self._spliced(rng) if spliced else self._word(rng, other)
             distance = 1.0
             if self.spec.distance_m is not None:
                 distance = _between(self.spec.distance_m, rng.random())
@@ -244,8 +264,26 @@ class Scenes:
         own[-FADE:] *= rise[::-1]
         return own
 
-    def _word(self, rng: np.random.Generator, other: bool) -> tuple[int, Sound, int, int]:
-        """Class, sound of power 1 over its word, and where this starts and ends in it."""
+    def _spliced(self, rng: np.random.Generator) -> _Said:
+        """The first part of one recording and the last of another, reversed if it is of the same word."""
+        one, two = (self._word(rng, rng.random() < _OTHER_PARTS and len(self._others) > 0) for _ in range(2))
+        if one.label == two.label >= 0:
+            length = len(two.sound)
+            two = _Said(-1, two.sound[::-1], length - two.end, length - two.start)
+        leaves, joins = (
+            own.start + int((own.end - own.start) * _between(_JOINT_AT, rng.random())) for own in (one, two)
+        )
+        first, last = one.sound[: leaves + _JOINT].copy(), two.sound[joins:].copy()
+        fade = (np.arange(len(first) - leaves) + 0.5) / _JOINT
+        first[leaves:] *= 1 - fade
+        last[: len(fade)] *= fade
+        sound = np.zeros(leaves + len(last))
+        sound[: len(first)] = first
+        sound[leaves:] += last
+        return _Said(-1, sound, one.start, leaves + two.end - joins)
+
+    def _word(self, rng: np.random.Generator, other: bool) -> _Said:
+        """A keyword, or other speech."""
         place = rng.random()
         label, name = -1, ""
         try:
@@ -274,7 +312,7 @@ class Scenes:
         before, after = start - low, high - end
         cut[:before] *= (np.arange(before) + 0.5) / max(before, 1)
         cut[len(cut) - after :] *= (np.arange(after)[::-1] + 0.5) / max(after, 1)
-        return label, cut, start - low, end - low
+        return _Said(label, cut, start - low, end - low)
 
 
 def _between(limits: Range, share: float) -> float:

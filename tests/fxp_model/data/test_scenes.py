@@ -185,6 +185,32 @@ def test_half_of_other_speech_is_of_the_folder_given(tmp_path):
     assert 0.35 < given.mean() < 0.65
 
 
+def _hz(sound):
+    """The loudest frequency."""
+    return np.abs(np.fft.rfft(sound * np.hanning(len(sound)))).argmax() * RATE_HZ / len(sound)
+
+
+def test_spliced_speech_begins_as_one_recording_and_ends_as_another(noise):
+    spec = SceneSpec(spliced=1, other_share=0.9, gap_s=1.5, snr_db=(60, 60), level_db=(-20, -20))
+    scenes = Scenes(spec, scene_sounds.clips(), noise)
+    known = np.array([*HZ, *(OTHER_HZ + 100 * number for number in range(5))])
+    ends = []
+    for index in range(4):
+        piece = scenes.piece(index)
+        for start, end in np.array(piece.others) - index * PIECE:
+            third = (end - start) // 3
+            told = np.array([_hz(piece.samples[at : at + third]) for at in (start, end - third)])
+            away = np.abs(known[:, None] - told)
+            assert away.min(axis=0).max() < 20
+            ends.append(known[away.argmin(axis=0)])
+    differ = [one != two for one, two in ends]
+    assert len(ends) > 40
+    assert 0.5 < np.mean(differ) < 1
+    assert set(np.ravel(ends).tolist()) >= set(HZ)
+    plain = Scenes(replace(spec, spliced=0), scene_sounds.clips(), noise).piece(0)
+    assert min(_hz(plain.samples[start:end]) for start, end in plain.others) > OTHER_HZ - 20
+
+
 def test_labels_follow_the_law():
     words = [Word(16000, 24100, 1, 0, 0), Word(80000, 81000, 0, 0, 0), Word(150000, 158000, 1, 0, 0)]
     labels = step_labels(words, 0, 1200, 2, 160, 1000)
