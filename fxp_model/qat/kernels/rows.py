@@ -30,7 +30,9 @@ class Membrane(NamedTuple):
     """Constants of the neurons; all but the flag are scalars of the dtype of the currents.
 
     v_th : threshold; `NEVER` for neurons that do not fire
-    kept : factor on v - v_th after a spike: 1 when the threshold is subtracted, 0 when v is reset to zero
+    at_once, later : what a spike subtracts in its own step, and in the next after the leak: v_th and 0, or,
+        of a delayed reset, 0 and v_th
+    kept : factor on v - at_once after a spike: 0 when v is reset to zero, otherwise 1
     rounds : whether membranes are rounded to multiples of `lsb` = 1 / `scale`, halves up by `half`,
         and held within `low` .. `high`, in lsb
     sharp, peak : h'(v - v_th) = peak / (1 + (sharp * (v - v_th))**2), the surrogate gradient
@@ -38,6 +40,8 @@ class Membrane(NamedTuple):
 
     beta: np.floating
     v_th: np.floating
+    at_once: np.floating
+    later: np.floating
     kept: np.floating
     rounds: bool
     scale: np.floating
@@ -65,8 +69,13 @@ def integrate(
     The current is factor * current + offset, neuron by neuron: batch norm. One loop per array that is
     written: with more, the compiler has too many pairs to prove apart at run time, and leaves them scalar.
     """
-    for j in range(len(v)):
-        v[j] = c.beta * v[j] + i_rec[j]
+    zero = c.half - c.half
+    if c.later > zero:  # v has not been reset: whether it fired is seen from it
+        for j in range(len(v)):
+            v[j] = c.beta * v[j] - (c.later if v[j] >= c.v_th else zero) + i_rec[j]
+    else:
+        for j in range(len(v)):
+            v[j] = c.beta * v[j] + i_rec[j]
     for j in range(len(v)):
         v[j] += factor[j] * current[j] + offset[j]
     if c.rounds:
@@ -78,7 +87,7 @@ def integrate(
         fired[j] = v[j] >= c.v_th
     for j in range(len(v)):
         u = v[j]
-        v[j] = (u - c.v_th) * c.kept if u >= c.v_th else u
+        v[j] = (u - c.at_once) * c.kept if u >= c.v_th else u
 
 
 # numpy's division: Python's checks for zero divisors, neuron by neuron
@@ -115,7 +124,7 @@ def beta_gradient(g_now: Floats, before: Floats, fired_before: Bits, c: Membrane
     share = c.half - c.half
     for j in range(len(g_now)):
         u = before[j]
-        share += g_now[j] * ((u - c.v_th) * c.kept if fired_before[j] != 0 else u)
+        share += g_now[j] * ((u - c.at_once) * c.kept if fired_before[j] != 0 else u)
     return share
 
 

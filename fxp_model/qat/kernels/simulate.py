@@ -44,8 +44,7 @@ def supports(neuron: Neuron, device: torch.device) -> bool:
     """Whether the kernels support such a stage, if its leak is one for all neurons."""
     modes = (neuron.rounding, neuron.overflow, neuron.leak_rounding) == (Rounding.RND, Overflow.SAT, None)
     plain = neuron.synapse is None and not isinstance(neuron.v_th, Tensor)
-    at_once = neuron.v_th is None or neuron.reset_mode is not ResetMode.DELAYED
-    return (neuron.membrane is None or modes) and plain and at_once and device.type == "cpu"
+    return (neuron.membrane is None or modes) and plain and device.type == "cpu"
 
 
 def simulate(
@@ -74,10 +73,14 @@ def membrane_of(neuron: Neuron, beta: Tensor, dtype: torch.dtype) -> Membrane:
     real = torch.zeros(0, dtype=dtype).numpy().dtype.type
     fmt = neuron.membrane
     lsb, low, high = (1.0, 0, 0) if fmt is None else (fmt.lsb, fmt.min_raw, fmt.max_raw)
+    v_th = NEVER if neuron.v_th is None else neuron.v_th
+    delayed = neuron.v_th is not None and neuron.reset_mode is ResetMode.DELAYED
     return Membrane(
         beta=real(float(beta)),
-        v_th=real(NEVER if neuron.v_th is None else neuron.v_th),
-        kept=real(neuron.reset_mode is ResetMode.SUBTRACT),
+        v_th=real(v_th),
+        at_once=real(0 if delayed else v_th),
+        later=real(v_th if delayed else 0),
+        kept=real(neuron.reset_mode is not ResetMode.ZERO),
         rounds=fmt is not None,
         scale=real(1 / lsb),
         lsb=real(lsb),
