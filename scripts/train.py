@@ -132,8 +132,8 @@ def parser() -> Parser:
         nargs="+",
         metavar="A",
         default=argparse.SUPPRESS,
-        help="hidden layers have a synaptic current that keeps A per step at the start, in all or in each; "
-        "it has no fused kernels, and trains many times slower (default: none)",
+        help="hidden layers have a synaptic current that keeps A per step at the start, in all or in each "
+        "(default: they have none)",
     )
     readout_beta = add(
         "--readout-beta",
