@@ -126,6 +126,15 @@ def parser() -> Parser:
         default=list(shape.beta),
         help="leak at the start, of all hidden layers or of each; time constant of 1 / (1 - B) steps",
     )
+    add(
+        "--alpha",
+        type=within("alpha"),
+        nargs="+",
+        metavar="A",
+        default=argparse.SUPPRESS,
+        help="hidden layers have a synaptic current that keeps A per step at the start, in all or in each "
+        "(default: they have none)",
+    )
     readout_beta = add(
         "--readout-beta",
         type=within("beta"),
@@ -149,7 +158,7 @@ def parser() -> Parser:
         "--reset",
         choices=tuple(ResetMode),
         default=str(shape.reset_mode),
-        help="reset of a neuron after a spike; delayed has no fused kernels, and trains many times slower",
+        help="reset of a neuron after a spike",
     )
     add(
         "--readout",
@@ -282,6 +291,7 @@ def main() -> int:
         recurrent_layers=RecurrentLayers(args.recurrent_layers),
         kernel_size=args.kernel,
         max_delay=args.max_delay,
+        alpha=tuple(getattr(args, "alpha", ())),
         beta=tuple(args.beta),
         readout_beta=getattr(args, "readout_beta", shape.readout_beta),
         forward_delay=tuple(args.forward_delay),

@@ -210,15 +210,26 @@ class Stage(nn.Module):
     def start_gain(self) -> float:
         """Initial gain of the currents, for a membrane as wide as with the leak `HIDDEN_BETA`.
 
-        A white current of deviation g gives a membrane of deviation g / sqrt(1 - beta**2).
+        White inputs of deviation g give a membrane of variance
+
+            g**2 (1 + alpha beta) / ((1 - alpha**2) (1 - beta**2) (1 - alpha beta)),
+
+        with alpha = 0 where there is no synaptic current.
         """
-        return math.sqrt((1 - self.start_beta**2) / (1 - HIDDEN_BETA**2))
+        alpha, beta = self.start_alpha, self.start_beta
+        of_current = (1 - alpha**2) * (1 - alpha * beta) / (1 + alpha * beta)
+        return math.sqrt(of_current * (1 - beta**2) / (1 - HIDDEN_BETA**2))
 
     @property
     def start_beta(self) -> float:
         """The leak at the start of the training; at most 1, from where on there is no scale to follow."""
-        beta = START_SHARE if self.spec.beta is None else float(self.spec.beta_format.to_real(self.spec.beta))
-        return min(beta, 1.0)
+        return _start(self.spec.beta, self.spec.beta_format)
+
+    @property
+    def start_alpha(self) -> float:
+        """What is kept of the synaptic current at the start, as `start_beta`; 0 without one."""
+        own = self.spec.synapse
+        return 0.0 if own is None else _start(own.alpha, own.alpha_format)
 
     def gain(self) -> Tensor:
         """Factor (N_out,) on each row of the weights equivalent to batch norm."""
@@ -318,13 +329,18 @@ def _share(raw: int | None, fmt: QFormat, n: int) -> Tensor:
     return torch.full((n,), START_SHARE) if raw is None else torch.tensor(float(fmt.to_real(raw)))
 
 
+def _start(raw: int | None, fmt: QFormat) -> float:
+    """A share at the start of the training, at most 1."""
+    return min(START_SHARE if raw is None else float(fmt.to_real(raw)), 1.0)
+
+
 class HiddenLayer(Stage):
     """A layer of LIF neurons with recurrence over learned axonal delays.
 
     Delays are initialised uniformly within `START_DELAYS`, about a fifth of a second of speech. A conv kernel
     is initialised in proportion to 1 - beta: a spike changes the membrane for 1 / (1 - beta) steps, and the
     product of the two is what a gradient is multiplied by in every round of the recurrence. In long
-    sequences, with many rounds, it explodes otherwise.
+    sequences, with many rounds, it explodes otherwise. A synaptic current adds the factor 1 - alpha likewise.
     """
 
     START_DELAYS = (10.0, 30.0)
@@ -339,7 +355,8 @@ class HiddenLayer(Stage):
         if spec.recurrence is not None:
             n, size = spec.n_out, spec.recurrence.kernel_size
             if spec.recurrence.kind is RecurrenceKind.CONV:
-                bound = (1 - self.start_beta) / (1 - HIDDEN_BETA) / math.sqrt(size)
+                kept = (1 - self.start_alpha) * (1 - self.start_beta)
+                bound = kept / (1 - HIDDEN_BETA) / math.sqrt(size)
                 recurrent = torch.empty(size).uniform_(-bound, bound)
             else:
                 recurrent = nn.init.orthogonal_(torch.empty(n, n))
@@ -364,13 +381,15 @@ class HiddenLayer(Stage):
         ------
         InputError
             The layer has no conv recurrence with neighbours, its largest delay is smaller, its reset is
-            delayed, or it has fewer neurons than input channels.
+            delayed, it has a synaptic current, or it has fewer neurons than input channels.
         """
         spec, recurrence = self.spec, self.spec.recurrence
         if recurrence is None or recurrence.kind is not RecurrenceKind.CONV or recurrence.kernel_size < 3:
             raise InputError("a delay line needs conv recurrence of 3 taps or more in the first hidden layer")
         if spec.reset_mode is ResetMode.DELAYED:
             raise InputError("a delay line needs a reset in the step of the spike, not a delayed one")
+        if spec.synapse is not None:
+            raise InputError("a delay line needs neurons without a synaptic current")
         if steps > recurrence.max_delay:
             raise InputError(f"line_delay must be at most max_delay {recurrence.max_delay}, not {steps}")
         if spec.n_out < spec.n_in:

@@ -10,6 +10,7 @@ LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "neurons": (1, MAX_NEURONS),
     "kernel_size": (1, MAX_KERNEL_SIZE),
     "max_delay": (0, MAX_DELAY_STEPS),
+    "alpha": (0.0, 255 / 256),
     "beta": (0.0, 255 / 256),
     "input_bits": (1, 8),
     "forward_delay": (0, MAX_DELAY_STEPS),

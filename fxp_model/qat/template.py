@@ -17,6 +17,7 @@ from fxp_model.spec import (
     RecurrenceKind,
     RecurrenceSpec,
     ResetMode,
+    SynapseSpec,
 )
 
 HIDDEN_MEMBRANE = QFormat(signed=True, int_bits=6, frac_bits=10)
@@ -42,6 +43,8 @@ class Shape:
     recurrence : kind, or None for no recurrence
     recurrent_layers : hidden layers with a recurrence
     kernel_size : taps of a ``conv`` kernel
+    alpha : what is kept of the synaptic currents of the hidden layers at the start, of all or of each; empty:
+        they have none
     beta : leaks of the hidden layers at the start, of all or of each
     readout_beta : leak of the readout at the start
     input_bits, weight_bits, kernel_bits : widths; of weights and kernel 2..16
@@ -56,6 +59,7 @@ class Shape:
     kernel_size: int = 5
     max_delay: int = 63
     forward_delay: tuple[int, ...] = (0,)
+    alpha: tuple[float, ...] = ()
     beta: tuple[float, ...] = (HIDDEN_BETA,)
     readout_beta: float = READOUT_BETA
     input_bits: int = 4
@@ -79,13 +83,16 @@ class Shape:
                 f"forward_delay must be one value, or one for each of {len(self.hidden) + 1} stages, "
                 f"not {len(self.forward_delay)}"
             )
-        if len(self.beta) not in (1, len(self.hidden)):
-            raise InputError(
-                f"beta must be one value, or one for each of {len(self.hidden)} hidden layers, "
-                f"not {len(self.beta)}"
-            )
-        for beta in (*self.beta, self.readout_beta):
-            check_limits("beta", beta)
+        for name in ("alpha", "beta"):
+            values = getattr(self, name)
+            if len(values) not in (1, len(self.hidden)) and (values or name == "beta"):
+                raise InputError(
+                    f"{name} must be one value, or one for each of {len(self.hidden)} hidden layers, "
+                    f"not {len(values)}"
+                )
+            for value in values:
+                check_limits(name, value)
+        check_limits("beta", self.readout_beta)
 
 
 def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
@@ -103,6 +110,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
     delays = shape.forward_delay * stages if len(shape.forward_delay) == 1 else shape.forward_delay
     first_recurrent = 0 if shape.recurrent_layers is RecurrentLayers.ALL else len(shape.hidden) - 1
     betas = shape.beta * len(shape.hidden) if len(shape.beta) == 1 else shape.beta
+    alphas = shape.alpha * len(shape.hidden) if len(shape.alpha) == 1 else shape.alpha
     layers = tuple(
         LayerSpec(
             n_in=before,
@@ -117,6 +125,7 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
             reset_mode=shape.reset_mode,
             max_input_delay=delays[index] or None,
             recurrence=recurrence if index >= first_recurrent else None,
+            synapse=_synapse(alphas[index]) if alphas else None,
         )
         for index, (before, after) in enumerate(zip((n_in, *shape.hidden), shape.hidden, strict=False))
     )
@@ -136,6 +145,10 @@ def network_spec(shape: Shape, n_in: int, n_out: int) -> NetworkSpec:
         stride=shape.stride,
     )
     return NetworkSpec(layers, readout)
+
+
+def _synapse(alpha: float) -> SynapseSpec:
+    return SynapseSpec(current=HIDDEN_MEMBRANE, alpha=int(BETA.from_real(alpha)), alpha_format=BETA)
 
 
 def _weight(width: int) -> QFormat:

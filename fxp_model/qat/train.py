@@ -39,6 +39,8 @@ LOG = "log.csv"
 NOT_COUNTED = -1
 """Label of a step that is not counted."""
 MAX_GRADIENT_NORM = 5.0
+LEAKS = ("beta", "alpha")
+"""Parameters of a stage that say what is kept of its states per step."""
 MAX_PARAMETER = 2.0**32
 """A larger parameter, which no format of the hardware can hold, means that the training diverged."""
 
@@ -508,7 +510,9 @@ def _check_steps(readout: ReadoutSpec, recipe: Recipe, teacher: SpikingNetwork |
 def _prepare(module: SpikingNetwork, recipe: Recipe) -> None:
     """Set the initial delays, and freeze what is not learned."""
     for stage in module.stages:
-        stage.beta.requires_grad_(recipe.learn_beta)
+        for name, share in stage.named_parameters():
+            if name in LEAKS:
+                share.requires_grad_(recipe.learn_beta)
         if stage.spec.max_input_delay is not None:
             stage.input_delay.requires_grad_(recipe.learn_delays)
     if recipe.line_delay is not None:
@@ -537,7 +541,7 @@ def _start_with(module: SpikingNetwork, path: Path) -> None:
             raise InputError(
                 f"{path}: {name} must be of shape {tuple(tensor.shape)}, as in the network to train"
             )
-    module.load_state_dict({name: own[name] if name.endswith("beta") else best[name] for name in own})
+    module.load_state_dict({name: own[name] if name.endswith(LEAKS) else best[name] for name in own})
 
 
 def _optimizer(module: SpikingNetwork, recipe: Recipe) -> torch.optim.Optimizer:

@@ -174,13 +174,14 @@ def test_a_network_that_answers_each_step_is_trained_and_measured(tmp_path):
         counts = rng.random((12, 40, 2)) < np.where(np.arange(2) == words[:, :, None], 0.9, 0.1)
         labels = np.where(np.arange(40) % 8 < 4, -1, words)
         np.savez(data / f"{split}.npz", counts=counts.astype(np.uint8), labels=labels)
-    steps = ("--answer", "step", "--stride", 2, "--readout", "last", "--forward-delay", 0, 3)
+    steps = ("--answer", "step", "--stride", 2, "--readout", "last", "--forward-delay", 0, 3, "--alpha", 0.5)
     result = train("--data", data, "--out", out, *SMALL, *steps)
     assert result.returncode == 0, result.stderr
     artifact = load_artifact(out / "artifact")
     readout = artifact.network.spec.readout
     assert (readout.answer, readout.stride, readout.max_input_delay) == ("step", 2, 3)
     assert artifact.network.spec.layers[0].max_input_delay is None
+    assert artifact.network.spec.layers[0].synapse.alpha == 128
     assert artifact.metrics["val"]["answers"] == 12 * 5 * 2
     card = (out / "artifact" / "README.md").read_text(encoding="utf-8")
     assert f"- accuracy {artifact.metrics['val']['accuracy']:.4f} over 120 steps" in card

@@ -16,7 +16,9 @@ from fxp_model.qat.kernels.rows import (
     add_product,
     add_scaled,
     add_tap_gradient,
+    alpha_gradient,
     beta_gradient,
+    charge_back,
     integrate,
     integrate_back,
     masked,
@@ -28,6 +30,7 @@ def forward(
     v_mem: Floats,
     spikes: Bits,
     delayed: Floats,
+    charge: Floats,
     current: Floats,
     factor: Floats,
     offset: Floats,
@@ -38,7 +41,10 @@ def forward(
     taps: Floats,
     c: Membrane,
 ) -> None:
-    """Write membranes before reset, spikes and delayed spikes, each (T, B, N), up to the lengths (B,)."""
+    """Write membranes before reset, spikes and delayed spikes, each (T, B, N), up to the lengths (B,).
+
+    And the synaptic currents to `charge`, whose length is 0 if there are none.
+    """
     _, samples, n = current.shape
     size, width = len(kernel), len(taps)
     p = size // 2
@@ -46,6 +52,7 @@ def forward(
     for b in numba.prange(samples):
         steps = lengths[b]
         v = np.zeros(n, current.dtype)
+        s = np.zeros(n, current.dtype)
         i_rec = np.zeros(n, current.dtype)
         padded = np.zeros(n + 2 * p, current.dtype)
         arrived = padded[p : p + n]
@@ -64,7 +71,8 @@ def forward(
                 for j in range(n):
                     i_rec[j] *= factors[j]
             fired = spikes[t, b]
-            integrate(v_mem[t, b], fired, v, current[t, b], factor, offset, i_rec, c)
+            own = charge[t, b] if c.synaptic else s
+            integrate(v_mem[t, b], own, fired, v, s, current[t, b], factor, offset, i_rec, c)
             if width:
                 for e in range(nonzero(which, fired)):
                     history[t + first[which[e]], which[e]] = 1
@@ -73,6 +81,7 @@ def forward(
 @compiled(parallel=True, fastmath=FAST)
 def backward(
     g_current: Floats,
+    g_alpha: Floats,
     g_beta: Floats,
     g_kernel: Floats,
     g_taps: Floats,
@@ -83,6 +92,7 @@ def backward(
     v_mem: Floats,
     spikes: Bits,
     delayed: Floats,
+    charge: Floats,
     lengths: Lengths,
     kernel: Floats,
     gate: Floats,
@@ -90,7 +100,7 @@ def backward(
     taps: Floats,
     c: Membrane,
 ) -> None:
-    """Write the gradient of the current (T, B, N); accumulate those of beta, kernel and taps, per sample.
+    """Write the gradient of the current (T, B, N); accumulate those of the rest, per sample.
 
     `g_v` or `g_out` of length 0 stands for zeros, `kept` of length 0 for ones.
     """
@@ -102,6 +112,7 @@ def backward(
     for b in numba.prange(samples):
         steps = lengths[b]
         g_after = np.zeros(n, dtype)
+        g_charge = np.zeros(n, dtype)
         g_spike = np.zeros(n, dtype)
         zeros = np.zeros(n, dtype)
         arriving = np.zeros(n, dtype)
@@ -120,6 +131,10 @@ def backward(
             integrate_back(g_now, g_after, g_spike, from_v, v_mem[t, b], fired, c)
             if t > 0:
                 g_beta[b] += beta_gradient(g_now, v_mem[t - 1, b], spikes[t - 1, b], c)
+            if c.synaptic:
+                charge_back(g_now, g_charge, charge[t, b], c)
+                if t > 0:
+                    g_alpha[b] += alpha_gradient(g_now, charge[t - 1, b], c)
             if width:
                 factors, arrived = gate[b], delayed[t, b]
                 for j in range(n):

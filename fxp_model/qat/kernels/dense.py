@@ -19,7 +19,9 @@ from fxp_model.qat.kernels.rows import (
     Membrane,
     add_product,
     add_tap_gradient,
+    alpha_gradient,
     beta_gradient,
+    charge_back,
     integrate,
     integrate_back,
     masked,
@@ -30,6 +32,7 @@ def forward(
     v_mem: Floats,
     spikes: Bits,
     delayed: Floats,
+    charge: Floats,
     current: Floats,
     factor: Floats,
     offset: Floats,
@@ -41,10 +44,11 @@ def forward(
     c: Membrane,
 ) -> None:
     """As `conv.forward`, with weights `recurrent` (N, N)."""
-    v, i_rec, history = np.zeros_like(current[0]), np.zeros_like(current[0]), np.zeros_like(current)
+    v, s, i_rec = (np.zeros_like(current[0]) for _ in range(3))
+    history = np.zeros_like(current)
     weight, arrived, product = (torch.from_numpy(a) for a in (recurrent, delayed, i_rec))
     inputs: tuple[Any, ...] = (current, factor, offset, lengths, gate, first, taps, c)
-    state: tuple[Any, ...] = (v_mem, spikes, delayed, v, i_rec, history)
+    state: tuple[Any, ...] = (v_mem, spikes, delayed, charge, v, s, i_rec, history)
     for t in range(len(current)):
         if t > 0:
             torch.mm(arrived[t], weight.T, out=product)
@@ -53,6 +57,7 @@ def forward(
 
 def backward(
     g_current: Floats,
+    g_alpha: Floats,
     g_beta: Floats,
     g_recurrent: Floats,
     g_taps: Floats,
@@ -63,6 +68,7 @@ def backward(
     v_mem: Floats,
     spikes: Bits,
     delayed: Floats,
+    charge: Floats,
     lengths: Lengths,
     recurrent: Floats,
     gate: Floats,
@@ -71,12 +77,12 @@ def backward(
     c: Membrane,
 ) -> None:
     """As `conv.backward`; writes the gradient of the weights (1, N, N)."""
-    g_after, arriving = np.zeros_like(v_mem[0]), np.zeros_like(v_mem[0])
+    g_after, g_charge, arriving = (np.zeros_like(v_mem[0]) for _ in range(3))
     g_rec, ahead = np.zeros_like(v_mem), np.zeros_like(v_mem)
     weight, g_sent, product = (torch.from_numpy(a) for a in (recurrent, g_rec, arriving))
-    found: tuple[Any, ...] = (g_current, g_beta, g_taps, g_rec, g_after, arriving, ahead)
+    found: tuple[Any, ...] = (g_current, g_alpha, g_beta, g_taps, g_rec, g_after, g_charge, arriving, ahead)
     given: tuple[Any, ...] = (
-        *(g_v, g_out, kept, g_count, v_mem, spikes),
+        *(g_v, g_out, kept, g_count, v_mem, spikes, charge),
         *(lengths, gate, first, taps, c),
     )
     for t in range(len(v_mem) - 1, -1, -1):
@@ -92,7 +98,9 @@ def _step(
     v_mem: Floats,
     spikes: Bits,
     delayed: Floats,
+    charge: Floats,
     v: Floats,
+    s: Floats,
     i_rec: Floats,
     history: Floats,
     current: Floats,
@@ -112,7 +120,8 @@ def _step(
             fired, recurrent, factors = spikes[t, b], i_rec[b], gate[b]
             for j in range(n):
                 recurrent[j] *= factors[j]
-            integrate(v_mem[t, b], fired, v[b], current[t, b], factor, offset, recurrent, c)
+            own = charge[t, b] if c.synaptic else s[b]
+            integrate(v_mem[t, b], own, fired, v[b], s[b], current[t, b], factor, offset, recurrent, c)
             for j in range(n):
                 if fired[j] != 0 and t + first[j] < steps:
                     history[t + first[j], b, j] = fired[j]
@@ -126,10 +135,12 @@ def _step(
 def _step_back(
     t: int,
     g_current: Floats,
+    g_alpha: Floats,
     g_beta: Floats,
     g_taps: Floats,
     g_rec: Floats,
     g_after: Floats,
+    g_charge: Floats,
     arriving: Floats,
     ahead: Floats,
     g_v: Floats,
@@ -138,6 +149,7 @@ def _step_back(
     g_count: np.floating,
     v_mem: Floats,
     spikes: Bits,
+    charge: Floats,
     lengths: Lengths,
     gate: Floats,
     first: NDArray[np.int64],
@@ -165,6 +177,10 @@ def _step_back(
             integrate_back(g_now, g_after[b], g_spike, from_v, v_mem[t, b], fired, c)
             if t > 0:
                 g_beta[b] += beta_gradient(g_now, v_mem[t - 1, b], spikes[t - 1, b], c)
+            if c.synaptic:
+                charge_back(g_now, g_charge[b], charge[t, b], c)
+                if t > 0:
+                    g_alpha[b] += alpha_gradient(g_now, charge[t - 1, b], c)
             recurrent, factors = g_rec[t, b], gate[b]
             for j in range(n):
                 recurrent[j] = g_now[j] * factors[j]

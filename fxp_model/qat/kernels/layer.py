@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fxp_model.qat.kernels import events, norm
-from fxp_model.qat.kernels.simulate import Course, membrane_of, recurrent_parts
+from fxp_model.qat.kernels.simulate import Course, alpha_of, membrane_of, recurrent_parts
 from fxp_model.qat.neuron import Neuron, Recurrence
 from fxp_model.qat.parallel import all_sum
 from fxp_model.qat.signal import Norm, Signal
@@ -38,7 +38,8 @@ def hidden_layer(
     """As `fxp_model.qat.plain.hidden_layer`."""
     parts = recurrent_parts(recurrence, weight.new_zeros((1, len(x.lengths), len(weight))))
     out, link, count, mean, var = _HiddenLayer.apply(
-        x.link, weight, norm_.gamma, norm_.bias, beta, *parts, x.events, x.lengths, kept, neuron, norm_.eps
+        *(x.link, weight, norm_.gamma, norm_.bias, alpha_of(neuron, beta), beta, *parts),
+        *(x.events, x.lengths, kept, neuron, norm_.eps),
     )
     norm_.follow(mean, var, x.lengths)
     return Signal(out, link, x.lengths), count
@@ -65,6 +66,7 @@ class _HiddenLayer(torch.autograd.Function):
         weight: Tensor,
         gamma: Tensor,
         bias: Tensor,
+        alpha: Tensor,
         beta: Tensor,
         recurrent: Tensor,
         gate: Tensor,
@@ -100,11 +102,12 @@ class _HiddenLayer(torch.autograd.Function):
         weight, gamma, x, lengths, kept, current, mean, inverse = ctx.saved
         _, g_out, g_count, _, _ = grads
         count = 0.0 if g_count is None else float(g_count)
-        g, g_beta, g_recurrent, g_taps = ctx.course.backward(None, g_out, kept, count)
+        g, g_alpha, g_beta, g_recurrent, g_taps = ctx.course.backward(None, g_out, kept, count)
         g_bias, g_gamma = _norm_back(g, current, mean, inverse, gamma, lengths)
         g_link = g @ weight if ctx.needs_input_grad[0] else None
         g_weight = _weigh_back(x, g, lengths)
-        return g_link, g_weight, g_gamma, g_bias, g_beta, g_recurrent, None, None, g_taps, *(None,) * 5
+        of_stage = (g_weight, g_gamma, g_bias, g_alpha, g_beta, g_recurrent, None, None, g_taps)
+        return g_link, *of_stage, *(None,) * 5
 
 
 def _weigh(x: Tensor, weight: Tensor, lengths: Tensor) -> Tensor:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from fxp_model.errors import InputError
-from fxp_model.fixed import Overflow, Rounding
+from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.qat.kernels import conv, dense
 from fxp_model.qat.kernels.rows import NEVER, Membrane
-from fxp_model.qat.neuron import Neuron, Recurrence
+from fxp_model.qat.neuron import Neuron, Recurrence, Synapse
 from fxp_model.qat.surrogate import ALPHA
 from fxp_model.spec import ResetMode
 
@@ -42,10 +42,19 @@ def match_threads() -> None:
 
 def supports(neuron: Neuron, device: torch.device) -> bool:
     """Whether the kernels support such a stage, if its leak is one for all neurons."""
-    modes = (neuron.rounding, neuron.overflow, neuron.leak_rounding) == (Rounding.RND, Overflow.SAT, None)
-    plain = neuron.synapse is None and not isinstance(neuron.v_th, Tensor)
-    at_once = neuron.v_th is None or neuron.reset_mode is not ResetMode.DELAYED
-    return (neuron.membrane is None or modes) and plain and at_once and device.type == "cpu"
+    synapse = neuron.synapse
+    rounds = neuron.membrane is not None
+    each = isinstance(neuron.v_th, Tensor)
+    usual = not rounds or _usual(neuron)
+    if synapse is not None:
+        each |= synapse.alpha.ndim > 0
+        usual &= rounds == (synapse.current is not None) and (not rounds or _usual(synapse))
+    return usual and not each and device.type == "cpu"
+
+
+def _usual(modes: Neuron | Synapse) -> bool:
+    """Whether a state is rounded as the kernels do it."""
+    return (modes.rounding, modes.overflow, modes.leak_rounding) == (Rounding.RND, Overflow.SAT, None)
 
 
 def simulate(
@@ -55,7 +64,8 @@ def simulate(
 
     Arguments and gradients as those of `fxp_model.qat.neuron.simulate`; float32 or float64.
     """
-    v_mem, spikes = _Simulate.apply(i_syn, beta, *recurrent_parts(recurrence, i_syn), neuron)
+    alpha = alpha_of(neuron, beta)
+    v_mem, spikes = _Simulate.apply(i_syn, alpha, beta, *recurrent_parts(recurrence, i_syn), neuron)
     return v_mem, spikes
 
 
@@ -69,21 +79,42 @@ def recurrent_parts(recurrence: Recurrence | None, like: Tensor) -> tuple[Tensor
     return recurrence.weight, gate, recurrence.taps.first, recurrence.taps.weight
 
 
+def alpha_of(neuron: Neuron, beta: Tensor) -> Tensor:
+    """What is kept of the synaptic current; 0, like `beta`, without one."""
+    return torch.zeros_like(beta) if neuron.synapse is None else neuron.synapse.alpha
+
+
 def membrane_of(neuron: Neuron, beta: Tensor, dtype: torch.dtype) -> Membrane:
     """Constants for the kernels."""
     real = torch.zeros(0, dtype=dtype).numpy().dtype.type
-    fmt = neuron.membrane
-    lsb, low, high = (1.0, 0, 0) if fmt is None else (fmt.lsb, fmt.min_raw, fmt.max_raw)
+
+    def grid(fmt: QFormat | None) -> tuple[Any, Any, Any, Any]:
+        lsb, low, high = (1.0, 0, 0) if fmt is None else (fmt.lsb, fmt.min_raw, fmt.max_raw)
+        return real(1 / lsb), real(lsb), real(low), real(high)
+
+    scale, lsb, low, high = grid(neuron.membrane)
+    synapse = neuron.synapse
+    charge_scale, charge_lsb, charge_low, charge_high = grid(None if synapse is None else synapse.current)
+    v_th = NEVER if neuron.v_th is None else neuron.v_th
+    delayed = neuron.v_th is not None and neuron.reset_mode is ResetMode.DELAYED
     return Membrane(
+        alpha=real(float(alpha_of(neuron, beta))),
         beta=real(float(beta)),
-        v_th=real(NEVER if neuron.v_th is None else neuron.v_th),
-        kept=real(neuron.reset_mode is ResetMode.SUBTRACT),
-        rounds=fmt is not None,
-        scale=real(1 / lsb),
-        lsb=real(lsb),
+        v_th=real(v_th),
+        at_once=real(0 if delayed else v_th),
+        later=real(v_th if delayed else 0),
+        kept=real(neuron.reset_mode is not ResetMode.ZERO),
+        synaptic=synapse is not None,
+        rounds=neuron.membrane is not None,
+        scale=scale,
+        lsb=lsb,
+        low=low,
+        high=high,
+        charge_scale=charge_scale,
+        charge_lsb=charge_lsb,
+        charge_low=charge_low,
+        charge_high=charge_high,
         half=real(0.5),
-        low=real(low),
-        high=real(high),
         sharp=real(ALPHA * math.pi / 2),
         peak=real(ALPHA / 2),
     )
@@ -123,16 +154,18 @@ class Course:
         self.v_mem = new(shape, weight.dtype)
         self.spikes = new(shape, np.uint8)
         self.delayed = np.zeros(shape if len(taps) else (0, 0, 0), weight.dtype)
+        self.charge = new(shape if membrane.synaptic else (0, 0, 0), weight.dtype)
         self.constants = (weight, gate, first, taps)
         kernels.forward(
-            *(self.v_mem, self.spikes, self.delayed, current.numpy(), factor.numpy(), offset.numpy()),
+            *(self.v_mem, self.spikes, self.delayed, self.charge),
+            *(current.numpy(), factor.numpy(), offset.numpy()),
             *(self.lengths, *self.constants, membrane),
         )
 
     def backward(
         self, g_v: Tensor | None, g_out: Tensor | None, kept: Tensor | None, g_count: float
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Gradients of factor * current + offset (T, B, N), beta, recurrent weight and taps.
+    ) -> tuple[Tensor, ...]:
+        """Gradients of factor * current + offset (T, B, N), alpha, beta, recurrent weight and taps.
 
         Parameters
         ----------
@@ -152,16 +185,17 @@ class Course:
         found = (
             np.zeros_like(self.v_mem),
             np.zeros(samples, dtype),
+            np.zeros(samples, dtype),
             np.zeros((parts, *weight.shape), dtype),
             np.zeros((samples, *taps.shape), dtype),
         )
         self.kernels.backward(
             *(*found, *given, np.zeros((0, 0, 0), np.uint8) if kept is None else kept.numpy()),
-            *(dtype.type(g_count), self.v_mem, self.spikes, self.delayed, self.lengths, *self.constants),
-            self.membrane,
+            *(dtype.type(g_count), self.v_mem, self.spikes, self.delayed, self.charge),
+            *(self.lengths, *self.constants, self.membrane),
         )
-        g_current, g_beta, g_weight, g_taps = (torch.from_numpy(g) for g in found)
-        return g_current, g_beta.sum(), g_weight.sum(0), g_taps.sum(0)
+        g_current, *others = (torch.from_numpy(g) for g in found)
+        return g_current, *(g.sum(0) for g in others)
 
 
 class _Simulate(torch.autograd.Function):
@@ -169,6 +203,7 @@ class _Simulate(torch.autograd.Function):
     def forward(
         ctx: Any,
         i_syn: Tensor,
+        alpha: Tensor,
         beta: Tensor,
         weight: Tensor,
         gate: Tensor,
@@ -186,5 +221,5 @@ class _Simulate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, g_v: Tensor | None, g_spikes: Tensor | None) -> tuple[Tensor | None, ...]:
-        g_current, g_beta, g_weight, g_taps = ctx.course.backward(g_v, g_spikes, None, 0.0)
-        return g_current, g_beta, g_weight, None, None, g_taps, None
+        *g_first, g_taps = ctx.course.backward(g_v, g_spikes, None, 0.0)
+        return *g_first, None, None, g_taps, None

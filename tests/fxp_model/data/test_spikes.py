@@ -1,11 +1,14 @@
 """SHD and SSC: counts by an independent binning, splits by speaker, and one line for each mistake."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
 import h5py
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,11 +21,13 @@ from fxp_model.data import (
     frames_for,
     load_frames,
     open_dataset,
+    synthesise,
 )
 from fxp_model.data.artifact_frames import ENCODERS
 from fxp_model.ear.spec import EarSpec
 from fxp_model.errors import InputError
 from fxp_model.pretrained import DEFAULT
+from tb.harness.depth import depth
 
 DIGITS = [f"{language}-{digit}" for language in ("de", "en") for digit in range(10)]
 
@@ -174,6 +179,30 @@ def test_validation_of_shd_does_not_read_the_test_file(folder):
     after = load(open_dataset(folder), "val")
     np.testing.assert_array_equal(before.counts, after.counts)
     assert before.files == after.files
+
+
+def test_what_lauscher_makes_of_a_recording_is_read(tmp_path):
+    """The program that made SHD: its events in SHD's layout, and as arrays."""
+    pytest.importorskip("lauscher", reason="lauscher is not installed")
+    word, made = tmp_path / "word.wav", tmp_path / "made.npz"
+    soundfile.write(word, synthesise("ai", 0, 0)[6000:7600], 16000)
+    channels = str(depth(70, 700))  # its time is in proportion to them
+    program = [sys.executable, "-m", "lauscher", word, made, "--num_channels", channels, "-j", "1"]
+    subprocess.run(program, check=True, capture_output=True, timeout=240)
+    with np.load(made) as file:
+        events = file["arr_0"]
+    times, units = events[0].astype(np.float16), events[1].astype(np.uint16)
+    assert len(times) > 10
+    write(tmp_path / "shd_test.h5", [(times, units)], [7])
+    frames = load(open_dataset(tmp_path), "test")
+    np.testing.assert_array_equal(frames.counts[:, 0], binned(times, units))
+    assert frames.labels.tolist() == [7]
+    arrays = tmp_path / "arrays"
+    arrays.mkdir()
+    steps = (times.astype(float) * 100).astype(int)
+    shared = {"labels": [0], "lengths": [steps.max() + 1], "channels": 140}
+    np.savez(arrays / "train.npz", times=steps, units=units // 5, sample=np.zeros_like(steps), **shared)
+    np.testing.assert_array_equal(load(open_dataset(arrays), "train").counts, frames.counts)
 
 
 def test_ssc_has_its_own_splits(tmp_path):

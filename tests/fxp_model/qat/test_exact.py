@@ -72,13 +72,14 @@ SHAPES = [
         readout=readout,
         weight_bits=bits,
         forward_delay=(forward_delay,),
+        alpha=alpha,
     )
-    for recurrence, reset_mode, readout, bits, forward_delay in [
-        (RecurrenceKind.CONV, ResetMode.ZERO, ReadoutMode.SUM, 8, 0),
-        (RecurrenceKind.CONV, ResetMode.SUBTRACT, ReadoutMode.LAST, 4, 9),
-        (RecurrenceKind.DENSE, ResetMode.ZERO, ReadoutMode.MAX, 3, 0),
-        (None, ResetMode.SUBTRACT, ReadoutMode.SPIKE_COUNT, 2, 3),
-        (RecurrenceKind.CONV, ResetMode.DELAYED, ReadoutMode.SPIKE_COUNT, 8, 4),
+    for recurrence, reset_mode, readout, bits, forward_delay, alpha in [
+        (RecurrenceKind.CONV, ResetMode.ZERO, ReadoutMode.SUM, 8, 0, ()),
+        (RecurrenceKind.CONV, ResetMode.SUBTRACT, ReadoutMode.LAST, 4, 9, ()),
+        (RecurrenceKind.DENSE, ResetMode.ZERO, ReadoutMode.MAX, 3, 0, (0.5,)),
+        (None, ResetMode.SUBTRACT, ReadoutMode.SPIKE_COUNT, 2, 3, ()),
+        (RecurrenceKind.CONV, ResetMode.DELAYED, ReadoutMode.SPIKE_COUNT, 8, 4, (0.25, 0.75)),
     ]
 ]
 

@@ -21,6 +21,10 @@ def stage(reset_mode=ResetMode.ZERO, v_th=1.0, membrane=MEMBRANE):
     return Neuron(v_th, reset_mode, membrane, Rounding.RND, Overflow.SAT)
 
 
+def synapse(alpha, current):
+    return Synapse(alpha, current, Rounding.RND, Overflow.SAT, None)
+
+
 def leaves(rng, steps, samples, n, weight_shape, dtype):
     """Current, beta, recurrent weights and delay, each with a gradient."""
 
@@ -37,20 +41,27 @@ def leaves(rng, steps, samples, n, weight_shape, dtype):
 
 N = 24
 CASES = [
-    pytest.param(shape, sigma, reset_mode, membrane, id=f"{shape}-{sigma}-{reset_mode}-{membrane}")
+    pytest.param(shape, sigma, reset_mode, membrane, None, id=f"{shape}-{sigma}-{reset_mode}-{membrane}")
     for shape in (None, 1, 5, 31, (N, N))
     for sigma in ((None,) if shape is None else (None, 0.0, 3.3))
-    for reset_mode in (ResetMode.ZERO, ResetMode.SUBTRACT)
+    for reset_mode in ResetMode
     for membrane in (MEMBRANE, None)
+] + [
+    pytest.param(shape, sigma, reset_mode, MEMBRANE, current, id=f"{shape}-{sigma}-{reset_mode}-synapse")
+    for shape, sigma in ((None, None), (5, 3.3), ((N, N), 3.3))
+    for reset_mode, current in ((ResetMode.DELAYED, QFormat(True, 2, 9)), (ResetMode.ZERO, MEMBRANE))
 ]
 
 
-@pytest.mark.parametrize(("shape", "sigma", "reset_mode", "membrane"), CASES)
-def test_membranes_spikes_and_gradients_are_those_of_autograd(shape, sigma, reset_mode, membrane):
+@pytest.mark.parametrize(("shape", "sigma", "reset_mode", "membrane", "charge"), CASES)
+def test_membranes_spikes_and_gradients_are_those_of_autograd(shape, sigma, reset_mode, membrane, charge):
     rng = np.random.default_rng(7)
     steps, samples = 25, 3
     current, beta, weight, delay = leaves(rng, steps, samples, N, shape or 1, torch.float64)
+    alpha = torch.tensor(0.625, dtype=torch.float64, requires_grad=True)
     neuron = stage(reset_mode, membrane=membrane)
+    if charge is not None:
+        neuron = replace(neuron, synapse=synapse(alpha, charge))
     gate = torch.tensor(rng.integers(0, 2, (samples, N)) / 0.5)
     pull = torch.tensor(rng.normal(0, 1, (2, steps, samples, N)))
 
@@ -60,10 +71,13 @@ def test_membranes_spikes_and_gradients_are_those_of_autograd(shape, sigma, rese
             taps = delays.spread(delay, sigma)
         recurrence = None if shape is None else Recurrence(weight, taps, gate)
         v_mem, spikes = run(current, beta, neuron, recurrence)
-        wanted = [current, beta] if shape is None else [current, beta, weight]
-        wanted += [] if shape is None or sigma is None else [delay]
+        wanted = {"current": current, "beta": beta}
+        wanted |= {} if shape is None else {"weight": weight}
+        wanted |= {} if shape is None or sigma is None else {"delay": delay}
+        wanted |= {} if charge is None else {"alpha": alpha}
         loss = (v_mem * pull[0] + spikes * pull[1]).sum()
-        return v_mem, spikes, torch.autograd.grad(loss, wanted)
+        grads = torch.autograd.grad(loss, list(wanted.values()))
+        return v_mem, spikes, dict(zip(wanted, grads, strict=True))
 
     def reference(*arguments):
         course = simulate(*arguments)
@@ -79,7 +93,8 @@ def test_membranes_spikes_and_gradients_are_those_of_autograd(shape, sigma, rese
     assert apart <= steps * (N + 10) * 2.0**-53 * largest
     assert torch.equal(spikes, spikes_fused)
     assert 0.02 < spikes.mean() < 0.9
-    for name, a, b in zip(("current", "beta", "weight", "delay"), expected, actual, strict=False):
+    for name, a in expected.items():
+        b = actual[name]
         # Both sum the same terms in float64, in another order: at most steps * samples * N * (fan-in + taps)
         # of them, each off by 2**-53 of the largest partial sum.
         terms = steps * samples * N * ((0 if shape is None else weight.shape[-1]) + 10)
@@ -141,15 +156,17 @@ def test_what_the_kernels_do_not_compute_is_left_to_torch(rounding, overflow):
     assert kernels.supports(Neuron(1.0, ResetMode.ZERO, None, rounding, overflow), cpu)
     assert kernels.supports(stage(), cpu)
     own = torch.full((N,), 1.0)
-    synapse = Synapse(torch.tensor(0.5), MEMBRANE, Rounding.RND, Overflow.SAT, None)
+    one = synapse(own[0], MEMBRANE)
     for other in (
-        replace(stage(), reset_mode=ResetMode.DELAYED),
         replace(stage(), leak_rounding=rounding),
-        replace(stage(), synapse=synapse),
+        replace(stage(), synapse=synapse(own, MEMBRANE)),
+        replace(stage(), synapse=synapse(own[0], None)),
+        replace(stage(), synapse=replace(one, rounding=rounding, overflow=overflow)),
         replace(stage(), v_th=own),
     ):
         assert not kernels.supports(other, cpu)
         assert not supported(other, own[0])
     assert supported(stage(), own[0])
+    assert supported(replace(stage(), synapse=one), own[0])
     assert not supported(stage(), own)
-    assert kernels.supports(replace(stage(v_th=None), reset_mode=ResetMode.DELAYED), cpu)
+    assert kernels.supports(stage(ResetMode.DELAYED), cpu)

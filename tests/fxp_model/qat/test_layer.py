@@ -32,11 +32,11 @@ def counts(rng, steps=STEPS, n_in=N_IN):
 
 @pytest.mark.parametrize("membrane", [QFormat(True, 4, 10), None], ids=["quantised", "real"])
 @pytest.mark.parametrize("weight_shape", [5, (N, N), None], ids=["conv", "dense", "none"])
-@pytest.mark.parametrize("noisy", [True, False])
-def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape, membrane, noisy):
+@pytest.mark.parametrize(("noisy", "reset_mode"), [(True, ResetMode.ZERO), (False, ResetMode.DELAYED)])
+def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape, membrane, noisy, reset_mode):
     rng = np.random.default_rng(3)
     events = counts(rng)
-    neuron = Neuron(1.0, ResetMode.ZERO, membrane, Rounding.RND, Overflow.SAT)
+    neuron = Neuron(1.0, reset_mode, membrane, Rounding.RND, Overflow.SAT)
     link = events.double().requires_grad_()
     leaves = {
         "link": link,
@@ -106,15 +106,15 @@ def test_delayed_inputs_and_their_gradients_are_those_of_plain_torch(sigma):
         assert float((a - b).abs().max()) <= 1000 * STEPS * SAMPLES * 2.0**-53
 
 
-@pytest.mark.parametrize("sigma", [2.0, None])
-def test_a_network_with_forward_delays_trains_as_in_plain_torch(sigma):
+@pytest.mark.parametrize(("sigma", "alpha"), [(2.0, ()), (None, (0.5,))])
+def test_a_network_with_forward_delays_trains_as_in_plain_torch(sigma, alpha):
     x = counts(np.random.default_rng(6))
     found = []
     for fused in (True, False):
         torch.manual_seed(0)
         numbers = Numbers(quantized=False)  # nothing at a threshold depends on the order of sums
         module = SpikingNetwork(
-            network_spec(Shape(hidden=(12, 11), forward_delay=(7,)), N_IN, 3), numbers
+            network_spec(Shape(hidden=(12, 11), forward_delay=(7,), alpha=alpha), N_IN, 3), numbers
         ).double()
         for stage in module.stages:
             assert stage.path() is kernels

@@ -1,6 +1,7 @@
 """How a training starts: leaks, delays, and a first layer that is a delay line."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +86,24 @@ def test_a_leak_is_that_of_its_stage_and_scales_what_starts_with_it():
     torch.testing.assert_close(leaky.readout.weight * (1 - 230 / 256), plain.readout.weight * (1 - 0.984375))
 
 
+def test_a_synaptic_current_scales_the_kernel_and_is_of_its_layer():
+    plain, slow = network(), network(alpha=(0.0, 0.75))
+    assert [layer.alpha.item() for layer in slow.layers] == [0.0, 0.75]
+    assert slow.readout.spec.synapse is None
+    for one, other, factor in zip(plain.layers, slow.layers, (1.0, 0.25), strict=True):
+        torch.testing.assert_close(other.recurrent, one.recurrent * factor)
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_alpha_is_learned_as_the_other_leaks_are(tmp_path, learned):
+    recipe = Recipe(epochs=1, batch=4, learn_beta=learned)
+    training = Training(network_spec(Shape(hidden=(12, 9), alpha=(0.5,)), 1, 3), recipe, tmp_path)
+    training.run(counted(0), counted(1))
+    for layer in training.module.layers:
+        assert (layer.alpha.item() != 0.5) == learned
+        assert (layer.beta.item() != 0.75) == learned
+
+
 def test_the_default_leak_scales_nothing():
     spec = network_spec(Shape(hidden=(9,)), 4, 3)
     weights = []
@@ -103,11 +122,12 @@ def test_the_default_leak_scales_nothing():
 def test_the_membrane_is_as_wide_with_any_leak():
     """Of neurons that never fire, to white input; the law that scales `gamma`."""
     noise = np.random.default_rng(0).normal(size=(20_000,))
-    for beta in (0.0, 0.75, 0.96875):
-        layer = network(beta=(beta,)).layers[0]
-        v, course = 0.0, []
+    for alpha, beta in ((0.0, 0.0), (0.0, 0.75), (0.0, 0.96875), (0.875, 0.75), (0.5, 0.9375)):
+        layer = network(alpha=(alpha,) if alpha else (), beta=(beta,)).layers[0]
+        v, c, course = 0.0, 0.0, []
         for current in noise * float(layer.gamma[0].detach()):
-            v = beta * v + current
+            c = alpha * c + current
+            v = beta * v + c
             course.append(v)
         assert np.std(course) == pytest.approx(1 / math.sqrt(1 - 0.75**2), rel=0.1)
 
@@ -135,6 +155,7 @@ def test_the_membrane_is_as_wide_with_any_leak():
             1,
             "a delay line needs a reset in the step of the spike, not a delayed one",
         ),
+        ({"alpha": (0.5, 0.0)}, 1, "a delay line needs neurons without a synaptic current"),
         ({}, 64, "line_delay must be at most max_delay 63, not 64"),
         ({"hidden": (2,)}, 1, "a delay line of 3 channels needs as many neurons, not 2"),
     ],
@@ -152,6 +173,11 @@ def test_what_cannot_be_a_line_is_refused(tmp_path, shape, line, message):
             lambda: Shape(beta=(0.5, 0.5, 0.5)),
             "beta must be one value, or one for each of 2 hidden layers, not 3",
         ),
+        (
+            lambda: Shape(alpha=(0.5, 0.5, 0.5)),
+            "alpha must be one value, or one for each of 2 hidden layers, not 3",
+        ),
+        (lambda: Shape(alpha=(1.0,)), "alpha must be 0..0.996094, not 1.0"),
         (lambda: Shape(beta=(1.0,)), "beta must be 0..0.996094, not 1.0"),
         (lambda: Shape(readout_beta=-0.1), "beta must be 0..0.996094, not -0.1"),
         (lambda: Recipe(start_delays=(0.0, 2000.0)), "start_delay must be 0..1023, not 2000.0"),
@@ -182,13 +208,15 @@ def counted(seed, clips=12):
 
 
 def test_a_training_starts_with_the_best_of_another_but_for_its_leaks(tmp_path):
-    first = Training(network_spec(Shape(hidden=(12, 9)), 1, 3), Recipe(epochs=2, batch=4), tmp_path / "first")
+    shape = Shape(hidden=(12, 9), alpha=(0.25,))
+    first = Training(network_spec(shape, 1, 3), Recipe(epochs=2, batch=4), tmp_path / "first")
     first.run(counted(0), counted(1))
-    spec = network_spec(Shape(hidden=(12, 9), beta=(0.5, 0.625), readout_beta=0.875), 1, 3)
+    shape = replace(shape, alpha=(0.375, 0.75), beta=(0.5, 0.625), readout_beta=0.875)
+    spec = network_spec(shape, 1, 3)
     second = Training(spec, Recipe(epochs=1, batch=4, seed=3), tmp_path / "second", parent=tmp_path / "first")
     for name, value in second.module.state_dict().items():
-        if name.endswith("beta"):
-            assert value in (0.5, 0.625, 0.875)
+        if name.endswith(("alpha", "beta")):
+            assert value in (0.375, 0.75, 0.5, 0.625, 0.875)
         else:
             assert torch.equal(value, first.best[name]), name
     second.run(counted(0), counted(1))
