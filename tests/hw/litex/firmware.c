@@ -37,8 +37,8 @@ int main(void)
             result = spikeline_decode(answers, scores, &label);
         say(result, scores, label);
         if (clip == 0) {
-            cut(clip, SPIKELINE_ANSWER_WORDS);
             print_number("late", transfer(clip, SPIKELINE_ANSWER_WORDS + 1));
+            cut();
         }
     }
     print_number("transfers", (int32_t)transfers);

@@ -44,8 +44,8 @@ int main(void)
     say_words();
     print_number("interrupts", (int32_t)interrupts);
     detect(UINT32_MAX); /* nothing of what is cut is said */
-    cut(0, WHOLE * SPIKELINE_ANSWER_WORDS);
     print_number("late", transfer(0, WHOLE * SPIKELINE_ANSWER_WORDS + 1));
+    cut();
     detect(MARGIN);
     for (int clip = 0; clip < CLIPS; clip++) {
         print_number("transfer", transfer(clip, WHOLE * SPIKELINE_ANSWER_WORDS));

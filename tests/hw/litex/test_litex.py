@@ -96,7 +96,7 @@ def expected(artifact: Artifact, clips: np.ndarray, case: str) -> list[str]:
     if case == "ear":
         return lines
     first, *others = own
-    lines += [*first, "within 1", f"late {TIMEOUT}", *chain(*others)]
+    lines += [*first, f"late {TIMEOUT}", "within 1", *chain(*others)]
     return [*lines, f"transfers {len(own)}", f"interrupts {2 * len(own) + 1}"]
 
 
@@ -116,7 +116,7 @@ def expected_steps(answers: Answers) -> list[str]:
         lines += [f"words {said}", f"last {last}"]
         assert said > 0
         if way == "steps":
-            lines += [f"interrupts {count * clips}", "detect 0", "within 1", f"late {TIMEOUT}", "detect 0"]
+            lines += [f"interrupts {count * clips}", "detect 0", f"late {TIMEOUT}", "within 1", "detect 0"]
             detector = Detector(DETECTOR)  # which a reset begins again
     return [*lines, f"transfers {clips}"]
 
