@@ -15,10 +15,10 @@ from fxp_model.checks import check_type, path_of
 from fxp_model.files import json_text, write_text
 from fxp_model.folders import FolderKind
 from fxp_model.network import run
-from fxp_model.spec import Answer
 from fxp_model.trace import Trace
 from hw.boards.project import project_of
 from hw.config import HardwareConfig
+from hw.driver.description import answers_per_step
 from hw.driver.files import write_driver
 from hw.ear import EarConfig, emit_device
 from hw.ear_vectors import write_ear_vectors
@@ -62,8 +62,6 @@ def build_core(
     For each of `boards` (`hw.boards.boards.BOARDS`), a device of core, ear and UART as a project for the
     board's own tools in ``boards/<board>/``, which the manifest describes as ``boards``. Extra ``flow``.
 
-    With answers per step there are neither ``litex/`` nor ``driver/``.
-
     Writes ``<name>.v``, ``<name>.core``, ``manifest.json``, ``vectors/``, ``fusesoc/``, ``vivado/``,
     ``litex/``, ``driver/`` (`hw.driver.files`), and a report, on `subject` if that is given, as
     ``report.html``, ``report.txt``, ``report.json``, ``figures/``; ``SHA256SUMS`` lists them. They appear all
@@ -85,9 +83,8 @@ def build_core(
     device = None if ear is None else emit_device(artifact, config, ear, f"{name}_ear")
     subject = subject or Subject()
     clock_hz = round(subject.clock_mhz * 1e6) if device is None else device.manifest["clock_hz"]
-    mailbox = None
-    if spec.readout.answer is Answer.SAMPLE:
-        mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
+    mailbox = emit_mailbox(artifact, config, device is not None, clock_hz, mailbox_name(name))
+    steps = answers_per_step(artifact)
     projects = {board: project_of(artifact, config, ear, name, board) for board in boards}
     estimate = summary(artifact, config, core, subject, ear)
     trace = run(artifact.network, artifact.stimulus)
@@ -98,7 +95,7 @@ def build_core(
         "artifact_sha256": artifact.sha256,
         "hardware": config.to_dict(),
         "ports": [asdict(port) for port in core.ports],
-        "registers": [asdict(r) for r in register_map(spec.stage_names, config.reload, mailbox is None)],
+        "registers": [asdict(r) for r in register_map(spec.stage_names, config.reload, steps)],
         "probes": [asdict(probe) for probe in core.probes],
         "versions": {
             "spikeline": __version__,
@@ -110,9 +107,8 @@ def build_core(
             "jinja2": version("jinja2"),
         },
         "estimate": estimate,
+        "mailbox": mailbox.manifest,
     }
-    if mailbox is not None:
-        manifest["mailbox"] = mailbox.manifest
     if device is not None:
         manifest["ear"] = device.manifest
     if projects:
@@ -132,7 +128,7 @@ def build_core(
             samples=[artifact.stimulus[:, b] for b in range(artifact.stimulus.shape[1])],
             trace=trace,
             latency_cycles=_answer_cycles(artifact, config, trace)
-            if mailbox is None
+            if steps
             else [clip["cycles"] for clip in estimate["clips"]],
             slots=config.stages[0].events_per_cycle,
         )
@@ -141,9 +137,8 @@ def build_core(
             write_ear_vectors(folder / "vectors_ear", device.name, artifact, config, ear)
             write_core_file(folder, device.name, "vectors_ear")
         write_scripts(folder / "vivado", core)
-        if mailbox is not None:
-            write_litex(folder / "litex", mailbox)
-            write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
+        write_litex(folder / "litex", mailbox)
+        write_driver(folder / "driver", artifact, config, name, device is not None, vlnv(core))
         for board, own in projects.items():
             place = folder / "boards" / board
             place.mkdir(parents=True)

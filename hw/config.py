@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fxp_model.checks import check_type
 from fxp_model.errors import InputError, shown
-from fxp_model.spec import Answer, NetworkSpec
+from fxp_model.spec import NetworkSpec
 
 EVENTS_PER_CYCLE = (1, 2)
 LEAST_SWEEP = 5
@@ -202,12 +202,6 @@ class HardwareConfig:
             table["reload"],
             table["programmable_delays"],
         )
-
-
-def check_per_sample(what: str, spec: NetworkSpec) -> None:
-    """`InputError` unless `spec` answers per sample, which `what` needs."""
-    if spec.readout.answer is not Answer.SAMPLE:
-        raise InputError(f"answer of the network of {what} must be sample, not {spec.readout.answer}")
 
 
 _WIDTHS = {field.name for field in fields(StageConfig)}

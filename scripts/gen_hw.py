@@ -154,7 +154,6 @@ def main() -> int:
         print(f"kept in {out}/, not written by the build: {shortened(kept)}")
     own = f"{name}_ear.v, vectors_ear/, " if args.ear else ""
     own += "boards/, " if args.boards else ""
-    own += "litex/, driver/, " if "mailbox" in manifest else ""
-    parts = "*.core, manifest.json, report.*, figures/, fusesoc/, vectors/, vivado/"
+    parts = "*.core, manifest.json, report.*, driver/, figures/, fusesoc/, litex/, vectors/, vivado/"
     print(f"written to {out}/: {name}.v, {own}{parts}")
     return 0

@@ -40,6 +40,8 @@ def _lines(description: Mapping[str, Any], blocks: Mapping[str, Sequence[Registe
     yield f"#define SPIKELINE_N_IN {description['n_in']}u"
     yield f"#define SPIKELINE_MAX_COUNT {description['max_count']}u"
     yield f"#define SPIKELINE_N_OUT {len(classes)}u"
+    if "stride" in description:
+        yield f"#define SPIKELINE_STRIDE {description['stride']}u"
     yield f"#define SPIKELINE_CLASSES {{{', '.join(map(c_string, classes))}}}"
     for block, registers in blocks.items():
         own = f"SPIKELINE_{block.upper()}"

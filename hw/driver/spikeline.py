@@ -151,8 +151,10 @@ class Mailbox:
         self._send(words.tolist(), lambda: self._block.read("ROOM"))
         return self.answer(count)
 
-    def stream(self, words: NDArray[np.uint32], count: int, answers: int) -> NDArray[np.uint32]:
-        """Send one sequence; its `answers` (answers, count), which are taken as they come.
+    def stream(
+        self, words: NDArray[np.uint32], count: int, answers: int, ends: bool = True
+    ) -> NDArray[np.uint32]:
+        """Send steps, the last of a sequence if it `ends`; `answers` (answers, count), taken as they come.
 
         Raises
         ------
@@ -170,21 +172,21 @@ class Mailbox:
             take()
             return self._block.read("ROOM")
 
-        self._send(words.tolist(), room)
+        self._send(words.tolist(), room, ends)
         while len(found) < answers:
             self._wait("answer", take)
         return np.array(found, dtype=np.uint32).reshape(-1, count)
 
-    def _send(self, values: list[int], room_of: Callable[[], int]) -> None:
-        """Send the words of a sample, as there is room."""
-        sent = 0
+    def _send(self, values: list[int], room_of: Callable[[], int], ends: bool = True) -> None:
+        """Send the words of a sample, or those that do not end it, as there is room."""
+        sent, last = 0, len(values) - ends
         while sent < len(values):
             room = self._wait("room for events", room_of)
-            part = values[sent : min(sent + room, len(values) - 1)]
+            part = values[sent : min(sent + room, last)]
             if part:
                 self._block.write_burst("EVENT", part)
                 sent += len(part)
-            if sent == len(values) - 1 and len(part) < room:
+            if ends and sent == last and len(part) < room:
                 self._block.write("EVENT_LAST", values[-1])
                 sent += 1
 
@@ -259,6 +261,7 @@ class Spikeline:
         if self._mailbox is not None:
             self._used["mailbox"] = self._mailbox
         self._settled = False  # whether nothing of an earlier sample can be left
+        self._within = True  # whether one may have begun that has no end, for an ear
 
     def check(self, sha256: str | None = None) -> None:
         """`DeviceError` unless this is the device described, with its artifact's network or another's."""
@@ -306,21 +309,24 @@ class Spikeline:
             raise DeviceError("the network answers per step: call steps")
         words = self._begin(counts)
         answer = self._read(self._streams.exchange(words, len(self.classes) + 1))
-        self._settled = True
+        self._settled, self._within = True, False
         return answer
 
-    def steps(self, counts: NDArray[np.integer]) -> list[StepAnswer]:
+    def steps(self, counts: NDArray[np.integer], ends: bool = True) -> list[StepAnswer]:
         """The answers per step to one sequence, one after every `stride` steps.
 
-        Parameters and errors are those of `run`.
+        Unless it `ends`, the next call goes on with the sequence, and `counts` must be of a multiple of
+        `stride` steps. Other parameters and errors are those of `run`.
         """
         if self.stride is None:
             raise DeviceError("the network answers per sample: call run")
         if not isinstance(self._streams, Mailbox):
             raise DeviceError("only a mailbox takes the answers of a sequence")
+        if not ends and len(counts) % self.stride:
+            raise ValueError(f"counts must be of a multiple of {self.stride} steps, not {len(counts)}")
         words = self._begin(counts)
-        found = self._streams.stream(words, STEP_WORDS, len(counts) // self.stride)
-        self._settled = True
+        found = self._streams.stream(words, STEP_WORDS, len(counts) // self.stride, ends)
+        self._settled, self._within = True, not ends
         return [self._step(own) for own in found]
 
     def _begin(self, counts: NDArray[np.integer]) -> NDArray[np.uint32]:
@@ -330,7 +336,7 @@ class Spikeline:
             raise DeviceError("the core hears its ear: call listen(False) before")
         if not self._settled:
             self.reset()
-        self._settled = False
+        self._settled, self._within = False, True
         return words
 
     def detect(self, margin: int, hold: int, refractory: int, silent: int | None = None) -> None:
@@ -354,7 +360,7 @@ class Spikeline:
         if self.ear is None:
             raise DeviceError("the device has no ear")
         own, host = self.ear, int(not ear)
-        if ear and own.fields("STATUS")["HOST"] and not self._settled:
+        if ear and own.fields("STATUS")["HOST"] and self._within:
             silence = np.zeros((1, self.description["n_in"]), dtype=np.uint8)  # ends a sample that was left
             (self.run if self.stride is None else self.steps)(silence)
         own.set("SOURCE", HOST=host)

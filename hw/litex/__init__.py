@@ -8,13 +8,14 @@ from pathlib import Path
 
 from fxp_model.artifact import Artifact
 from fxp_model.files import write_text
-from hw.config import HardwareConfig, check_per_sample
+from hw.config import HardwareConfig
 from hw.ear import EmittedDevice
 from hw.names import MAX_LENGTH
+from hw.rtl.answer_unit import unit_of
 from hw.rtl.board.hub import Hub
 from hw.verilog import emit_top
 
-MODULE = "spikeline_litex.py"
+COPIED = "spikeline_litex.py", "spikeline_dma.h"
 """The same for every build; the differences are in its manifest."""
 
 
@@ -35,15 +36,15 @@ def emit_mailbox(
         If `name` cannot be that of a core.
     """
     spec = artifact.network.spec
-    check_per_sample("a mailbox", spec)
-    hub = Hub(spec.n_out, config.stages[0].events_per_cycle, ear, clock_hz)
+    hub = Hub(unit_of(spec.readout).beats(spec.n_out), config.stages[0].events_per_cycle, ear, clock_hz)
     verilog, ports = emit_top(hub, name)
     about = {"name": name, "clock_hz": clock_hz, "ports": [asdict(port) for port in ports]}
     return EmittedDevice(name, verilog, about)
 
 
 def write_litex(folder: Path, mailbox: EmittedDevice) -> None:
-    """Write `MODULE` and the Verilog of `mailbox` into the new `folder` of a build."""
+    """Write the files `COPIED` and the Verilog of `mailbox` into the new `folder` of a build."""
     folder.mkdir()
-    write_text(folder / MODULE, (files("hw.litex") / MODULE).read_text(encoding="utf-8"))
+    for name in COPIED:
+        write_text(folder / name, (files("hw.litex") / name).read_text(encoding="utf-8"))
     write_text(folder / f"{mailbox.name}.v", mailbox.verilog)

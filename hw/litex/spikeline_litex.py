@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from litex.gen import LiteXModule
+from litex.soc.cores.dma import WishboneDMAReader, WishboneDMAWriter
 from litex.soc.integration.soc import SoCRegion
-from litex.soc.interconnect import stream
+from litex.soc.interconnect import stream, wishbone
 from litex.soc.interconnect.axi import AXILiteInterface
-from litex.soc.interconnect.csr_eventmanager import EventManager, EventSourceLevel
-from migen import ClockSignal, Instance, ResetSignal, Signal
+from litex.soc.interconnect.csr_eventmanager import EventManager, EventSourceLevel, EventSourceProcess
+from migen import ClockSignal, If, Instance, ResetSignal, Signal
 
 BUILD = Path(__file__).resolve().parent.parent
 SIZE = 1 << 14
@@ -50,7 +51,8 @@ class SpikelineCore(LiteXModule):
     sink : Endpoint
         Events, of 32 or 64 bits; a packet is a sample.
     source : Endpoint
-        Answers, of 32 bits; a packet has the scores, then the class.
+        Answers, of 32 bits; a packet has the scores, then the class; with answers per step, class, score and
+        margin.
     irq : Signal
         Level, until the host clears its cause in the registers of the core.
     """
@@ -87,17 +89,29 @@ class Spikeline(LiteXModule):
         As those of `SpikelineCore`.
     sys_clk_freq : int
         Of the SoC, in Hz; must be that for which the build was made (``--clock-mhz``, ``--ear-clock-mhz``).
+    dma : bool
+        There is a `SpikelineDMA`, too.
 
     Attributes
     ----------
     bus : AXILiteInterface
         `SIZE` bytes.
     core : SpikelineCore
+    dma : SpikelineDMA
+        If there is one.
     ev : EventManager
-        Its source ``answer`` is the level of the core's `irq`.
+        Its source ``answer`` is the level of the core's `irq`; with a DMA, ``written`` is the end of a
+        transfer of answers.
     """
 
-    def __init__(self, platform: Any, sys_clk_freq: float, pads: Any = None, build: Path = BUILD) -> None:
+    def __init__(
+        self,
+        platform: Any,
+        sys_clk_freq: float,
+        pads: Any = None,
+        build: Path = BUILD,
+        dma: bool = False,
+    ) -> None:
         about = json.loads((build / "manifest.json").read_text(encoding="utf-8"))["mailbox"]
         if int(sys_clk_freq) != about["clock_hz"]:
             raise ValueError(
@@ -107,13 +121,19 @@ class Spikeline(LiteXModule):
         self.bus = AXILiteInterface(data_width=32, address_width=32)
         self.ev = EventManager()
         self.ev.answer = EventSourceLevel()
-        self.ev.finalize()
         self.comb += self.ev.answer.trigger.eq(core.irq)
+        words, answers = core.sink, core.source
+        if dma:
+            self.dma = SpikelineDMA(core)
+            words, answers = self.dma.words, self.dma.answers
+            self.ev.written = EventSourceProcess(edge="rising")
+            self.comb += self.ev.written.trigger.eq(self.dma.writer.done)
+        self.ev.finalize()
         signals = {
             **_bus("s_axil", self.bus),
             **_bus("m_axil_core", core.bus),
-            **_stream("m_axis", core.sink),
-            **_stream("s_axis", core.source),
+            **_stream("m_axis", words),
+            **_stream("s_axis", answers),
         }
         for name in ("aw", "ar"):  # of the SoC's addresses, the ones within
             signals[f"s_axil_{name}addr"] = getattr(self.bus, name).addr[: SIZE.bit_length() - 1]
@@ -123,13 +143,74 @@ class Spikeline(LiteXModule):
         platform.add_source(str(build / "litex" / f"{about['name']}.v"))
 
 
+class SpikelineDMA(LiteXModule):
+    """DMA of LiteX for the streams of a core, from memory and to it.
+
+    A transfer of `reader` is a sample, of words as `spikeline_encode` of the C driver makes them; of a core
+    that takes two words in a cycle, it uses one. A transfer of `writer` is what its length holds of answers.
+    Each is to be enabled between samples. One that is disabled within a sample leaves a part of it, which
+    `spikeline_reset` of the C driver ends.
+
+    Parameters
+    ----------
+    core : SpikelineCore
+
+    Attributes
+    ----------
+    reader : WishboneDMAReader
+    writer : WishboneDMAWriter
+        With the CSRs of LiteX: ``base``, ``length`` in bytes, ``enable``, ``done``.
+    words, answers : Endpoint
+        To the core while `reader`, and from it while `writer`, is not enabled.
+    """
+
+    def __init__(self, core: SpikelineCore) -> None:
+        # words of 32 bits as the processor has them, which is "big" here
+        self.reader = reader = WishboneDMAReader(
+            wishbone.Interface(data_width=32), endianness="big", fifo_depth=2
+        )
+        self.writer = writer = WishboneDMAWriter(wishbone.Interface(data_width=32), endianness="big")
+        reader.add_ctrl()
+        writer.add_ctrl(ready_on_idle=0)
+        reader.add_csr()
+        writer.add_csr()
+        self.words = stream.Endpoint(core.sink.description)
+        self.answers = stream.Endpoint(core.source.description)
+        events = stream.Endpoint(core.sink.description)
+        self.comb += [
+            reader.source.connect(events, keep={"valid", "ready", "last"}),
+            events.data.eq(reader.source.data),
+            If(reader.enable, events.connect(core.sink)).Else(
+                self.words.connect(core.sink),
+                events.ready.eq(1),  # what is left of a transfer is dropped
+            ),
+            If(writer.enable, core.source.connect(writer.sink, omit={"last"})).Else(
+                core.source.connect(self.answers)
+            ),
+        ]
+        if hasattr(events, "keep"):
+            self.comb += events.keep.eq(0xF)
+
+
 def add_spikeline(
-    soc: Any, name: str = "spikeline", pads: Any = None, origin: int | None = None, build: Path = BUILD
+    soc: Any,
+    name: str = "spikeline",
+    pads: Any = None,
+    origin: int | None = None,
+    build: Path = BUILD,
+    dma: bool = False,
 ) -> Spikeline:
-    """Add a `Spikeline` to a SoC as `name`, at `origin` or where there is room, with an interrupt."""
-    device = Spikeline(soc.platform, soc.sys_clk_freq, pads, build)
+    """Add a `Spikeline` to a SoC as `name`, at `origin` or where there is room, with an interrupt.
+
+    With `dma`, its streams can go through memory, too (`SpikelineDMA`).
+    """
+    device = Spikeline(soc.platform, soc.sys_clk_freq, pads, build, dma)
     soc.add_module(name=name, module=device)
     soc.bus.add_slave(name, device.bus, SoCRegion(origin=origin, size=SIZE, cached=False))
+    if dma:
+        bus = getattr(soc, "dma_bus", soc.bus)
+        bus.add_master(f"{name}_reader", device.dma.reader.bus)
+        bus.add_master(f"{name}_writer", device.dma.writer.bus)
     if soc.irq.enabled:
         soc.irq.add(name, use_loc_if_exists=True)
     return device

@@ -96,4 +96,25 @@ BOARD_BUGS = {
     "hundredths_that_drift": Bug(
         "board/teller.py", "part.eq(part - (period - step))", "part.eq(0)", "teller", "teller_slow"
     ),
+    "word_with_the_score_of_the_next_answer": Bug(
+        "board/word_teller.py",
+        "told.score.eq(kept.score)",
+        "told.score.eq(score)",
+        "word_teller",
+        "word_teller",
+    ),
+    "word_with_a_margin_that_is_not_kept": Bug(
+        "board/word_teller.py",
+        "with m.If(passes & beat.last):",
+        "with m.If(passes):",
+        "word_teller",
+        "word_teller",
+    ),
+    "line_for_an_answer_that_is_no_word": Bug(
+        "board/word_teller.py",
+        "return self.said",
+        "return self.said | (passes & beat.last)",
+        "word_teller",
+        "word_teller",
+    ),
 }

@@ -16,11 +16,11 @@ CLOCK_HZ = 100_000_000
 
 
 class BusDevice(wiring.Component):
-    """`core` of `n_out` scores, beside the `Hub` that a build has for it."""
+    """`core` with answers of `words`, beside the `Hub` that a build has for it."""
 
-    def __init__(self, core: Core, n_out: int) -> None:
+    def __init__(self, core: Core, words: int) -> None:
         self._core = core
-        self._hub = Hub(n_out, len(core.s_axis_tdata) // WORD_BITS, ear=False, clock_hz=CLOCK_HZ)
+        self._hub = Hub(words, len(core.s_axis_tdata) // WORD_BITS, ear=False, clock_hz=CLOCK_HZ)
         super().__init__({"aclk": In(1), "aresetn": In(1), "s_axil": In(axi_lite_signature(BUS_BITS))})
 
     def elaborate(self, platform: object) -> Module:

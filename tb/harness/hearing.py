@@ -33,6 +33,7 @@ def hear(
     rate_hz: int | None = None,
     config: HardwareConfig | None = None,
     tests: tuple[str, ...] = ("hears",),
+    verilog: str = "",
 ) -> dict[str, Any]:
     """Play sound to the simulated device of an artifact, and fail unless all equals the golden chain.
 
@@ -59,6 +60,8 @@ def hear(
         Of the core.
     tests : tuple of str
         Of the bench.
+    verilog : str
+        Of the device, if it is another than that of the artifact.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def hear(
         "seed": 1,
     }
     started = time.perf_counter()
-    design = Design("device", emit_top(device_of(heard, config, own, trigger), "device")[0])
+    design = Design("device", verilog or emit_top(device_of(heard, config, own, trigger), "device")[0])
     emitted = time.perf_counter()
     workspace.build(design, sim)
     built = time.perf_counter()

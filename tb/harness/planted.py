@@ -558,7 +558,7 @@ def run_core_bench(
 def generate(folder: Path, artifact: Path, config: HardwareConfig) -> EmittedCore:
     """Emit the core of `artifact` with the sources in `folder`, in a separate process."""
     result = folder / "core.json"
-    _run(folder, _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result))
+    run_program(folder, _GENERATE, str(artifact), json.dumps(config.to_dict()), str(result))
     core = json.loads(result.read_text(encoding="utf-8"))
     return EmittedCore(core["name"], core["verilog"], (), tuple(Probe(**p) for p in core["probes"]), ())
 
@@ -572,10 +572,10 @@ def generate_block(folder: Path, bench: str, case: str) -> str:
 
 def run_with(folder: Path, program: str, *arguments: str) -> None:
     """Run a program with the RTL in `folder` and the project's benches; its arguments follow the second."""
-    _run(folder, _WITH_BENCHES + program, str(PROJECT), *arguments)
+    run_program(folder, _WITH_BENCHES + program, str(PROJECT), *arguments)
 
 
-def _run(folder: Path, program: str, *arguments: str) -> None:
+def run_program(folder: Path, program: str, *arguments: str) -> None:
     """Run a program that generates RTL, in a separate process."""
     command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")

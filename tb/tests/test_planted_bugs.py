@@ -5,10 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hw.config import HardwareConfig
+from tb.benches.ear import step_device
 from tb.harness.board_bugs import BOARD_BUGS
 from tb.harness.depth import depth
+from tb.harness.device_bugs import DEVICE_BUGS, generate_device
+from tb.harness.ears import hearing_artifact
+from tb.harness.hearing import hear
 from tb.harness.planted import (
     ANSWER_BUGS,
     BUGS,
@@ -21,7 +27,7 @@ from tb.harness.planted import (
     plant,
     run_core_bench,
 )
-from tb.harness.runner import Design, Outcome, Workspace, missing_tool
+from tb.harness.runner import BenchFailure, Design, Outcome, Workspace, missing_tool
 
 CAUGHT = ("MismatchError: ", "ProtocolError: ")
 SIM = "icarus"
@@ -97,7 +103,41 @@ def test_bug_in_a_block_is_caught(name: str, workspace: Workspace, tmp_path: Pat
     assert all(message.startswith((*CAUGHT, "AssertionError: ")) for message in outcome.failed.values())
 
 
-@pytest.mark.parametrize("name", BUGS | BLOCK_BUGS)
+def _change_over(folder: Path, workspace: Workspace, bug: Bug | None) -> None:
+    """Ear and host take turns with a device that answers per step; under Verilator, as in `test_ear`."""
+    missing = missing_tool("verilator")
+    if missing is not None:
+        pytest.skip(missing)
+    plant(folder / "sources", bug)
+    artifact = hearing_artifact(folder / "heard", 89, stride=1)
+    config = HardwareConfig.uniform(artifact.network.spec)
+    hear(
+        folder / "heard",
+        np.zeros(0, np.int16),
+        "pcm",
+        "verilator",
+        workspace,
+        trigger=None,
+        module=step_device.__name__,
+        config=config,
+        tests=("changes_over",),
+        verilog=generate_device(folder / "sources", folder / "heard", config),
+    )
+
+
+def test_ear_and_host_take_turns_without_a_bug(workspace: Workspace, tmp_path: Path) -> None:
+    _change_over(tmp_path, workspace, None)
+
+
+@pytest.mark.parametrize("name", list(DEVICE_BUGS)[: depth(1, len(DEVICE_BUGS))])
+def test_bug_in_a_device_that_answers_per_step_is_caught(
+    name: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    with pytest.raises(BenchFailure, match=r"changes_over: (MismatchError|AssertionError)"):
+        _change_over(tmp_path, workspace, DEVICE_BUGS[name])
+
+
+@pytest.mark.parametrize("name", BUGS | BLOCK_BUGS | DEVICE_BUGS)
 def test_the_text_of_a_bug_is_in_the_rtl_once(name: str) -> None:
-    bug = (BUGS | BLOCK_BUGS)[name]
+    bug = (BUGS | BLOCK_BUGS | DEVICE_BUGS)[name]
     assert (PROJECT / "hw" / "rtl" / bug.file).read_text(encoding="utf-8").count(bug.right) == 1

@@ -16,7 +16,6 @@ from fxp_model.network import Network
 from hw.boards.boards import BOARDS
 from hw.build import FOLDER, build_core, module_name
 from hw.config import EVENTS_PER_CYCLE, HardwareConfig
-from hw.litex import emit_mailbox
 from hw.protocol import END_OF_STEP, Beat, encode_result, encode_sample, packed, unpacked
 from hw.registers import register_map
 from hw.report.builds import of_core
@@ -80,6 +79,7 @@ def test_a_build_holds_what_it_promises(artifact: Artifact, tmp_path: Path) -> N
         "vectors/stimulus.hex",
         f"vectors/tb_{name}.v",
         "litex/spikeline_litex.py",
+        "litex/spikeline_dma.h",
         f"litex/{name}_mailbox.v",
         "vivado/block_design.tcl",
         "vivado/core.tcl",
@@ -132,11 +132,10 @@ def test_the_plain_testbench_passes_and_can_fail(
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog not found: apt-get install iverilog")
 @pytest.mark.parametrize("stride", [1, 4])
 def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
-    """Complete but for what stands behind a mailbox; its testbench passes, and can fail."""
+    """Complete; its testbench passes, and can fail."""
     artifact = saved(answering(random_network(3, max_neurons=12), stride), tmp_path / "artifact")
     out = tmp_path / "out"
     manifest = build_into(out, artifact, events_per_cycle=2)
-    assert "mailbox" not in manifest
     own = manifest["estimate"]["answers"]
     said = f"answers, after every {stride} steps that are far apart: mean {own['cycles_mean']:,.1f} cycles"
     assert said in (out / "report.txt").read_text(encoding="utf-8")
@@ -144,7 +143,8 @@ def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
     assert of_core(manifest["estimate"])["answer_cycles_max"] == own["cycles_max"]
     boards = manifest["estimate"]["boards"]
     assert not any(board["lacking"] for board in boards)
-    assert not any((out / name).exists() for name in ("litex", "driver"))
+    assert json.loads((out / "driver/description.json").read_text(encoding="utf-8"))["stride"] == stride
+    assert {file.name for file in (out / "litex").iterdir()} >= {f"{manifest['mailbox']['name']}.v"}
     good = run_vectors(out / "vectors")
     answers = 3 * (len(artifact.stimulus) // stride)
     assert good.stdout.splitlines()[-1] == f"PASS: {answers} answers, {3 * answers} output beats, twice"
@@ -157,13 +157,6 @@ def test_a_build_with_answers_per_step(tmp_path: Path, stride: int) -> None:
         f"FAIL: answer {answers - 1}: predicted {int(last, 16) + 1} cycles, took {int(last, 16)}"
         in bad.stdout
     )
-
-
-def test_the_mailbox_of_a_system_with_a_bus_refuses_answers_per_step(tmp_path: Path) -> None:
-    artifact = saved(answering(random_network(3, max_neurons=12), 1), tmp_path / "artifact")
-    config = HardwareConfig.uniform(artifact.network.spec)
-    with pytest.raises(InputError, match=r"^answer of the network of a mailbox must be sample, not step$"):
-        emit_mailbox(artifact, config, False, 25_000_000, "core")
 
 
 def test_a_stride_beyond_the_stimulus_is_refused(tmp_path: Path) -> None:

@@ -61,53 +61,187 @@ static int send(uintptr_t base, uint32_t word, int last, uint32_t *room)
     return SPIKELINE_OK;
 }
 
-static int send_sample(uintptr_t base, const uint8_t *counts, size_t steps)
-{
-    uint32_t room = 0;
+/* What is left of a sample. */
+struct sample {
+    const uint8_t *counts;
+    size_t steps;
+    uint32_t input;
+};
 
-    for (size_t step = 0; step < steps; step++, counts += SPIKELINE_N_IN) {
-        for (uint32_t input = 0; input < SPIKELINE_N_IN; input++)
-            if (counts[input] != 0) {
-                int result = send(base, (uint32_t)counts[input] << 16 | input, 0, &room);
-                if (result != SPIKELINE_OK)
-                    return result;
-            }
-        int result = send(base, END_OF_STEP, step == steps - 1, &room);
+/* The next word of it. */
+static uint32_t next_word(struct sample *left)
+{
+    while (left->input < SPIKELINE_N_IN) {
+        uint32_t input = left->input++;
+        uint32_t count = left->counts[input];
+        if (count != 0)
+            return count << 16 | input;
+    }
+    left->counts += SPIKELINE_N_IN;
+    left->steps--;
+    left->input = 0;
+    return END_OF_STEP;
+}
+
+static int counts_fit(const uint8_t *counts, size_t steps)
+{
+    for (size_t index = 0; index < steps * SPIKELINE_N_IN; index++)
+        if (counts[index] > SPIKELINE_MAX_COUNT)
+            return 0;
+    return steps != 0;
+}
+
+size_t spikeline_encode(const uint8_t *counts, size_t steps, uint32_t *words, size_t room)
+{
+    struct sample left = {counts, steps, 0};
+    size_t used = 0;
+
+    if (!counts_fit(counts, steps))
+        return 0;
+    while (left.steps != 0) {
+        if (used == room)
+            return 0;
+        words[used++] = next_word(&left);
+    }
+    return used;
+}
+
+/* That the core takes samples of the host. */
+static int hosted(uintptr_t base)
+{
+#ifdef SPIKELINE_EAR
+    return (get(base, SPIKELINE_EAR_STATUS) & SPIKELINE_EAR_STATUS_HOST_MASK) != 0;
+#else
+    (void)base;
+    return 1;
+#endif
+}
+
+/* Two's complement, without a conversion that C leaves open. */
+static int32_t number(uint32_t word)
+{
+    return word > INT32_MAX ? -(int32_t)~word - 1 : (int32_t)word;
+}
+
+#ifdef SPIKELINE_STRIDE
+int spikeline_decode(const uint32_t words[SPIKELINE_ANSWER_WORDS], struct spikeline_step *answer)
+{
+    answer->label = words[0];
+    answer->score = number(words[1]);
+    answer->margin = words[2];
+    return words[0] < SPIKELINE_N_OUT ? SPIKELINE_OK : SPIKELINE_WRONG_ANSWER;
+}
+
+int spikeline_answer(uintptr_t base, struct spikeline_step *answer)
+{
+    uint32_t words[SPIKELINE_ANSWER_WORDS];
+
+    if (get(base, SPIKELINE_MAILBOX_ANSWERS) == 0)
+        return SPIKELINE_NONE;
+    for (uint32_t index = 0; index < SPIKELINE_ANSWER_WORDS; index++)
+        words[index] = get(base, SPIKELINE_MAILBOX_ANSWER);
+    return spikeline_decode(words, answer);
+}
+
+/* Step by step, with the answer to each SPIKELINE_STRIDE of them before the next, so that none is in the way. */
+static int send_steps(uintptr_t base, const uint8_t *counts, size_t steps, int ends, struct spikeline_step *answers)
+{
+    struct sample left = {counts, steps, 0};
+    uint32_t room = 0;
+    size_t due = SPIKELINE_STRIDE;
+
+    while (left.steps != 0) {
+        uint32_t word = next_word(&left);
+        int result = send(base, word, ends && left.steps == 0, &room);
+        if (result != SPIKELINE_OK)
+            return result;
+        if (word != END_OF_STEP || steps - left.steps != due)
+            continue;
+        due += SPIKELINE_STRIDE;
+        if (await(base, SPIKELINE_MAILBOX_ANSWERS) == 0)
+            return SPIKELINE_TIMEOUT;
+        result = spikeline_answer(base, answers++);
         if (result != SPIKELINE_OK)
             return result;
     }
     return SPIKELINE_OK;
 }
 
-int spikeline_answer(uintptr_t base, int32_t scores[SPIKELINE_N_OUT], uint32_t *label)
+int spikeline_steps(uintptr_t base, const uint8_t *counts, size_t steps, int ends, struct spikeline_step *answers)
+{
+    if (!counts_fit(counts, steps) || (!ends && steps % SPIKELINE_STRIDE != 0))
+        return SPIKELINE_WRONG_COUNT;
+    if (!hosted(base))
+        return SPIKELINE_HEARS_EAR;
+    int result = send_steps(base, counts, steps, ends, answers);
+    if (result != SPIKELINE_OK)
+        spikeline_reset(base);
+    return result;
+}
+
+int spikeline_detect(uintptr_t base, uint32_t margin, uint32_t hold, uint32_t refractory, uint32_t silent)
+{
+    if (hold == 0 || hold > SPIKELINE_CORE_DETECT_HOLD_HOLD_MASK ||
+        refractory > SPIKELINE_CORE_DETECT_REFRACTORY_REFRACTORY_MASK ||
+        (silent >= SPIKELINE_N_OUT && silent != SPIKELINE_CORE_DETECT_SILENT_NONE_MASK))
+        return SPIKELINE_WRONG_SETTING;
+    put(base, SPIKELINE_CORE_DETECT_HOLD, hold);
+    put(base, SPIKELINE_CORE_DETECT_REFRACTORY, refractory);
+    put(base, SPIKELINE_CORE_DETECT_SILENT, silent);
+    put(base, SPIKELINE_CORE_DETECT_MARGIN, margin); /* last: after a reset it is so large that no word is said */
+    return SPIKELINE_OK;
+}
+#else
+/* That an answer ends with its class, the lowest of the best. */
+static int judged(const int32_t scores[SPIKELINE_N_OUT], uint32_t label)
 {
     uint32_t best = 0;
 
-    if (get(base, SPIKELINE_MAILBOX_ANSWERS) == 0)
-        return SPIKELINE_NONE;
-    for (uint32_t index = 0; index < SPIKELINE_N_OUT; index++) {
-        uint32_t word = get(base, SPIKELINE_MAILBOX_ANSWER);
-        /* two's complement, without a conversion that C leaves open */
-        scores[index] = word > INT32_MAX ? -(int32_t)~word - 1 : (int32_t)word;
+    for (uint32_t index = 1; index < SPIKELINE_N_OUT; index++)
         if (scores[index] > scores[best])
             best = index;
-    }
+    return label == best ? SPIKELINE_OK : SPIKELINE_WRONG_ANSWER;
+}
+
+int spikeline_decode(const uint32_t words[SPIKELINE_ANSWER_WORDS], int32_t scores[SPIKELINE_N_OUT],
+                     uint32_t *label)
+{
+    for (uint32_t index = 0; index < SPIKELINE_N_OUT; index++)
+        scores[index] = number(words[index]);
+    *label = words[SPIKELINE_N_OUT];
+    return judged(scores, *label);
+}
+
+int spikeline_answer(uintptr_t base, int32_t scores[SPIKELINE_N_OUT], uint32_t *label)
+{
+    if (get(base, SPIKELINE_MAILBOX_ANSWERS) == 0)
+        return SPIKELINE_NONE;
+    for (uint32_t index = 0; index < SPIKELINE_N_OUT; index++)
+        scores[index] = number(get(base, SPIKELINE_MAILBOX_ANSWER));
     *label = get(base, SPIKELINE_MAILBOX_ANSWER);
-    return *label == best ? SPIKELINE_OK : SPIKELINE_WRONG_ANSWER;
+    return judged(scores, *label);
+}
+
+static int send_sample(uintptr_t base, const uint8_t *counts, size_t steps)
+{
+    struct sample left = {counts, steps, 0};
+    uint32_t room = 0;
+    int result = SPIKELINE_OK;
+
+    while (left.steps != 0 && result == SPIKELINE_OK) {
+        uint32_t word = next_word(&left);
+        result = send(base, word, left.steps == 0, &room);
+    }
+    return result;
 }
 
 int spikeline_run(uintptr_t base, const uint8_t *counts, size_t steps, int32_t scores[SPIKELINE_N_OUT],
                   uint32_t *label)
 {
-    if (steps == 0)
+    if (!counts_fit(counts, steps))
         return SPIKELINE_WRONG_COUNT;
-    for (size_t index = 0; index < steps * SPIKELINE_N_IN; index++)
-        if (counts[index] > SPIKELINE_MAX_COUNT)
-            return SPIKELINE_WRONG_COUNT;
-#ifdef SPIKELINE_EAR
-    if ((get(base, SPIKELINE_EAR_STATUS) & SPIKELINE_EAR_STATUS_HOST_MASK) == 0)
+    if (!hosted(base))
         return SPIKELINE_HEARS_EAR;
-#endif
     int result = send_sample(base, counts, steps);
     if (result == SPIKELINE_OK && await(base, SPIKELINE_MAILBOX_ANSWERS) == 0)
         result = SPIKELINE_TIMEOUT;
@@ -117,6 +251,7 @@ int spikeline_run(uintptr_t base, const uint8_t *counts, size_t steps, int32_t s
         spikeline_reset(base);
     return result;
 }
+#endif
 
 #ifdef SPIKELINE_EAR
 int spikeline_listen(uintptr_t base, int ear)
@@ -124,13 +259,15 @@ int spikeline_listen(uintptr_t base, int ear)
     uint32_t mode = get(base, SPIKELINE_MAILBOX_MODE) & ~SPIKELINE_MAILBOX_MODE_WAIT_MASK;
     unsigned long poll = 0;
 
+    spikeline_reset(base);
+    if (ear)
+        put(base, SPIKELINE_MAILBOX_EVENT_LAST, END_OF_STEP); /* ends a sample that was left, for the change waits */
     put(base, SPIKELINE_EAR_SOURCE, ear ? 0 : SPIKELINE_EAR_SOURCE_HOST_MASK);
-    while (((get(base, SPIKELINE_EAR_STATUS) & SPIKELINE_EAR_STATUS_HOST_MASK) == 0) != (ear != 0))
+    while (hosted(base) == (ear != 0))
         if (++poll == SPIKELINE_POLLS)
             return SPIKELINE_TIMEOUT;
     put(base, SPIKELINE_MAILBOX_MODE, ear ? mode : mode | SPIKELINE_MAILBOX_MODE_WAIT_MASK);
-    if (!ear)
-        spikeline_reset(base);
+    spikeline_reset(base);
     return SPIKELINE_OK;
 }
 #endif

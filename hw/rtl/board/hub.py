@@ -22,8 +22,8 @@ class Hub(wiring.Component):
 
     Parameters
     ----------
-    n_out : int
-        Classes.
+    words : int
+        Of an answer.
     slots : int
         Words of a beat that the core takes; a beat has the lower one only.
     ear : bool
@@ -46,8 +46,8 @@ class Hub(wiring.Component):
         From `m_axis` of the core.
     """
 
-    def __init__(self, n_out: int, slots: int, ear: bool, clock_hz: int) -> None:
-        self._n_out, self._slots, self._clock_hz = n_out, slots, clock_hz
+    def __init__(self, words: int, slots: int, ear: bool, clock_hz: int) -> None:
+        self._words, self._slots, self._clock_hz = words, slots, clock_hz
         block = Out(axi_lite_signature(ADDRESS_BITS))
         self._blocks = {CORE_BASE: "m_axil_core", **({EAR_BASE: "m_axil_ear"} if ear else {})}
         super().__init__(
@@ -78,7 +78,7 @@ class Hub(wiring.Component):
         m.d.behind += [reset.eq(~self.aresetn), hub.rst.eq(reset)]
         within = DomainRenamer("hub")
         waits = EAR_BASE not in self._blocks
-        m.submodules.mailbox = within(mailbox := Mailbox(self._n_out + 1, self._clock_hz, waits))
+        m.submodules.mailbox = within(mailbox := Mailbox(self._words, self._clock_hz, waits))
         m.submodules.decoder = within(decoder := BusDecoder((*self._blocks, MAILBOX_BASE)))
         wiring.connect(m, wiring.flipped(self.s_axil), decoder.bus)
         for index, name in enumerate(self._blocks.values()):

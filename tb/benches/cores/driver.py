@@ -1,35 +1,28 @@
 """The driver of a build on the RTL: its own code, whose reads and writes are transfers on the bus.
 
 The plan names the `artifact`, another one for the same core in `others`, the `hardware`, and the folder
-`driver` of a build. `AxiLite` fails where an access of the driver is refused.
+`driver` of a build.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import cocotb
 import numpy as np
-from cocotb.clock import Clock
-from cocotb.task import bridge, resume
-from cocotb.triggers import RisingEdge
+from cocotb.task import bridge
 from numpy.typing import NDArray
 
 from fxp_model.artifact import Artifact, load_artifact
 from fxp_model.network import run
 from hw.config import HardwareConfig
 from hw.mailbox_registers import EVENT_LAST, MAILBOX_BASE
-from hw.registers import RELOAD_DATA, Access, Register
+from hw.registers import RELOAD_DATA
 from hw.reload import image
-from hw.rtl.core import RESET_LATENCY
-from tb.harness.block_bench import PERIOD_NS
+from tb.harness.built_driver import Bus, begin, fails, module_of
 from tb.harness.counters import stage_counts
-from tb.harness.drivers import AxiLite
 from tb.harness.monitors import Sample
 from tb.harness.plan import Figures, load_plan
 from tb.harness.stimulus import random_samples
@@ -42,50 +35,8 @@ LONG_S, SHORT_S = 60.0, 0.3
 """Time-outs of the driver, whose clock is not that of the simulation."""
 
 
-def _of_build(name: str) -> ModuleType:
-    """A module in the driver's folder."""
-    spec = importlib.util.spec_from_file_location(name, Path(PLAN["driver"]) / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SPIKELINE = _of_build("spikeline")
+SPIKELINE = module_of(PLAN["driver"], "spikeline")
 DESCRIPTION = json.loads((Path(PLAN["driver"]) / "description.json").read_text(encoding="utf-8"))
-
-
-class Bus:
-    """Registers of the driver, in a thread of its own; `lost` says which writes do not arrive, or raises."""
-
-    def __init__(self, dut: Any, lost: Callable[[int], bool] = lambda offset: False) -> None:
-        self._host, self._lost = AxiLite(dut), lost
-        self.accesses = 0
-
-    def read32(self, offset: int) -> int:
-        self.accesses += 1
-        return resume(self._host.read)(_register(offset))
-
-    def write32(self, offset: int, value: int) -> None:
-        self.accesses += 1
-        if not self._lost(offset):
-            resume(self._host.write)(_register(offset), value)
-
-
-def _register(offset: int) -> Register:
-    return Register("", offset, Access.RW, "")
-
-
-async def _begin(dut: Any) -> None:
-    Clock(dut.aclk, PERIOD_NS, unit="ns", impl="gpi").start(start_high=False)
-    AxiLite(dut)
-    dut.aresetn.value = 0
-    for _ in range(6):
-        await RisingEdge(dut.aclk)
-    dut.aresetn.value = 1
-    for _ in range(RESET_LATENCY):
-        await RisingEdge(dut.aclk)
 
 
 def _samples(count: int) -> list[NDArray[np.int64]]:
@@ -104,7 +55,7 @@ def _expect(device: Any, artifact: Artifact, samples: list[NDArray[np.int64]]) -
 @cocotb.test()
 async def answers(dut: Any) -> None:
     """Identity, scores, classes and counters."""
-    await _begin(dut)
+    await begin(dut)
     samples = _samples(6)
 
     def host() -> dict[str, int]:
@@ -127,7 +78,7 @@ async def answers(dut: Any) -> None:
 @cocotb.test()
 async def reloads(dut: Any) -> None:
     """Another network; none where a load is interrupted, or has another CRC."""
-    await _begin(dut)
+    await begin(dut)
     samples, left = _samples(3), [len(IMAGE.words) // 2]
 
     def unplugged(offset: int) -> bool:
@@ -140,14 +91,14 @@ async def reloads(dut: Any) -> None:
     def host() -> None:
         bus = Bus(dut, unplugged)
         device = SPIKELINE.Spikeline(bus, DESCRIPTION, timeout_s=LONG_S)
-        _fails(OSError, lambda: device.reload(IMAGE.words, IMAGE.crc32))
+        fails(OSError, lambda: device.reload(IMAGE.words, IMAGE.crc32))
         _expect(device, OWN, samples)
-        _fails(SPIKELINE.DeviceError, lambda: device.reload(IMAGE.words, IMAGE.crc32 ^ 1))
-        _fails(SPIKELINE.DeviceError, lambda: device.reload(IMAGE.words[1:], IMAGE.crc32))
+        fails(SPIKELINE.DeviceError, lambda: device.reload(IMAGE.words, IMAGE.crc32 ^ 1))
+        fails(SPIKELINE.DeviceError, lambda: device.reload(IMAGE.words[1:], IMAGE.crc32))
         device.check()
         _expect(device, OWN, samples)
         device.reload(IMAGE.words, IMAGE.crc32)
-        _fails(SPIKELINE.DeviceError, device.check)
+        fails(SPIKELINE.DeviceError, device.check)
         device.check(OTHER.sha256)
         _expect(device, OTHER, samples)
 
@@ -157,7 +108,7 @@ async def reloads(dut: Any) -> None:
 @cocotb.test()
 async def recovers(dut: Any) -> None:
     """After a sample whose end got lost, the next answer is its own; a network that waits for one, too."""
-    await _begin(dut)
+    await begin(dut)
     samples, loses = _samples(3), [False]
 
     def host() -> None:
@@ -169,25 +120,17 @@ async def recovers(dut: Any) -> None:
         _expect(device, before, samples)
         for _ in range(2):
             loses[0] = True
-            _fails(TimeoutError, lambda: hasty.run(samples[-1]))
+            fails(TimeoutError, lambda: hasty.run(samples[-1]))
             loses[0] = False
             _expect(hasty, before, samples)
         loses[0] = True
-        _fails(TimeoutError, lambda: hasty.run(samples[-1]))
+        fails(TimeoutError, lambda: hasty.run(samples[-1]))
         loses[0] = False
         load = image(OWN.network, HardwareConfig.from_dict(PLAN["hardware"]), after.network, after.sha256)
-        _fails(TimeoutError, lambda: hasty.reload(load.words, load.crc32))
+        fails(TimeoutError, lambda: hasty.reload(load.words, load.crc32))
         assert hasty.loaded() == before.sha256
         hasty.reset()
         device.check(after.sha256)
         _expect(device, after, samples)
 
     await bridge(host)()
-
-
-def _fails(kind: type[Exception], action: Callable[[], object]) -> None:
-    try:
-        action()
-    except kind:
-        return
-    raise AssertionError(f"{kind.__name__} was to be raised")

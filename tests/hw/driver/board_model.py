@@ -9,12 +9,13 @@ import numpy as np
 
 from fxp_model import __version__
 from fxp_model.artifact import Artifact
+from fxp_model.engine import Engine
 from fxp_model.network import run
 from fxp_model.spec import Answer
 from hw import ear_registers, mailbox_registers, registers
 from hw.config import HardwareConfig
 from hw.mailbox_registers import CORE_BASE, EAR_BASE, EVENT_ROOM, MAILBOX_BASE
-from hw.protocol import ANSWER_BEATS, END_OF_STEP, encode_answers
+from hw.protocol import ANSWER_BEATS, END_OF_STEP
 from hw.registers import Access, Register, hash_words, register_map, version_word
 from hw.reload import image
 
@@ -25,7 +26,7 @@ class SlaveError(OSError):
 
 @dataclass
 class Board:
-    """Registers at their addresses; answers are those of the golden model.
+    """Registers at their addresses; answers are those of the golden model, per step of the engine.
 
     others : networks that can be loaded
     pace : words that the core takes between two accesses of the host
@@ -72,8 +73,9 @@ class Board:
         self.pending: tuple[int, ...] | None = None
         self.refused = self.bank = 0
         self.queue: deque[tuple[int, bool]] = deque()
-        self.sample: list[dict[int, int]] = [{}]
-        self.begun = False
+        self._restart()
+        self.within = False
+        """The host has begun a sample and not ended it, whatever was reset; the ear waits for its end."""
         self.answers: deque[int] = deque()
         self.samples = 0
 
@@ -120,7 +122,7 @@ class Board:
         if name == "RELOAD_POSITION":
             return len(self.written)
         if base == EAR_BASE and name == "STATUS":
-            return self.words.get((base, "SOURCE"), 0) << 1
+            return (self.within or self.words.get((base, "SOURCE"), 0)) << 1
         return self.words.get((base, name), 0)
 
     def _write(self, base: int, name: str, value: int) -> None:
@@ -133,7 +135,7 @@ class Board:
             self.answers.clear()
         elif base == CORE_BASE and name == "CONTROL":
             if value & 1:
-                self.sample, self.begun = [{}], False
+                self._restart()
             if value & 2:
                 self.samples = 0
         elif name.startswith("RELOAD") and self.pending is not None:
@@ -155,39 +157,49 @@ class Board:
         """The core takes some words, and a network that waits when no sample is in flight."""
         for _ in range(min(self.pace, len(self.queue))):
             word, last = self.queue.popleft()
-            self.begun = True
+            self.begun, self.within = True, not last
             network = self.running.network.spec
             address, count = word & 0xFFFF, word >> 16 & 0xFF
             if word & END_OF_STEP:
+                self._step()
                 self.sample.append({})
             elif address < network.n_in and 1 <= count <= network.layers[0].max_input:
                 self.sample[-1][address] = self.sample[-1].get(address, 0) + count
-            if last:
+            if last and not self.steps:
                 self._answer()
+            if last:
+                self._restart()
         if self.pending is not None and not self.begun:
             self.running, self.pending = self.images[self.pending], None
             self.bank ^= 1
 
-    def _answer(self) -> None:
-        network = self.running.network
-        steps = self.sample[:-1]
-        counts = np.zeros((len(steps), 1, network.spec.n_in), dtype=np.uint8)
+    def _restart(self) -> None:
+        """The next word begins a sample."""
+        self.sample: list[dict[int, int]] = [{}]
+        self.begun = False
+        self.stream = Engine(self.running.network, threads=1).stream() if self.steps else None
+
+    def _counts(self, steps: list[dict[int, int]]) -> np.ndarray:
+        counts = np.zeros((len(steps), 1, self.running.network.spec.n_in), dtype=np.uint8)
         for step, own in enumerate(steps):
             for address, count in own.items():
                 counts[step, 0, address] = count
-        if self.steps:
-            answers = run(network, counts).answers
-            assert answers is not None
-            self.answers += [beat.tdata for beat in encode_answers(answers)]
-            self.samples += len(answers.classes)
-            self.sample, self.begun = [{}], False
-            return
-        scores = run(network, counts).scores[0]
+        return counts
+
+    def _step(self) -> None:
+        """The answer to the step that ends, if it has one."""
+        answer = None if self.stream is None else self.stream.step(self._counts(self.sample[-1:])[0]).answer
+        if answer is not None:
+            self.answers += [int(part[0]) & 0xFFFFFFFF for part in answer]
+            self.samples += 1
+
+    def _answer(self) -> None:
+        network = self.running.network
+        scores = run(network, self._counts(self.sample[:-1])).scores[0]
         label = int(np.argmax(scores))
         self.answers += [int(score) & 0xFFFFFFFF for score in scores]
         self.answers.append(label)
         self.samples += 1
-        self.sample, self.begun = [{}], False
         rest = np.delete(scores, label)
         margin = int(scores[label] - rest.max()) if rest.size else 0
         self.text.append(f"{self.artifact.labels[label]} {scores[label]} {margin} 0.00")

@@ -79,3 +79,13 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Case:
     config = HardwareConfig.uniform(own.network.spec, 4)
     write_driver(folder / "files", own, config, "net", True, VLNV)
     return Case(own, None, config, True, folder / "files")
+
+
+@pytest.fixture(scope="session")
+def stepping(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """A core with an ear, and an answer after every second step."""
+    folder = tmp_path_factory.mktemp("stepping")
+    own = hearing_artifact(folder / "own", 86, stride=2)
+    config = HardwareConfig.uniform(own.network.spec, 4)
+    write_driver(folder / "files", own, config, "net", True, VLNV)
+    return Case(own, None, config, True, folder / "files")

@@ -1,91 +1,34 @@
 """The C driver: freestanding without a warning, and with the golden answers on the board in Python."""
 
-import ctypes
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hw.driver.spikeline import events
 from hw.mailbox_registers import CORE_BASE, EAR_BASE, MAILBOX_BASE
-from tests.hw.driver.board_model import Board, SlaveError
+from tests.hw.driver.c_driver import (
+    ANSWER,
+    ARTIFACT,
+    COUNT,
+    CRC,
+    HEARS_EAR,
+    IDENTITY,
+    LENGTH,
+    NONE,
+    OK,
+    STRICT,
+    TIMEOUT,
+    VERSION,
+    Driver,
+)
 from tests.hw.driver.conftest import Case
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("gcc"), reason="gcc not found: apt-get install gcc"),
 ]
-STRICT = ("-std=c11", "-ffreestanding", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-O1")
-SHIM = Path(__file__).with_name("shim.h")
-READ, WRITE = (
-    ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32),
-    ctypes.CFUNCTYPE(None, *[ctypes.c_uint32] * 2),
-)
-OK, NONE = 0, 1
-IDENTITY, VERSION, ARTIFACT, TIMEOUT, COUNT, HEARS_EAR, ANSWER, LENGTH, CRC = range(-1, -10, -1)
-
-
-class Driver:
-    """The functions of the driver, compiled for `case`, on a board."""
-
-    def __init__(self, case: Case, folder: Path) -> None:
-        library = folder / "driver.so"
-        program = folder / "shim.c"
-        program.write_text(
-            f'#include "{SHIM}"\nuint32_t (*shim_read)(uint32_t);\nvoid (*shim_write)(uint32_t, uint32_t);\n',
-            encoding="utf-8",
-        )
-        sources = [str(case.driver / "spikeline_driver.c"), str(program)]
-        command = ["gcc", *STRICT, "-shared", "-fPIC", "-include", str(SHIM), *sources, "-o", str(library)]
-        subprocess.run(command, check=True)
-        self._library = ctypes.CDLL(str(library))
-        self._n_out = case.own.network.spec.n_out
-
-    def attach(self, board: Board) -> None:
-        """The functions act on `board`; what it refuses is remembered, as C cannot be told."""
-        self.refused: list[str] = []
-
-        def read(offset: int) -> int:
-            try:
-                return board.read32(offset)
-            except SlaveError as error:
-                self.refused.append(str(error))
-                return 0
-
-        def write(offset: int, value: int) -> None:
-            try:
-                board.write32(offset, value)
-            except SlaveError as error:
-                self.refused.append(str(error))
-
-        self._kept = READ(read), WRITE(write)
-        for name, function in zip(("shim_read", "shim_write"), self._kept, strict=True):
-            ctypes.c_void_p.in_dll(self._library, name).value = ctypes.cast(function, ctypes.c_void_p).value
-
-    def check(self) -> int:
-        return self._library.spikeline_check(ctypes.c_size_t(0))
-
-    def run(self, counts: np.ndarray) -> tuple[int, list[int], int]:
-        data = np.ascontiguousarray(counts, dtype=np.uint8).tobytes()
-        return self._answered(self._library.spikeline_run, data, ctypes.c_size_t(len(counts)))
-
-    def answer(self) -> tuple[int, list[int], int]:
-        return self._answered(self._library.spikeline_answer)
-
-    def listen(self, ear: bool) -> int:
-        return self._library.spikeline_listen(ctypes.c_size_t(0), int(ear))
-
-    def reload(self, words: tuple[int, ...], crc32: int) -> int:
-        data = (ctypes.c_uint32 * len(words))(*words)
-        return self._library.spikeline_reload(
-            ctypes.c_size_t(0), data, ctypes.c_size_t(len(words)), ctypes.c_uint32(crc32)
-        )
-
-    def _answered(self, function: object, *arguments: object) -> tuple[int, list[int], int]:
-        scores, label = (ctypes.c_int32 * self._n_out)(), ctypes.c_uint32()
-        result = function(ctypes.c_size_t(0), *arguments, scores, ctypes.byref(label))
-        return result, list(scores), label.value
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +48,7 @@ def assert_golden(driver: Driver, case: Case, reloaded: bool = False) -> None:
     assert driver.refused == []
 
 
-@pytest.mark.parametrize("kind", ["case", "hearing"])
+@pytest.mark.parametrize("kind", ["case", "hearing", "stepping"])
 def test_it_compiles_for_memory_without_a_library(
     kind: str, request: pytest.FixtureRequest, tmp_path
 ) -> None:
@@ -175,6 +118,20 @@ def test_after_an_error_the_next_answer_is_its_own(built: Driver, case: Case) ->
     assert_golden(built, case)
 
 
+def test_words_for_a_dma_and_those_that_it_wrote(built: Driver, case: Case) -> None:
+    for counts in case.samples:
+        words = events(counts).tolist()
+        assert built.encode(counts, len(words)) == words
+        assert built.encode(counts, len(words) - 1) == []
+        wanted = case.scores(counts)
+        label = int(np.argmax(wanted))
+        written = [score & 0xFFFFFFFF for score in wanted]
+        assert built.decode([*written, label]) == (OK, wanted, label)
+        assert built.decode([*written, label + 1])[0] == ANSWER
+    for counts in (np.full((1, 6), 8), np.zeros((0, 6))):
+        assert built.encode(counts, 100) == []
+
+
 def test_scores_are_twos_complement(built: Driver, case: Case) -> None:
     board = case.board()
     built.attach(board)
@@ -206,3 +163,8 @@ def test_a_device_hears_its_ear_or_its_host(built_with_ear: Driver, hearing: Cas
     assert driver.listen(True) == OK
     assert board.words[MAILBOX_BASE, "MODE"] == 2
     assert driver.run(hearing.samples[0])[0] == HEARS_EAR
+    assert driver.listen(False) == OK
+    board.write32(MAILBOX_BASE + 0x18, 1 << 31)  # a sample that is left
+    board.write32(0x0C, 1)
+    assert driver.listen(True) == OK
+    assert driver.answer()[0] == NONE

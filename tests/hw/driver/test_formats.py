@@ -20,7 +20,11 @@ from hw.driver.header import c_string
 from hw.registers import Access, Register, hash_words
 from tests.hw.driver.conftest import Case
 
-BLOCKS = {"case": ("core", "mailbox"), "hearing": ("core", "ear", "mailbox")}
+BLOCKS = {
+    "case": ("core", "mailbox"),
+    "hearing": ("core", "ear", "mailbox"),
+    "stepping": ("core", "ear", "mailbox"),
+}
 
 
 @pytest.fixture(params=BLOCKS)

@@ -42,6 +42,20 @@ def golden(heard: Artifact, counts: np.ndarray) -> list[tuple[int, str, int, int
 
 
 @pytest.mark.parametrize("pace", [3, 5000])
+def test_a_sequence_comes_in_parts(heard: Artifact, pace: int) -> None:
+    _, device = board_of(heard, pace=pace)
+    counts = counts_of(heard, 401)
+    found = []
+    for first, last in ((0, 2), (2, 8), (8, 400)):
+        found += device.steps(counts[first:last], ends=False)
+    found += device.steps(counts[400:])
+    assert found == golden(heard, counts)
+    assert device.steps(counts[:7]) == golden(heard, counts[:7])
+    with pytest.raises(ValueError, match=r"^counts must be of a multiple of 2 steps, not 3$"):
+        device.steps(counts[:3], ends=False)
+
+
+@pytest.mark.parametrize("pace", [3, 5000])
 def test_answers_are_the_golden_ones(heard: Artifact, pace: int) -> None:
     board, device = board_of(heard, pace=pace)
     device.check()
@@ -83,6 +97,12 @@ def test_a_sequence_that_was_left_is_ended_before_the_ear_is_heard(heard: Artifa
     device.listen()
     assert board.words[EAR_BASE, "SOURCE"] == 0
     assert (board.begun, len(board.answers)) == (False, 0)
+    device.listen(False)
+    device.steps(counts_of(heard, 4), ends=False)
+    device.reset()
+    assert board.within
+    device.listen()
+    assert not board.within
 
 
 def test_there_is_no_room_without_an_end(heard: Artifact) -> None:

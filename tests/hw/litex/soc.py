@@ -1,8 +1,9 @@
-"""A system of LiteX: VexRiscv, a UART that is a stream of bytes, and the network of a build with its ear.
+"""A system of LiteX: VexRiscv, a UART that is a stream of bytes, and the network of a build.
 
     python soc.py BUILD PROGRAM.c OUT
 
 writes into OUT: its Verilog, with the program in ROM, and ``sources.txt``, the other files that it needs.
+With an ear, the network has its mailbox; without, it has a DMA, too, beside a data cache.
 """
 
 import json
@@ -53,21 +54,22 @@ class System(SoCCore):
     """The SoC; `program` is compiled for it when its headers are there."""
 
     def __init__(self, build: Path, program: Path) -> None:
-        self._driver, self._program = build / "driver", program
+        self._folders, self._program = (build / "driver", build / "litex"), program
         manifest = json.loads((build / "manifest.json").read_text(encoding="utf-8"))
+        hears = "ear" in manifest
         platform = Platform("SIM", IO, name="system")
         super().__init__(
             platform,
             manifest["mailbox"]["clock_hz"],
             cpu_type="vexriscv",
-            cpu_variant="lite",
+            cpu_variant="lite" if hears else "standard",
             integrated_rom_size=0x10000,
-            integrated_sram_size=0x2000,
+            integrated_sram_size=0x10000,
             uart_name="sim",
         )
         self.crg = CRG(platform.request("sys_clk"))
         microphone = Record([(pin, 1) for pin in ("sck", "ws", "sd", "right")])
-        add_spikeline(self, pads=microphone if "ear" in manifest else None)
+        add_spikeline(self, pads=microphone if hears else None, dma=not hears)
 
     def init_mems(self, **_: Any) -> None:
         """LiteX calls it between headers and gateware."""
@@ -75,8 +77,8 @@ class System(SoCCore):
         elf, image = headers / "program.elf", headers / "program.bin"
         flags = [*self.cpu.gcc_flags.split(), "-std=gnu11", "-Os", "-Wall", "-Wextra", "-Werror"]
         flags += ["-ffreestanding", "-nostdlib"]
-        folders = (headers, cpu, LITEX / "software/include", self._driver, self._program.parent)
-        sources = [cpu / "crt0.S", self._driver / "spikeline_driver.c", self._program]
+        folders = (headers, cpu, LITEX / "software/include", *self._folders, self._program.parent)
+        sources = [cpu / "crt0.S", self._folders[0] / "spikeline_driver.c", self._program]
         link = [
             f"-L{headers}",
             "-T",

@@ -5,13 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fxp_model.artifact import Artifact, load_artifact
+from fxp_model.detector import Detector, DetectorSpec
 from fxp_model.network import run
 from fxp_model.pretrained import find
+from fxp_model.trace import Answers
 from hw.build import build_core
 from hw.config import HardwareConfig
 from hw.ear import EarConfig
@@ -20,7 +24,11 @@ from tb.harness.ears import hearing_artifact
 from tb.harness.runner import missing_tool, simulator_environment
 
 HERE = Path(__file__).parent
-CASES = ["core", "ear", *(["words"] if FULL else [])]
+CASES = ["core", "ear", "steps", *(["words"] if FULL else [])]
+SEEDS = {"core": 27, "ear": 27, "steps": 86}
+STEPS, STRIDE = 13, 2
+DETECTOR = DetectorSpec(margin=1, hold=1, refractory=2)
+TIMEOUT, COUNT, SETTING = -4, -5, -10
 CROSS = "riscv64-unknown-elf-gcc"
 
 
@@ -38,34 +46,79 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason
 
 
 def built(folder: Path, case: str) -> tuple[Path, Artifact]:
-    """A build of a few neurons, with an ear where the core takes two events per cycle, or of words."""
+    """A build of a few neurons, with a core that takes one event per cycle or two; or of words."""
+    ear = EarConfig("i2s") if case == "ear" else None
     if case == "words":
         artifact = load_artifact(find("asc20-64ch-256x256-k5"))
         config = HardwareConfig.uniform(artifact.network.spec, preset="tiny")
     else:
-        artifact = hearing_artifact(folder / "heard", 27, 8000)
-        config = HardwareConfig.uniform(artifact.network.spec, 4, events_per_cycle=1 + (case == "ear"))
-    build_core(artifact, config, "net", folder / "build", ear=EarConfig("i2s") if case == "ear" else None)
+        stride = STRIDE if case == "steps" else None
+        artifact = hearing_artifact(folder / "heard", SEEDS[case], 8000, stride)
+        config = HardwareConfig.uniform(artifact.network.spec, 4, events_per_cycle=2 - (case == "core"))
+    build_core(artifact, config, "net", folder / "build", ear=ear)
     return folder / "build", artifact
 
 
-def write_clips(file: Path, artifact: Artifact) -> None:
-    """The stimulus of an artifact in C."""
-    steps, clips, n_in = artifact.stimulus.shape
-    values = (", ".join(map(str, artifact.stimulus[:, clip].ravel())) for clip in range(clips))
+def clips_of(artifact: Artifact, case: str) -> np.ndarray:
+    """Clips (steps, clips, channels)."""
+    if case == "words":
+        return artifact.stimulus
+    rng, layer = np.random.default_rng(1), artifact.network.spec.layers[0]
+    counts = rng.integers(0, layer.max_input + 1, (STEPS, 3, layer.n_in), dtype=np.uint8)
+    return counts * (rng.random(counts.shape) < 0.5)
+
+
+def write_clips(file: Path, clips: np.ndarray, case: str) -> None:
+    """The clips in C, and what else the firmware has to know."""
+    steps, count, n_in = clips.shape
+    values = (", ".join(map(str, clips[:, clip].ravel())) for clip in range(count))
     rows = "".join(f"    {{{own}}},\n" for own in values)
-    text = f"#define CLIPS {clips}\n#define STEPS {steps}\n"
+    numbers = {"CLIPS": count, "STEPS": steps, "ROOM": steps + int((clips > 0).sum(axis=(0, 2)).max())}
+    numbers |= {"MARGIN": DETECTOR.margin, "HOLD": DETECTOR.hold, "REFRACTORY": DETECTOR.refractory}
+    if case != "words":
+        numbers["SPIKELINE_POLLS"] = 1000  # of a transfer by DMA
+    text = "".join(f"#define {name} {number}\n" for name, number in numbers.items())
     text += f"static const uint8_t clips[CLIPS][STEPS * {n_in}] = {{\n{rows}}};\n"
     file.write_text(f"#include <stdint.h>\n\n{text}", encoding="utf-8")
 
 
-def expected(artifact: Artifact, case: str) -> list[str]:
+def expected(artifact: Artifact, clips: np.ndarray, case: str) -> list[str]:
     """What the firmware says, but for its cycles."""
-    result = run(artifact.network, artifact.stimulus)
-    lines = ["check 0", *(["listen 0"] if case == "ear" else [])]
-    for scores in [*result.scores, *result.scores]:
-        lines += ["run 0", *(f"score {score}" for score in scores), artifact.labels[int(scores.argmax())]]
-    return [*lines, f"interrupts {2 * len(result.scores)}"]
+    result = run(artifact.network, clips)
+    if result.answers is not None:
+        return expected_steps(result.answers)
+    own = [
+        ["run 0", *(f"score {score}" for score in scores), artifact.labels[int(scores.argmax())]]
+        for scores in [*result.scores, *result.scores]
+    ]
+    lines = ["check 0", *(["listen 0"] * 3 if case == "ear" else []), *chain(*own)]
+    lines.append(f"interrupts {len(own)}")
+    if case == "ear":
+        return lines
+    first, *others = own
+    lines += [*first, f"late {TIMEOUT}", "within 1", *chain(*others)]
+    return [*lines, f"transfers {len(own)}", f"interrupts {2 * len(own) + 1}"]
+
+
+def expected_steps(answers: Answers) -> list[str]:
+    """Of a network that answers per step."""
+    detector, said, last = Detector(DETECTOR), 0, 0
+    lines = ["check 0", f"detect {SETTING}", f"detect {SETTING}", "detect 0", f"steps {COUNT}"]
+    count, clips = answers.classes.shape
+    for way in ("steps", "transfer"):
+        for clip in range(clips):
+            lines += ["steps 0"] * 2 if way == "steps" else ["transfer 0"]
+            for label, score, margin in zip(*(own[:, clip].tolist() for own in answers), strict=True):
+                lines += [] if way == "steps" else ["decode 0"]
+                lines += [f"class {label}", f"score {score}", f"margin {margin}"]
+                word = detector.step(label, margin)
+                said, last = (said, last) if word is None else (said + 1, word)
+        lines += [f"words {said}", f"last {last}"]
+        assert said > 0
+        if way == "steps":
+            lines += [f"interrupts {count * clips}", "detect 0", f"late {TIMEOUT}", "within 1", "detect 0"]
+            detector = Detector(DETECTOR)  # which a reset begins again
+    return [*lines, f"transfers {clips + 1}"]  # with the one that is given up
 
 
 @pytest.mark.timeout(900)
@@ -73,9 +126,12 @@ def expected(artifact: Artifact, case: str) -> list[str]:
 def test_firmware_reads_the_golden_answers(case: str, tmp_path: Path) -> None:
     build, artifact = built(tmp_path, case)
     out = tmp_path / "out"
-    write_clips(tmp_path / "clips.h", artifact)
-    program = shutil.copy(HERE / "firmware.c", tmp_path)
-    call([sys.executable, str(HERE / "soc.py"), str(build), program, str(out)], tmp_path)
+    clips = clips_of(artifact, case)
+    write_clips(tmp_path / "clips.h", clips, case)
+    program = "steps.c" if case == "steps" else "firmware.c"
+    for file in (program, "console.h", "device.h"):
+        shutil.copy(HERE / file, tmp_path)
+    call([sys.executable, str(HERE / "soc.py"), str(build), str(tmp_path / program), str(out)], tmp_path)
     sources = (out / "sources.txt").read_text(encoding="utf-8").split()
     files = ["system.v", *sources, str(HERE / "bench.v")]
     with simulator_environment("-O0"):
@@ -83,7 +139,7 @@ def test_firmware_reads_the_golden_answers(case: str, tmp_path: Path) -> None:
         call(["verilator", *options, "--output-split", "0", *files], out)
     lines = call([str(out / "obj_dir/Vbench")], out).splitlines()
     end = next(index for index, line in enumerate(lines) if line.startswith("cycles "))
-    assert lines[:end] == expected(artifact, case)
+    assert lines[:end] == expected(artifact, clips, case)
 
 
 def call(command: list[str], folder: Path) -> str:

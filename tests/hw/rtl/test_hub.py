@@ -68,7 +68,7 @@ async def answering(ctx: SimulatorContext, block, seen: list) -> None:
 
 @pytest.mark.parametrize(("slots", "ear"), [(1, False), (2, True)])
 def test_a_hub_reaches_its_blocks(slots: int, ear: bool) -> None:
-    hub = Hub(3, slots, ear, HZ)
+    hub = Hub(4, slots, ear, HZ)
     blocks = {0x0000: hub.m_axil_core, **({0x1000: hub.m_axil_ear} if ear else {})}
     seen: dict[int, list] = {base: [] for base in blocks}
 
