@@ -15,6 +15,7 @@ from tb.formal import (
     spikes,
     streams,
     sums,
+    timing,
 )
 from tb.formal.monitor import Property
 
@@ -26,6 +27,7 @@ PROPERTIES: dict[str, Property] = {
         sums,
         spikes,
         scores,
+        timing,
         bus,
         delays,
         convolution,

@@ -43,6 +43,7 @@ def scores(mode: ReadoutMode, n: int, lanes: int) -> Monitor:
     spec, config = ReadoutSpec(n_in=1, n_out=n, mode=mode, **own), StageConfig(n, lanes)
     groups, distance = config.groups(n), NeuronUpdate.distance(spec, config)
     m.submodules.dut = dut = _Narrow(spec, config)
+    f.observe(dut)
     m.d.comb += dut.o.ready.eq(f.free(1, "ready"))
 
     # sweeps, and their results
