@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tb.formal import (
+    answering,
     arithmetic,
     bus,
     convolution,
@@ -27,6 +28,7 @@ PROPERTIES: dict[str, Property] = {
         sums,
         spikes,
         scores,
+        answering,
         timing,
         bus,
         delays,
