@@ -89,7 +89,7 @@ PROPERTIES = {
         cycles=100,
     ),
     "core_flows": Property(
-        "back to back, to a sink that waits for single cycles, in two cycles more, from its end or the last answer",
+        "back to back, to a sink that waits for single cycles: two more, from its end or the last answer",
         flow,
         Bug("spike_queue.py", "written | (waiting != 1)", "waiting > 1"),
         quick=False,
