@@ -3,8 +3,9 @@
 A mutant changes one place of ``hw/rtl``; those that leave the Verilog of all cores of
 `tb.harness.planted` as it is are not counted. Every other one is given to the benches of the cores that it
 changes, to that of its component, and to the proofs of its file, until one fails: it is killed. The rest are
-compared with the original cores: equivalent, if each changed module is by induction, or if the cores are the
-same net by net without what no output sees; else survived.
+compared with the original: equivalent, if each changed part of the cores is the same net by net without what
+no output sees, or by induction, or if components of its file are in the surroundings that proofs assume of
+them; else survived.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from fxp_model.options import Parser, add_json_option, some_path, whole
 from fxp_model.tables import COUNT, TEXT, check_fields, one_of
 from hw.verilog import EmittedCore
 from tb.benches import blocks
-from tb.formal.engine import UndecidedError, equivalent, export_with, lowered, search
+from tb.formal.engine import UndecidedError, equivalent, export_with, lowered, search, seen_of, seen_with
 from tb.formal.netlist import Circuit, alike
 from tb.formal.properties import PROPERTIES
 from tb.harness import planted
@@ -60,6 +61,7 @@ AHEAD = 8
 BENCH_SECONDS = 60
 """CPU time of a bench, six times what the longest takes: a mutant may never end."""
 _MODULE = re.compile(r"^module \\?(\S+?) ?\((.*?)^endmodule", re.MULTILINE | re.DOTALL)
+_PORT = re.compile(r"^ *((?:input|output)\b.*);", re.MULTILINE)
 BLOCKS = {module.name: module.name for module in iter_modules(blocks.__path__)}
 BLOCKS |= {"spike_scanner": "event_encoder"}
 """Bench of each component; one that has none of its own is in another."""
@@ -231,18 +233,43 @@ def _judged(mutant: Mutant, originals: Cores) -> dict[str, Any]:
             return row | {"result": "same"}
         if killer := _failing_block(mutant, folder, workspace) or _failing_proof(mutant, folder):
             return row | {"result": "killed", "by": killer}
-        same = all(_is_equivalent(*pair, folder) for pair in changed)
-    return row | {"result": "equivalent" if same else "survived"}
+        if all(_is_equivalent(*pair, folder) for pair in changed):
+            return row | {"result": "equivalent"}
+        if names := _same_in_surroundings(mutant, folder):
+            return row | {"result": "equivalent", "by": f"surroundings of {', '.join(names)}"}
+    return row | {"result": "survived"}
 
 
 def _is_equivalent(one: str, other: str, folder: Path) -> bool:
-    """Whether two cores are shown to be equivalent: each changed module, or else the whole."""
+    """Whether two cores are shown to be equivalent: each changed part is, or something around it."""
+    return all(
+        any(
+            _shown(_alike, one, other, name, folder) or _shown(equivalent, one, other, name, folder, SECONDS)
+            for name in _upwards(part)
+        )
+        for part in changed_parts(one, other)
+    )
+
+
+def changed_parts(one: str, other: str) -> list[str]:
+    """The smallest modules, with the same ports in both cores, that hold all that differs between them."""
     ours, theirs = (dict(_MODULE.findall(text)) for text in (one, other))
-    changed = [name for name in ours if ours[name] != theirs.get(name)]
-    parts = changed if ours.keys() == theirs.keys() else []
-    if parts and all(_shown(equivalent, one, other, name, folder, SECONDS) for name in parts):
-        return True
-    return _shown(_alike, one, other, folder) or _shown(equivalent, one, other, "core", folder, SECONDS)
+    parts = {
+        next((own for own in _upwards(name) if _ports(ours.get(own)) == _ports(theirs.get(own))), "core")
+        for name in ours.keys() | theirs.keys()
+        if ours.get(name) != theirs.get(name)
+    }
+    return sorted(part for part in parts if parts.isdisjoint(list(_upwards(part))[1:]))
+
+
+def _upwards(module: str) -> Iterator[str]:
+    """A module, and those around it up to the core."""
+    names = module.split(".")
+    return (".".join(names[:end]) for end in range(len(names), 0, -1))
+
+
+def _ports(module: str | None) -> list[str] | None:
+    return None if module is None else sorted(_PORT.findall(module))
 
 
 def _shown(by: Callable[..., bool], *given: Any) -> bool:
@@ -252,15 +279,39 @@ def _shown(by: Callable[..., bool], *given: Any) -> bool:
         return False
 
 
-def _alike(one: str, other: str, folder: Path) -> bool:
-    return alike(_whole(one), lowered(other, "core", folder))
+def _alike(one: str, other: str, name: str, folder: Path) -> bool:
+    return alike(_whole(one, name), lowered(other, name, folder))
 
 
-@lru_cache(maxsize=len(BENCHES))
-def _whole(text: str) -> Circuit:
-    """Of an original, which takes most of a minute."""
+@lru_cache(maxsize=64)
+def _whole(text: str, name: str) -> Circuit:
+    """Of an original, of which that of a core takes most of a minute."""
     with tempfile.TemporaryDirectory(prefix="spikeline-") as folder:
-        return lowered(text, "core", Path(folder))
+        return lowered(text, name, Path(folder))
+
+
+def _same_in_surroundings(mutant: Mutant, folder: Path) -> list[str]:
+    """Properties, one of the mutant's file among them, whose component is shown to give the same outputs.
+
+    They are all that the mutant changes, but those of a whole core; none if one of them is not shown.
+    """
+    own = [name for name, of in PROPERTIES.items() if of.bug.file == mutant.file]
+    others = [name for name in PROPERTIES if name not in own and not name.startswith("core_")]
+    same: list[str] = []
+    for name in own + others:
+        if name not in own and not same:
+            return []
+        one = seen_of(PROPERTIES[name].build())
+        try:
+            other = seen_with(folder / "sources", name, folder)
+        except RuntimeError:
+            return []
+        if one == other:
+            continue
+        if not _shown(equivalent, one, other, "top", folder, SECONDS, "il"):
+            return []
+        same.append(name)
+    return same
 
 
 def _failing_block(mutant: Mutant, folder: Path, workspace: Workspace) -> str:

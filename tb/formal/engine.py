@@ -7,12 +7,14 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import pyosys
 from amaranth.back import rtlil
+from amaranth.hdl import Module, Signal
 
 from hw.rtl.tap import INDEXED_BIT
 from tb.formal.monitor import Monitor
@@ -57,7 +59,7 @@ opt_clean
 write_aiger -zinit either.aig
 """
 _TWIN = """\
-read_verilog -sv {twin}.v
+{read} {twin}.{kind}
 hierarchy -check -top {name}
 proc
 flatten
@@ -101,12 +103,14 @@ class UndecidedError(RuntimeError):
 
 def export(monitor: Monitor, folder: Path) -> None:
     """Write the lemmas and the claims of a monitor as circuits, each with one output that must stay low."""
-    m, ports = monitor.finish()
-    text = rtlil.convert(m, name="top", ports=ports, emit_src=False)
-    text = re.sub(rf"(?m)^(\s*cell) \\{INDEXED_BIT} ", rf"\1 ${INDEXED_BIT} ", text)
-    (folder / "design.il").write_text(text, encoding="utf-8")
+    (folder / "design.il").write_text(_converted(*monitor.finish()), encoding="utf-8")
     (folder / "design.ys").write_text(f"read_rtlil design.il\n{_LOWER}{_OUTPUTS}", encoding="utf-8")
     _run([sys.executable, "-c", _RUN_YOSYS], folder)
+
+
+def _converted(m: Module, ports: Sequence[Signal]) -> str:
+    text = rtlil.convert(m, name="top", ports=ports, emit_src=False)
+    return re.sub(rf"(?m)^(\s*cell) \\{INDEXED_BIT} ", rf"\1 ${INDEXED_BIT} ", text)
 
 
 def export_with(sources: Path, name: str, folder: Path) -> None:
@@ -120,6 +124,26 @@ from tb.formal.properties import PROPERTIES
 
 name, result = sys.argv[2:]
 export(PROPERTIES[name].build(), Path(result))
+"""
+
+
+def seen_of(monitor: Monitor) -> str:
+    """RTLIL of a monitor's component in its surroundings, with `Monitor.outputs`."""
+    return _converted(*monitor.outputs())
+
+
+def seen_with(sources: Path, name: str, folder: Path) -> str:
+    """The same of the property `name`, by the RTL in `sources`, in its own process."""
+    run_with(sources, _SEEN, name, str(folder))
+    return (folder / "seen.il").read_text(encoding="utf-8")
+
+
+_SEEN = """\
+from tb.formal.engine import seen_of
+from tb.formal.properties import PROPERTIES
+
+name, result = sys.argv[2:]
+(Path(result) / "seen.il").write_text(seen_of(PROPERTIES[name].build()), encoding="utf-8")
 """
 
 
@@ -161,15 +185,19 @@ def search(folder: Path, bound: int = SEARCH, seconds: int = SECONDS) -> Verdict
     return Verdict(found, "", _cpu_seconds() - before)
 
 
-def equivalent(one: str, other: str, name: str, folder: Path, seconds: int = SECONDS) -> bool:
+def equivalent(
+    one: str, other: str, name: str, folder: Path, seconds: int = SECONDS, kind: str = "v"
+) -> bool:
     """Whether two texts of the module `name` are shown to give equal outputs in every cycle.
 
-    Found by the induction over equal nets, or else by PDR, in `seconds` of CPU time each; False says nothing.
+    The texts are of Verilog, or with `kind` "il" of RTLIL. Found by the induction over equal nets, or else by
+    PDR, in `seconds` of CPU time each; False says nothing.
     """
     twins = {"one": one, "other": other}
     for twin, text in twins.items():
-        (folder / f"{twin}.v").write_text(text, encoding="utf-8")
-    start = "".join(_TWIN.format(twin=twin, name=name) for twin in twins) + _MITER
+        (folder / f"{twin}.{kind}").write_text(text, encoding="utf-8")
+    read = {"v": "read_verilog -sv", "il": "read_rtlil"}[kind]
+    start = "".join(_TWIN.format(read=read, twin=twin, kind=kind, name=name) for twin in twins) + _MITER
     (folder / "design.ys").write_text(start + _LOWER + "write_aiger -zinit miter.aig\n", encoding="utf-8")
     _run([sys.executable, "-c", _RUN_YOSYS], folder, seconds)
     _run([str(ABC), "-c", f"read_aiger miter.aig; strash; {_REDUCE}"], folder, seconds)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from amaranth.hdl import Mux, Signal
+from amaranth.hdl import Mux, Signal, Value
 
 from fxp_model.network import run
 from hw.estimates.latency import event_counts, run_timing
 from hw.protocol import END_OF_STEP
+from hw.rtl.core import Core
 from tb.formal.monitor import Monitor, Property
 from tb.formal.ports import CONFIG, N_IN, tiny_core, tiny_network
 from tb.harness.planted import Bug
@@ -35,26 +36,61 @@ def answers() -> Monitor:
     f = Monitor()
     m, core = f.m, tiny_core(f, aresetn=1, s_axil=0)
     f.assume(core.m_axis_tready)
-
-    beat = core.s_axis_tvalid & core.s_axis_tready
-    asks, told = beat & core.s_axis_tlast, core.m_axis_tvalid & core.m_axis_tlast
-    # the core is not reset, and neither is what is known of it
-    owed, steps = Signal(reset_less=True), Signal(range(STEPS + 1), name="steps", reset_less=True)
-    ends = core.s_axis_tdata[END_OF_STEP.bit_length() - 1]
-    m.d.sync += [owed.eq((owed | asks) & ~told), steps.eq(Mux(asks, 0, steps + (beat & ends)))]
-    f.assume(~core.s_axis_tvalid | (~owed & ((steps < STEPS - 1) | ~ends | core.s_axis_tlast)))
-
-    most = longest()
-    waits = Signal(range(most + 2), reset_less=True)
-    m.d.sync += waits.eq(Mux(asks | owed & ~told, waits + (waits <= most), 0))
-    f.claim(waits <= most)
+    asks, told = _samples(f, core)
+    owed = Signal(reset_less=True)  # the core is not reset, and neither is what is known of it
+    m.d.sync += owed.eq((owed | asks) & ~told)
+    f.assume(~core.s_axis_tvalid | ~owed)
+    _soon(f, asks | owed & ~told, longest())
     return f
+
+
+def flow() -> Monitor:
+    """The same back to back, and a sink that is ready in every other cycle at least while a beat waits."""
+    f = Monitor()
+    m, core = f.m, tiny_core(f, aresetn=1, s_axil=0)
+    stalls = core.m_axis_tvalid & ~core.m_axis_tready
+    f.assume(~(stalls & f.before(stalls, True)))
+    asks, told = _samples(f, core)
+    owed = Signal(range(128), reset_less=True)
+    m.d.sync += owed.eq(owed + asks - told)
+    _soon(f, (owed != 0) & ~told, flow_bound())
+    return f
+
+
+def flow_bound() -> int:
+    """Cycles from the end of a sample, or from the answer before its own, to its answer: as measured."""
+    return longest() + 2
+
+
+def _samples(f: Monitor, core: Core) -> tuple[Value, Value]:
+    """Samples of at most `STEPS` steps come in: whether one ends in this cycle, and an answer does."""
+    beat = core.s_axis_tvalid & core.s_axis_tready
+    asks = beat & core.s_axis_tlast
+    steps = Signal(range(STEPS + 1), name="steps", reset_less=True)
+    ends = core.s_axis_tdata[END_OF_STEP.bit_length() - 1]
+    f.m.d.sync += steps.eq(Mux(asks, 0, steps + (beat & ends)))
+    f.assume(~core.s_axis_tvalid | (steps < STEPS - 1) | ~ends | core.s_axis_tlast)
+    return asks, core.m_axis_tvalid & core.m_axis_tready & core.m_axis_tlast
+
+
+def _soon(f: Monitor, due: Value, most: int) -> None:
+    """Something is due for `most` cycles in a row at most."""
+    waits = Signal(range(most + 2), reset_less=True)
+    f.m.d.sync += waits.eq(Mux(due, waits + (waits <= most), 0))
+    f.claim(waits <= most)
 
 
 PROPERTIES = {
     "core_answers": Property(
         "a sample of one or two steps, sent to an idle core, is answered within the cycles of the formula",
         answers,
+        Bug("spike_queue.py", "written | (waiting != 1)", "waiting > 1"),
+        quick=False,
+        cycles=100,
+    ),
+    "core_flows": Property(
+        "back to back, to a sink that waits for single cycles: two more, from its end or the last answer",
+        flow,
         Bug("spike_queue.py", "written | (waiting != 1)", "waiting > 1"),
         quick=False,
         cycles=100,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 
-from amaranth.hdl import Module, Mux, ResetSignal, Signal, Value, ValueLike
+from amaranth.hdl import Cat, Module, Mux, ResetSignal, Signal, Value, ValueLike
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from tb.harness.planted import Bug
 
@@ -32,6 +32,7 @@ class Monitor:
         self._assumed: list[Value] = []
         self._known: list[Value] = []
         self._claimed: list[Value] = []
+        self._seen: list[Value] = []
         started = Signal(reset_less=True)
         self.m.d.sync += started.eq(1)
         self._started = started
@@ -39,12 +40,21 @@ class Monitor:
     def component(self, component: wiring.Component, name: str = "dut") -> wiring.Component:
         """Add the component, all of whose inputs, and the `ready` of its outputs, are free."""
         self.m.submodules[name] = component
+        self.observe(component)
         for path, member, value in component.signature.flatten(component):
             if member.flow is In:
                 self.m.d.comb += Value.cast(value).eq(
                     self.free(len(Value.cast(value)), "_".join(map(str, path)))
                 )
         return component
+
+    def observe(self, component: wiring.Component) -> None:
+        """Count the outputs of a component among those that `outputs` gives."""
+        members = {path: (member, value) for path, member, value in component.signature.flatten(component)}
+        for (*path, last), (member, value) in members.items():
+            if member.flow is Out:
+                _, valid = members.get((*path, "valid"), (None, 1))
+                self._seen.append(Mux(valid if last == "payload" else 1, value, 0))
 
     def free(self, width: int, name: str) -> Signal:
         """A value that is arbitrary in every cycle."""
@@ -96,6 +106,19 @@ class Monitor:
         ]
         m.d.sync += kept.eq(holds & known)
         return m, [*self.ports, unknown, broken, either]
+
+    def outputs(self) -> tuple[Module, list[Signal]]:
+        """The design and its ports of another use, instead of `finish`: the component's outputs in ``seen``.
+
+        They are high only as long as what is assumed has been true, and a payload only while it is valid.
+        """
+        kept, holds = Signal(init=1, reset_less=True), Signal(name="holds")
+        self.m.d.comb += holds.eq(kept & reduce(and_, self._assumed, Value.cast(1)))
+        self.m.d.sync += kept.eq(holds)
+        whole = Cat(self._seen)
+        seen = Signal(len(whole), name="seen")
+        self.m.d.comb += seen.eq(Mux(holds, whole, 0))
+        return self.m, [*self.ports, seen]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tb.formal import (
+    answering,
     arithmetic,
     bus,
     convolution,
@@ -15,6 +16,7 @@ from tb.formal import (
     spikes,
     streams,
     sums,
+    timing,
 )
 from tb.formal.monitor import Property
 
@@ -26,6 +28,8 @@ PROPERTIES: dict[str, Property] = {
         sums,
         spikes,
         scores,
+        answering,
+        timing,
         bus,
         delays,
         convolution,

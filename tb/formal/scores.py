@@ -28,28 +28,36 @@ class _Narrow(ScoreUnit):
             return super().elaborate(platform)
 
 
-def scores(mode: ReadoutMode, n: int, lanes: int) -> Monitor:
-    """Sweeps as `NeuronUpdate` makes them: whole, apart, no last one while the unit is occupied."""
-    f = Monitor()
-    m = f.m
-    counts = mode is ReadoutMode.SPIKE_COUNT
+def stage(mode: ReadoutMode, n: int, lanes: int, **more: Any) -> tuple[ReadoutSpec, StageConfig]:
+    """A readout whose membranes are as narrow as its scores."""
     own: dict[str, Any] = {
         "weight": NARROW,
         "bias": NARROW,
         "membrane": NARROW,
         "beta": 0,
-        "v_th": 1 if counts else 0,
+        "v_th": 1 if mode is ReadoutMode.SPIKE_COUNT else 0,
     }
-    spec, config = ReadoutSpec(n_in=1, n_out=n, mode=mode, **own), StageConfig(n, lanes)
+    return ReadoutSpec(n_in=1, n_out=n, mode=mode, **own, **more), StageConfig(n, lanes)
+
+
+def sweeps(
+    f: Monitor, dut: ScoreUnit, spec: ReadoutSpec, config: StageConfig, wanted_last: Value, answered: Value
+) -> list[Signal]:
+    """Drive the unit, and give the scores of the current sample, with those of this cycle.
+
+    A sweep that starts is the last one of its sample if `wanted_last` says so, and may have to wait if it is
+    `answered`.
+    """
+    m, mode, n, lanes = f.m, spec.mode, spec.n_out, config.update_lanes
+    f.observe(dut)
+    counts = mode is ReadoutMode.SPIKE_COUNT
     groups, distance = config.groups(n), NeuronUpdate.distance(spec, config)
-    m.submodules.dut = dut = _Narrow(spec, config)
     m.d.comb += dut.o.ready.eq(f.free(1, "ready"))
 
     # sweeps, and their results
     taken, results, group = dut.taken, dut.results, Signal(range(groups))
     recent, first, last = Signal(distance - 1), Signal(init=1), Signal()
-    wanted_last = f.free(1, "last")
-    starts = f.free(1, "starts") & (group == 0) & ~recent.any() & ~(wanted_last & dut.occupied)
+    starts = f.free(1, "starts") & (group == 0) & ~recent.any() & ~(answered & dut.occupied)
     m.d.comb += [
         taken.valid.eq(starts | (group != 0)),
         taken.group.eq(group),
@@ -86,11 +94,28 @@ def scores(mode: ReadoutMode, n: int, lanes: int) -> Monitor:
         m.d.comb += new.eq(Mux(mine, Mux(results.tag.first, x, later), score))
         m.d.sync += score.eq(new)
         now.append(new)
+    return now
+
+
+def first_of_greatest(scores: list[Signal]) -> Value:
+    """Index of the first of the greatest scores."""
     wins = [
-        Cat(own >= other if k < rival else own > other for rival, other in enumerate(now) if rival != k).all()
-        for k, own in enumerate(now)
+        Cat(own >= other if k < rival else own > other for rival, other in enumerate(scores) if rival != k)
+        for k, own in enumerate(scores)
     ]
-    winner = sum((Mux(own, k, 0) for k, own in enumerate(wins)), Const(0, 1))
+    return sum((Mux(own.all(), k, 0) for k, own in enumerate(wins)), Const(0, 1))
+
+
+def scores(mode: ReadoutMode, n: int, lanes: int) -> Monitor:
+    """Sweeps as `NeuronUpdate` makes them: whole, apart, no last one while the unit is occupied."""
+    f = Monitor()
+    m = f.m
+    spec, config = stage(mode, n, lanes)
+    m.submodules.dut = dut = _Narrow(spec, config)
+    last = f.free(1, "last")
+    now = sweeps(f, dut, spec, config, last, last)
+    results = dut.results
+    winner = first_of_greatest(now)
 
     # an arbitrary beat of an arbitrary sample
     beat, gives, which = Signal(range(n + 1)), dut.o.valid & dut.o.ready, f.constant(n.bit_length(), "which")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ pytest.importorskip("pyosys", reason="pyosys is missing")
 
 from tb.formal import latency
 from tb.formal.engine import export, export_with, prove, search
+from tb.formal.monitor import Monitor
 from tb.formal.properties import PROPERTIES
 
 CHOSEN = [name for name, own in PROPERTIES.items() if own.quick or FULL]
@@ -37,12 +39,17 @@ def test_property_is_false_with_its_bug(name: str, tmp_path: Path) -> None:
     assert verdict.broken is not None
 
 
-def test_the_latency_of_the_formula_is_the_least_that_holds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("bound", "build"),
+    [("longest", latency.answers), ("flow_bound", latency.flow)],
+    ids=["alone", "in a row"],
+)
+def test_the_latency_of_a_property_is_the_least_that_holds(
+    bound: str, build: Callable[[], Monitor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    most = latency.longest()
-    monkeypatch.setattr(latency, "longest", lambda: most - 1)
-    export(latency.answers(), tmp_path)
+    most = getattr(latency, bound)()
+    monkeypatch.setattr(latency, bound, lambda: most - 1)
+    export(build(), tmp_path)
     assert search(tmp_path).broken is not None
 
 

@@ -16,7 +16,7 @@ from tb.harness.runner import Design
 
 COUNTERS = ("samples", "dropped_beats", "stalls_in", "stalls_out")
 """Counters of a core, by register."""
-CONTROL_NETS = ("restarts", "reload__bank")
+CONTROL_NETS = ("restarts", "soft_reset", "reload__bank")
 COUNTER_NETS = (("timer", "now"), ("timer", "write__data"), *((name, "total") for name in COUNTERS))
 """Modules and nets of counters; the time has one of two names."""
 PROBE_NETS = ("probe_valid", "probe_group", "probe_v_mem", "probe_spikes", "probe_current")

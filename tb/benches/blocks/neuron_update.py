@@ -201,6 +201,25 @@ async def updates(dut: Any) -> None:
                 pending = pack_lanes(i_rec[t, group * lanes : (group + 1) * lanes], rec_bits)
                 fetched += 1
 
+    async def follow() -> None:
+        """The tags of what is taken, of what is fetched in the next cycle, and of what is fetched."""
+        count, tags = 0, tag_layout(groups)
+        passed: deque[tuple[int, ...] | None] = deque([None] * (SUMS_AFTER + 1))
+        while True:
+            await bench.edge
+            t, group = divmod(count, groups)
+            begins = t == 0 or bool(last[t - 1])
+            takes = bool(source.valid.value and source.ready.value)
+            passed.popleft()
+            passed.append((group, group == groups - 1, begins, bool(last[t])) if takes else None)
+            for name, tag in (("taken", passed[-1]), ("nearing", passed[1]), ("fetched", passed[0])):
+                got = tags.from_bits(int(getattr(dut, name).value))
+                seen = (got.group, bool(got.final), bool(got.first), bool(got.last)) if got.valid else None
+                assert seen == tag, f"{name}: expected {tag}, got {seen}"
+            # also before the sweep
+            assert t == steps or bool(tags.from_bits(int(dut.taken.value)).first) == begins
+            count += takes
+
     starts: list[int] = []
 
     async def count_starts() -> None:
@@ -221,6 +240,7 @@ async def updates(dut: Any) -> None:
     source, gaps = BlockStream(dut, "i"), random_gaps(rng)
     bench.start(feed())
     bench.start(watch())
+    bench.start(follow())
     bench.start(hesitate())
     bench.start(count_starts())
     if rec_bits:

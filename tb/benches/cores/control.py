@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any, TypeVar
 
 import cocotb
@@ -37,6 +38,8 @@ from tb.harness.stimulus import encode, random_samples, scattered
 PLAN = load_plan()
 H = TypeVar("H", bound=Host)
 BUSY, IRQ = STATUS["BUSY"].mask, STATUS["IRQ"].mask
+SETTLED = 12
+"""Cycles after which a reset has acted, and everything is counted."""
 SOFT_RESET, CLEAR = CONTROL["SOFT_RESET"].mask, CONTROL["CLEAR"].mask
 
 
@@ -153,6 +156,51 @@ async def soft_reset(dut: Any) -> None:
     await bench.expect(IRQ_ENABLE, 1)
     await bench.play([beat for sample in random_samples(rng, spec, 5) for beat in encode(rng, sample)])
     await bench.check()
+
+
+@cocotb.test()
+async def soft_reset_of_a_result(dut: Any) -> None:
+    """Reset by the host while a beat waits at the output: it is sent before the reset, or not at all.
+
+    The sink becomes ready `later` cycles after the reset is asked for. What is no longer offered is not
+    counted.
+    """
+    bench, host = await _begin(dut, Master)
+    sample = packed(encode_sample(random_samples(bench.rng, bench.network.spec, 1)[0]), bench.slots)
+
+    async def takes(later: int) -> None:
+        for _ in range(later):
+            await bench.edge
+        dut.m_axis_tready.value = 1
+
+    lost = 0
+    for sent, later in product(range(bench.network.spec.n_out + 1), range(10)):
+        await bench.restart()
+        await host.write(IRQ_ENABLE, 1)
+        await drive(bench.source, sample, no_gaps, bench.rng)
+        left = sent
+        while left or not dut.m_axis_tvalid.value:
+            dut.m_axis_tready.value = int(left > 0)
+            await bench.edge
+            left -= bool(dut.m_axis_tready.value and dut.m_axis_tvalid.value)
+        dut.m_axis_tready.value = 0
+        taker = cocotb.start_soon(takes(later))
+        asked = cocotb.start_soon(host.write(CONTROL, SOFT_RESET))
+        while not dut.control.soft_reset.value:
+            await bench.edge
+        await ReadOnly()
+        ended, stalls = sum(tlast for _, tlast in bench.timing.outputs), bench.timing.stalls_out
+        bench.cut()
+        await asked
+        await taker
+        for _ in range(SETTLED):
+            await bench.edge
+        lost += not ended
+        await bench.expect(bench.registers["SAMPLES"], ended)
+        await bench.expect(bench.registers["STALLS_OUT"], stalls)
+        await bench.expect(STATUS, IRQ * ended)
+        assert not bench.timing.outputs
+    assert lost > 0, "no reset discarded a sample"
 
 
 @cocotb.test()
