@@ -20,6 +20,6 @@ module bench;
             end
             $write("%c", data);
         end
-        if (cycles == 5_000_000) $stop;
+        if (cycles == 20_000_000) $stop;
     end
 endmodule

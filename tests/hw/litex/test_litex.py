@@ -75,8 +75,7 @@ def write_clips(file: Path, clips: np.ndarray, case: str) -> None:
     rows = "".join(f"    {{{own}}},\n" for own in values)
     numbers = {"CLIPS": count, "STEPS": steps, "ROOM": steps + int((clips > 0).sum(axis=(0, 2)).max())}
     numbers |= {"MARGIN": DETECTOR.margin, "HOLD": DETECTOR.hold, "REFRACTORY": DETECTOR.refractory}
-    if case != "words":
-        numbers["SPIKELINE_POLLS"] = 1000  # of a transfer by DMA
+    numbers["SPIKELINE_POLLS"] = 20_000 if case == "words" else 1000  # one transfer runs into it
     text = "".join(f"#define {name} {number}\n" for name, number in numbers.items())
     text += f"static const uint8_t clips[CLIPS][STEPS * {n_in}] = {{\n{rows}}};\n"
     file.write_text(f"#include <stdint.h>\n\n{text}", encoding="utf-8")
