@@ -34,7 +34,7 @@ SIM = "icarus"
 BENCHES = {
     "network": ("traffic", "hostile_input", "resets", "cycles"),
     "control": (
-        *("identity", "interrupts", "soft_reset", "full_of_samples"),
+        *("identity", "interrupts", "soft_reset", "soft_reset_of_a_result", "full_of_samples"),
         *("strobes", "writes_at_the_end_of_a_sample", "host_after_a_reset"),
     ),
     "answers": ("endless", "cycles", "apart", "held_back", "wraps", "words", "restarted"),
