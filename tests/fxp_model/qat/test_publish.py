@@ -73,7 +73,7 @@ def test_it_is_the_network_it_should_be(artifact, channels):
 
 
 def test_its_measured_accuracy_is_enough(artifact):
-    assert artifact.metrics["val"]["clips"] == (1260 if artifact.name == STREAM else 1200)
+    assert artifact.metrics["val"]["clips"] == (1620 if artifact.name == STREAM else 1200)
     assert artifact.metrics["val"]["accuracy"] >= 0.93
 
 
