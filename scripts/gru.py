@@ -63,10 +63,8 @@ def main() -> int:
     dataset, encoder = opened(args.data)
     heard = [] if args.noise is None else in_noise(args.noise, args.copies, range(0, args.copies, 2))
     train, val, classes = load(dataset, encoder, heard)
-    shape, recipe = (
-        Shape(hidden=tuple(args.hidden)),
-        replace(Recipe(), epochs=args.epochs, learning_rate=LEARNING_RATE),
-    )
+    shape = Shape(hidden=tuple(args.hidden))
+    recipe = replace(Recipe(), epochs=args.epochs, learning_rate=LEARNING_RATE)
     if args.stride is not None:
         shape = replace(shape, readout=ReadoutMode.LAST, answer=Answer.STEP, stride=args.stride)
         # labels stay where they are, and most are of one class

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from fxp_model.errors import InputError, shown
 from fxp_model.qat import checkpoint
 from fxp_model.qat.augment import augment
+from fxp_model.qat.checkpoint import Arrays
 from fxp_model.qat.train import (
     MAX_GRADIENT_NORM,
     NOT_COUNTED,
@@ -89,7 +90,8 @@ def train_gru(
     torch.manual_seed(recipe.seed)
     module = Gru(spec)
     optimizer = torch.optim.AdamW(module.parameters(), weight_decay=recipe.weight_decay)
-    of = json.loads(json.dumps({"recipe": asdict(recipe), "frames_sha256": frames_sha256(train, val)}))
+    own = {"recipe": asdict(recipe), "frames_sha256": frames_sha256(train, val), "stride": module.stride}
+    of = json.loads(json.dumps(own))
     curve: list[float] = []
     best = dict(module.state_dict())
     if kept is not None and kept.exists():
@@ -98,7 +100,7 @@ def train_gru(
         curve = description.pop("curve")
         if description != of:
             raise InputError(f"{kept}: must be of this training, not of another; name another file")
-        best = checkpoint.under(_BEST, state)
+        best = _best(module, kept, state)
         try:
             checkpoint.restore(state, module, optimizer)
         except (KeyError, ValueError, RuntimeError) as error:
@@ -146,19 +148,27 @@ def load_gru(spec: NetworkSpec, kept: Path) -> Gru:
     Raises
     ------
     InputError
-        The file is damaged, or its GRU has other shapes.
+        The file is damaged, or its GRU has other shapes or another stride.
     """
     module = Gru(spec)
-    best = checkpoint.under(_BEST, checkpoint.load(kept)[0])
-    wanted = module.state_dict()
+    state, description = checkpoint.load(kept)
+    if description.get("stride") != module.stride:
+        asked, found = (shown(own or "none") for own in (module.stride, description.get("stride")))
+        raise InputError(f"{kept}: stride of the answers must be {asked}, as in the network, not {found}")
+    module.load_state_dict(_best(module, kept, state))
+    return module
+
+
+def _best(module: Gru, kept: Path, state: Arrays) -> Arrays:
+    """Tensors of the best epoch in the file `kept`; `InputError` unless they fit `module`."""
+    best, wanted = checkpoint.under(_BEST, state), module.state_dict()
     if differing := wanted.keys() ^ best.keys():
         raise InputError(f"{kept}: not a GRU of this network, as layers differ: {shown(min(differing))}")
     for name, tensor in wanted.items():
         shape, found = tuple(tensor.shape), tuple(best[name].shape)
         if found != shape:
             raise InputError(f"{kept}: {name} must be of shape {shape}, not {found}")
-    module.load_state_dict(best)
-    return module
+    return best
 
 
 @torch.no_grad()

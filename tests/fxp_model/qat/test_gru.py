@@ -73,8 +73,14 @@ def test_another_gru_is_refused(tmp_path):
         ((9, 9), r"recurrent.weight_ih_l0 must be of shape \(27, 10\), not \(24, 10\)$"),
         ((8,), r"not a GRU of this network, as layers differ: 'recurrent.bias_hh_l1'$"),
     ):
+        other = network_spec(Shape(hidden=hidden), 10, 4)
         with pytest.raises(InputError, match=message):
-            load_gru(network_spec(Shape(hidden=hidden), 10, 4), kept)
+            load_gru(other, kept)
+        with pytest.raises(InputError, match=message):
+            train_gru(other, replace(RECIPE, epochs=1), frames(32), frames(64), kept=kept)
+    per_step = Shape(hidden=(8, 8), readout=ReadoutMode.LAST, answer=Answer.STEP, stride=3)
+    with pytest.raises(InputError, match=r"stride of the answers must be 3, as in the network, not 'none'$"):
+        load_gru(network_spec(per_step, 10, 4), kept)
 
 
 def test_layers_have_one_width():
