@@ -113,6 +113,12 @@ BUGS = {
     "load_without_checksum": Bug(
         "loader.py", "pending.eq(~wrong_length & ~wrong_crc)", "pending.eq(~wrong_length)", bench="reload"
     ),
+    "wrong_checksum_of_an_earlier_load": Bug(
+        "loader.py",
+        "[self.wrong_length.eq(0), self.wrong_crc.eq(0)]",
+        "[self.wrong_length.eq(0)]",
+        bench="reload",
+    ),
     "delays_of_the_other_bank": Bug(
         "programmable_delay_lines.py",
         "Cat(finishing.group, self.reload.bank)",
