@@ -67,31 +67,47 @@ class Pynq:
         self._dma.sendchannel.start()
         self._dma.recvchannel.start()
 
-    def exchange(self, words: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
-        """Send the words of one sample; the `count` words of its answer.
+    def exchange(
+        self, words: NDArray[np.uint32], count: int, answers: int = 1, ends: bool = True
+    ) -> NDArray[np.uint32]:
+        """Send the words of a sample or sequence; its `answers` (answers, count), a transfer each.
+
+        The core keeps an answer until its transfer begins.
 
         Raises
         ------
+        ValueError
+            The words do not end a sequence: a DMA ends one with every transfer.
         TimeoutError
-            The answer did not come in time.
+            An answer did not come in time.
         OSError
             It has another length.
         """
+        if not ends:
+            raise ValueError("a sequence must end with its transfer: a DMA sends none in parts")
         send, receive = self._dma.sendchannel, self._dma.recvchannel
+        found = np.empty((answers, count), dtype=np.uint32)
         with (
             self._allocate(shape=words.shape, dtype=np.uint32) as sent,
             self._allocate(shape=(count,), dtype=np.uint32) as answer,
         ):
             sent[:] = words
-            receive.transfer(answer)
             send.transfer(sent)
-            end = time.monotonic() + self._timeout_s
-            for channel in (send, receive):
-                while not channel.idle and not channel.error:
-                    if time.monotonic() > end:
-                        self.clear()  # before the buffers are given back
-                        raise TimeoutError(f"no answer within {self._timeout_s:g} s")
-                channel.wait()
-            if receive.transferred != answer.nbytes:
-                raise OSError(f"an answer must have {answer.nbytes} bytes, not {receive.transferred}")
-            return np.array(answer)
+            for own in found:
+                receive.transfer(answer)
+                self._wait(receive)
+                if receive.transferred != answer.nbytes:
+                    self.clear()  # the rest would be sent on from a buffer that is given back
+                    raise OSError(f"an answer must have {answer.nbytes} bytes, not {receive.transferred}")
+                own[:] = answer
+            self._wait(send)
+        return found
+
+    def _wait(self, channel: Any) -> None:
+        """Until its transfer has ended."""
+        end = time.monotonic() + self._timeout_s
+        while not channel.idle and not channel.error:
+            if time.monotonic() > end:
+                self.clear()  # before the buffers are given back
+                raise TimeoutError(f"no answer within {self._timeout_s:g} s")
+        channel.wait()

@@ -42,8 +42,10 @@ class Streams(Protocol):
     def clear(self) -> None:
         """Forget what was not yet taken."""
 
-    def exchange(self, words: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
-        """Send the words of one sample; the `count` words of its answer."""
+    def exchange(
+        self, words: NDArray[np.uint32], count: int, answers: int = 1, ends: bool = True
+    ) -> NDArray[np.uint32]:
+        """Send a sample, or steps that end a sequence if it `ends`; `answers` (answers, count)."""
 
 
 class Answer(NamedTuple):
@@ -140,21 +142,10 @@ class Mailbox:
         """Empty both FIFOs."""
         self._block.set("CONTROL", CLEAR=1)
 
-    def exchange(self, words: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
-        """Send one sample; its answer.
-
-        Raises
-        ------
-        TimeoutError
-            There was no room, or no answer, within the time.
-        """
-        self._send(words.tolist(), lambda: self._block.read("ROOM"))
-        return self.answer(count)
-
-    def stream(
-        self, words: NDArray[np.uint32], count: int, answers: int, ends: bool = True
+    def exchange(
+        self, words: NDArray[np.uint32], count: int, answers: int = 1, ends: bool = True
     ) -> NDArray[np.uint32]:
-        """Send steps, the last of a sequence if it `ends`; `answers` (answers, count), taken as they come.
+        """Send a sample, or steps that end a sequence if it `ends`; `answers` (answers, count), as they come.
 
         Raises
         ------
@@ -169,7 +160,8 @@ class Mailbox:
             return there
 
         def room() -> int:
-            take()
+            if answers > 1:  # they need room, too
+                take()
             return self._block.read("ROOM")
 
         self._send(words.tolist(), room, ends)
@@ -308,7 +300,7 @@ class Spikeline:
         if self.stride is not None:
             raise DeviceError("the network answers per step: call steps")
         words = self._begin(counts)
-        answer = self._read(self._streams.exchange(words, len(self.classes) + 1))
+        answer = self._read(self._streams.exchange(words, len(self.classes) + 1)[0])
         self._settled, self._within = True, False
         return answer
 
@@ -320,12 +312,10 @@ class Spikeline:
         """
         if self.stride is None:
             raise DeviceError("the network answers per sample: call run")
-        if not isinstance(self._streams, Mailbox):
-            raise DeviceError("only a mailbox takes the answers of a sequence")
         if not ends and len(counts) % self.stride:
             raise ValueError(f"counts must be of a multiple of {self.stride} steps, not {len(counts)}")
         words = self._begin(counts)
-        found = self._streams.stream(words, STEP_WORDS, len(counts) // self.stride, ends)
+        found = self._streams.exchange(words, STEP_WORDS, len(counts) // self.stride, ends)
         self._settled, self._within = True, not ends
         return [self._step(own) for own in found]
 

@@ -2,11 +2,14 @@
 
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fxp_model.network import run
+from hw.driver.description import description_of
 from hw.driver.overlay import Pynq
 from hw.driver.spikeline import Spikeline
 from tests.hw.driver.board_model import Board
@@ -34,6 +37,7 @@ class Channel:
 
     def __init__(self) -> None:
         self.running, self.buffer, self.error, self.transferred = False, None, False, 0
+        self.moves: Callable[[], None]
 
     def start(self) -> None:
         self.running = True
@@ -48,6 +52,7 @@ class Channel:
         if not self.idle:
             raise RuntimeError("DMA channel not idle")
         self.buffer = buffer
+        self.moves()
 
     def wait(self) -> None:
         if self.error:
@@ -56,39 +61,41 @@ class Channel:
 
 
 class Dma:
-    """Both channels, in front of the streams of `board`."""
+    """Both channels, in front of the streams of `board`; an answer leaves once its transfer has begun."""
 
     def __init__(self, board: Board) -> None:
         self.board, self.stuck, self.short = board, False, 0
         self.sendchannel, self.recvchannel = Channel(), Channel()
-        transfer = self.sendchannel.transfer
+        self.sendchannel.moves, self.recvchannel.moves = self._send, self._receive
 
-        def send(buffer: Buffer) -> None:
-            transfer(buffer)
-            if not self.stuck:
-                self.board.queue += [(int(word), i == len(buffer) - 1) for i, word in enumerate(buffer)]
-                self.board.pace = len(buffer)
-                self.board.read32(0)
-                answer = [self.board.answers.popleft() for _ in range(len(self.board.answers) - self.short)]
-                self.recvchannel.buffer[: len(answer)] = answer
-                self.recvchannel.transferred = 4 * len(answer)
-                self.sendchannel.buffer = self.recvchannel.buffer = None
+    def _send(self) -> None:
+        words = self.sendchannel.buffer
+        if not self.stuck:
+            self.board.queue += [(int(word), i == len(words) - 1) for i, word in enumerate(words)]
+            self.board.pace = len(words)
+            self.board.read32(0)
+            self.sendchannel.buffer = None
+            self._receive()
 
-        self.sendchannel.transfer = send
+    def _receive(self) -> None:
+        channel, answers = self.recvchannel, self.board.answers
+        if answers and channel.buffer is not None:
+            answer = [answers.popleft() for _ in range(self.board.size - self.short)]
+            channel.buffer[: len(answer)] = answer
+            channel.transferred, channel.buffer = 4 * len(answer), None
 
     def write(self, offset: int, value: int) -> None:
         assert (offset, value) == (0, 4)
         for channel in (self.sendchannel, self.recvchannel):
             channel.buffer, channel.running = None, False
+        self.board.answers.clear()  # the core is reset between two of these
 
     def read(self, offset: int) -> int:
         return 0
 
 
-@pytest.fixture
-def overlay(case: Case, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What ``pynq.Overlay`` gives; there is one with two levels."""
-    board = case.board()
+def overlay_of(board: Board, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What ``pynq.Overlay`` gives; the core is one level down."""
     core = types.SimpleNamespace(read=board.read32, write=board.write32)
     found = types.SimpleNamespace(
         system=types.SimpleNamespace(core_0=core),
@@ -99,6 +106,11 @@ def overlay(case: Case, monkeypatch: pytest.MonkeyPatch) -> Any:
     module = types.SimpleNamespace(Overlay=lambda bitstream: found, allocate=allocate)
     monkeypatch.setitem(sys.modules, "pynq", module)
     return found
+
+
+@pytest.fixture
+def overlay(case: Case, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return overlay_of(case.board(), monkeypatch)
 
 
 def test_samples_go_by_dma(case: Case, overlay: Any) -> None:
@@ -112,6 +124,31 @@ def test_samples_go_by_dma(case: Case, overlay: Any) -> None:
     device.reload(case.image.words, case.image.crc32)
     assert device.run(case.samples[2]).scores.tolist() == case.scores(case.samples[2], case.other)
     assert "LINE_ERRORS" not in device.counters()
+
+
+def test_each_answer_per_step_is_a_transfer(stepping: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(stepping.own, stepping.config)
+    description = description_of(stepping.own, stepping.config, "net", False, VLNV)
+    overlay = overlay_of(board, monkeypatch)
+    registers = Pynq("design.bit", description, timeout_s=0.01)
+    device = Spikeline(registers, description, registers)
+    for counts in stepping.samples:
+        found = [(answer.label, answer.score, answer.margin) for answer in device.steps(counts)]
+        columns = run(stepping.own.network, counts[:, np.newaxis]).answers
+        assert found == list(zip(*(column[:, 0].tolist() for column in columns), strict=True))
+        assert len(found) == len(counts) // 2
+    with pytest.raises(
+        ValueError, match=r"^a sequence must end with its transfer: a DMA sends none in parts$"
+    ):
+        device.steps(stepping.samples[3], ends=False)
+    overlay.dma.short = 2
+    with pytest.raises(OSError, match=r"^an answer must have 12 bytes, not 4$"):
+        device.steps(stepping.samples[3])
+    overlay.dma.short, overlay.dma.stuck = 0, True
+    with pytest.raises(TimeoutError, match=r"^no answer within 0\.01 s$"):
+        device.steps(stepping.samples[3])
+    overlay.dma.stuck = False
+    assert len(device.steps(stepping.samples[3])) == len(stepping.samples[3]) // 2
 
 
 def test_after_a_time_out_the_dma_is_reset(case: Case, overlay: Any) -> None:

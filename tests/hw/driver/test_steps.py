@@ -122,16 +122,3 @@ def test_each_kind_of_answer_has_its_call(heard: Artifact, case: Case) -> None:
         other.steps(case.samples[0])
     with pytest.raises(DeviceError, match=r"^the network answers per sample, and has no detector$"):
         other.detect(0, 1, 0)
-
-
-def test_dma_has_no_answers_per_step(heard: Artifact) -> None:
-    config = HardwareConfig.uniform(heard.network.spec)
-
-    class Streams:
-        def clear(self) -> None: ...
-
-        def exchange(self, words: np.ndarray, count: int) -> np.ndarray: ...
-
-    device = Spikeline(Board(heard, config), description_of(heard, config, "net"), Streams())
-    with pytest.raises(DeviceError, match=r"^only a mailbox takes the answers of a sequence$"):
-        device.steps(counts_of(heard, 2))
