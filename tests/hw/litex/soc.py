@@ -1,9 +1,9 @@
 """A system of LiteX: VexRiscv, a UART that is a stream of bytes, and the network of a build.
 
-    python soc.py BUILD PROGRAM.c OUT
+    python soc.py BUILD PROGRAM.c OUT [dma]
 
 writes into OUT: its Verilog, with the program in ROM, and ``sources.txt``, the other files that it needs.
-With an ear, the network has its mailbox; without, it has a DMA, too, beside a data cache.
+The network has its mailbox; with `dma` it has a DMA, too, beside a data cache.
 """
 
 import json
@@ -53,7 +53,7 @@ class Platform(SimPlatform):
 class System(SoCCore):
     """The SoC; `program` is compiled for it when its headers are there."""
 
-    def __init__(self, build: Path, program: Path) -> None:
+    def __init__(self, build: Path, program: Path, dma: bool) -> None:
         self._folders, self._program = (build / "driver", build / "litex"), program
         manifest = json.loads((build / "manifest.json").read_text(encoding="utf-8"))
         hears = "ear" in manifest
@@ -62,14 +62,14 @@ class System(SoCCore):
             platform,
             manifest["mailbox"]["clock_hz"],
             cpu_type="vexriscv",
-            cpu_variant="lite" if hears else "standard",
+            cpu_variant="standard" if dma else "lite",
             integrated_rom_size=0x10000,
             integrated_sram_size=0x10000,
             uart_name="sim",
         )
         self.crg = CRG(platform.request("sys_clk"))
         microphone = Record([(pin, 1) for pin in ("sck", "ws", "sd", "right")])
-        add_spikeline(self, pads=microphone if hears else None, dma=not hears)
+        add_spikeline(self, pads=microphone if hears else None, dma=dma)
 
     def init_mems(self, **_: Any) -> None:
         """LiteX calls it between headers and gateware."""
@@ -93,11 +93,11 @@ class System(SoCCore):
 
 
 if __name__ == "__main__":
-    build, program, out = (Path(argument).resolve() for argument in sys.argv[1:])
+    build, program, out = (Path(argument).resolve() for argument in sys.argv[1:4])
     sys.path.append(str(build / "litex"))
     from spikeline_litex import add_spikeline
 
-    system = System(build, program)
+    system = System(build, program, sys.argv[4:] == ["dma"])
     Builder(system, output_dir=str(out), gateware_dir=str(out), compile_software=False).build(run=False)
     sources = (str(source[0]) for source in system.platform.sources)
     (out / "sources.txt").write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
