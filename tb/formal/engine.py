@@ -211,7 +211,7 @@ def lowered(text: str, name: str, folder: Path, seconds: int = SECONDS) -> Circu
     (folder / "whole.v").write_text(text, encoding="utf-8")
     (folder / "design.ys").write_text(_WHOLE.format(name=name) + _LOWER + _SYMBOLS, encoding="utf-8")
     _run([sys.executable, "-c", _RUN_YOSYS], folder, seconds)
-    clean = "read_aiger whole.aig; strash; scleanup -c; write_aiger -s clean.aig"
+    clean = "read_aiger whole.aig; strash; scleanup; write_aiger -s clean.aig"
     _run([str(ABC), "-c", clean], folder, seconds)
     return circuit((folder / "clean.aig").read_bytes())
 
