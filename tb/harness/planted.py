@@ -119,6 +119,9 @@ BUGS = {
         "[self.wrong_length.eq(0)]",
         bench="reload",
     ),
+    "load_that_any_write_begins": Bug(
+        "control.py", "RELOAD_BEGIN) & ones[0] & open_", "RELOAD_BEGIN) & open_", bench="reload"
+    ),
     "delays_of_the_other_bank": Bug(
         "programmable_delay_lines.py",
         "Cat(finishing.group, self.reload.bank)",
@@ -161,6 +164,9 @@ BUGS = {
     ),
     "marker_in_the_second_word_alone": Bug(
         "core.py", "two & (ends[1] | self.s_axis_tlast)", "one & two & ends[1]", bench="answers"
+    ),
+    "word_before_the_end_that_ends_a_step": Bug(
+        "core.py", "self.s_axis_tlast & ~two", "self.s_axis_tlast & one", bench="answers"
     ),
     "counters_that_stop": Bug("counter.py", "self._wraps = wraps", "self._wraps = False", bench="answers"),
 }

@@ -37,7 +37,7 @@ BENCHES = {
         *("identity", "interrupts", "soft_reset", "soft_reset_of_a_result", "full_of_samples"),
         *("strobes", "writes_at_the_end_of_a_sample", "host_after_a_reset"),
     ),
-    "answers": ("endless", "cycles", "apart", "held_back", "wraps", "words", "restarted"),
+    "answers": ("endless", "cycles", "apart", "held_back", "wraps", "words", "restarted", "ended"),
     "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "strobes"),
     "reloaded": ("counters", "padding"),
 }

@@ -239,6 +239,25 @@ async def restarted(dut: Any) -> None:
     assert answers > 0
 
 
+@cocotb.test()
+async def ended(dut: Any) -> None:
+    """Sequences that end in a beat of any kind: their last answer is timed, and then nothing is in flight."""
+    host = AxiLite(dut)
+    bench = await _begin(dut, host)
+    rng = bench.rng
+    dut.m_axis_tready.value = 1
+    for sample in random_samples(rng, bench.network.spec, PLAN["samples"]):
+        beats = scattered(rng, encode(rng, sample), bench.slots)
+        await drive(bench.source, beats, no_gaps, rng)
+        for _ in range(4000):
+            if not await host.read(STATUS) & BUSY:
+                break
+        await bench.expect(STATUS, 0)
+        await bench.expect(bench.registers["LAST_SAMPLE_CYCLES"], bench.counters()["LAST_SAMPLE_CYCLES"])
+    await bench.check()
+    assert bench.tally.answers > 0
+
+
 def _answers(bench: NetworkBench) -> list[tuple[int, int]]:
     """Class and margin of each answer to what the core took."""
     unfinished = bench.decoder.unfinished

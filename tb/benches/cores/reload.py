@@ -36,6 +36,7 @@ FIGURES = Figures()
 CONFIG = HardwareConfig.from_dict(PLAN["hardware"])
 ARTIFACTS = [load_artifact(path) for path in (PLAN["artifact"], *PLAN["others"])]
 IMAGES = [image(ARTIFACTS[0].network, CONFIG, other.network, other.sha256) for other in ARTIFACTS]
+MASK = (1 << 32) - 1
 PENDING, WRONG_LENGTH, WRONG_CRC, BANK = (
     RELOAD_STATUS[name].mask for name in ("PENDING", "WRONG_LENGTH", "WRONG_CRC", "BANK")
 )
@@ -202,6 +203,8 @@ async def refused(dut: Any) -> None:
             await bench.master.write(RELOAD_BEGIN, 1)
             await bench.expect_status(0)
     await bench.load(good.words[: len(good.words) // 3])
+    await bench.master.write(RELOAD_BEGIN, MASK ^ 1)
+    await bench.expect(RELOAD_POSITION, len(good.words) // 3)
     await bench.master.write(RELOAD_BEGIN, 1)
     await bench.expect_status(0)
     await bench.expect(RELOAD_POSITION, 0)
