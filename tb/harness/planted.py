@@ -122,6 +122,9 @@ BUGS = {
     "load_that_any_write_begins": Bug(
         "control.py", "RELOAD_BEGIN) & ones[0] & open_", "RELOAD_BEGIN) & open_", bench="reload"
     ),
+    "refused_load_that_puts_a_swap_off": Bug(
+        "control.py", "RELOAD_BEGIN) & ones[0] & open_", "RELOAD_BEGIN) & ones[0]", bench="reload"
+    ),
     "delays_of_the_other_bank": Bug(
         "programmable_delay_lines.py",
         "Cat(finishing.group, self.reload.bank)",

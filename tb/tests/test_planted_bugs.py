@@ -38,7 +38,7 @@ BENCHES = {
         *("strobes", "writes_at_the_end_of_a_sample", "host_after_a_reset"),
     ),
     "answers": ("endless", "cycles", "apart", "held_back", "wraps", "words", "restarted", "ended"),
-    "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "strobes"),
+    "reload": ("replaced", "refused", "waiting", "soft_reset", "beside_a_beat", "beside_a_swap", "strobes"),
     "reloaded": ("counters", "padding"),
 }
 

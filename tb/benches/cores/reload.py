@@ -298,6 +298,41 @@ async def beside_a_beat(dut: Any) -> None:
 
 
 @cocotb.test()
+async def beside_a_swap(dut: Any) -> None:
+    """A write that is refused in each of the cycles before the banks are swapped does not put that off."""
+    bench = await ReloadBench.started(dut)
+    dut.m_axis_tready.value = 1
+
+    async def swapped(asked_at: int | None) -> int:
+        """Cycles from the end of a sample to the swap; a write is begun at the cycle `asked_at`."""
+        bench.coming, swaps = 1 - bench.coming, bench.swaps
+        await drive(bench.source, [Beat(END_OF_STEP)], no_gaps, bench.rng)
+        await bench.load(IMAGES[bench.coming].words)
+        await bench.master.write(RELOAD_COMMIT, IMAGES[bench.coming].crc32)
+        for _ in range(300):
+            await bench.edge
+        bench.expect_swaps(swaps)
+        await drive(bench.source, [Beat(END_OF_STEP, tlast=True)], no_gaps, bench.rng)
+        asked, cycle = None, 0
+        while bench.swaps == swaps:
+            if cycle == asked_at:
+                asked = cocotb.start_soon(bench.master.refuses_write(RELOAD_BEGIN.offset))
+            await bench.edge
+            cycle += 1
+        if asked is not None:
+            await asked
+        return cycle
+
+    usual = [await swapped(None) for _ in range(2)]  # to one network, and back
+    for early in range(1, 9 if len(IMAGES[0].words) <= 256 else 2):
+        for cycles in usual:
+            took = await swapped(cycles - early)
+            if took != cycles:
+                raise MismatchError(f"banks: expected a swap in {cycles} cycles, took {took}")
+    bench.check_results()
+
+
+@cocotb.test()
 async def strobes(dut: Any) -> None:
     """A write without a strobe is neither a word nor a commit; bytes that are not strobed are zeros."""
     host, own = AxiLite(dut), IMAGES[0]
