@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+START = "init:"
+"""Of the name of an input that yosys adds for a bit of a register without a start."""
 ROUNDS = 24
 """Of the colouring: how far a net is looked around, in latches."""
 
@@ -33,7 +36,7 @@ class Circuit:
 
     def colours(self) -> list[int]:
         """Of each net, equal where nets look alike from their operands, through `ROUNDS` latches."""
-        inputs = [hash((name, "input")) for name in self.inputs]
+        inputs = [hash((_known_name(name), "input")) for name in self.inputs]
         latches = [1] * len(self.latches)
         for _ in range(ROUNDS):
             found = [0, *inputs, *latches]
@@ -95,7 +98,8 @@ def alike(one: Circuit, other: Circuit) -> bool:
 
     Pairs of nets are found that are equal in every cycle if all of them are: from the outputs of equal names
     to the operands of gates, and from latches, which are equal at the start, to what they are next. The order
-    of the operands is that of their colours. False says nothing.
+    of the operands is that of their colours. Inputs have equal names, but for those that are what a register
+    without a start begins with: any two of these are a pair, if neither is in another. False says nothing.
 
     Raises
     ------
@@ -109,6 +113,8 @@ def alike(one: Circuit, other: Circuit) -> bool:
     ours, theirs = one.colours(), other.colours()
     waiting = [(literal, other.outputs[name]) for name, literal in one.outputs.items()]
     found: set[tuple[int, int]] = set()
+    theirs_of: dict[int, int] = {}
+    ours_of: dict[int, int] = {}
     while waiting:
         first, second = waiting.pop()
         pair = first >> 1, second >> 1
@@ -125,7 +131,10 @@ def alike(one: Circuit, other: Circuit) -> bool:
             case [0, 0]:
                 continue
             case [1, 1]:
-                if one.inputs[pair[0] - 1] != other.inputs[pair[1] - 1]:
+                names = one.inputs[pair[0] - 1], other.inputs[pair[1] - 1]
+                if _known_name(names[0]) != _known_name(names[1]):
+                    return False
+                if theirs_of.setdefault(*pair) != pair[1] or ours_of.setdefault(*pair[::-1]) != pair[0]:
                     return False
             case [2, 2]:
                 waiting.append(
@@ -144,6 +153,11 @@ def alike(one: Circuit, other: Circuit) -> bool:
             case _:
                 return False
     return True
+
+
+def _known_name(name: str) -> str:
+    """Of an input, without the numbers of nets that have no name, if it is what a register begins with."""
+    return re.sub(r"\$\d+|_\d+_", "$", name) if name.startswith(START) else name
 
 
 def _coloured(colours: list[int], literal: int) -> tuple[int, int]:
