@@ -18,7 +18,7 @@ pytest.importorskip("pyosys", reason="pyosys is not installed")
 
 from scripts import mutate
 from tb.formal.engine import lowered
-from tb.formal.netlist import alike, circuit
+from tb.formal.netlist import Circuit, alike, circuit
 
 SOURCE = '''
 LIMIT = 3
@@ -212,6 +212,19 @@ def test_cores_of_other_outputs_or_another_start_are_not_the_same(tmp_path):
     nothing = replace(one, outputs={})
     with pytest.raises(RuntimeError, match=r"^a circuit must have at least 1 output, not 0$"):
         alike(nothing, nothing)
+
+
+def test_what_registers_without_a_start_begin_with_is_paired_one_to_one():
+    one, renamed = (
+        Circuit(("a", f"init:x.${first}[0]", f"init:x.${first + 1}[0]"), (), {"y": 4, "z": 6}, ())
+        for first in (1, 9)
+    )
+    assert alike(one, renamed)
+    twice = replace(one, outputs={"y": 4, "z": 4})
+    assert not alike(one, twice)
+    assert not alike(twice, one)
+    assert not alike(one, replace(one, outputs={"y": 4, "z": 2}))
+    assert not alike(one, replace(one, inputs=("a", "x.$1[0]", "init:x.$2[0]")))
 
 
 def test_a_latch_that_is_not_0_at_the_start_is_refused():
