@@ -98,8 +98,9 @@ def alike(one: Circuit, other: Circuit) -> bool:
 
     Pairs of nets are found that are equal in every cycle if all of them are: from the outputs of equal names
     to the operands of gates, and from latches, which are equal at the start, to what they are next. The order
-    of the operands is that of their colours. Inputs have equal names, but for those that are what a register
-    without a start begins with: any two of these are a pair, if neither is in another. False says nothing.
+    of the operands is that of their colours. Inputs have equal names; of those that are what a register
+    without a start begins with, the numbers of nets do not count, and each is in one pair only. False says
+    nothing.
 
     Raises
     ------

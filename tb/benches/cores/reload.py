@@ -299,7 +299,7 @@ async def beside_a_beat(dut: Any) -> None:
 
 @cocotb.test()
 async def beside_a_swap(dut: Any) -> None:
-    """A write that is refused in each of the cycles before the banks are swapped does not put that off."""
+    """A write in any of the cycles before the banks are swapped, which is refused, does not put that off."""
     bench = await ReloadBench.started(dut)
     dut.m_axis_tready.value = 1
 
