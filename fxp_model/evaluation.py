@@ -14,6 +14,9 @@ from fxp_model.errors import InputError
 from fxp_model.network import Network
 from fxp_model.spec import Answer, ReadoutSpec
 
+NOT_COUNTED = -1
+"""Label of a step that is not counted."""
+
 
 class Scored(Protocol):
     """The result of an engine: a full trace, or little more than the scores."""
@@ -130,10 +133,16 @@ def answered_labels(
             f"labels must have shape {wanted}, as the network answers each {readout.answer}, "
             f"not {np.shape(labels)}"
         )
-    found = labels[:, readout.stride - 1 :: readout.stride] if per_step else labels
-    if (found < 0).all():
+    found = at_answers(readout, labels)
+    if (found == NOT_COUNTED).all():
         raise InputError(f"labels must have a class at 1 of the answers at least, not at 0 of {found.size}")
     return found
+
+
+def at_answers(readout: ReadoutSpec, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of `labels` (B,), or (B, T) with answers per step, those of the answers."""
+    per_step = readout.answer is Answer.STEP
+    return labels[:, readout.stride - 1 :: readout.stride] if per_step else labels
 
 
 def _digest(array: NDArray[np.int64]) -> str:

@@ -231,6 +231,13 @@ def parser() -> Parser:
         default=argparse.SUPPRESS,
         help="the first hidden layer is a delay line of 1 + STEPS steps per neuron, for long sequences",
     )
+    add(
+        "--truncate",
+        type=within("truncate"),
+        metavar="STEPS",
+        default=recipe.truncate,
+        help="truncated back-propagation: gradients pass no boundary of windows of STEPS (default: they do)",
+    )
     parser.not_with(origin, start_delays, delay_line)
     parser.not_with(parent, start_delays)
     add("--learn-beta", action=fixed, default=recipe.learn_beta, help="train the leaks too")
@@ -314,6 +321,7 @@ def main() -> int:
         learn_beta=args.learn_beta,
         start_delays=tuple(args.start_delays),
         line_delay=getattr(args, "delay_line", None),
+        truncate=args.truncate,
         noise=Regularization(args.dropout, args.recurrent_dropout),
         augmentation=replace(
             NO_AUGMENTATION if arrays_in(Path(args.data)) else recipe.augmentation,

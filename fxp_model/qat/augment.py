@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from fxp_model.evaluation import NOT_COUNTED
 from fxp_model.qat.limits import check_limits
 
 _EVENTS = 15
@@ -51,19 +52,20 @@ def augment(
     settings: Augmentation,
     rng: np.random.Generator,
     lengths: NDArray[np.int64] | None = None,
-) -> Counts:
-    """A randomly augmented batch of clips; each keeps its length, and is silent beyond it.
+) -> tuple[Counts, NDArray[np.int64]]:
+    """A randomly augmented batch of clips and its labels; each keeps its length, and is silent beyond it.
 
     A clip may first be blended (see `_blended`). Then its step t is taken from step
     round((t - shift) / tempo), and channel c from channel c - shift, and cells and blocks
-    are silenced. What is moved out is lost, silence is moved in.
+    are silenced. What is moved out is lost, silence is moved in. Labels of steps move with them, and none
+    of what is moved in is counted.
 
     Parameters
     ----------
     counts : (T, B, C) uint8
         Silent beyond each clip's length.
-    labels : (B,)
-        Classes; only clips of the same class are blended.
+    labels : (B,) or (B, T)
+        Classes; only clips of the same class are blended, and none with a class for each step.
     settings : Augmentation
     rng : numpy.random.Generator
     lengths : (B,), optional
@@ -78,6 +80,8 @@ def augment(
     transpose = rng.integers(-settings.channel_shift, settings.channel_shift + 1, (samples,))
     step = np.arange(steps)[:, None]
     source = np.rint((step - shift) / tempo).astype(np.int64)
+    if labels.ndim == 2:
+        labels = _moved_labels(labels, np.where(step < ends, source, -1), ends)
     silent = (step >= ends) | _block(steps, settings.time_mask, samples, rng)
     moved = _moved(counts, np.where(silent, -1, source), transpose)
     if settings.channel_mask > 0:
@@ -85,7 +89,15 @@ def augment(
     dropped = round(settings.event_drop * 256)
     if dropped > 0:
         moved *= (_random_bits(moved.size, np.uint8, rng) >= dropped).reshape(moved.shape)
-    return moved
+    return moved, labels
+
+
+def _moved_labels(
+    labels: NDArray[np.int64], source: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Labels (B, T) of the steps `source` (T, B) of each clip, `NOT_COUNTED` outside it."""
+    found = np.take_along_axis(labels, source.clip(0, len(source) - 1).T, axis=1)
+    return np.where(((source >= 0) & (source < ends)).T, found, NOT_COUNTED)
 
 
 def _moved(counts: Counts, source: NDArray[np.int64], transpose: NDArray[np.int64]) -> Counts:

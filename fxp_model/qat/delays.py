@@ -62,6 +62,13 @@ def shifted(x: Tensor, steps: Tensor) -> Tensor:
     return x.gather(0, index) * (source >= 0)[:, None, :]
 
 
+def kept_within(window: int | None, spikes: Tensor, sent: Tensor, arrives: Tensor) -> Tensor:
+    """`spikes`, constants to the gradient where step `arrives` is of another window than step `sent`."""
+    if window is None:
+        return spikes
+    return torch.where(sent // window == arrives // window, spikes, spikes.detach())
+
+
 def rounded(delay: Tensor, max_delay: int) -> Tensor:
     """Delays in whole steps, to nearest, halves up, within 0..max_delay; int64.
 

@@ -14,18 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fxp_model.errors import InputError, shown
+from fxp_model.evaluation import NOT_COUNTED, at_answers
 from fxp_model.qat import checkpoint
 from fxp_model.qat.augment import augment
 from fxp_model.qat.checkpoint import Arrays
-from fxp_model.qat.train import (
-    MAX_GRADIENT_NORM,
-    NOT_COUNTED,
-    Frames,
-    Recipe,
-    frames_sha256,
-    labels_of,
-    learning_rate,
-)
+from fxp_model.qat.train import MAX_GRADIENT_NORM, Frames, Recipe, frames_sha256, labels_of, learning_rate
 from fxp_model.spec import Answer, NetworkSpec
 from fxp_model.tables import array_of, check_fields, number
 from fxp_model.trace import Answers
@@ -86,7 +79,7 @@ def train_gru(
     InputError
         A clip has no label, or `kept` is no file of this training.
     """
-    expected, asked = labels_of(spec.readout, train), labels_of(spec.readout, val)
+    _, asked = labels_of(spec.readout, train), labels_of(spec.readout, val)
     torch.manual_seed(recipe.seed)
     module = Gru(spec)
     optimizer = torch.optim.AdamW(module.parameters(), weight_decay=recipe.weight_decay)
@@ -116,10 +109,11 @@ def train_gru(
         for index, batch in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, epoch + index / len(batches))
-            labels = expected[batch]
-            counts = augment(
-                train.counts[:, column[batch]], labels, recipe.augmentation, rng, train.lengths[batch]
+            target = train.labels[batch], train.lengths[batch]
+            counts, labels = augment(
+                train.counts[:, column[batch]], target[0], recipe.augmentation, rng, target[1]
             )
+            labels = at_answers(spec.readout, labels)
             loss = F.cross_entropy(
                 module(_scaled(counts)).flatten(0, -2),
                 torch.from_numpy(np.ascontiguousarray(labels.T).ravel()),

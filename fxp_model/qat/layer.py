@@ -40,12 +40,12 @@ START_SHARE = 0.75
 
 
 def simulate(
-    i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None
+    i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None, window: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Membranes and spikes (T, B, N), by the fused kernel if supported, else by plain torch."""
     if supported(neuron, beta):
-        return kernels.simulate(i_syn, beta, neuron, recurrence)
-    course = simulate_reference(i_syn, beta, neuron, recurrence)
+        return kernels.simulate(i_syn, beta, neuron, recurrence, window)
+    course = simulate_reference(i_syn, beta, neuron, recurrence, window)
     return course.v_mem, course.spikes
 
 
@@ -484,7 +484,7 @@ class Readout(Stage):
         """
         weight = self.seen_weight() * factor
         current = self.path().weighed(self.arrived(x, sigma), weight) + self._seen(self.bias, self.spec.bias)
-        v_mem, spikes = simulate(current, self.seen_beta(), self.neuron(), None)
+        v_mem, spikes = simulate(current, self.seen_beta(), self.neuron(), None, x.window)
         inside, lengths = x.inside()[:, :, None], x.lengths
         match self.spec.mode:
             case ReadoutMode.SUM:

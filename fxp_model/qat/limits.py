@@ -30,6 +30,7 @@ LIMITS: dict[str, tuple[int, int] | tuple[float, float]] = {
     "rounds_at": (0.0, 1.0),
     "taught": (0.0, 1.0),
     "temperature": (0.01, 1000.0),
+    "truncate": (1, 1_000_000),
     "start_delay": (0.0, float(MAX_DELAY_STEPS)),
     "line_delay": (0, MAX_DELAY_STEPS),
     "copies": (1, 1000),

@@ -76,10 +76,18 @@ class SpikingNetwork(nn.Module):
         for stage in self.stages:
             stage.may_fuse = fused
 
-    def forward(self, counts: Tensor, lengths: Tensor, sigma: float | None, noise: Regularization) -> Output:
+    def forward(
+        self,
+        counts: Tensor,
+        lengths: Tensor,
+        sigma: float | None,
+        noise: Regularization,
+        window: int | None = None,
+    ) -> Output:
         """Outputs of one training step for `counts` (T, B, n_in) uint8 with valid steps `lengths` (B,).
 
-        Counts are zero beyond the lengths; the amount of padding has no effect.
+        Counts are zero beyond the lengths; the amount of padding has no effect. `window` as of
+        `fxp_model.qat.neuron.simulate`.
 
         Raises
         ------
@@ -91,7 +99,7 @@ class SpikingNetwork(nn.Module):
         real = self.readout.weight.dtype
         kernel_path = self.layers[0].path() is kernels
         link = counts.new_empty((), dtype=real).expand(counts.shape) if kernel_path else counts.to(real)
-        x, factor = Signal(counts, link, lengths), 1.0
+        x, factor = Signal(counts, link, lengths, window), 1.0
         steps = parallel.all_sum(lengths.sum())
         rates = []
         for layer in self.layers:

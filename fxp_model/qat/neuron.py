@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fxp_model.fixed import Overflow, QFormat, Rounding
-from fxp_model.qat.delays import Taps
+from fxp_model.qat.delays import Taps, kept_within
 from fxp_model.qat.quantize import requantize, rounded
 from fxp_model.qat.surrogate import fire
 from fxp_model.spec import ResetMode
@@ -77,7 +77,9 @@ class Course:
     spikes: Tensor
 
 
-def simulate(i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None) -> Course:
+def simulate(
+    i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None, window: int | None = None
+) -> Course:
     """Run a stage from the zero state.
 
         s[m](t) = sum_l m[l, m] * y[m](t - l)
@@ -91,6 +93,9 @@ def simulate(i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence
     beta : scalar tensor, or (N,)
     neuron : Neuron
     recurrence : Recurrence or None
+    window : int or None
+        Truncated back-propagation: steps t // window = 0, 1, ... are windows, and to the gradient of a window
+        all states of earlier ones are constants: membranes, synaptic currents, spikes on their way.
 
     Notes
     -----
@@ -109,6 +114,8 @@ def simulate(i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence
     course: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for t in range(steps):
         i_rec = silent
+        if window is not None and t % window == 0:
+            v, c = v.detach(), c.detach()
         if recurrence is not None:
             i_rec = recurrent_current(recurrence, future[t].clone())
         current = i_syn[t] + i_rec
@@ -122,7 +129,8 @@ def simulate(i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence
         y = silent if neuron.v_th is None else fire(v, neuron.v_th)
         course.append((i_rec, c if neuron.synapse is not None else current, v, y))
         if recurrence is not None:
-            future.scatter_add_(0, t + arrival, weight[:, None, :] * y)
+            sent = kept_within(window, y, torch.tensor(t), t + arrival)
+            future.scatter_add_(0, t + arrival, weight[:, None, :] * sent)
         if neuron.v_th is not None and not delayed:
             fixed = y.detach()
             v = v * (1 - fixed) if neuron.reset_mode is ResetMode.ZERO else v - neuron.v_th * fixed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fxp_model.qat.delays import Taps, shifted
+from fxp_model.qat.delays import Taps, kept_within, shifted
 from fxp_model.qat.neuron import Neuron, Recurrence, simulate
 from fxp_model.qat.signal import Norm, Signal
 
@@ -19,9 +21,11 @@ def weighed(x: Signal, weight: Tensor) -> Tensor:
 def delayed(x: Signal, taps: Taps) -> Signal:
     """Inputs x'[j](t) = sum_l m[l, j] * x[j](t - l), over the taps m."""
     spread = torch.zeros_like(x.link)
+    arrives = torch.arange(len(x.link), device=x.link.device)[:, None, None]
     for k, weight in enumerate(taps.weight):
-        spread = spread + weight * shifted(x.link, taps.first + k)
-    return Signal(x.events, spread, x.lengths)
+        steps = taps.first + k
+        spread = spread + weight * kept_within(x.window, shifted(x.link, steps), arrives - steps, arrives)
+    return replace(x, link=spread)
 
 
 def hidden_layer(
@@ -61,6 +65,6 @@ def hidden_layer(
     var = ((product - mean) ** 2 * inside).sum((0, 1)) / steps
     current = norm.gamma * (product - mean) / torch.sqrt(var + norm.eps) + norm.bias
     norm.follow(mean, var, x.lengths)
-    spikes = simulate(current * inside, beta, neuron, recurrence).spikes * inside
+    spikes = simulate(current * inside, beta, neuron, recurrence, x.window).spikes * inside
     out = spikes if kept is None else spikes * kept
-    return Signal(out.detach().to(torch.uint8), out, x.lengths), spikes.sum()
+    return replace(x, events=out.detach().to(torch.uint8), link=out), spikes.sum()

@@ -22,11 +22,14 @@ class Signal:
         and their links have no values.
     lengths : (B,) int64
         Steps of each clip.
+    window : int or None
+        Steps after which gradients are cut, see `fxp_model.qat.neuron.simulate`; None: never.
     """
 
     events: Tensor
     link: Tensor
     lengths: Tensor
+    window: int | None = None
 
     def inside(self) -> Tensor:
         """(T, B) bool, whether a step is within its clip."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch.nn.parallel import DistributedDataParallel
 
 from fxp_model.errors import InputError
-from fxp_model.evaluation import answered_labels
+from fxp_model.evaluation import NOT_COUNTED, answered_labels, at_answers
 from fxp_model.files import read_text, replacing, write_text
 from fxp_model.folders import owned
 from fxp_model.network import Network
@@ -36,8 +36,6 @@ from fxp_model.tables import COUNT, OBJECT, SIZE, TEXT, array_of, check_fields, 
 
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.csv"
-NOT_COUNTED = -1
-"""Label of a step that is not counted."""
 MAX_GRADIENT_NORM = 5.0
 LEAKS = ("beta", "alpha")
 """Parameters of a stage that say what is kept of its states per step."""
@@ -89,6 +87,7 @@ class Recipe:
     rounds_at : share of the training after which delays are integers
     taught : share of the distillation loss, if there is a teacher
     temperature : what logits are divided by before student and teacher are compared
+    truncate : steps of a window of truncated back-propagation, see `fxp_model.qat.neuron.simulate`; None: all
 
     Raises
     ------
@@ -115,6 +114,7 @@ class Recipe:
     rounds_at: float = 0.8
     taught: float = 0.8
     temperature: float = 2.0
+    truncate: int | None = None
     noise: Regularization = field(default_factory=Regularization)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -343,20 +343,22 @@ class Training:
         order = rng.permutation(len(train))
         column = np.arange(len(train)) + len(train) * rng.integers(train.copies, size=len(train))
         batches = np.split(order, range(recipe.batch, len(order), recipe.batch))
-        expected = labels_of(self.spec.readout, train)
         sums = torch.zeros(3, dtype=torch.float64)
+        size = 0
         stepped = False
         self.module.train()
         for index, batch in enumerate(batches):
             rate = learning_rate(recipe, epoch + index / len(batches))
-            own = expected[batch], train.lengths[batch]
-            counted = max(int(np.count_nonzero(own[0] >= 0)), 1)
-            moved = augment(train.counts[:, column[batch]], own[0], recipe.augmentation, rng, own[1])
+            own = train.labels[batch], train.lengths[batch]
+            moved, answers = augment(train.counts[:, column[batch]], own[0], recipe.augmentation, rng, own[1])
+            answers = at_answers(self.spec.readout, answers)
+            counted = int(np.count_nonzero(answers != NOT_COUNTED))
+            size += counted
             share = slice(self.rank, None, self.processes)
             # the kernels are compiled for arrays in one piece; labels are in the order of the logits
-            arrays = tuple(map(np.ascontiguousarray, (moved[:, share], own[0][share].T, own[1][share])))
+            arrays = tuple(map(np.ascontiguousarray, (moved[:, share], answers[share].T, own[1][share])))
             counts, labels, lengths = (torch.from_numpy(array) for array in arrays)
-            output = self.step_module(counts, lengths, sigma, recipe.noise)
+            output = self.step_module(counts, lengths, sigma, recipe.noise, recipe.truncate)
             smoothing = recipe.label_smoothing
             logits, labels = output.logits.flatten(0, -2), labels.flatten()
             loss = F.cross_entropy(
@@ -368,7 +370,7 @@ class Training:
                     output.logits, told, recipe.temperature
                 )
             # gradients are averaged over the processes
-            total = loss * (self.processes / counted)
+            total = loss * (self.processes / max(counted, 1))
             if recipe.spike_cost > 0:
                 total = total + recipe.spike_cost * self.processes * output.rates.sum()
             if not total.isfinite():
@@ -377,8 +379,7 @@ class Training:
             right = (logits.argmax(1) == labels).sum()
             sums += torch.stack([loss.detach(), right, output.rates.detach().mean() * len(batch)])
             progress(None)
-        size = np.count_nonzero(expected >= 0)
-        sizes = torch.tensor([size, size, len(train)])
+        sizes = torch.tensor([max(size, 1), max(size, 1), len(train)])
         loss_mean, right_share, rate_mean = (parallel.all_sum(sums) / sizes).tolist()
         if not stepped or not all(
             (parameter.abs() < MAX_PARAMETER).all() for parameter in self.module.parameters()
@@ -499,10 +500,8 @@ def _check_steps(readout: ReadoutSpec, recipe: Recipe, teacher: SpikingNetwork |
     """`InputError` for what is trained with an answer per sample only."""
     if readout.mode is not ReadoutMode.LAST:
         raise InputError(f"readout must be last to be trained with an answer per step, not {readout.mode}")
-    for name in ("time_shift", "time_stretch", "blend"):
-        value = getattr(recipe.augmentation, name)
-        if value != 0:
-            raise InputError(f"{name} must be 0 with an answer per step, whose labels stay, not {value}")
+    if recipe.augmentation.blend != 0:
+        raise InputError(f"blend must be 0 with an answer per step, not {recipe.augmentation.blend}")
     if teacher is not None:
         raise InputError("a teacher must not be given with an answer per step")
 

@@ -13,9 +13,11 @@ from fxp_model.qat.kernels.rows import (
     Bits,
     Floats,
     Membrane,
+    add_counted,
     add_product,
     add_scaled,
     add_tap_gradient,
+    add_within,
     alpha_gradient,
     beta_gradient,
     charge_back,
@@ -99,16 +101,19 @@ def backward(
     first: NDArray[np.int64],
     taps: Floats,
     c: Membrane,
+    window: int,
 ) -> None:
     """Write the gradient of the current (T, B, N); accumulate those of the rest, per sample.
 
-    `g_v` or `g_out` of length 0 stands for zeros, `kept` of length 0 for ones.
+    `g_v` or `g_out` of length 0 stands for zeros, `kept` of length 0 for ones. After `window` steps the
+    gradients of states and of spikes on their way are cut.
     """
     _, samples, n = v_mem.shape
     size, width = len(kernel), len(taps)
     p = size // 2
     dtype = v_mem.dtype
     rows = _rows(lengths, first, width)
+    furthest = first.max() + width if width else 0
     for b in numba.prange(samples):
         steps = lengths[b]
         g_after = np.zeros(n, dtype)
@@ -125,8 +130,16 @@ def backward(
             fired, g_now = spikes[t, b], g_current[t, b]
             out = g_out[t, b] if len(g_out) else zeros
             masked(g_spike, out, kept[t, b] if len(kept) else everything, g_count)
+            left = window - t % window
+            if left == 1:
+                g_after[:] = 0
+                g_charge[:] = 0
             for k in range(min(width, steps - t)):
-                add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[row + t + k], fired)
+                if left < furthest:
+                    add_within(g_spike, taps[k], ahead[row + t + k], first, left - k)
+                    add_counted(g_taps[b, k], fired, ahead[row + t + k])
+                else:
+                    add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[row + t + k], fired)
             from_v = g_v[t, b] if len(g_v) else zeros
             integrate_back(g_now, g_after, g_spike, from_v, v_mem[t, b], fired, c)
             if t > 0:
@@ -141,11 +154,11 @@ def backward(
                     g_rec[j] = g_now[j] * factors[j]
                 arriving[:] = 0
                 for k in range(size):
-                    window = padded[2 * p - k : 2 * p - k + n]
-                    add_scaled(arriving, kernel[k], window)
+                    near = padded[2 * p - k : 2 * p - k + n]
+                    add_scaled(arriving, kernel[k], near)
                     share = c.half - c.half
                     for j in range(n):
-                        share += window[j] * arrived[j]
+                        share += near[j] * arrived[j]
                     g_kernel[b, k] += share
                 for j in range(n):
                     ahead[row + t - first[j], j] = arriving[j]

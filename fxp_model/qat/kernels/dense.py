@@ -17,8 +17,10 @@ from fxp_model.qat.kernels.rows import (
     Bits,
     Floats,
     Membrane,
+    add_counted,
     add_product,
     add_tap_gradient,
+    add_within,
     alpha_gradient,
     beta_gradient,
     charge_back,
@@ -75,6 +77,7 @@ def backward(
     first: NDArray[np.int64],
     taps: Floats,
     c: Membrane,
+    window: int,
 ) -> None:
     """As `conv.backward`; writes the gradient of the weights (1, N, N)."""
     g_after, g_charge, arriving = (np.zeros_like(v_mem[0]) for _ in range(3))
@@ -83,7 +86,7 @@ def backward(
     found: tuple[Any, ...] = (g_current, g_alpha, g_beta, g_taps, g_rec, g_after, g_charge, arriving, ahead)
     given: tuple[Any, ...] = (
         *(g_v, g_out, kept, g_count, v_mem, spikes, charge),
-        *(lengths, gate, first, taps, c),
+        *(lengths, gate, first, taps, c, window),
     )
     for t in range(len(v_mem) - 1, -1, -1):
         _step_back(t, *found, *given)
@@ -155,9 +158,11 @@ def _step_back(
     first: NDArray[np.int64],
     taps: Floats,
     c: Membrane,
+    window: int,
 ) -> None:
     """Backward pass through step `t` of every sample; `arriving` is that of step t + 1."""
     _, samples, n = v_mem.shape
+    left, furthest = window - t % window, first.max() + len(taps)
     for b in numba.prange(samples):
         steps = lengths[b]
         if t + 1 < steps:
@@ -171,8 +176,15 @@ def _step_back(
             everything = np.zeros(0, np.uint8)
             out = g_out[t, b] if len(g_out) else zeros
             masked(g_spike, out, kept[t, b] if len(kept) else everything, g_count)
+            if left == 1:
+                g_after[b, :] = 0
+                g_charge[b, :] = 0
             for k in range(min(len(taps), steps - t)):
-                add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[t + k, b], fired)
+                if left < furthest:
+                    add_within(g_spike, taps[k], ahead[t + k, b], first, left - k)
+                    add_counted(g_taps[b, k], fired, ahead[t + k, b])
+                else:
+                    add_tap_gradient(g_spike, g_taps[b, k], taps[k], ahead[t + k, b], fired)
             from_v = g_v[t, b] if len(g_v) else zeros
             integrate_back(g_now, g_after[b], g_spike, from_v, v_mem[t, b], fired, c)
             if t > 0:

@@ -6,6 +6,7 @@ spikes' shape without memory of its own, `Signal.link`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,10 @@ def hidden_layer(
     parts = recurrent_parts(recurrence, weight.new_zeros((1, len(x.lengths), len(weight))))
     out, link, count, mean, var = _HiddenLayer.apply(
         *(x.link, weight, norm_.gamma, norm_.bias, alpha_of(neuron, beta), beta, *parts),
-        *(x.events, x.lengths, kept, neuron, norm_.eps),
+        *(x.events, x.lengths, kept, neuron, norm_.eps, x.window),
     )
     norm_.follow(mean, var, x.lengths)
-    return Signal(out, link, x.lengths), count
+    return replace(x, events=out, link=link), count
 
 
 class _Weigh(torch.autograd.Function):
@@ -77,6 +78,7 @@ class _HiddenLayer(torch.autograd.Function):
         kept: Tensor | None,
         neuron: Neuron,
         eps: float,
+        window: int | None,
     ) -> tuple[Tensor, ...]:
         current = _weigh(x, weight, lengths)
         mean, var = _moments(current, lengths)
@@ -89,7 +91,7 @@ class _HiddenLayer(torch.autograd.Function):
         spikes = torch.from_numpy(course.spikes)
         out = spikes if kept is None else spikes * kept
         ctx.set_materialize_grads(False)
-        ctx.course = course
+        ctx.course, ctx.window = course, window
         ctx.saved = (weight.detach(), gamma.detach(), x, lengths, kept, current, mean, inverse)
         ctx.mark_non_differentiable(out, mean, var)
         link_out = weight.new_empty(()).expand(current.shape)
@@ -102,12 +104,12 @@ class _HiddenLayer(torch.autograd.Function):
         weight, gamma, x, lengths, kept, current, mean, inverse = ctx.saved
         _, g_out, g_count, _, _ = grads
         count = 0.0 if g_count is None else float(g_count)
-        g, g_alpha, g_beta, g_recurrent, g_taps = ctx.course.backward(None, g_out, kept, count)
+        g, g_alpha, g_beta, g_recurrent, g_taps = ctx.course.backward(None, g_out, kept, count, ctx.window)
         g_bias, g_gamma = _norm_back(g, current, mean, inverse, gamma, lengths)
         g_link = g @ weight if ctx.needs_input_grad[0] else None
         g_weight = _weigh_back(x, g, lengths)
         of_stage = (g_weight, g_gamma, g_bias, g_alpha, g_beta, g_recurrent, None, None, g_taps)
-        return g_link, *of_stage, *(None,) * 5
+        return g_link, *of_stage, *(None,) * 6
 
 
 def _weigh(x: Tensor, weight: Tensor, lengths: Tensor) -> Tensor:

@@ -26,6 +26,11 @@ Floats = NDArray[np.floating]
 Bits = NDArray[np.uint8]
 
 
+def window_of(window: int | None) -> int:
+    """Steps of a window for the kernels: without one, more than any clip has."""
+    return 1 << 40 if window is None else window
+
+
 class Membrane(NamedTuple):
     """Constants of the neurons; all but the flags are scalars of the dtype of the currents.
 
@@ -191,6 +196,20 @@ def add_product(total: Floats, factor: Floats, row: Floats) -> None:
     """total += factor * row."""
     for j in range(len(total)):
         total[j] += factor[j] * row[j]
+
+
+@compiled(fastmath=FAST)
+def add_within(total: Floats, factor: Floats, row: Floats, first: NDArray[np.int64], reach: int) -> None:
+    """total += factor * row, where `first` is less than `reach`."""
+    for j in range(len(total)):
+        total[j] += factor[j] * row[j] if first[j] < reach else row[j] - row[j]
+
+
+@compiled(fastmath=FAST)
+def add_counted(total: Floats, counts: Bits, row: Floats) -> None:
+    """total += counts * row."""
+    for j in range(len(total)):
+        total[j] += total.dtype.type(counts[j]) * row[j]
 
 
 @compiled(fastmath=FAST)

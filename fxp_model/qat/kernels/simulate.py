@@ -14,7 +14,7 @@ from torch import Tensor
 from fxp_model.errors import InputError
 from fxp_model.fixed import Overflow, QFormat, Rounding
 from fxp_model.qat.kernels import conv, dense
-from fxp_model.qat.kernels.rows import NEVER, Membrane
+from fxp_model.qat.kernels.rows import NEVER, Membrane, window_of
 from fxp_model.qat.neuron import Neuron, Recurrence, Synapse
 from fxp_model.qat.surrogate import ALPHA
 from fxp_model.spec import ResetMode
@@ -58,14 +58,14 @@ def _usual(modes: Neuron | Synapse) -> bool:
 
 
 def simulate(
-    i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None
+    i_syn: Tensor, beta: Tensor, neuron: Neuron, recurrence: Recurrence | None, window: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Membranes before reset and spikes, (T, B, N), of a stage accepted by `supports`.
 
     Arguments and gradients as those of `fxp_model.qat.neuron.simulate`; float32 or float64.
     """
     alpha = alpha_of(neuron, beta)
-    v_mem, spikes = _Simulate.apply(i_syn, alpha, beta, *recurrent_parts(recurrence, i_syn), neuron)
+    v_mem, spikes = _Simulate.apply(i_syn, alpha, beta, *recurrent_parts(recurrence, i_syn), neuron, window)
     return v_mem, spikes
 
 
@@ -163,7 +163,12 @@ class Course:
         )
 
     def backward(
-        self, g_v: Tensor | None, g_out: Tensor | None, kept: Tensor | None, g_count: float
+        self,
+        g_v: Tensor | None,
+        g_out: Tensor | None,
+        kept: Tensor | None,
+        g_count: float,
+        window: int | None,
     ) -> tuple[Tensor, ...]:
         """Gradients of factor * current + offset (T, B, N), alpha, beta, recurrent weight and taps.
 
@@ -175,6 +180,8 @@ class Course:
             Which spikes are output; None: all.
         g_count : float
             Of the number of spikes.
+        window : int or None
+            As of `fxp_model.qat.neuron.simulate`.
         """
         weight, _, _, taps = self.constants
         samples, dtype = self.v_mem.shape[1], weight.dtype
@@ -192,7 +199,7 @@ class Course:
         self.kernels.backward(
             *(*found, *given, np.zeros((0, 0, 0), np.uint8) if kept is None else kept.numpy()),
             *(dtype.type(g_count), self.v_mem, self.spikes, self.delayed, self.charge),
-            *(self.lengths, *self.constants, self.membrane),
+            *(self.lengths, *self.constants, self.membrane, window_of(window)),
         )
         g_current, *others = (torch.from_numpy(g) for g in found)
         return g_current, *(g.sum(0) for g in others)
@@ -210,16 +217,18 @@ class _Simulate(torch.autograd.Function):
         first: Tensor,
         taps: Tensor,
         neuron: Neuron,
+        window: int | None,
     ) -> tuple[Tensor, Tensor]:
         current = i_syn.detach().contiguous()
         steps, samples, n = current.shape
         affine = (current.new_ones(n), current.new_zeros(n), torch.full((samples,), steps))
         membrane = membrane_of(neuron, beta, current.dtype)
         ctx.set_materialize_grads(False)
+        ctx.window = window
         ctx.course = Course(current, *affine, (weight, gate, first, taps), membrane)
         return torch.from_numpy(ctx.course.v_mem), torch.from_numpy(ctx.course.spikes).to(current.dtype)
 
     @staticmethod
     def backward(ctx: Any, g_v: Tensor | None, g_spikes: Tensor | None) -> tuple[Tensor | None, ...]:
-        *g_first, g_taps = ctx.course.backward(g_v, g_spikes, None, 0.0)
-        return *g_first, None, None, g_taps, None
+        *g_first, g_taps = ctx.course.backward(g_v, g_spikes, None, 0.0, ctx.window)
+        return *g_first, None, None, g_taps, None, None

@@ -17,7 +17,9 @@ def changed(counts, seed=0, labels=None, lengths=None, **settings):
     """`counts` augmented with only these `settings`."""
     labels = np.arange(counts.shape[1]) if labels is None else np.array(labels)
     rng = np.random.default_rng(seed)
-    return augment(counts, labels, Augmentation(**(NONE | settings)), rng, lengths)
+    found, same = augment(counts, labels, Augmentation(**(NONE | settings)), rng, lengths)
+    np.testing.assert_array_equal(same, labels)
+    return found
 
 
 def full(steps, samples, channels, seed=9):
@@ -180,6 +182,24 @@ def test_a_share_of_the_clips_is_blended_and_the_batch_is_left_alone():
     np.testing.assert_array_equal(changed(silent, labels=[0] * 4, blend=1.0), silent)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_of_steps_move_with_them(seed):
+    """Counts that are their labels plus one are so afterwards, and what is moved in is not counted."""
+    lengths = np.array([40, 25, 1, 33])
+    rng = np.random.default_rng(seed)
+    labels = np.where(np.arange(40) < lengths[:, None], rng.integers(0, 9, (4, 40)), -1)
+    counts = (labels + 1).astype(np.uint8).T[:, :, None].repeat(3, axis=2)
+    settings = Augmentation(**(NONE | {"time_shift": 7, "time_stretch": 0.3}))
+    moved, following = augment(counts, labels, settings, rng, lengths)
+    assert following.shape == labels.shape
+    np.testing.assert_array_equal(moved, (following + 1).T[:, :, None].repeat(3, axis=2))
+    assert (following != labels).mean() > 0.2
+    assert (following >= 0).mean() > 0.3
+    still, same = augment(counts, labels, Augmentation(**(NONE | {"time_mask": 9})), rng, lengths)
+    np.testing.assert_array_equal(same, labels)
+    assert (still != counts).any()
+
+
 EVERYTHING = Augmentation(10, 4, 0.1, 5, 5, 0.3, 0.5)
 
 
@@ -190,7 +210,7 @@ def test_no_change_puts_an_event_beyond_the_end_and_a_seed_gives_one_result():
     labels = rng.integers(0, 4, 32)
     for seed in range(20):
         once, again = (
-            augment(counts, labels, EVERYTHING, np.random.default_rng(seed), lengths) for _ in range(2)
+            augment(counts, labels, EVERYTHING, np.random.default_rng(seed), lengths)[0] for _ in range(2)
         )
         np.testing.assert_array_equal(once, again)
         np.testing.assert_array_equal(once, until(once, lengths))

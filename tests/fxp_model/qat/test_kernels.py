@@ -53,8 +53,17 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("shape", "sigma", "reset_mode", "membrane", "charge"), CASES)
-def test_membranes_spikes_and_gradients_are_those_of_autograd(shape, sigma, reset_mode, membrane, charge):
+WINDOWS = [pytest.param(*case.values, None, id=case.id) for case in CASES] + [
+    pytest.param(*case.values, 6, id=f"{case.id}-windows")
+    for case in CASES
+    if case.values[2] is ResetMode.DELAYED and case.values[3] is MEMBRANE
+]
+
+
+@pytest.mark.parametrize(("shape", "sigma", "reset_mode", "membrane", "charge", "window"), WINDOWS)
+def test_membranes_spikes_and_gradients_are_those_of_autograd(
+    shape, sigma, reset_mode, membrane, charge, window
+):
     rng = np.random.default_rng(7)
     steps, samples = 25, 3
     current, beta, weight, delay = leaves(rng, steps, samples, N, shape or 1, torch.float64)
@@ -70,7 +79,7 @@ def test_membranes_spikes_and_gradients_are_those_of_autograd(shape, sigma, rese
         if sigma is not None:
             taps = delays.spread(delay, sigma)
         recurrence = None if shape is None else Recurrence(weight, taps, gate)
-        v_mem, spikes = run(current, beta, neuron, recurrence)
+        v_mem, spikes = run(current, beta, neuron, recurrence, window)
         wanted = {"current": current, "beta": beta}
         wanted |= {} if shape is None else {"weight": weight}
         wanted |= {} if shape is None or sigma is None else {"delay": delay}
@@ -118,6 +127,25 @@ def test_a_gradient_step_by_hand():
     assert kernel.grad.tolist() == [1.0]
     assert beta.grad.item() == 0.5
     assert current.grad.flatten().tolist() == pytest.approx([0.5 + 0.25 * slope, 1.0], rel=1e-15)
+
+
+@pytest.mark.parametrize("run", [simulate, kernels.simulate])
+def test_truncated_gradients_by_hand(run):
+    """As above, and the states of step 0 are constants to step 1, or, with a window of 2, are not."""
+    found = {}
+    for window in (1, 2, None):
+        current = torch.tensor([[[1.5]], [[0.25]]], dtype=torch.float64, requires_grad=True)
+        beta = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+        kernel = torch.tensor([0.25], dtype=torch.float64, requires_grad=True)
+        taps = delays.integer(torch.tensor([0]), torch.float64)
+        course = run(current, beta, stage(ResetMode.SUBTRACT), Recurrence(kernel, taps), window)
+        v_mem = course[0] if isinstance(course, tuple) else course.v_mem
+        v_mem[1].sum().backward()
+        assert (kernel.grad.tolist(), beta.grad.item()) == ([1.0], 0.5)
+        found[window] = current.grad.flatten().tolist()
+    assert found[1] == [0.0, 1.0]
+    assert found[2] == found[None]
+    assert found[2][0] > 0.5
 
 
 def test_a_saturated_membrane_passes_no_gradient():

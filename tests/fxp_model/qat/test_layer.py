@@ -32,8 +32,13 @@ def counts(rng, steps=STEPS, n_in=N_IN):
 
 @pytest.mark.parametrize("membrane", [QFormat(True, 4, 10), None], ids=["quantised", "real"])
 @pytest.mark.parametrize("weight_shape", [5, (N, N), None], ids=["conv", "dense", "none"])
-@pytest.mark.parametrize(("noisy", "reset_mode"), [(True, ResetMode.ZERO), (False, ResetMode.DELAYED)])
-def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape, membrane, noisy, reset_mode):
+@pytest.mark.parametrize(
+    ("noisy", "reset_mode", "window"),
+    [(True, ResetMode.ZERO, None), (False, ResetMode.DELAYED, None), (True, ResetMode.SUBTRACT, 9)],
+)
+def test_outputs_gradients_and_statistics_are_those_of_plain_torch(
+    weight_shape, membrane, noisy, reset_mode, window
+):
     rng = np.random.default_rng(3)
     events = counts(rng)
     neuron = Neuron(1.0, reset_mode, membrane, Rounding.RND, Overflow.SAT)
@@ -59,7 +64,7 @@ def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape,
         if weight_shape is not None:
             taps = delays.spread(leaves["delay"].abs() + 1, 1.4)
             recurrence = Recurrence(leaves["recurrent"], taps, gate)
-        x = Signal(events, link, LENGTHS)
+        x = Signal(events, link, LENGTHS, window)
         out, count = path.hidden_layer(x, leaves["weight"], norm, leaves["beta"], neuron, recurrence, kept)
         # the readout's weights give every output spike a gradient
         pulled = path.weighed(out, pull.flatten()[: 3 * N].view(3, N))
@@ -80,8 +85,9 @@ def test_outputs_gradients_and_statistics_are_those_of_plain_torch(weight_shape,
         assert float((grad - grads_[name]).abs().max()) <= 10 * terms * 2.0**-53 * max(scale, 1.0), name
 
 
+@pytest.mark.parametrize("window", [None, 1, 7])
 @pytest.mark.parametrize("sigma", [5.0, 1.3, 0.0, None])
-def test_delayed_inputs_and_their_gradients_are_those_of_plain_torch(sigma):
+def test_delayed_inputs_and_their_gradients_are_those_of_plain_torch(sigma, window):
     rng = np.random.default_rng(4)
     events = counts(rng)
     delay = torch.tensor(np.append(rng.uniform(0, 25, N_IN - 2), [0.0, 0.3]), requires_grad=True)
@@ -94,7 +100,7 @@ def test_delayed_inputs_and_their_gradients_are_those_of_plain_torch(sigma):
             taps = delays.integer(delays.rounded(delay, 25), torch.float64, least=0)
         else:
             taps = delays.spread(delay, sigma, least=0)
-        x = path.delayed(Signal(events, link, LENGTHS), taps)
+        x = path.delayed(Signal(events, link, LENGTHS, window), taps)
         grads = torch.autograd.grad(x.link * inside, [link] if sigma is None else [link, delay], pull)
         return x, grads
 
@@ -106,8 +112,8 @@ def test_delayed_inputs_and_their_gradients_are_those_of_plain_torch(sigma):
         assert float((a - b).abs().max()) <= 1000 * STEPS * SAMPLES * 2.0**-53
 
 
-@pytest.mark.parametrize(("sigma", "alpha"), [(2.0, ()), (None, (0.5,))])
-def test_a_network_with_forward_delays_trains_as_in_plain_torch(sigma, alpha):
+@pytest.mark.parametrize(("sigma", "alpha", "window"), [(2.0, (), None), (None, (0.5,), None), (2.0, (), 5)])
+def test_a_network_with_forward_delays_trains_as_in_plain_torch(sigma, alpha, window):
     x = counts(np.random.default_rng(6))
     found = []
     for fused in (True, False):
@@ -119,7 +125,7 @@ def test_a_network_with_forward_delays_trains_as_in_plain_torch(sigma, alpha):
         for stage in module.stages:
             assert stage.path() is kernels
             stage.may_fuse = fused
-        output = module(x, LENGTHS, sigma, QUIET)
+        output = module(x, LENGTHS, sigma, QUIET, window)
         (output.logits.square().sum() + output.rates.sum()).backward()
         found.append(
             {name: p.grad for name, p in module.named_parameters()} | {"rates": output.rates.detach()}

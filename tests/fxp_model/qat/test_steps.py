@@ -127,6 +127,16 @@ def test_a_batch_without_a_class_teaches_nothing_and_breaks_nothing(tmp_path):
     assert all(parameter.isfinite().all() for parameter in module.parameters())
 
 
+def test_a_window_of_all_steps_truncates_nothing_and_a_shorter_one_does(tmp_path):
+    frames, found = stepped(4, 6), {}
+    for window in (None, STEPS, STEPS // 4):
+        recipe = dataclasses.replace(RECIPE, epochs=1, batch=6, truncate=window)
+        module = training(tmp_path / str(window), recipe).run(frames, frames)
+        found[window] = torch.cat([parameter.flatten() for parameter in module.parameters()])
+    assert torch.equal(found[None], found[STEPS])
+    assert not torch.equal(found[None], found[STEPS // 4])
+
+
 def test_a_stimulus_is_of_any_clips():
     val = stepped(8)
     found = stimulus(CountArrays(channels=CHANNELS, count_bits=4), val)
@@ -141,8 +151,10 @@ def test_a_stimulus_is_of_any_clips():
             r"readout must be last to be trained with an answer per step, not sum",
         ),
         (
-            lambda folder: training(folder, dataclasses.replace(RECIPE, augmentation=Augmentation())),
-            r"time_shift must be 0 with an answer per step, whose labels stay, not 10",
+            lambda folder: training(
+                folder, dataclasses.replace(RECIPE, augmentation=Augmentation(blend=0.5))
+            ),
+            r"blend must be 0 with an answer per step, not 0.5",
         ),
         (
             lambda folder: training(folder).run(labelled(1, 8, 2.0, 0.2), stepped(1)),
