@@ -28,6 +28,7 @@ def parser() -> Parser:
     add("--out", type=some_path, required=True, help="folder to write")
     add("--bits", type=whole(1, 8), default=1, help="bits of a pixel (default: %(default)s)")
     add("--val", type=whole(1, 50_000), default=2000, help="digits for validation (default: %(default)s)")
+    add("--train", type=whole(1, 60_000), help="digits for training (default: all that validation leaves)")
     add("--seed", type=SEED, default=0, help="of the order and the split (default: %(default)s)")
     return parser
 
@@ -50,8 +51,12 @@ def main() -> int:
     rng = np.random.default_rng(args.seed)
     order = rng.permutation(784)
     clips = rng.permutation(SHAPES["y_train"][0])
+    left = len(clips) - args.val
+    count = left if args.train is None else args.train
+    if count > left:
+        raise InputError(f"--train must be at most {left}, which validation leaves, not {count}")
     parts = {
-        "train": ("train", np.sort(clips[args.val :])),
+        "train": ("train", np.sort(clips[args.val :][:count])),
         "val": ("train", np.sort(clips[: args.val])),
         "test": ("test", np.arange(SHAPES["y_test"][0])),
     }
@@ -61,7 +66,7 @@ def main() -> int:
             counts = pixels >> (8 - args.bits)
             arrays = {"counts": counts[:, :, None], "labels": archive.read(f"y_{source}")[which]}
             (folder / f"{split}.npz").write_bytes(packed(arrays))
-        mark = {"format": FOLDER.format, "bits": args.bits, "val": args.val, "seed": args.seed}
+        mark = {"format": FOLDER.format, "bits": args.bits, "val": args.val, "train": count, "seed": args.seed}
         write_text(folder / FOLDER.mark, json_text(mark))
     for split, (_, which) in parts.items():
         print(f"{args.out / split}.npz: {len(which)} digits")

@@ -203,6 +203,11 @@ def parser() -> Parser:
         default=recipe.spike_cost,
         help="penalty in the loss per mean spike of a neuron and step",
     )
+    add(
+        "--float",
+        action="store_true",
+        help="train real numbers, to compare with: a checkpoint and a log, and no artifact",
+    )
     teacher = add("--teacher", type=find_artifact, metavar="ARTIFACT", help="network to distil from")
     parser.only_with(
         teacher,
@@ -319,6 +324,7 @@ def main() -> int:
         taught=args.taught,
         learn_delays=getattr(args, "learn_delays", not hasattr(args, "origin")),
         learn_beta=args.learn_beta,
+        quantized=not args.float,
         start_delays=tuple(args.start_delays),
         line_delay=getattr(args, "delay_line", None),
         truncate=args.truncate,

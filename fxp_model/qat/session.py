@@ -53,7 +53,8 @@ def train_artifact(
     """Train on split ``train`` of a data set, select on ``val``, and write the artifact.
 
     Leaves in `out`: ``checkpoint.npz`` and ``log.csv`` after each epoch, ``artifact/`` at the end.
-    Under `torchrun` the first process does so, and the others return None.
+    Under `torchrun` the first process does so, and the others return None. So does a training of real numbers,
+    which has no artifact.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def _train(
         with batches:
             module = training.run(train, val, progress)
     seconds = time.perf_counter() - started
-    if not first:
+    if not first or not recipe.quantized:
         return None
     return publish(
         out / ARTIFACT, training, module, dataset, encoder, (train, val), command=command, seconds=seconds

@@ -55,6 +55,26 @@ def test_every_digit_is_in_one_split_in_one_order_of_pixels(mnist, tmp_path, bit
     assert sorted(seen) == sorted(known)
 
 
+def test_of_few_digits_validation_and_order_are_the_same(mnist, tmp_path):
+    found = {}
+    for few in ((), ("--train", "13")):
+        out = tmp_path / f"out{len(few)}"
+        options = ("--mnist", str(tmp_path / "mnist.npz"), "--out", str(out), "--val", "20", *few)
+        assert call("psmnist.py", *options).returncode == 0
+        for split in ("train", "val", "test"):
+            with np.load(out / f"{split}.npz") as file:
+                found[len(few), split] = file["counts"], file["labels"]
+    for split in ("val", "test"):
+        np.testing.assert_array_equal(found[0, split][0], found[2, split][0])
+    counts, labels = found[2, "train"]
+    assert len(labels) == 13
+    rows = {clip.tobytes() for clip in found[0, "train"][0]}
+    assert len({clip.tobytes() for clip in counts} & rows) == 13
+    many = call("psmnist.py", *options[:-1], "41")
+    assert (many.returncode, many.stdout) == (2, "")
+    assert many.stderr.strip().endswith("--train must be at most 40, which validation leaves, not 41")
+
+
 def _flat(mnist):
     return zip(mnist["x_train"].reshape(60, 784), mnist["y_train"], strict=True)
 

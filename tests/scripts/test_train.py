@@ -410,3 +410,9 @@ def test_arrays_are_trained_as_they_are_and_evaluated(tmp_path):
     _, description = checkpoint.load(tmp_path / "moved" / CHECKPOINT)
     moved = description["recipe"]["augmentation"]
     assert {name for name, value in moved.items() if value != 0} == {"time_shift"}
+    told = train(*options, "--float", "--truncate", "4", "--epochs", "1", "--out", tmp_path / "real")
+    assert (told.returncode, told.stdout) == (0, ""), told.stderr
+    assert {own.name for own in (tmp_path / "real").iterdir()} >= {CHECKPOINT, "log.csv"}
+    assert not (tmp_path / "real" / "artifact").exists()
+    _, description = checkpoint.load(tmp_path / "real" / CHECKPOINT)
+    assert (description["recipe"]["quantized"], description["recipe"]["truncate"]) == (False, 4)
