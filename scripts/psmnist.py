@@ -66,7 +66,8 @@ def main() -> int:
             counts = pixels >> (8 - args.bits)
             arrays = {"counts": counts[:, :, None], "labels": archive.read(f"y_{source}")[which]}
             (folder / f"{split}.npz").write_bytes(packed(arrays))
-        mark = {"format": FOLDER.format, "bits": args.bits, "val": args.val, "train": count, "seed": args.seed}
+        mark = {"format": FOLDER.format, "bits": args.bits, "val": args.val, "train": count}
+        mark["seed"] = args.seed
         write_text(folder / FOLDER.mark, json_text(mark))
     for split, (_, which) in parts.items():
         print(f"{args.out / split}.npz: {len(which)} digits")

@@ -53,8 +53,8 @@ def train_artifact(
     """Train on split ``train`` of a data set, select on ``val``, and write the artifact.
 
     Leaves in `out`: ``checkpoint.npz`` and ``log.csv`` after each epoch, ``artifact/`` at the end.
-    Under `torchrun` the first process does so, and the others return None. So does a training of real numbers,
-    which has no artifact.
+    Under `torchrun` the first process does so, and the others return None. So does a training of real
+    numbers, which has no artifact.
 
     Parameters
     ----------
