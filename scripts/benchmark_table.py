@@ -177,7 +177,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: a row for each benchmark; several networks of one are its folds."""
+    """Markdown: a row for each benchmark and kind of network; several networks are folds, or seeds."""
     head = (
         "benchmark",
         "network",
@@ -191,8 +191,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         "hours",
     )
     lines: list[tuple[str, ...]] = [head, ("---",) * len(head)]
-    for benchmark in dict.fromkeys(row["benchmark"] for row in rows):
-        own = [row for row in rows if row["benchmark"] == benchmark]
+    for kind in dict.fromkeys((row["benchmark"], row["about"]) for row in rows):
+        own = [row for row in rows if (row["benchmark"], row["about"]) == kind]
         first = own[0]
         tests = [100 * row["test"] for row in own]
         test = f"{statistics.fmean(tests):.2f}"
@@ -200,7 +200,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             test += f" ({min(tests):.1f} .. {max(tests):.1f})"
         lines.append(
             (
-                benchmark,
+                first["benchmark"],
                 f"`{first['network']}`" if len(own) == 1 else f"{len(own)} networks",
                 first["about"],
                 str(first["weight_bits"]),

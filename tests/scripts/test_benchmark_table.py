@@ -165,6 +165,11 @@ def test_several_networks_of_a_benchmark_are_its_folds():
     line = benchmark_table.table(folds).splitlines()[-1]
     assert line.startswith("| folds | 3 networks | ")
     assert f"| {3 * row['test_clips']:,} | 75.00 (50.0 .. 100.0) |" in line
+    *same, other = benchmark_table.table(
+        [*folds, row | {"benchmark": "folds", "about": "wider"}]
+    ).splitlines()
+    assert same[-1] == line
+    assert other.startswith(f"| folds | `{row['network']}` | wider |")
 
 
 def test_refusals(tmp_path):
