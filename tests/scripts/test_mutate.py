@@ -80,8 +80,9 @@ def test_what_a_bench_notices_is_killed_and_what_changes_no_verilog_is_the_same(
     row = mutate._judged(chosen("~spare_valid -> spare_valid"), originals)
     assert (row["result"], row["by"]) == ("killed", "bench network of network")
     assert mutate._judged(chosen("shift <= 0 -> shift < 0"), originals)["result"] == "same"
-    # membranes of the readout saturate in the last of the cores alone
-    quiet = mutate._judged(chosen("self.taps.saturated.eq(update.saturated) -> []", "readout"), originals)
+    # membranes of the readout saturate in the last of the cores alone: the others need not be run
+    last = {"strides": originals["strides"]}
+    quiet = mutate._judged(chosen("self.taps.saturated.eq(update.saturated) -> []", "readout"), last)
     assert (quiet["result"], quiet["by"]) == ("killed", "bench answers of strides")
 
 
