@@ -250,7 +250,8 @@ def streams() -> str:
         best, in_all, first = (
             row[f"at_{name}"] for name in ("1_per_hour", "1_per_hour_in_all", "threshold_0")
         )
-        own = [row["artifact"], f"per {row['answer']}", f"{row['snr_db'][0]:g} dB"]
+        name = "a GRU of its widths, in floats" if "gru" in row else row["artifact"]
+        own = [name, f"per {row['answer']}", f"{row['snr_db'][0]:g} dB"]
         own += [f"{row['hours']:g}", f"{row['words']}"]
         for point in (best, in_all):
             low, high = point["miss_bounds"]

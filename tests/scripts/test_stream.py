@@ -322,6 +322,7 @@ def test_a_stored_row_is_a_result_with_its_command(row):
     ):
         assert part in row["command"]
     assert row["artifact"] in bundled()
+    assert ("gru" in row) == ("--gru" in row["command"])
     best, first = row["at_1_per_hour"], row["at_threshold_0"]
     assert best["miss"] == row["miss_at_1_per_hour"] >= first["miss"]
     alarms = sum(row["false_alarms"].values())
