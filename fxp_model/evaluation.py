@@ -134,7 +134,7 @@ def answered_labels(
             f"not {np.shape(labels)}"
         )
     found = at_answers(readout, labels)
-    if (found == NOT_COUNTED).all():
+    if (found < 0).all():
         raise InputError(f"labels must have a class at 1 of the answers at least, not at 0 of {found.size}")
     return found
 

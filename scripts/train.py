@@ -1,5 +1,7 @@
 """Train a network, quantisation-aware; writes OUT/artifact, OUT/log.csv and OUT/checkpoint.npz.
 
+With --float there is no artifact: a network of real numbers, to compare with, has no integers.
+
 Several processes train in parallel with `torchrun --nproc-per-node N scripts/train.py ...`.
 """
 
@@ -149,11 +151,13 @@ def parser() -> Parser:
         default=list(shape.forward_delay),
         help="largest delay of the inputs of all stages or of each, the readout's last; 0: they have none",
     )
-    for name, help_text in (
-        ("weight_bits", "width of the weights"),
-        ("kernel_bits", "width of a conv kernel's taps"),
-    ):
+    widths = [
         add(f"--{name.replace('_', '-')}", type=within(name), default=getattr(shape, name), help=help_text)
+        for name, help_text in (
+            ("weight_bits", "width of the weights"),
+            ("kernel_bits", "width of a conv kernel's taps"),
+        )
+    ]
     add(
         "--reset",
         choices=tuple(ResetMode),
@@ -203,11 +207,13 @@ def parser() -> Parser:
         default=recipe.spike_cost,
         help="penalty in the loss per mean spike of a neuron and step",
     )
-    add(
+    floats = add(
         "--float",
         action="store_true",
+        default=argparse.SUPPRESS,
         help="train real numbers, to compare with: a checkpoint and a log, and no artifact",
     )
+    parser.not_with(floats, *widths)
     teacher = add("--teacher", type=find_artifact, metavar="ARTIFACT", help="network to distil from")
     parser.only_with(
         teacher,
@@ -240,8 +246,9 @@ def parser() -> Parser:
         "--truncate",
         type=within("truncate"),
         metavar="STEPS",
-        default=recipe.truncate,
-        help="truncated back-propagation: gradients pass no boundary of windows of STEPS (default: they do)",
+        default=argparse.SUPPRESS,
+        help="truncated back-propagation: no gradient passes through states from one window of STEPS to the "
+        "window before (default: it does)",
     )
     parser.not_with(origin, start_delays, delay_line)
     parser.not_with(parent, start_delays)
@@ -324,10 +331,10 @@ def main() -> int:
         taught=args.taught,
         learn_delays=getattr(args, "learn_delays", not hasattr(args, "origin")),
         learn_beta=args.learn_beta,
-        quantized=not args.float,
+        quantized=not hasattr(args, "float"),
         start_delays=tuple(args.start_delays),
         line_delay=getattr(args, "delay_line", None),
-        truncate=args.truncate,
+        truncate=getattr(args, "truncate", None),
         noise=Regularization(args.dropout, args.recurrent_dropout),
         augmentation=replace(
             NO_AUGMENTATION if arrays_in(Path(args.data)) else recipe.augmentation,

@@ -114,12 +114,15 @@ def train_gru(
                 train.counts[:, column[batch]], target[0], recipe.augmentation, rng, target[1]
             )
             labels = at_answers(spec.readout, labels)
+            counted = max(int(np.count_nonzero(labels != NOT_COUNTED)), 1)
             loss = F.cross_entropy(
                 module(_scaled(counts)).flatten(0, -2),
                 torch.from_numpy(np.ascontiguousarray(labels.T).ravel()),
                 label_smoothing=recipe.label_smoothing,
                 ignore_index=NOT_COUNTED,
+                reduction="sum",
             )
+            loss = loss / counted
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), MAX_GRADIENT_NORM)

@@ -574,6 +574,8 @@ def _difference(name: str, stored: Any, asked: Any) -> str:
     """The first field in which two JSON values differ, in words."""
     if isinstance(stored, dict) and isinstance(asked, dict):
         for key in asked:
-            if stored.get(key) != asked[key]:
-                return _difference(f"{name}.{key}", stored.get(key), asked[key])
+            if key not in stored:
+                return f"{name}.{key} is not in the checkpoint, which another version wrote"
+            if stored[key] != asked[key]:
+                return _difference(f"{name}.{key}", stored[key], asked[key])
     return f"{name} of the checkpoint is {stored!r}, not {asked!r} as requested"

@@ -36,6 +36,23 @@ def test_it_learns_and_tells_each_epoch():
     assert curve[0] < curve[-1] == 1
 
 
+def test_it_learns_the_labels_that_augmentation_leaves(monkeypatch):
+    """Of steps all of which it moves to one class, that class; and nothing where none is counted."""
+    spec = replace(SPEC, readout=replace(SPEC.readout, mode=ReadoutMode.LAST, answer=Answer.STEP))
+    data = frames(32)
+    data = replace(data, labels=np.repeat(data.labels[:, None], 12, axis=1))
+    for label, found in ((3, {3}), (-1, None)):
+        monkeypatch.setattr(
+            "fxp_model.qat.gru.augment",
+            lambda counts, labels, *rest, to=label: (counts, np.full_like(labels, to)),
+        )
+        module, _ = train_gru(spec, RECIPE, data, data)
+        assert all(parameter.isfinite().all() for parameter in module.parameters())
+        scores, _ = module.answered(torch.from_numpy(data.counts).float(), None)
+        if found:
+            assert set(scores.argmax(-1).flatten().tolist()) == found
+
+
 def test_a_seed_is_a_training():
     first, again, other = (
         train_gru(SPEC, replace(RECIPE, seed=seed, epochs=3), frames(32), frames(64))[1] for seed in (0, 0, 1)

@@ -71,10 +71,17 @@ def test_it_learns_what_each_step_is(tmp_path, stride):
     assert session.rows[-1].loss < session.rows[0].loss
 
 
-def test_the_loss_is_of_the_membrane_at_the_steps_that_count(tmp_path, monkeypatch):
-    """One batch of a network without noise: the loss of the log, from the trace of the membrane."""
+@pytest.mark.parametrize("shift", [0, 9])
+def test_the_loss_is_of_the_membrane_at_the_steps_that_count(tmp_path, monkeypatch, shift):
+    """One batch of a network without noise: the loss of the log, from the trace of the membrane.
+
+    Clips that are shifted are known by what is left of them, and their labels are shifted with them.
+    """
     frames = stepped(4, 6)
-    calm = dataclasses.replace(RECIPE, epochs=1, batch=6, noise=QUIET, quantized=False, label_smoothing=0.0)
+    shifted = dataclasses.replace(NO_AUGMENTATION, time_shift=shift)
+    calm = dataclasses.replace(
+        RECIPE, epochs=1, batch=6, noise=QUIET, quantized=False, label_smoothing=0.0, augmentation=shifted
+    )
     session = training(tmp_path, calm, stride=2)
     seen = []
     forward = session.step_module
@@ -83,20 +90,30 @@ def test_the_loss_is_of_the_membrane_at_the_steps_that_count(tmp_path, monkeypat
         seen.append((arguments[0], forward(*arguments)))
         return seen[-1][1]
 
+    def at(b, by):
+        """Counts of a clip, by so many steps later."""
+        length, found = frames.lengths[b], np.zeros_like(frames.counts[:, b])
+        found[max(by, 0) : length + min(by, 0)] = frames.counts[max(-by, 0) : length - max(by, 0), b]
+        return found
+
     monkeypatch.setattr(session, "step_module", watched)
     session.run(frames, frames)
     [(counts, output)] = seen
     order = [
-        next(b for b in range(6) if np.array_equal(frames.counts[:, b], column))
+        next(
+            (b, by) for b in range(6) for by in range(-shift, shift + 1) if np.array_equal(at(b, by), column)
+        )
         for column in counts.numpy().swapaxes(0, 1)
     ]
+    assert any(by for _, by in order) == (shift > 0)
     logits = output.logits.detach().double().log_softmax(-1)
     assert logits.shape == (STEPS // 2, 6, CLASSES)
     terms = [
-        -float(logits[a, column, frames.labels[b, 2 * a + 1]])
-        for column, b in enumerate(order)
+        -float(logits[a, column, frames.labels[b, step]])
+        for column, (b, by) in enumerate(order)
         for a in range(STEPS // 2)
-        if frames.labels[b, 2 * a + 1] >= 0
+        if 0 <= (step := 2 * a + 1 - by) < STEPS and 2 * a + 1 < frames.lengths[b]
+        if frames.labels[b, step] >= 0
     ]
     assert session.rows[0].loss == pytest.approx(np.mean(terms), rel=1e-4)
 

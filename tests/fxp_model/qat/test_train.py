@@ -136,10 +136,10 @@ def test_an_epoch_takes_one_copy_of_each_clip(tmp_path, monkeypatch):
     labels = np.arange(clips) % CLASSES
     seen = []
 
-    def kept(counts, *_):
+    def kept(counts, labels, *_):
         assert len({clip.tobytes() for clip in counts.transpose(1, 0, 2)}) == counts.shape[1]
         seen.append(counts)
-        return counts
+        return counts, labels
 
     monkeypatch.setattr("fxp_model.qat.train.augment", kept)
     train = Frames(marked, labels, np.full(clips, STEPS))
