@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 SPARSE, FOUR_BITS = (f"{DEFAULT.name}-{kind}" for kind in ("sparse", "4bit"))
 SMALL = "asc20-64ch-256x256-k5"
 STREAM = "asc20-stream-64ch-256x256-k5"
+STREAMS = (STREAM, f"{STREAM}-4bit")
 """With answers per step."""
 
 
@@ -33,11 +34,11 @@ def card(artifact):
 
 @pytest.fixture
 def channels(artifact):
-    return 64 if artifact.name in (SMALL, STREAM) else 140
+    return 64 if artifact.name in (SMALL, *STREAMS) else 140
 
 
-def test_a_default_a_sparse_a_narrow_a_small_one_and_one_for_streams_are_bundled():
-    assert bundled() == sorted([DEFAULT.name, SPARSE, FOUR_BITS, SMALL, STREAM])
+def test_a_default_a_sparse_a_narrow_a_small_one_and_two_for_streams_are_bundled():
+    assert bundled() == sorted([DEFAULT.name, SPARSE, FOUR_BITS, SMALL, *STREAMS])
 
 
 def test_torch_equals_the_golden_model_on_its_stimulus(artifact, channels):
@@ -50,14 +51,14 @@ def test_torch_equals_the_golden_model_on_its_stimulus(artifact, channels):
 
 def test_it_is_the_network_it_should_be(artifact, channels):
     spec = artifact.network.spec
-    classes = 21 if artifact.name == STREAM else 20
+    classes = 21 if artifact.name in STREAMS else 20
     assert [spec.n_in, *(stage.n_out for stage in spec.stages)] == [channels, 256, 256, classes]
-    if artifact.name == STREAM:
+    if artifact.name in STREAMS:
         assert (spec.readout.mode, spec.readout.answer) == (ReadoutMode.LAST, Answer.STEP)
         assert artifact.labels[-1] == NONE
     else:
         assert (spec.readout.mode, spec.readout.answer) == (ReadoutMode.SUM, Answer.SAMPLE)
-    bits = 4 if artifact.name == FOUR_BITS else 8
+    bits = 4 if artifact.name.endswith("-4bit") else 8
     for stage in spec.stages:
         assert stage.weight.width == bits
         assert stage.membrane.width == 16
@@ -73,7 +74,7 @@ def test_it_is_the_network_it_should_be(artifact, channels):
 
 
 def test_its_measured_accuracy_is_enough(artifact):
-    assert artifact.metrics["val"]["clips"] == (1620 if artifact.name == STREAM else 1200)
+    assert artifact.metrics["val"]["clips"] == (1620 if artifact.name in STREAMS else 1200)
     assert artifact.metrics["val"]["accuracy"] >= 0.93
 
 
