@@ -262,6 +262,22 @@ def streams() -> str:
     return _table(head, rows)
 
 
+def psmnist() -> str:
+    """Recurrences compared on few digits of permuted sequential MNIST, by the same recipe."""
+    head = ("network", "recurrent parameters", "numbers", "epochs", "val %, after each epoch")
+    rows = [
+        [
+            row["about"],
+            f"{row['recurrent_parameters']:,}",
+            "real" if row["float"] else "8 bits",
+            str(row["epochs"]),
+            ", ".join(f"{100 * own:.1f}" for own in row["curve"]),
+        ]
+        for _, row in read_json_lines(RESULTS / "psmnist.jsonl")
+    ]
+    return _table(head, rows)
+
+
 def proofs() -> str:
     """Properties that are proven, as ``python -m tb.formal`` prints them."""
     methods = {"induction": "induction over equal nets, 4 cycles", "pdr": "PDR"}
@@ -323,6 +339,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ear_estimates": ear_estimates,
     "explored": explored,
     "plays": plays,
+    "psmnist": psmnist,
     "proofs": proofs,
     "mutants": mutants,
 }

@@ -57,6 +57,23 @@ def test_forward_delays_are_of_three_seeds_each():
     assert all(mean in delays for mean in means)
 
 
+def test_a_delay_line_and_conv_are_ahead_of_dense_recurrence_on_784_steps():
+    rows = [
+        json.loads(line)
+        for line in (ROOT / "scripts" / "results" / "psmnist.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    for row in rows:
+        assert (row["digits"], row["seed"], len(row["curve"])) == (12000, 0, row["epochs"])
+        assert row["val"] == max(row["curve"])
+        assert row["float"] == ("--float" in row["command"])
+        assert {"command", "date", "versions"} <= row.keys()
+    val = {row["network"]: row["val"] for row in rows}
+    assert val["conv"] > 0.9 > 0.75 > val["dense-s"] > 0.7 > 0.2 > val["conv-s"]
+    assert abs(val["conv"] - val["conv-float"]) < 0.01
+    own = {row["network"]: row["recurrent_parameters"] for row in rows}
+    assert f"with {own['conv']} recurrent parameters for {own['dense-s']:,}" in RESULTS
+
+
 HARDWARE = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "scripts" / "results" / "hardware").glob("*.json"))
@@ -103,6 +120,13 @@ def test_the_results_have_the_times_of_training():
     ):
         assert f"{training[ours]:.1f} s where" in RESULTS
         assert f"{training[theirs]:.0f} s ({training[theirs] / training[ours]:.0f} x)" in RESULTS
+
+
+def test_the_ear_is_fifty_times_faster_than_sound_on_one_core():
+    times = BENCH["ear"]["times_real_time"]
+    assert times["140x4"] >= 50
+    assert f"{times['140x4']:.0f} times as fast as the sound (140 channels of four sections" in RESULTS
+    assert f", {times['64x2']:.0f} times with 64 channels of two" in RESULTS
 
 
 HEARD = [
