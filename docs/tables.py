@@ -263,13 +263,14 @@ def streams() -> str:
 
 
 def psmnist() -> str:
-    """Recurrences compared on few digits of permuted sequential MNIST, by the same recipe."""
-    head = ("network", "recurrent parameters", "numbers", "epochs", "val %, after each epoch")
+    """Recurrences compared on few digits of permuted sequential MNIST."""
+    head = ("network", "recurrent parameters", "numbers", "rate", "epochs", "val %, after each epoch")
     rows = [
         [
             row["about"],
             f"{row['recurrent_parameters']:,}",
             "real" if row["float"] else "8 bits",
+            str(row["learning_rate"]),
             str(row["epochs"]),
             ", ".join(f"{100 * own:.1f}" for own in row["curve"]),
         ]

@@ -309,7 +309,10 @@ ROWS = [row for _, row in read_json_lines(ROOT / "scripts" / "results" / "stream
 
 def test_there_are_the_rows_of_the_manual():
     found = {(row["artifact"], row["snr_db"][0]) for row in ROWS}
+    stream = "asc20-stream-64ch-256x256-k5"
     assert found >= {("asc20-256x256-k5", 20), ("asc20-256x256-k5", 10), ("asc20-64ch-256x256-k5", 20)}
+    assert found >= {(name, snr) for name in (stream, f"{stream}-4bit") for snr in (20, 10)}
+    assert {row["snr_db"][0] for row in ROWS if "gru" in row} == {20, 10}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['artifact']}-{row['snr_db'][0]:g}")

@@ -19,7 +19,7 @@ SPARSE, FOUR_BITS = (f"{DEFAULT.name}-{kind}" for kind in ("sparse", "4bit"))
 SMALL = "asc20-64ch-256x256-k5"
 STREAM = "asc20-stream-64ch-256x256-k5"
 STREAMS = (STREAM, f"{STREAM}-4bit")
-"""With answers per step."""
+"""Those with answers per step."""
 
 
 @pytest.fixture(scope="module", params=bundled())
