@@ -4,7 +4,9 @@ Takes qtdb.npz as Yin, Corradi and Bohte encoded it (2103.12593): crossings of l
 columns of -1, 0 or 1, which become eight channels of 0 or 1. The first 10 steps of a window are not counted,
 as in their figure. Steps to which the cardiologist gave no class are counted as class 0, as there, or with
 --labelled not at all. A tenth of the windows for training is for validation; test.npz holds the file's test
-set. OUT is a new folder, or an earlier one of this script, which is replaced.
+set. With --look-ahead the class of a step is asked for so many steps later, and each window ends in so many
+steps without a crossing, so that all are asked for. OUT is a new folder, or an earlier one of this script,
+which is replaced.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ WINDOWS = {"train": 618, "test": 141}
 STEPS, LEADS = 1301, 4
 CLASSES = ("P", "PQ", "QR", "RS", "ST", "TP")
 UNCOUNTED = 10
+MAX_LOOK_AHEAD = 500
 SHARE = 10
 """Of how many blocks one is for validation."""
 
@@ -48,6 +51,13 @@ def parser() -> Parser:
         default=1,
         help="neighbouring windows that validation takes at once; with 1 training knows its patients, "
         "with 20 few (default: %(default)s)",
+    )
+    add(
+        "--look-ahead",
+        type=whole(0, MAX_LOOK_AHEAD),
+        default=0,
+        metavar="STEPS",
+        help="from a step to the answer that gives its class (default: %(default)s)",
     )
     return parser
 
@@ -86,11 +96,14 @@ def main() -> int:
             if args.labelled:
                 labels[archive.read(f"labels_{source}")[which] == 0] = -1
             counts = np.concatenate([crossings > 0, crossings < 0], axis=2).astype(np.uint8)
+            counts = np.pad(counts, ((0, 0), (0, args.look_ahead), (0, 0)))
+            labels = np.pad(labels, ((0, 0), (args.look_ahead, 0)), constant_values=-1)
             (folder / f"{split}.npz").write_bytes(packed({"counts": counts, "labels": labels}))
             counted = np.count_nonzero(labels >= 0)
             lines.append(f"{args.out / split}.npz: {len(which)} windows, {counted} steps counted")
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in CLASSES))
         mark = {"format": FOLDER.format, "labelled": args.labelled, "block": args.block}
+        mark |= {"look_ahead": args.look_ahead}
         write_text(folder / FOLDER.mark, json_text(mark))
     print("\n".join(lines))
     return 0

@@ -121,6 +121,17 @@ def test_every_heartbeat_is_in_one_split_with_a_channel_for_each_sign(qtdb, tmp_
     more = ("--labelled", "--block", str(block)) if labelled else ()
     told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(out), *more)
     assert told.returncode == 0, told.stderr
+    assert_windows(out, qtdb, labelled, block)
+
+
+def test_looking_ahead_the_class_of_a_step_is_asked_for_later(qtdb, tmp_path):
+    out = tmp_path / "out"
+    told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(out), "--look-ahead", "5")
+    assert told.returncode == 0, told.stderr
+    assert_windows(out, qtdb, labelled=False, block=1, ahead=5)
+
+
+def assert_windows(out, qtdb, labelled, block, ahead=0):
     dataset = open_dataset(out)
     assert dataset.classes == ("P", "PQ", "QR", "RS", "ST", "TP")
     encoder = encoder_for(dataset, 4)
@@ -133,13 +144,18 @@ def test_every_heartbeat_is_in_one_split_with_a_channel_for_each_sign(qtdb, tmp_
     ):
         frames = load_frames(dataset, split, encoder, progress=False)
         signs = frames.counts.astype(int).transpose(1, 0, 2)
-        np.testing.assert_array_equal(signs[:, :, :4] - signs[:, :, 4:], qtdb[f"x_{source}"][which])
+        steps = signs.shape[1] - ahead
+        np.testing.assert_array_equal(
+            signs[:, :steps, :4] - signs[:, :steps, 4:], qtdb[f"x_{source}"][which]
+        )
+        assert not signs[:, steps:].any()
         assert not (signs[:, :, :4] & signs[:, :, 4:]).any()
         expected = qtdb[f"y_{source}"][which].astype(int)
         expected[:, :10] = -1
         if labelled:
             expected[qtdb[f"labels_{source}"][which] == 0] = -1
-        np.testing.assert_array_equal(frames.labels, expected)
+        np.testing.assert_array_equal(frames.labels[:, ahead:], expected)
+        assert (frames.labels[:, :ahead] == -1).all()
 
 
 def test_another_file_is_no_qt_database(tmp_path):
