@@ -4,9 +4,8 @@ Takes qtdb.npz as Yin, Corradi and Bohte encoded it (2103.12593): crossings of l
 columns of -1, 0 or 1, which become eight channels of 0 or 1. The first 10 steps of a window are not counted,
 as in their figure. Steps to which the cardiologist gave no class are counted as class 0, as there, or with
 --labelled not at all. A tenth of the windows for training is for validation; test.npz holds the file's test
-set. With --look-ahead the class of a step is asked for so many steps later, and each window ends in so many
-steps without a crossing, so that all are asked for. OUT is a new folder, or an earlier one of this script,
-which is replaced.
+set. With --exchange training also has each window as electrodes put elsewhere might have recorded it. OUT is
+a new folder, or an earlier one of this script, which is replaced.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ if __name__ == "__main__":  # before the imports, as Ctrl-C may come during them
 
     run_script(__file__)
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,12 @@ WINDOWS = {"train": 618, "test": 141}
 STEPS, LEADS = 1301, 4
 CLASSES = ("P", "PQ", "QR", "RS", "ST", "TP")
 UNCOUNTED = 10
-MAX_LOOK_AHEAD = 500
+EXCHANGES = tuple(
+    np.concatenate(order)
+    for one, other in itertools.product(((0, 1), (1, 0)), ((2, 3), (3, 2)))
+    for order in ((one, other), (other, one))
+)
+"""Columns of a window, as recorded first: two leads of crossings upwards and downwards each."""
 SHARE = 10
 """Of how many blocks one is for validation."""
 
@@ -52,13 +57,8 @@ def parser() -> Parser:
         help="neighbouring windows that validation takes at once; with 1 training knows its patients, "
         "with 20 few (default: %(default)s)",
     )
-    add(
-        "--look-ahead",
-        type=whole(0, MAX_LOOK_AHEAD),
-        default=0,
-        metavar="STEPS",
-        help="from a step to the answer that gives its class (default: %(default)s)",
-    )
+    exchange = "training has each window eight times: its leads exchanged or not, and each inverted or not"
+    add("--exchange", action="store_true", help=exchange)
     return parser
 
 
@@ -95,15 +95,16 @@ def main() -> int:
             labels[:, :UNCOUNTED] = -1
             if args.labelled:
                 labels[archive.read(f"labels_{source}")[which] == 0] = -1
+            if args.exchange and split == "train":
+                crossings = np.concatenate([crossings[..., order] for order in EXCHANGES])
+                labels = np.tile(labels, (len(EXCHANGES), 1))
             counts = np.concatenate([crossings > 0, crossings < 0], axis=2).astype(np.uint8)
-            counts = np.pad(counts, ((0, 0), (0, args.look_ahead), (0, 0)))
-            labels = np.pad(labels, ((0, 0), (args.look_ahead, 0)), constant_values=-1)
             (folder / f"{split}.npz").write_bytes(packed({"counts": counts, "labels": labels}))
             counted = np.count_nonzero(labels >= 0)
-            lines.append(f"{args.out / split}.npz: {len(which)} windows, {counted} steps counted")
+            lines.append(f"{args.out / split}.npz: {len(counts)} windows, {counted} steps counted")
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in CLASSES))
         mark = {"format": FOLDER.format, "labelled": args.labelled, "block": args.block}
-        mark |= {"look_ahead": args.look_ahead}
+        mark |= {"exchange": args.exchange}
         write_text(folder / FOLDER.mark, json_text(mark))
     print("\n".join(lines))
     return 0

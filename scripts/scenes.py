@@ -29,6 +29,7 @@ MAX_HOURS = 1000.0
 def parser() -> Parser:
     """The options."""
     from fxp_model.data.scenes import (
+        COLOUR_DB,
         DISTANCE_M,
         GAP_S,
         LEVEL_DB,
@@ -65,6 +66,8 @@ def parser() -> Parser:
     add("--distance-m", type=real(*DISTANCE_M), default=argparse.SUPPRESS, help=distance, **span)
     speed = "of words for training, each of its own"
     add("--speed", type=real(*SPEED), default=[0.9, 1.1], help=speed, **span)
+    colour = "largest gain of each octave of a word for training, as of another microphone, either way"
+    add("--colour-db", type=real(*COLOUR_DB), default=spec.colour_db, help=colour)
     add("--channels", type=whole(MIN_CHANNELS, MAX_CHANNELS), default=140, help="filters of the ear")
     add("--sections", type=whole(1, MAX_SECTIONS), default=2, help="second-order sections of each")
     return parser
@@ -113,7 +116,9 @@ def main() -> int:
     with FOLDER.writing(args.out) as folder:
         for number, (split, own) in enumerate(splits.items()):
             # not the same minutes of noise for both
-            varied = numbers | ({"speed": tuple(args.speed)} if split == "train" else {})
+            varied = numbers | (
+                {"speed": tuple(args.speed), "colour_db": args.colour_db} if split == "train" else {}
+            )
             scenes = Scenes(SceneSpec(**varied, seed=2 * args.seed + number), own, noise, speech)
             seconds = clips[split] * args.steps * FRAME_MS // 1000
             with tqdm(total=seconds, desc=split, unit="s") as bar:
@@ -132,7 +137,7 @@ def main() -> int:
         if speech is not None:
             mark["other_speech_sha256"] = speech.sha256
         mark |= {"split": args.split, "val_split": args.val_split, "hours": args.hours, "seed": args.seed}
-        mark |= {"steps": args.steps, "speed": args.speed}
+        mark |= {"steps": args.steps, "speed": args.speed, "colour_db": args.colour_db}
         write_text(folder / FOLDER.mark, json_text(mark | numbers))
     print("\n".join(lines))
     return 0

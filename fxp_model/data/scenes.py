@@ -36,12 +36,16 @@ OTHER_SHARE = (0.0, 0.9)
 DISTANCE_M = (0.1, 10.0)
 SPLICED = (0.0, 1.0)
 SPEED = (0.5, 2.0)
+COLOUR_DB = (0.0, 24.0)
 """Least and largest values; those of the SNR are of `fxp_model.data.conditions`."""
 
 _EDGE = RATE_HZ // 20
 """Samples of a recording that are kept, and faded, on both sides of its word."""
 _ECHO_S = (0.2, 0.5)
 """In which echoes fall by 60 dB."""
+
+_OCTAVES_HZ = 125 * 2.0 ** np.arange(7)
+"""At which the gains of a recording's colour are drawn."""
 
 _OTHER_PARTS = 0.5
 """Of the parts of spliced words, how many are of other speech."""
@@ -104,6 +108,10 @@ class SceneSpec:
     speed : (low, high), optional
         0.5..2, in hundredths; drawn uniformly for each word, whose pitch changes with it, as that of a tape
         does (Ko et al., "Audio augmentation for speech recognition", Interspeech 2015). None: as recorded.
+    colour_db : float
+        0..24; each word has gains drawn uniformly from -colour_db..colour_db dB at the octaves from 125 Hz
+        to 8 kHz, linear between them in dB over the logarithm of frequency, of zero phase. Else a network
+        may know words by the microphone with which their data set was recorded. 0: as recorded.
     seed : int
         At least 0.
 
@@ -120,11 +128,13 @@ class SceneSpec:
     distance_m: Range | None = None
     spliced: float = 0.0
     speed: Range | None = None
+    colour_db: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         limits = {"snr_db": SNR_DB, "level_db": LEVEL_DB, "distance_m": DISTANCE_M}
         limits |= {"gap_s": GAP_S, "other_share": OTHER_SHARE, "spliced": SPLICED, "speed": SPEED}
+        limits |= {"colour_db": COLOUR_DB}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name not in limits or value is None:
@@ -307,12 +317,22 @@ class Scenes:
             )
         except InputError as error:
             raise InputError(str(error) if name in str(error) else f"{name}: {error}") from None
+        if self.spec.colour_db > 0:
+            sound = coloured(sound, rng.uniform(-self.spec.colour_db, self.spec.colour_db, len(_OCTAVES_HZ)))
         low, high = max(start - _EDGE, 0), min(end + _EDGE, len(sound))
         cut = sound[low:high] / np.sqrt(np.mean(sound[start:end] ** 2))
         before, after = start - low, high - end
         cut[:before] *= (np.arange(before) + 0.5) / max(before, 1)
         cut[len(cut) - after :] *= (np.arange(after)[::-1] + 0.5) / max(after, 1)
         return _Said(label, cut, start - low, end - low)
+
+
+def coloured(sound: Sound, gains_db: NDArray[np.float64]) -> Sound:
+    """`sound` (samples,) with `gains_db` (7,) at the octaves from 125 Hz to 8 kHz, as `SceneSpec` says."""
+    heard_hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
+    octaves = np.log2(np.maximum(heard_hz, _OCTAVES_HZ[0]))
+    gains = 10 ** (np.interp(octaves, np.log2(_OCTAVES_HZ), gains_db) / 20)
+    return np.fft.irfft(np.fft.rfft(sound) * gains, len(sound))
 
 
 def _between(limits: Range, share: float) -> float:

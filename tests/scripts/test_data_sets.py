@@ -121,17 +121,6 @@ def test_every_heartbeat_is_in_one_split_with_a_channel_for_each_sign(qtdb, tmp_
     more = ("--labelled", "--block", str(block)) if labelled else ()
     told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(out), *more)
     assert told.returncode == 0, told.stderr
-    assert_windows(out, qtdb, labelled, block)
-
-
-def test_looking_ahead_the_class_of_a_step_is_asked_for_later(qtdb, tmp_path):
-    out = tmp_path / "out"
-    told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(out), "--look-ahead", "5")
-    assert told.returncode == 0, told.stderr
-    assert_windows(out, qtdb, labelled=False, block=1, ahead=5)
-
-
-def assert_windows(out, qtdb, labelled, block, ahead=0):
     dataset = open_dataset(out)
     assert dataset.classes == ("P", "PQ", "QR", "RS", "ST", "TP")
     encoder = encoder_for(dataset, 4)
@@ -144,18 +133,36 @@ def assert_windows(out, qtdb, labelled, block, ahead=0):
     ):
         frames = load_frames(dataset, split, encoder, progress=False)
         signs = frames.counts.astype(int).transpose(1, 0, 2)
-        steps = signs.shape[1] - ahead
-        np.testing.assert_array_equal(
-            signs[:, :steps, :4] - signs[:, :steps, 4:], qtdb[f"x_{source}"][which]
-        )
-        assert not signs[:, steps:].any()
+        np.testing.assert_array_equal(signs[:, :, :4] - signs[:, :, 4:], qtdb[f"x_{source}"][which])
         assert not (signs[:, :, :4] & signs[:, :, 4:]).any()
         expected = qtdb[f"y_{source}"][which].astype(int)
         expected[:, :10] = -1
         if labelled:
             expected[qtdb[f"labels_{source}"][which] == 0] = -1
-        np.testing.assert_array_equal(frames.labels[:, ahead:], expected)
-        assert (frames.labels[:, :ahead] == -1).all()
+        np.testing.assert_array_equal(frames.labels, expected)
+
+
+def test_training_has_each_heartbeat_as_other_electrodes_would_record_it(qtdb, tmp_path):
+    plain, out = tmp_path / "plain", tmp_path / "out"
+    for folder, more in ((plain, ()), (out, ("--exchange",))):
+        told = call("ecg.py", "--qtdb", str(tmp_path / "qtdb.npz"), "--out", str(folder), *more)
+        assert told.returncode == 0, told.stderr
+    for split in ("val", "test"):
+        assert (out / f"{split}.npz").read_bytes() == (plain / f"{split}.npz").read_bytes()
+    one, all_ = np.load(plain / "train.npz"), np.load(out / "train.npz")
+    signs = [own["counts"].astype(int)[..., :4] - own["counts"][..., 4:] for own in (one, all_)]
+    upright, variants = signs[0], signs[1].reshape(8, *signs[0].shape)
+    np.testing.assert_array_equal(variants[0], upright)
+    # by hand: a lead's two columns, crossings upwards and downwards, are those of the other lead, or inverted
+    expected = {
+        order: upright[..., list(order)]
+        for order in (
+            *((0, 1, 2, 3), (1, 0, 2, 3), (0, 1, 3, 2), (1, 0, 3, 2)),
+            *((2, 3, 0, 1), (3, 2, 0, 1), (2, 3, 1, 0), (3, 2, 1, 0)),
+        )
+    }
+    assert {own.tobytes() for own in variants} == {own.tobytes() for own in expected.values()}
+    np.testing.assert_array_equal(all_["labels"], np.tile(one["labels"], (8, 1)))
 
 
 def test_another_file_is_no_qt_database(tmp_path):

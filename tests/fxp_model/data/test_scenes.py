@@ -8,8 +8,9 @@ import pytest
 import soundfile
 
 from fxp_model.data import Part, open_noise, synthesise
+from fxp_model.data.dataset import Clip
 from fxp_model.data.scene_frames import scene_frames, step_labels
-from fxp_model.data.scenes import PIECE, RATE_HZ, Scenes, SceneSpec, Word
+from fxp_model.data.scenes import PIECE, RATE_HZ, Scenes, SceneSpec, Word, coloured
 from fxp_model.data.word_span import word_span
 from fxp_model.ear.engine import EarEngine
 from fxp_model.ear.spec import EarSpec
@@ -209,6 +210,46 @@ def test_spliced_speech_begins_as_one_recording_and_ends_as_another(noise):
     assert set(np.ravel(ends).tolist()) >= set(HZ)
     plain = Scenes(replace(spec, spliced=0), scene_sounds.clips(), noise).piece(0)
     assert min(_hz(plain.samples[start:end]) for start, end in plain.others) > OTHER_HZ - 20
+
+
+class TwoTones(scene_sounds.Burst):
+    """A word of two tones, as loud as each other."""
+
+    def audio(self, content):
+        own = (scene_sounds.burst(hz, self.start, self.end) for hz in COLOUR_HZ)
+        return sum(own), RATE_HZ
+
+
+COLOUR_HZ = (500, 4000)
+
+
+def test_each_word_has_a_colour_of_its_own_and_keeps_its_power(noise):
+    spec = replace(QUIET, level_db=(-20.0, -20.0), gap_s=1.5, other_share=0.0, colour_db=12.0)
+    piece = Scenes(spec, [Clip("word", 0, None, TwoTones(0, 4800, 11200))], noise).piece(0)
+    found = []
+    for word in piece.words:
+        cut = piece.samples[word.start : word.end] / 2**15
+        assert 20 * np.log10(cut.std()) == pytest.approx(-20, abs=0.1)
+        loud = np.abs(np.fft.rfft(cut * np.hanning(len(cut))))
+        places = np.arange(len(loud)) * RATE_HZ / len(cut)
+        low, high = (loud[np.abs(places - hz) < 50].max() for hz in COLOUR_HZ)
+        found.append(20 * np.log10(high / low))
+    # a difference of two gains, each within 12 dB
+    assert len(found) > 20
+    assert 5 < np.std(found) < 15
+    assert np.abs(found).max() < 24.5
+    with pytest.raises(InputError, match=r"^colour_db must be 0\.\.24, not 30\.0$"):
+        replace(spec, colour_db=30.0)
+
+
+def test_gains_of_a_colour_are_linear_in_db_over_octaves():
+    click = np.zeros(RATE_HZ)
+    click[0] = 1
+    gains_db = np.array([-6.0, 3, 0, 12, -12, 5, 1])
+    found_db = 20 * np.log10(np.abs(np.fft.rfft(coloured(click, gains_db))))
+    np.testing.assert_allclose(found_db[[125, 250, 500, 1000, 2000, 4000, 8000]], gains_db, atol=1e-9)
+    np.testing.assert_allclose(found_db[[0, 60]], -6, atol=1e-9)
+    assert found_db[round(1000 * 2**0.5)] == pytest.approx(0, abs=0.02)
 
 
 def test_labels_follow_the_law():
