@@ -67,9 +67,9 @@ def main() -> int:
     recipe = replace(Recipe(), epochs=args.epochs, learning_rate=LEARNING_RATE)
     if args.stride is not None:
         shape = replace(shape, readout=ReadoutMode.LAST, answer=Answer.STEP, stride=args.stride)
-        # as networks learn arrays, but for channels and events; and most labels are of one class
-        still = scaled(replace(recipe.augmentation, time_shift=0, time_stretch=0), train.counts.shape[2])
-        recipe = replace(recipe, augmentation=still, label_smoothing=0)
+        # most labels are of one class
+        augmentation = scaled(recipe.augmentation, train.counts.shape[2])
+        recipe = replace(recipe, augmentation=augmentation, label_smoothing=0)
     spec = network_spec(shape, train.counts.shape[2], len(classes))
     rows = []
     for seed in args.seeds:
