@@ -216,6 +216,17 @@ def test_other_speech_is_heard_and_told(world, tmp_path):
     assert counts[0] != counts[1]
 
 
+def test_colours_are_of_words_for_training_alone(world, tmp_path):
+    plain, coloured = tmp_path / "plain", tmp_path / "coloured"
+    assert make(world, plain).returncode == 0
+    told = make(world, coloured, "--colour-db", "12")
+    assert told.returncode == 0, told.stderr
+    assert json.loads((coloured / "dataset.json").read_text(encoding="utf-8"))["colour_db"] == 12
+    assert (coloured / "val.npz").read_bytes() == (plain / "val.npz").read_bytes()
+    one, other = (read_split(folder / "train.npz") for folder in (plain, coloured))
+    assert not np.array_equal(one.counts, other.counts)
+
+
 @pytest.mark.slow
 def test_a_network_trains_on_scenes_and_listens_with_their_ear(world, tmp_path):
     assert make(world, tmp_path / "scenes").returncode == 0
