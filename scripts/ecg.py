@@ -38,7 +38,7 @@ EXCHANGES = tuple(
     for one, other in itertools.product(((0, 1), (1, 0)), ((2, 3), (3, 2)))
     for order in ((one, other), (other, one))
 )
-"""Columns of a window, as recorded first: two leads of crossings upwards and downwards each."""
+"""Orders of a window's columns, the recorded one first: each lead has crossings upwards and downwards."""
 SHARE = 10
 """Of how many blocks one is for validation."""
 
@@ -103,8 +103,7 @@ def main() -> int:
             counted = np.count_nonzero(labels >= 0)
             lines.append(f"{args.out / split}.npz: {len(counts)} windows, {counted} steps counted")
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in CLASSES))
-        mark = {"format": FOLDER.format, "labelled": args.labelled, "block": args.block}
-        mark |= {"exchange": args.exchange}
-        write_text(folder / FOLDER.mark, json_text(mark))
+        given = {"labelled": args.labelled, "block": args.block, "exchange": args.exchange}
+        write_text(folder / FOLDER.mark, json_text({"format": FOLDER.format} | given))
     print("\n".join(lines))
     return 0

@@ -112,14 +112,13 @@ def main() -> int:
         "spliced": args.spliced,
         "distance_m": tuple(args.distance_m) if hasattr(args, "distance_m") else None,
     }
+    varied = {"speed": tuple(args.speed), "colour_db": args.colour_db}
     lines = []
     with FOLDER.writing(args.out) as folder:
         for number, (split, own) in enumerate(splits.items()):
             # not the same minutes of noise for both
-            varied = numbers | (
-                {"speed": tuple(args.speed), "colour_db": args.colour_db} if split == "train" else {}
-            )
-            scenes = Scenes(SceneSpec(**varied, seed=2 * args.seed + number), own, noise, speech)
+            spec = SceneSpec(**numbers | (varied if split == "train" else {}), seed=2 * args.seed + number)
+            scenes = Scenes(spec, own, noise, speech)
             seconds = clips[split] * args.steps * FRAME_MS // 1000
             with tqdm(total=seconds, desc=split, unit="s") as bar:
                 counts, labels = scene_frames(
@@ -137,7 +136,7 @@ def main() -> int:
         if speech is not None:
             mark["other_speech_sha256"] = speech.sha256
         mark |= {"split": args.split, "val_split": args.val_split, "hours": args.hours, "seed": args.seed}
-        mark |= {"steps": args.steps, "speed": args.speed, "colour_db": args.colour_db}
-        write_text(folder / FOLDER.mark, json_text(mark | numbers))
+        mark |= {"steps": args.steps}
+        write_text(folder / FOLDER.mark, json_text(mark | numbers | varied))
     print("\n".join(lines))
     return 0
