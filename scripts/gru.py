@@ -13,7 +13,8 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from fxp_model.options import COUNT, SEED, Parser, add_json_option, nonempty, some_path, whole
+from fxp_model.options import COUNT, SEED, Parser, add_json_option, nonempty, real, some_path, whole
+from fxp_model.qat.limits import LIMITS
 from fxp_model.spec import MAX_NEURONS, MAX_STRIDE
 
 LEARNING_RATE = 2e-3
@@ -37,6 +38,10 @@ def parser() -> Parser:
     add("--stride", type=whole(1, MAX_STRIDE), help=f"{stride}; default: one answer per clip")
     hidden = "neurons of each layer, one width (default: 256 256)"
     add("--hidden", type=whole(1, MAX_NEURONS), nargs="+", metavar="N", default=[256, 256], help=hidden)
+    dropout = real(*LIMITS["dropout"])
+    add("--dropout", type=dropout, default=0.0, help="of the outputs of each layer (default: 0)")
+    smoothing = "of the targets (default: that of train.py; 0 with --stride, as most labels are of one class)"
+    add("--label-smoothing", type=real(*LIMITS["label_smoothing"]), help=smoothing)
     add("--seeds", nargs="+", type=SEED, default=[0], help="default: 0")
     add("--epochs", type=COUNT, default=40, help="default: %(default)s")
     add("--out", type=some_path, help="folder for gru-SEED.npz, with which stream.py --gru listens")
@@ -53,6 +58,7 @@ def main() -> int:
     from fxp_model.cli import write_json
     from fxp_model.qat.gru import train_gru
     from fxp_model.qat.hearing import in_noise, scaled
+    from fxp_model.qat.network import Regularization
     from fxp_model.qat.publish import versions
     from fxp_model.qat.sweep import load, opened
     from fxp_model.qat.template import Shape, network_spec
@@ -64,12 +70,16 @@ def main() -> int:
     heard = [] if args.noise is None else in_noise(args.noise, args.copies, range(0, args.copies, 2))
     train, val, classes = load(dataset, encoder, heard)
     shape = Shape(hidden=tuple(args.hidden))
-    recipe = replace(Recipe(), epochs=args.epochs, learning_rate=LEARNING_RATE)
+    recipe = replace(
+        Recipe(), epochs=args.epochs, learning_rate=LEARNING_RATE, noise=Regularization(args.dropout, 0.0)
+    )
     if args.stride is not None:
         shape = replace(shape, readout=ReadoutMode.LAST, answer=Answer.STEP, stride=args.stride)
         # most labels are of one class
         augmentation = scaled(recipe.augmentation, train.counts.shape[2])
         recipe = replace(recipe, augmentation=augmentation, label_smoothing=0)
+    if args.label_smoothing is not None:
+        recipe = replace(recipe, label_smoothing=args.label_smoothing)
     spec = network_spec(shape, train.counts.shape[2], len(classes))
     rows = []
     for seed in args.seeds:

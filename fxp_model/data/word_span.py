@@ -37,9 +37,20 @@ def word_span(sound: NDArray[np.float64], rate_hz: int) -> tuple[int, int]:
         The recording is silent.
     """
     frame = rate_hz * FRAME_MS // 1000
+    loud = within_range(smooth_power(sound, rate_hz))
+    return int(loud[0]) * frame, min((int(loud[-1]) + 1) * frame, len(sound))
+
+
+def smooth_power(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
+    """q (frames,) of `word_span`."""
+    frame = rate_hz * FRAME_MS // 1000
     power = np.square(np.pad(sound, (0, -len(sound) % frame))).reshape(-1, frame).mean(axis=1)
-    smooth = ndimage.uniform_filter1d(power, SMOOTHED, mode="constant")
+    smooth: NDArray[np.float64] = ndimage.uniform_filter1d(power, SMOOTHED, mode="constant")
+    return smooth
+
+
+def within_range(smooth: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Frames within `RANGE_DB` of the loudest one, in order; `InputError` if all are silent."""
     if not smooth.max() > 0:
         raise InputError("silent, must hold a word")
-    loud = np.flatnonzero(smooth >= smooth.max() * 10 ** (-RANGE_DB / 10))
-    return int(loud[0]) * frame, min((int(loud[-1]) + 1) * frame, len(sound))
+    return np.flatnonzero(smooth >= smooth.max() * 10 ** (-RANGE_DB / 10))

@@ -31,23 +31,26 @@ class Gru(nn.Module):
     """A GRU of the network's widths and a linear readout.
 
     With an answer per sample its scores are averaged over time. With answers per step it takes the sums of
-    the frames between two answers, as many steps fewer.
+    the frames between two answers, as many steps fewer. In training, `dropout` is the share of the outputs
+    of each layer that is dropped.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, dropout: float = 0.0) -> None:
         super().__init__()
         widths = {layer.n_out for layer in spec.layers}
         if len(widths) > 1:
             raise InputError(f"hidden layers must have equal widths for the GRU, not {sorted(widths)}")
         self.stride = spec.readout.stride if spec.readout.answer is Answer.STEP else None
-        self.recurrent = nn.GRU(spec.n_in, widths.pop(), num_layers=len(spec.layers))
+        between = dropout if len(spec.layers) > 1 else 0.0
+        self.recurrent = nn.GRU(spec.n_in, widths.pop(), num_layers=len(spec.layers), dropout=between)
+        self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(spec.layers[-1].n_out, spec.n_out)
 
     def forward(self, counts: Tensor) -> Tensor:
         """Scores (B, classes), or (A, B, classes), of `counts` (T, B, n_in)."""
         scores: Tensor
         if self.stride is None:
-            scores = self.readout(self.recurrent(counts)[0]).mean(0)
+            scores = self.readout(self.dropout(self.recurrent(counts)[0])).mean(0)
         else:
             scores, _ = self.answered(counts, None)
         return scores
@@ -57,7 +60,7 @@ class Gru(nn.Module):
         _, samples, channels = counts.shape
         whole = counts.reshape(-1, self.stride or 1, samples, channels).sum(1)
         course, state = self.recurrent(whole, state)
-        return self.readout(course), state
+        return self.readout(self.dropout(course)), state
 
 
 def train_gru(
@@ -70,9 +73,9 @@ def train_gru(
 ) -> tuple[Gru, list[float]]:
     """The module of the best epoch, and the accuracies on `val` after each.
 
-    Batches, copies, augmentation, labels and the course of the learning rate are those of `Training`; clips
-    count as long as the longest. `progress` gets each accuracy. The file `kept` is written after each epoch;
-    a training goes on from the one that is there.
+    Batches, copies, augmentation, dropout (of outputs, as of spikes there), labels and the course of the
+    learning rate are those of `Training`; clips count as long as the longest. `progress` gets each accuracy.
+    The file `kept` is written after each epoch; a training goes on from the one that is there.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def train_gru(
     """
     _, asked = labels_of(spec.readout, train), labels_of(spec.readout, val)
     torch.manual_seed(recipe.seed)
-    module = Gru(spec)
+    module = Gru(spec, recipe.noise.dropout)
     optimizer = torch.optim.AdamW(module.parameters(), weight_decay=recipe.weight_decay)
     own = {"recipe": asdict(recipe), "frames_sha256": frames_sha256(train, val), "stride": module.stride}
     of = json.loads(json.dumps(own))

@@ -75,6 +75,7 @@ NEEDED = {
     "export_nir.py": ["--out", "new", "--dt", "1"],
     "import_network.py": ["text", "--out", "new"],
     "latency.py": ["--data", "synthetic"],
+    "phrases.py": ["--speech", "folder", "--out", "new"],
     "reproduce.py": ["--data", "synthetic", "--out", "new"],
     "scenes.py": ["--data", "synthetic", "--noise", "noise", "--out", "new"],
     "search.py": ["--data", "synthetic", "--out", "new"],

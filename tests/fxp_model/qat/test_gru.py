@@ -9,6 +9,7 @@ import torch
 from fxp_model.errors import InputError
 from fxp_model.qat.augment import Augmentation
 from fxp_model.qat.gru import Gru, GruListener, load_gru, train_gru
+from fxp_model.qat.network import Regularization
 from fxp_model.qat.template import Shape, network_spec
 from fxp_model.qat.train import Frames, Recipe
 from fxp_model.spec import Answer, ReadoutMode
@@ -16,7 +17,13 @@ from fxp_model.trace import Answers
 
 SPEC = network_spec(Shape(hidden=(8, 8), max_delay=7), 10, 4)
 NONE = dict.fromkeys(vars(Augmentation()), 0)
-RECIPE = Recipe(epochs=6, batch=8, learning_rate=0.02, augmentation=Augmentation(**NONE))
+RECIPE = Recipe(
+    epochs=6,
+    batch=8,
+    learning_rate=0.02,
+    augmentation=Augmentation(**NONE),
+    noise=Regularization(0, 0),
+)
 
 
 def frames(clips, copies=1):
@@ -51,6 +58,19 @@ def test_it_learns_the_labels_that_augmentation_leaves(monkeypatch):
         scores, _ = module.answered(torch.from_numpy(data.counts).float(), None)
         if found:
             assert set(scores.argmax(-1).flatten().tolist()) == found
+
+
+def test_outputs_are_dropped_in_training_alone():
+    counts = torch.ones(12, 2, 10)
+    module = Gru(SPEC, dropout=0.5)
+    heard = [module.train()(counts) for _ in range(2)] + [module.eval()(counts) for _ in range(2)]
+    assert not torch.equal(heard[0], heard[1])
+    assert torch.equal(heard[2], heard[3])
+    curves = [
+        train_gru(SPEC, replace(RECIPE, noise=noise, epochs=3), frames(32), frames(64))[1]
+        for noise in (Regularization(0, 0), Regularization(0.5, 0))
+    ]
+    assert curves[0] != curves[1]
 
 
 def test_a_seed_is_a_training():
