@@ -51,6 +51,7 @@ def parser() -> Parser:
 
 def main() -> int:
     """Train, print a line for each seed."""
+    args = parser().options()
     # OpenMP's threads sleep while they wait, so that training keeps its speed on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from tqdm import tqdm
@@ -65,7 +66,6 @@ def main() -> int:
     from fxp_model.qat.train import Recipe, frames_sha256
     from fxp_model.spec import Answer, ReadoutMode
 
-    args = parser().options()
     dataset, encoder = opened(args.data)
     heard = [] if args.noise is None else in_noise(args.noise, args.copies, range(0, args.copies, 2))
     train, val, classes = load(dataset, encoder, heard)

@@ -48,8 +48,8 @@ def parser() -> Parser:
     span: dict[str, Any] = {"nargs": 2, "metavar": ("LOW", "HIGH")}
     add("--data", type=nonempty, help="folder of a data set of sound, or 'synthetic'", **needed)
     add("--noise", type=some_path, metavar="FOLDER", help="recordings; a fifth is left out", **needed)
-    speech = "recordings of other speech, beside other-words; a fifth is left out"
-    add("--other-speech", type=some_path, metavar="FOLDER", default=argparse.SUPPRESS, help=speech)
+    speech = "folders of other speech, each heard as often as other-words; a fifth is left out"
+    add("--other-speech", type=some_path, nargs="+", metavar="FOLDER", default=argparse.SUPPRESS, help=speech)
     add("--out", type=some_path, help="folder to write", **needed)
     add("--split", type=nonempty, default="train", help="split whose words are in train.npz")
     add("--val-split", type=nonempty, default="val", help="split whose words are in val.npz, a tenth as long")
@@ -103,7 +103,7 @@ def main() -> int:
         raise InputError(f"{dataset.name}: {NONE!r} must not be a class, it is what no word is")
     splits = {"train": dataset.split(args.split), "val": dataset.split(args.val_split)}
     noise = open_noise(args.noise, Part.TRAIN)
-    speech = open_noise(args.other_speech, Part.TRAIN) if hasattr(args, "other_speech") else None
+    speech = [open_noise(folder, Part.TRAIN) for folder in getattr(args, "other_speech", ())]
     numbers: dict[str, Any] = {
         "snr_db": tuple(args.snr_db),
         "level_db": tuple(args.level_db),
@@ -132,9 +132,13 @@ def main() -> int:
             lines.append(f"{args.out / split}.npz: {len(counts)} clips, {said} words")
         write_text(folder / CLASSES, "".join(f"{name}\n" for name in (*dataset.classes, NONE)))
         write_text(folder / ENCODER, json_text(ear.to_dict()))
-        mark = {"format": FOLDER.format, "data": dataset.name, "noise_sha256": noise.sha256}
-        if speech is not None:
-            mark["other_speech_sha256"] = speech.sha256
+        mark: dict[str, Any] = {
+            "format": FOLDER.format,
+            "data": dataset.name,
+            "noise_sha256": noise.sha256,
+        }
+        if speech:
+            mark["other_speech_sha256"] = [own.sha256 for own in speech]
         mark |= {"split": args.split, "val_split": args.val_split, "hours": args.hours, "seed": args.seed}
         mark |= {"steps": args.steps}
         write_text(folder / FOLDER.mark, json_text(mark | numbers | varied))

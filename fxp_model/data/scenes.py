@@ -189,8 +189,8 @@ class Scenes:
         Of the keywords.
     noise : Noise
         Background and other speech: the recordings in a folder called ``other-words``.
-    speech : Noise, optional
-        More other speech; half of it is drawn from here, where there is also such a folder.
+    speech : sequence of Noise
+        More other speech. It is drawn equally often from each of these and such a folder.
 
     Raises
     ------
@@ -199,11 +199,11 @@ class Scenes:
     """
 
     def __init__(
-        self, spec: SceneSpec, clips: Sequence[Clip], noise: Noise, speech: Noise | None = None
+        self, spec: SceneSpec, clips: Sequence[Clip], noise: Noise, speech: Sequence[Noise] = ()
     ) -> None:
         self.spec, self._clips = spec, clips
         among = tuple(path for path in noise.files if path.parent.name == OTHER)
-        self._others = tuple(files for files in (among, () if speech is None else speech.files) if files)
+        self._others = tuple(files for files in (among, *(own.files for own in speech)) if files)
         background = tuple(path for path in noise.files if path.parent.name != OTHER)
         if not background:
             raise InputError(f"{noise.name}: must hold noise beside {OTHER}")

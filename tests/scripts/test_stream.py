@@ -210,7 +210,7 @@ def test_other_speech_is_heard_and_told(world, tmp_path):
     told = make(world, more, "--other-speech", str(speech))
     assert told.returncode == 0, told.stderr
     mark = json.loads((more / "dataset.json").read_text(encoding="utf-8"))
-    assert mark["other_speech_sha256"] == open_noise(speech, Part.TRAIN).sha256
+    assert mark["other_speech_sha256"] == [open_noise(speech, Part.TRAIN).sha256]
     assert "other_speech_sha256" not in json.loads((plain / "dataset.json").read_text(encoding="utf-8"))
     counts = [read_split(folder / "train.npz").counts.sum() for folder in (plain, more)]
     assert counts[0] != counts[1]

@@ -168,22 +168,27 @@ def test_words_are_of_their_own_speed(noise):
         replace(spec, speed=(1.0, 3.0))
 
 
-def test_half_of_other_speech_is_of_the_folder_given(tmp_path):
-    """In tones: that of the folder beside those in `other-words`."""
-    own = tmp_path / "speech"
-    own.mkdir()
-    soundfile.write(own / "a.wav", scene_sounds.burst(OTHER_HZ + 2000, 4000, 12000), RATE_HZ)
-    speech = open_noise(own, Part.TRAIN)
+def test_other_speech_is_of_all_folders_equally_often(tmp_path):
+    """In tones: those of two folders beside those in `other-words`, whatever they hold."""
+    speech = []
+    for number, files in enumerate((1, 7)):
+        folder = tmp_path / f"speech{number}"
+        folder.mkdir()
+        for file in range(files):
+            tone = scene_sounds.burst(OTHER_HZ + 1000 * (number + 1), 4000, 12000)
+            soundfile.write(folder / f"{file}.wav", tone, RATE_HZ)
+        speech.append(open_noise(folder, Part.TRAIN))
     spec = replace(QUIET, other_share=0.9, gap_s=1.5)
     scenes = Scenes(spec, scene_sounds.clips(), scene_sounds.noise(tmp_path / "noise"), speech)
     found = []
-    for index in range(6):
+    for index in range(8):
         piece = scenes.piece(index)
         for start, end in piece.others:
             found.append(loudest_hz(piece.samples[start - index * PIECE : end - index * PIECE]))
-    given = np.abs(np.array(found) - (OTHER_HZ + 2000)) < 100
-    assert len(given) > 100
-    assert 0.35 < given.mean() < 0.65
+    assert len(found) > 200
+    for number in range(2):
+        given = np.abs(np.array(found) - (OTHER_HZ + 1000 * (number + 1))) < 100
+        assert 0.25 < given.mean() < 0.42
 
 
 def _hz(sound):
