@@ -62,6 +62,8 @@ def heard(path: Path) -> NDArray[np.float64]:
             check_limit("samples", file.frames, file.frames <= MAX_SAMPLES, f"at most {MAX_SAMPLES}")
             check_rate(file.samplerate)
             sound = file.read(always_2d=True).mean(axis=1)
+            if not np.isfinite(sound).all():
+                raise InputError("every sample must be finite")
             return resampled(sound, file.samplerate, RATE_HZ) if len(sound) else sound
     except (soundfile.SoundFileError, InputError) as error:
         raise InputError(f"{path}: {error}") from None

@@ -51,12 +51,15 @@ def test_what_cannot_be_cut_is_named(speech, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.wav").write_bytes(b"RIFF")
+    (tmp_path / "endless").mkdir()
+    soundfile.write(tmp_path / "endless" / "a.wav", np.full(8000, np.inf), 16_000, subtype="FLOAT")
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "one").symlink_to(tmp_path / "one")
     for folders, message in (
         ((tmp_path / "none",), "none: speech must be a folder"),
         ((tmp_path / "empty",), "empty: must hold a wav, flac or ogg file, not 0"),
         ((tmp_path / "one", tmp_path / "bad"), "bad/a.wav: "),
+        ((tmp_path / "endless",), "endless/a.wav: every sample must be finite"),
         ((tmp_path / "one", tmp_path / "more" / "one"), "--speech must be folders of different names"),
     ):
         told = call("phrases.py", "--speech", *map(str, folders), "--out", str(tmp_path / "out"))
