@@ -48,6 +48,7 @@ WORK: dict[str, Callable[..., None]] = {
     "fxp_model.qat.session.load_frames": frames,
     "fxp_model.results.figures.draw": accept,
     "hw.hls.project.generate": accept,
+    "scripts.build_board.build_board": accept,
     "scripts.check_engine.difference": accept,
     "scripts.cosim.cosimulate": accept,
     "scripts.ear_table.extend": accept,
