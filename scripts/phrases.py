@@ -1,9 +1,8 @@
 """Cut recordings of speech at its pauses: OUT/NAME/00000.flac and so on, a word or a phrase each, at 16 kHz.
 
-They are other speech for scenes.py, which a network learns to refuse: the more voices, languages and
-microphones, the fewer words it hears that nobody said. Takes all wav, flac and ogg files in each folder and
-the folders below it, of any number of channels; NAME is the folder's. A recording that is empty or silent
-has no phrase. OUT is a new folder, or an earlier one of this script, which is replaced.
+They are other speech for scenes.py, which a network learns to refuse. Takes all wav, flac and ogg files in
+each folder and the folders below it, of any number of channels; NAME is the folder's. A recording that is
+empty or silent has no phrase. OUT is a new folder, or an earlier one of this script, which is replaced.
 """
 
 from __future__ import annotations

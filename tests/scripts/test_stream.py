@@ -201,16 +201,19 @@ def test_scenes_become_arrays_that_keep_their_ear(world, tmp_path):
 
 
 def test_other_speech_is_heard_and_told(world, tmp_path):
-    speech = tmp_path / "speech"
-    speech.mkdir()
-    for number in range(5):
-        soundfile.write(speech / f"{number}.wav", scene_sounds.burst(6000, 0, 8000), 16000)
+    speech = [tmp_path / "speech", tmp_path / "more-speech"]
+    for folder, files in zip(speech, (5, 2), strict=True):
+        folder.mkdir()
+        for number in range(files):
+            soundfile.write(folder / f"{number}.wav", scene_sounds.burst(6000, 0, 8000), 16000)
     plain, more = tmp_path / "plain", tmp_path / "more"
     assert make(world, plain).returncode == 0
-    told = make(world, more, "--other-speech", str(speech))
+    told = make(world, more, "--other-speech", *map(str, speech))
     assert told.returncode == 0, told.stderr
     mark = json.loads((more / "dataset.json").read_text(encoding="utf-8"))
-    assert mark["other_speech_sha256"] == [open_noise(speech, Part.TRAIN).sha256]
+    digests = [open_noise(folder, Part.TRAIN).sha256 for folder in speech]
+    assert mark["other_speech_sha256"] == digests
+    assert len(set(digests)) == 2
     assert "other_speech_sha256" not in json.loads((plain / "dataset.json").read_text(encoding="utf-8"))
     counts = [read_split(folder / "train.npz").counts.sum() for folder in (plain, more)]
     assert counts[0] != counts[1]
